@@ -1,0 +1,74 @@
+//! Errors of the core, in three families that never mix (see STYLE in the README): [`Fatal`] stops the process,
+//! [`Refusal`] goes to a client, [`PeerFault`] drops a peer's message.
+
+use crate::types::{Epoch, NodeId, Stamp, TxnId};
+use serde::{Deserialize, Serialize};
+
+/// The node must stop; a restart recovers from what is durable. Never caused by input from clients or peers.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fatal {
+    #[error("storage failed: {0}")]
+    Storage(String),
+    #[error("storage is corrupt: {0}; restore this node from a healthy one under a new identity")]
+    CorruptStorage(String),
+    #[error("invariant broken: {0}")]
+    Invariant(String),
+    #[error("two different outcomes for transaction {txn}: {one} and {other}")]
+    Disagreement { txn: TxnId, one: String, other: String },
+}
+
+/// Why a request was not done. Unless a variant says otherwise, nothing changed and a retry is safe.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum Refusal {
+    /// Another transaction committed (or is about to commit) a key this one read its snapshot of. Re-execute.
+    /// `begin` is the precedence stamp to send with the next attempt. MySQL 1213.
+    #[error("conflict with a concurrent transaction")]
+    Conflict { begin: Stamp },
+    /// Fewer than a quorum of voters answered in time and the transaction was aborted everywhere.
+    #[error("no quorum: {answered} of {voters} voting members answered")]
+    NoQuorum { answered: usize, voters: usize },
+    /// The transaction may or may not commit; nobody can tell yet. **Not** safe to retry blindly.
+    #[error("outcome of transaction {txn} is unknown")]
+    UnknownOutcome { txn: TxnId },
+    /// A key stayed held by another transaction for longer than the lock wait timeout. MySQL 1205.
+    #[error("lock wait timeout")]
+    LockWaitTimeout,
+    /// Too many transactions are in progress here.
+    #[error("too many transactions in progress")]
+    Overloaded,
+    #[error("write set of {size} bytes exceeds {limit}")]
+    TooLarge { size: usize, limit: usize },
+    /// This node is not (or no longer) a voting member, or has not finished joining.
+    #[error("this node is not a voting member yet")]
+    NotVoter,
+    /// A node that knows it was removed serves no writes.
+    #[error("this node was removed from the cluster in epoch {0:?}")]
+    Removed(Epoch),
+    /// The snapshot is older than what this node remembers; begin again.
+    #[error("the transaction's snapshot is too old")]
+    SnapshotTooOld,
+    #[error("disk full")]
+    DiskFull,
+    /// This node's clock is further from its peers' than `max_clock_offset`.
+    #[error("clock of this node differs from the cluster by {offset_ms} ms")]
+    ClockOffset { offset_ms: u64 },
+    /// A membership change that makes no sense now; the text says why.
+    #[error("{0}")]
+    Membership(String),
+    #[error("shutting down")]
+    ShuttingDown,
+    /// The locked schema transaction is gone (aborted by timeout or recovery).
+    #[error("the schema lock was lost")]
+    LockLost,
+}
+
+/// Bad input from a peer: dropped and counted. `step` turns it into a notice.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PeerFault {
+    #[error("{from}: clock is {ahead_ms} ms ahead")]
+    ClockAhead { from: NodeId, ahead_ms: u64 },
+    #[error("{from}: not a member of epoch {epoch:?}")]
+    NotMember { from: NodeId, epoch: Epoch },
+    #[error("{from}: {what}")]
+    Malformed { from: NodeId, what: String },
+}

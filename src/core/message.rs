@@ -1,0 +1,241 @@
+//! Everything one node says to another. Each variant says who sends it, when, what the receiver does, and what happens
+//! if it is lost, duplicated or late. All may be lost, duplicated, delayed and reordered at any time.
+
+use crate::core::effect::Address;
+use crate::types::{Epoch, Hlc, NodeId, Sequence, Slot, Stamp, TxnId, VersionVector, WriteLevel, WriteSet};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A message with what every message carries.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Envelope {
+    pub from: NodeId,
+    /// Where answers go.
+    pub from_address: Address,
+    /// The sender's clock when it sent. The receiver's clock merges here, at one place; a stamp too far ahead is not
+    /// merged and is reported.
+    pub clock: Hlc,
+    pub message: Message,
+}
+
+/// A ballot of one transaction's decision. Ballot zero belongs to the coordinator.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Ballot {
+    pub round: u64,
+    pub node: NodeId,
+}
+
+impl Ballot {
+    /// The coordinator's own.
+    pub const ZERO: Ballot = Ballot { round: 0, node: NodeId(0) };
+}
+
+/// How a transaction ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    Abort,
+    Commit {
+        stamp: Stamp,
+        /// Applied only after all of these, besides the record's own dependencies. Used by membership changes
+        /// (DESIGN rule 19); empty otherwise.
+        after: VersionVector,
+    },
+}
+
+/// The voting member list and who else belongs to the cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Membership {
+    pub epoch: Epoch,
+    pub voters: BTreeMap<NodeId, Member>,
+    /// Nodes that lost their membership for good.
+    pub removed: std::collections::BTreeSet<NodeId>,
+    /// The stamp of the change that made this list.
+    pub stamp: Stamp,
+}
+
+/// One voting member.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    pub address: Address,
+    pub slot: Slot,
+}
+
+impl Membership {
+    /// The number of members that is a majority.
+    pub fn quorum(&self) -> usize {
+        self.voters.len() / 2 + 1
+    }
+    pub fn is_voter(&self, node: NodeId) -> bool {
+        self.voters.contains_key(&node)
+    }
+}
+
+/// What a transaction is, apart from its outcome: recorded by every participant before it answers a Prepare, and
+/// shipped whole by anti-entropy.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    pub txn: TxnId,
+    /// Precedence: the clock of the first attempt. Lower wins.
+    pub begin: Stamp,
+    pub epoch: Epoch,
+    /// Who decides: the voters of `epoch`.
+    pub voters: Arc<[NodeId]>,
+    pub level: WriteLevel,
+    /// Applied only after all of these: what the snapshot saw.
+    pub dependencies: VersionVector,
+    pub body: Body,
+}
+
+/// The work of a transaction.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Body {
+    Write(Arc<WriteSet>),
+    /// A change of the voting member list: the whole new list.
+    Members(Arc<Membership>),
+}
+
+/// What the coordinator knew of one written or locked key, as of the snapshot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Base {
+    /// The merge stamp; `Stamp::NONE` means "not above the snapshot's watermark".
+    pub stamp: Stamp,
+    /// The stamp of the last QUORUM or ALL commit.
+    pub quorum: Stamp,
+}
+
+/// The part of a Prepare that is judged and then forgotten.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Claim {
+    /// The coordinator's watermark at the snapshot.
+    pub watermark: Hlc,
+    /// For each of the write set's accesses, in order.
+    pub bases: Vec<Base>,
+    /// Take the intents only: what the bases are is not judged yet (a schema change locks first, looks afterwards).
+    pub lock_only: bool,
+    /// A member accepts only if it applied all of these (membership changes, rule 18 and 22).
+    pub must_hold: VersionVector,
+    /// For a membership change: the stamp of the member list it replaces.
+    pub members_base: Stamp,
+}
+
+/// Why a member does not accept a Prepare.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reject {
+    /// Another undecided transaction holds a conflicting intent. `queued`: the Prepare is kept and will be judged
+    /// again when that one ends; otherwise the holder is older and the coordinator should give way.
+    Held { by: TxnId, holder_begin: Stamp, queued: bool },
+    /// A key changed since the snapshot.
+    Stale { stamp: Stamp },
+    /// This member dropped key states above the snapshot's watermark, or lacks ONE records the snapshot saw and is
+    /// pulling them.
+    Behind { horizon: Hlc },
+    /// Another member list is in force here.
+    Epoch { current: Epoch },
+    /// No room or shutting down.
+    Unavailable,
+}
+
+/// A transaction as anti-entropy ships it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Shipped {
+    pub record: Arc<Record>,
+    pub stamp: Stamp,
+    pub after: VersionVector,
+}
+
+/// One message.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Message {
+    /// SWIM, as foca encodes it. Loss and duplication are foca's to handle.
+    Swim(Arc<[u8]>),
+
+    /// Coordinator → every voter, and again until enough answered. The member judges it, durably records the record
+    /// and its intents, and answers `Prepared`; or answers `Rejected`. A duplicate is answered with the recorded
+    /// clock. One whose position is already covered is answered with `Decided`.
+    Prepare { record: Arc<Record>, claim: Arc<Claim> },
+    /// Participant → coordinator, after the record is durable. `clock` bounds the commit stamp from below. Lost: the
+    /// Prepare is repeated.
+    Prepared { txn: TxnId, clock: Hlc, lock_only: bool, holds: VersionVector },
+    /// Participant → coordinator: nothing was recorded. Lost: the Prepare is repeated.
+    Rejected { txn: TxnId, lock_only: bool, reason: Reject },
+
+    /// Proposer → every voter of the transaction's epoch. Accepted, durably, unless a higher ballot was promised.
+    Accept { txn: TxnId, ballot: Ballot, outcome: Outcome, voters: Arc<[NodeId]> },
+    /// Acceptor → proposer, after the acceptance is durable. A quorum of these *is* the decision.
+    Accepted { txn: TxnId, ballot: Ballot },
+    /// Acceptor → proposer: a higher ballot was promised. The proposer gives way and waits.
+    Refused { txn: TxnId, promised: Ballot },
+
+    /// Recoverer → every voter of the transaction's epoch, after its own promise is durable.
+    Recover { txn: TxnId, ballot: Ballot },
+    /// Acceptor → recoverer, after the promise is durable; with what it accepted before, if anything.
+    Promise { txn: TxnId, ballot: Ballot, accepted: Option<(Ballot, Outcome)> },
+
+    /// Anyone who knows → anyone who should: the outcome is chosen. A receiver without the record pulls it. Lost:
+    /// found out by `Inquire`, recovery or sync.
+    Decided { txn: TxnId, outcome: Outcome },
+    /// Holder of an intent → its coordinator, when nothing was heard for a while. Answered by `Decided` or `Working`.
+    Inquire { txn: TxnId },
+    /// Coordinator → holder: the transaction is still being worked on; do not recover it yet.
+    Working { txn: TxnId },
+
+    /// Everyone → everyone, periodically: gossip of progress. Missing one costs time only.
+    Report(Report),
+    /// A node that lacks positions → a peer that has them. Answered by `SyncRecords`; unanswered: asked elsewhere.
+    SyncRequest { vector: VersionVector, epoch: Epoch },
+    /// Committed transactions in an order that respects causality, and positions known to be empty. Applying one
+    /// twice is harmless.
+    SyncRecords { epoch: Epoch, commits: Vec<Shipped>, aborted: Vec<AbortedRange>, more: bool },
+    /// The asked peer's log does not reach back far enough; the asker needs a file snapshot.
+    SyncTooOld { origin: NodeId, first_kept: Sequence },
+
+    /// Reader → members: what is decided or in flight with you? (Read barrier.)
+    Barrier { id: u64, epoch: Epoch },
+    /// Member → reader.
+    BarrierState { id: u64, epoch: Epoch, holds: VersionVector, live: Vec<TxnId> },
+
+    /// A new node → a seed: let me in as a non-voter. Repeated until answered.
+    Join { address: Address },
+    /// Member → joiner: the cluster's identity, the member list and what it must catch up to.
+    Welcome { cluster: u64, membership: Arc<Membership>, vector: VersionVector },
+    /// A caught-up non-voter → a voter: admit me. Repeated until the member list says so.
+    AdmitMe { vector: VersionVector, epoch: Epoch },
+
+    /// Asker → peer: send me the files. `resume` names chunks already held. (File transfer: states and messages only.)
+    SnapshotRequest { snapshot: u64, resume: Vec<(Arc<str>, u64)> },
+    /// Peer → asker: what the snapshot holds: files with sizes, and the vector it covers.
+    SnapshotOffer {
+        snapshot: u64,
+        files: Vec<(Arc<str>, u64)>,
+        vector: VersionVector,
+        watermark: Hlc,
+        membership: Arc<Membership>,
+    },
+    /// Peer → asker: one checksummed piece of a file.
+    SnapshotChunk { snapshot: u64, file: Arc<str>, offset: u64, bytes: Arc<[u8]>, checksum: u64 },
+    /// Peer → asker: no snapshot from here; the text says why.
+    SnapshotRefused { snapshot: u64, why: Arc<str> },
+    /// A node that leaves on purpose: peers need not wait for the failure detector.
+    Leaving,
+}
+
+/// Positions `first..=last` of `origin` that hold no transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AbortedRange {
+    pub origin: NodeId,
+    pub first: Sequence,
+    pub last: Sequence,
+}
+
+/// A node's progress, taken atomically.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    pub epoch: Epoch,
+    /// No transaction this node takes part in can still commit at or below this.
+    pub low: Hlc,
+    /// What this node has applied (or knows to be empty).
+    pub vector: VersionVector,
+    /// The stable watermark it knows.
+    pub watermark: Hlc,
+}

@@ -1,0 +1,3 @@
+#![doc = "Marmot."]
+pub mod core;
+pub mod types;
