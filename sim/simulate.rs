@@ -1,5 +1,7 @@
 //! `cargo run --release --example simulate -- --help`: the pure simulator over ranges of seeds.
 
+// Shared with the test, which uses other parts of it.
+#[allow(dead_code, unused_imports)]
 mod pure;
 
 use marmot::core::Bug;

@@ -344,15 +344,20 @@ impl World {
         machine.rounds += 1;
         let now = machine.clock.read(self.now);
         let count = machine.inbox.len().min(BATCH);
+        let mut stopped = None;
         for input in machine.inbox.drain(..count) {
             let first = machine.effects.len();
             let noted = self.trace.before(&input);
             let result = node.step(now, input, &mut machine.disk, &mut machine.effects);
             self.trace.after(self.now, m, now, noted, &machine.effects, first);
             if let Err(fatal) = result {
-                let text = format!("machine {m}: {fatal}");
-                return self.broken(Violation::crash("anytime_nodes_run", text));
+                stopped = Some(fatal);
+                break;
             }
+        }
+        if let Some(fatal) = stopped {
+            let text = format!("machine {m}: {fatal}");
+            return self.broken(Violation::crash("anytime_nodes_run", text));
         }
         let dirty = machine.disk.is_dirty();
         match machine.crash_at {
