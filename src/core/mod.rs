@@ -1,18 +1,30 @@
 //! The pure state machine: everything a node decides.
 
+mod barrier;
 mod config;
 mod effect;
 mod fault;
+mod hlc;
+mod ids;
 mod input;
+mod log;
+mod members;
+mod merge;
 pub mod message;
+mod node;
 mod planted;
+mod replicate;
 mod status;
 mod storage;
+mod swim;
+mod txn;
 
 pub use config::{Config, Timing};
 pub use effect::{Address, ApplyTask, Destination, Effect, Effects, Eviction, Notice, Published, Response};
 pub use fault::{Fatal, PeerFault, Refusal};
 pub use input::{Input, MemberChange, Request};
+pub use node::Node;
 pub use planted::{Bug, Planted};
+pub use replicate::ConflictRow;
 pub use status::{NodeStatus, PeerState, PeerStatus};
 pub use storage::{Storage, Table, decode, encode, load, save};

@@ -8,9 +8,33 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct NodeId(pub u64);
 
+impl NodeId {
+    /// Identities are below this bit; with it set, a `NodeId` names the node's *ONE log* as an origin.
+    const ONE_LOG: u64 = 1 << 63;
+
+    /// A node has two logs: one of QUORUM and ALL transactions, whose origin is the node's own id, and one of ONE
+    /// transactions, whose origin is this. They are numbered apart, because a read barrier must wait for the first
+    /// and must not wait for the second (a ONE record of a lost node may never come).
+    pub const fn one_log(self) -> NodeId {
+        NodeId(self.0 | Self::ONE_LOG)
+    }
+    /// Whether this origin is a ONE log.
+    pub const fn is_one_log(self) -> bool {
+        self.0 & Self::ONE_LOG != 0
+    }
+    /// The node behind an origin.
+    pub const fn node(self) -> NodeId {
+        NodeId(self.0 & !Self::ONE_LOG)
+    }
+    /// Whether this can be a node's identity: not zero, and below the ONE-log bit.
+    pub const fn is_valid(self) -> bool {
+        self.0 != 0 && !self.is_one_log()
+    }
+}
+
 impl fmt::Display for NodeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "n{}", self.0)
+        write!(f, "n{}{}", self.node().0, if self.is_one_log() { "/one" } else { "" })
     }
 }
 
@@ -29,6 +53,25 @@ pub type Sequence = u64;
 pub struct TxnId {
     pub origin: NodeId,
     pub sequence: Sequence,
+}
+
+impl TxnId {
+    /// The place in storage: big-endian, so that byte order is log order per origin.
+    pub fn to_bytes(self) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&self.origin.0.to_be_bytes());
+        bytes[8..].copy_from_slice(&self.sequence.to_be_bytes());
+        bytes
+    }
+    /// Reverses [`TxnId::to_bytes`]; `None` if the length is wrong.
+    pub fn from_bytes(bytes: &[u8]) -> Option<TxnId> {
+        let bytes: [u8; 16] = bytes.try_into().ok()?;
+        let (origin, sequence) = bytes.split_at(8);
+        Some(TxnId {
+            origin: NodeId(u64::from_be_bytes(origin.try_into().ok()?)),
+            sequence: u64::from_be_bytes(sequence.try_into().ok()?),
+        })
+    }
 }
 
 impl fmt::Display for TxnId {

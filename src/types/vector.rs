@@ -107,6 +107,33 @@ impl VersionVector {
         missing
     }
 
+    /// Only the positions of QUORUM logs.
+    pub fn quorum_part(&self) -> VersionVector {
+        self.part(|origin| !origin.is_one_log())
+    }
+
+    /// Only the positions of ONE logs.
+    pub fn one_part(&self) -> VersionVector {
+        self.part(NodeId::is_one_log)
+    }
+
+    fn part(&self, keep: impl Fn(NodeId) -> bool) -> VersionVector {
+        let origins = self.origins.iter().filter(|(o, _)| keep(**o)).map(|(o, k)| (*o, k.clone())).collect();
+        VersionVector { origins }
+    }
+
+    /// How many positions of `self` the other lacks.
+    pub fn count_missing_from(&self, other: &VersionVector) -> u64 {
+        let origins = self.origins.iter().map(|(origin, ours)| {
+            let theirs = other.prefix(*origin);
+            let below = ours.prefix.saturating_sub(theirs);
+            let filled = other.above(*origin).filter(|s| *s <= ours.prefix).count() as u64;
+            let above = ours.above.iter().filter(|s| !other.contains(TxnId { origin: *origin, sequence: **s }));
+            below - filled.min(below) + above.count() as u64
+        });
+        origins.sum()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.origins.is_empty()
     }

@@ -1,0 +1,261 @@
+//! What this node holds of every origin's log, and the order in which it applied it.
+//!
+//! ```text
+//! origin n1:      1 2 3 4 5 . 7          vector: n1:5+7
+//! origin n2:      1 2 . .                        n2:2
+//! apply order:    n1:1 n2:1 n1:2 n1:3 n2:2 n1:5 n1:4 n1:7     (seq 1, 2, 3, …)
+//! ```
+//!
+//! An aborted position has its place in the order too, as an empty record, so that contiguous vectors pass it.
+
+use super::effect::Eviction;
+use super::fault::Fatal;
+use super::message::Outcome;
+use super::storage::{Storage, Table, load, save};
+use crate::types::{ApplySeq, Hlc, NodeId, RowOp, Sequence, Stamp, TxnId, VersionVector};
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+
+const CHECKPOINT: &[u8] = b"checkpoint";
+const RESERVED: &[u8] = b"reserved";
+/// Positions reserved at once, so that starting a transaction writes nothing besides its record.
+const RESERVE: u64 = 64;
+/// Entries between checkpoints.
+const CHECKPOINT_EVERY: u64 = 512;
+
+/// One entry of the apply order, as stored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    pub txn: TxnId,
+    pub committed: bool,
+    pub amendments: Vec<(usize, usize, RowOp)>,
+    pub evictions: Vec<StoredEviction>,
+    pub may_evict: bool,
+}
+
+/// An [`Eviction`] in storable form.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StoredEviction {
+    pub row: crate::types::RowKey,
+    pub image: crate::types::RowImage,
+    pub columns: std::sync::Arc<[crate::types::ColumnId]>,
+}
+
+impl From<&Eviction> for StoredEviction {
+    fn from(e: &Eviction) -> Self {
+        StoredEviction { row: e.row.clone(), image: e.image.clone(), columns: e.columns.clone() }
+    }
+}
+impl From<&StoredEviction> for Eviction {
+    fn from(e: &StoredEviction) -> Self {
+        Eviction { row: e.row.clone(), image: e.image.clone(), columns: e.columns.clone() }
+    }
+}
+
+/// A recorded outcome and its place.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Recorded {
+    pub outcome: Outcome,
+    pub seq: ApplySeq,
+}
+
+/// Where a restart begins to read.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    pub seq: ApplySeq,
+    pub vector: VersionVector,
+    /// Commits at or after this place may be above the horizon.
+    pub floor: ApplySeq,
+    pub watermark: Hlc,
+    /// Positions no longer in the log, per origin.
+    pub dropped: VersionVector,
+    /// The first place still in the log.
+    pub first: ApplySeq,
+}
+
+/// The log of one node.
+///
+/// **Invariants**: `vector` holds exactly the positions with a recorded outcome or below `dropped`; entries of the
+/// order respect dependencies; a position enters `vector` once.
+#[derive(Debug, Default)]
+pub struct Log {
+    pub vector: VersionVector,
+    next_seq: ApplySeq,
+    /// The place of the last commit: what a reader must wait for to see everything.
+    pub last_commit: ApplySeq,
+    /// Visible in the database files, and durable there.
+    pub applied: ApplySeq,
+    pub synced: ApplySeq,
+    /// Commits above the horizon.
+    recent: VecDeque<(ApplySeq, Stamp)>,
+    checkpoint: Checkpoint,
+    next_quorum: Sequence,
+    next_one: Sequence,
+    reserved: (Sequence, Sequence),
+}
+
+fn seq_key(seq: ApplySeq) -> [u8; 8] {
+    seq.to_be_bytes()
+}
+
+impl Log {
+    pub fn open(store: &dyn Storage) -> Result<Log, Fatal> {
+        let checkpoint: Checkpoint = load(store, Table::Meta, CHECKPOINT)?.unwrap_or_default();
+        let reserved = load(store, Table::Meta, RESERVED)?.unwrap_or_default();
+        Ok(Log {
+            vector: checkpoint.vector.clone(),
+            next_seq: checkpoint.seq + 1,
+            reserved,
+            next_quorum: reserved.0 + 1,
+            next_one: reserved.1 + 1,
+            last_commit: checkpoint.seq,
+            checkpoint,
+            ..Log::default()
+        })
+    }
+
+    pub fn checkpoint(&self) -> &Checkpoint {
+        &self.checkpoint
+    }
+
+    /// The positions of this node that may have been given out by an earlier life.
+    pub fn reserved(&self) -> (Sequence, Sequence) {
+        self.reserved
+    }
+
+    /// A fresh position in this node's QUORUM or ONE log, durable at the end of this round.
+    pub fn fresh(&mut self, store: &mut dyn Storage, node: NodeId, one: bool) -> Result<TxnId, Fatal> {
+        let (next, reserved) = match one {
+            true => (&mut self.next_one, &mut self.reserved.1),
+            false => (&mut self.next_quorum, &mut self.reserved.0),
+        };
+        let sequence = *next;
+        *next += 1;
+        if sequence > *reserved {
+            *reserved = sequence + RESERVE - 1;
+            save(store, Table::Meta, RESERVED, &self.reserved)?;
+        }
+        Ok(TxnId { origin: if one { node.one_log() } else { node }, sequence })
+    }
+
+    /// Replays one entry at start: the position is held, the place taken.
+    pub fn replay(&mut self, seq: ApplySeq, entry: &Entry, stamp: Option<Stamp>) {
+        self.vector.insert(entry.txn);
+        self.next_seq = self.next_seq.max(seq + 1);
+        if let Some(stamp) = stamp {
+            self.last_commit = self.last_commit.max(seq);
+            self.recent.push_back((seq, stamp));
+        }
+    }
+
+    /// Records an abort: the position becomes an empty record.
+    pub fn abort(&mut self, store: &mut dyn Storage, txn: TxnId) -> Result<(), Fatal> {
+        let seq = self.take_place(store, txn, Outcome::Abort)?;
+        let entry = Entry { txn, committed: false, amendments: Vec::new(), evictions: Vec::new(), may_evict: false };
+        save(store, Table::Order, &seq_key(seq), &entry)?;
+        store.delete(Table::Record, &txn.to_bytes())?;
+        store.delete(Table::Ballot, &txn.to_bytes())
+    }
+
+    /// The place the next commit will get.
+    pub fn next_seq(&self) -> ApplySeq {
+        self.next_seq
+    }
+
+    /// Records a commit at [`Log::next_seq`].
+    pub fn commit(
+        &mut self,
+        store: &mut dyn Storage,
+        entry: &Entry,
+        stamp: Stamp,
+        after: VersionVector,
+    ) -> Result<ApplySeq, Fatal> {
+        let seq = self.take_place(store, entry.txn, Outcome::Commit { stamp, after })?;
+        save(store, Table::Order, &seq_key(seq), entry)?;
+        store.delete(Table::Ballot, &entry.txn.to_bytes())?;
+        self.last_commit = seq;
+        self.recent.push_back((seq, stamp));
+        Ok(seq)
+    }
+
+    fn take_place(&mut self, store: &mut dyn Storage, txn: TxnId, outcome: Outcome) -> Result<ApplySeq, Fatal> {
+        assert!(self.vector.insert(txn), "a position is recorded once: {txn}");
+        let seq = self.next_seq;
+        self.next_seq += 1;
+        save(store, Table::Outcome, &txn.to_bytes(), &Recorded { outcome, seq })?;
+        Ok(seq)
+    }
+
+    /// The recorded outcome of a held position; `None` if it was dropped from the log (it was applied everywhere).
+    pub fn outcome(&self, store: &dyn Storage, txn: TxnId) -> Result<Option<Recorded>, Fatal> {
+        load(store, Table::Outcome, &txn.to_bytes())
+    }
+
+    /// Entries from `seq` on, at most `limit`.
+    pub fn entries(&self, store: &dyn Storage, seq: ApplySeq, limit: usize) -> Result<Vec<(ApplySeq, Entry)>, Fatal> {
+        let rows = store.scan(Table::Order, &seq_key(seq), limit)?;
+        rows.into_iter()
+            .map(|(key, value)| {
+                let key: [u8; 8] =
+                    key.try_into().map_err(|_| Fatal::CorruptStorage("apply_order: key length".into()))?;
+                Ok((u64::from_be_bytes(key), super::storage::decode(Table::Order, &value)?))
+            })
+            .collect()
+    }
+
+    /// Writes a checkpoint if enough happened since the last one.
+    pub fn maybe_checkpoint(&mut self, store: &mut dyn Storage, watermark: Hlc, horizon: Hlc) -> Result<(), Fatal> {
+        while self.recent.front().is_some_and(|(seq, stamp)| stamp.hlc <= horizon && *seq <= self.synced) {
+            self.recent.pop_front();
+        }
+        if self.next_seq - 1 < self.checkpoint.seq + CHECKPOINT_EVERY {
+            return Ok(());
+        }
+        self.write_checkpoint(store, watermark)
+    }
+
+    fn write_checkpoint(&mut self, store: &mut dyn Storage, watermark: Hlc) -> Result<(), Fatal> {
+        self.checkpoint.seq = self.next_seq - 1;
+        self.checkpoint.vector = self.vector.clone();
+        self.checkpoint.floor = self.recent.front().map_or(self.next_seq, |(seq, _)| *seq);
+        self.checkpoint.watermark = watermark;
+        save(store, Table::Meta, CHECKPOINT, &self.checkpoint)
+    }
+
+    /// Drops up to `limit` of the oldest entries that are durable in the files here, applied everywhere
+    /// (`stamp <= below`) or, if older than `at_any_rate`, applied here. Their positions stay in the vector.
+    pub fn drop_old(
+        &mut self,
+        store: &mut dyn Storage,
+        below: Hlc,
+        at_any_rate: Hlc,
+        watermark: Hlc,
+        limit: usize,
+    ) -> Result<usize, Fatal> {
+        let last = self.synced.min(self.checkpoint.floor.saturating_sub(1)).min(self.checkpoint.seq);
+        let mut dropped = 0;
+        for (seq, entry) in self.entries(store, self.checkpoint.first, limit)? {
+            if seq > last {
+                break;
+            }
+            let key = entry.txn.to_bytes();
+            let recorded = self.outcome(store, entry.txn)?;
+            if let Some(Recorded { outcome: Outcome::Commit { stamp, .. }, .. }) = recorded
+                && stamp.hlc > below
+                && stamp.hlc > at_any_rate
+            {
+                break;
+            }
+            store.delete(Table::Record, &key)?;
+            store.delete(Table::Outcome, &key)?;
+            store.delete(Table::Order, &seq_key(seq))?;
+            self.checkpoint.first = seq + 1;
+            self.checkpoint.dropped.insert(entry.txn);
+            dropped += 1;
+        }
+        if dropped > 0 {
+            self.write_checkpoint(store, watermark)?;
+        }
+        Ok(dropped)
+    }
+}

@@ -1,0 +1,123 @@
+//! Becoming a member: ask a seed, catch up, ask to be admitted.
+
+use crate::core::effect::{Destination, Notice};
+use crate::core::fault::Fatal;
+use crate::core::input::MemberChange;
+use crate::core::members::change::{highest_slot, save_membership};
+use crate::core::message::{Membership, Message};
+use crate::core::node::{Io, Node};
+use crate::core::planted::Bug;
+use crate::types::{Epoch, Mono, NodeId, VersionVector};
+use std::sync::Arc;
+
+/// How far a new node is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Joining {
+    /// Asking the seeds.
+    Asking { next: Mono },
+    /// Welcomed as a non-voter: catching up to `target`, then asking to be admitted.
+    CatchingUp { target: VersionVector, next: Mono, asked: usize },
+}
+
+impl Node {
+    /// Timers of joining, and of introducing this node to its seeds.
+    pub(crate) fn tick_joining(&mut self, io: &mut Io<'_>) {
+        let now = self.now.mono;
+        let pause = self.config.timing.report_interval;
+        match &mut self.joining {
+            None => {}
+            Some(Joining::Asking { next }) if *next <= now => {
+                *next = now.after(pause);
+                for seed in self.config.seeds.clone() {
+                    if seed != self.config.address {
+                        let message = Message::Join { address: self.config.address.clone() };
+                        self.send_to(io, Destination::Address(seed), message);
+                    }
+                }
+            }
+            Some(Joining::CatchingUp { target, next, asked }) if *next <= now => {
+                *next = now.after(pause);
+                let caught_up = self.log.vector.covers(target) && self.log.applied >= self.log.last_commit;
+                let voters: Vec<NodeId> = self.membership.voters.keys().copied().collect();
+                let Some(voter) = voters.get(*asked % voters.len().max(1)).copied() else { return };
+                *asked += 1;
+                if caught_up {
+                    let message = Message::AdmitMe { vector: self.log.vector.clone(), epoch: self.membership.epoch };
+                    self.send(io, voter, message);
+                } else {
+                    self.sync.want(now, voter);
+                }
+            }
+            Some(Joining::Asking { .. } | Joining::CatchingUp { .. }) => {}
+        }
+    }
+
+    /// A node wants in.
+    pub(crate) fn on_join(&mut self, io: &mut Io<'_>, from: NodeId) {
+        if self.membership.voters.is_empty() || self.membership.removed.contains(&from) {
+            return;
+        }
+        self.peers.set_learner(from, true);
+        let message = Message::Welcome {
+            cluster: self.cluster,
+            membership: self.membership.clone(),
+            vector: self.log.vector.clone(),
+        };
+        self.send(io, from, message);
+    }
+
+    pub(crate) fn on_welcome(
+        &mut self,
+        io: &mut Io<'_>,
+        from: NodeId,
+        cluster: u64,
+        membership: Arc<Membership>,
+        vector: VersionVector,
+    ) -> Result<(), Fatal> {
+        if !matches!(self.joining, Some(Joining::Asking { .. })) {
+            return Ok(());
+        }
+        // The list in force at the beginning comes with the Welcome; later ones come through the log.
+        self.cluster = cluster;
+        self.slots_used = highest_slot(&membership);
+        save_membership(io.store, cluster, &membership)?;
+        io.out.notice(Notice::Joining(format!("welcomed by {from}, catching up to {vector}")));
+        self.membership = membership;
+        self.joining = Some(Joining::CatchingUp { target: vector, next: self.now.mono, asked: 0 });
+        self.sync.want(self.now.mono, from);
+        Ok(())
+    }
+
+    /// A caught-up non-voter asks for its vote.
+    pub(crate) fn on_admit_me(
+        &mut self,
+        io: &mut Io<'_>,
+        from: NodeId,
+        vector: VersionVector,
+        epoch: Epoch,
+    ) -> Result<(), Fatal> {
+        self.peers.set_learner(from, true);
+        let current = epoch == self.membership.epoch || self.config.planted.has(Bug::JoinerNotCovered);
+        if !current || self.membership.is_voter(from) || !self.is_voter() {
+            // A joiner with an older list has more to catch up; one that is in already will see it.
+            return Ok(());
+        }
+        let busy = !self.barriers.is_empty() && self.admitting == Some(from);
+        if busy || self.coordinating.values().any(|c| matches!(c.record.body, crate::core::message::Body::Members(_))) {
+            return Ok(());
+        }
+        self.admitting = Some(from);
+        let joiner = match self.config.planted.has(Bug::JoinerNotCovered) {
+            true => VersionVector::new(),
+            false => vector.quorum_part(),
+        };
+        self.on_member_request(io, None, MemberChange::Admit(from), joiner)
+    }
+
+    pub(crate) fn joining_deadline(&self) -> Option<Mono> {
+        match &self.joining {
+            None => None,
+            Some(Joining::Asking { next } | Joining::CatchingUp { next, .. }) => Some(*next),
+        }
+    }
+}

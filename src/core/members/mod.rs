@@ -1,0 +1,14 @@
+//! Who is alive, who belongs to the cluster, and who may vote.
+//!
+//! SWIM tells who is alive ([`peers`]). Who may vote is data: a [`Membership`](super::message::Membership) with an
+//! epoch, changed one node at a time by a transaction of the old list ([`change`]). A new node joins as a non-voter,
+//! copies what the cluster has, and is then admitted ([`join`]).
+//!
+//! ```text
+//!  joiner ── Join ──▶ seed ── Welcome(list, vector) ──▶ joiner … catches up by sync … ── AdmitMe(vector) ──▶ voter
+//!                                      voter: read barrier, then Prepare(list + joiner) to the OLD list, Accept, apply
+//! ```
+
+pub mod change;
+pub mod join;
+pub mod peers;

@@ -1,0 +1,636 @@
+//! The node: routes inputs to mechanisms, owns their state, keeps the order of effects.
+
+use super::barrier::Barrier;
+use super::config::Config;
+use super::effect::{ApplyTask, Destination, Effect, Effects, Notice, Response};
+use super::fault::{Fatal, PeerFault, Refusal};
+use super::hlc::Clock;
+use super::ids::AutoIds;
+use super::input::{Input, Request};
+use super::log::{Log, Recorded};
+use super::members::change::{PendingChange, bootstrap, highest_slot, load_membership, save_membership};
+use super::members::peers::Peers;
+use super::merge::{KeyStates, merge};
+use super::message::{Body, Envelope, Membership, Message, Outcome, Record};
+use super::replicate::progress::Progress;
+use super::replicate::sync::Sync;
+use super::status::{NodeStatus, PeerState, PeerStatus};
+use super::storage::{Storage, Table, decode, load};
+use super::swim::{Swim, SwimEvent};
+use super::txn::coordinator::{CommitRequest, Coordination, Parked};
+use super::txn::live::{Intents, Live, Vote, WaitingList};
+use super::txn::recover::Recovery;
+use crate::core::members::join::Joining;
+use crate::types::{
+    ApplySeq, AutoIdMode, ClientId, Hlc, Mono, NodeId, Now, ReadLevel, Sequence, Stamp, TxnId, VersionVector, WriteSet,
+};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+/// What a step may touch besides the node itself.
+pub(crate) struct Io<'a> {
+    pub store: &'a mut dyn Storage,
+    pub out: &'a mut Effects,
+}
+
+/// One node of the cluster: everything it decides, and nothing it does.
+///
+/// **Invariants** (checked by [`Node::check_invariants`]): every transaction with intents is undecided or waits for a
+/// dependency; no position is both live and recorded; the applied place is at most the last recorded one.
+pub struct Node {
+    pub(crate) config: Config,
+    pub(crate) id: NodeId,
+    pub(crate) now: Now,
+    pub(crate) rng: StdRng,
+    pub(crate) clock: Clock,
+    ids: AutoIds,
+    swim: Swim,
+    pub(crate) cluster: u64,
+    pub(crate) membership: Arc<Membership>,
+    pub(crate) slots_used: u8,
+    pub(crate) peers: Peers,
+    pub(crate) joining: Option<Joining>,
+    pub(crate) admitting: Option<NodeId>,
+    pub(crate) pending_changes: Vec<PendingChange>,
+    pub(crate) log: Log,
+    pub(crate) keys: KeyStates,
+    pub(crate) live: BTreeMap<TxnId, Live>,
+    pub(crate) intents: Intents,
+    pub(crate) waiting: WaitingList,
+    /// Decided commits that wait for their record or for what they depend on.
+    pub(crate) undelivered: BTreeSet<TxnId>,
+    pub(crate) coordinating: BTreeMap<TxnId, Coordination>,
+    pub(crate) parked: Vec<Parked>,
+    /// Coordinated commits whose client is answered when their place is applied.
+    pub(crate) awaiting_apply: VecDeque<(ApplySeq, TxnId)>,
+    pub(crate) recovering: BTreeMap<TxnId, Recovery>,
+    pub(crate) barriers: BTreeMap<u64, Barrier>,
+    pub(crate) barrier_count: u64,
+    pub(crate) progress: Progress,
+    pub(crate) sync: Sync,
+    pub(crate) draining: bool,
+    /// Planted bug `ReusedIdentity` only.
+    pub(crate) last_aborted: Option<TxnId>,
+    /// Messages of this node to itself, handled before the step ends.
+    loopback: VecDeque<Message>,
+}
+
+impl Node {
+    /// Recovers what storage holds, or starts a new life: as the first node of a new cluster if no seeds are given,
+    /// else by joining. `applied` is what the database files durably contain; committed work above it is handed to
+    /// the applier again.
+    ///
+    /// # Errors
+    /// [`Fatal`] if storage fails or is corrupt, or if it belongs to another node.
+    pub fn open(
+        config: Config,
+        now: Now,
+        seed: u64,
+        applied: ApplySeq,
+        store: &mut dyn Storage,
+        out: &mut Effects,
+    ) -> Result<Node, Fatal> {
+        config.check().map_err(Fatal::Invariant)?;
+        let mut rng = StdRng::seed_from_u64(seed);
+        let planted = config.planted;
+        let mut clock = Clock::open(store, now.wall, config.timing.max_clock_offset, planted)?;
+        let generation = clock.tick(now.wall).0;
+        let swim = Swim::new(config.node, config.address.clone(), generation, &config.timing, rng.random());
+        let log = Log::open(store)?;
+        let watermark = log.checkpoint().watermark;
+        let mut node = Node {
+            id: config.node,
+            now,
+            ids: AutoIds::starting_at(clock.last().millis()),
+            swim,
+            cluster: rng.random(),
+            membership: Arc::default(),
+            slots_used: 0,
+            peers: Peers::default(),
+            joining: None,
+            admitting: None,
+            pending_changes: Vec::new(),
+            keys: KeyStates::new(Hlc::ZERO, planted),
+            live: BTreeMap::new(),
+            intents: Intents::default(),
+            waiting: WaitingList::default(),
+            undelivered: BTreeSet::new(),
+            coordinating: BTreeMap::new(),
+            parked: Vec::new(),
+            awaiting_apply: VecDeque::new(),
+            recovering: BTreeMap::new(),
+            barriers: BTreeMap::new(),
+            barrier_count: rng.random::<u32>().into(),
+            progress: Progress::new(watermark, now.mono),
+            sync: Sync::default(),
+            draining: false,
+            last_aborted: None,
+            loopback: VecDeque::new(),
+            log,
+            clock,
+            rng,
+            config,
+        };
+        let mut io = Io { store, out };
+        node.recover_membership(&mut io)?;
+        node.recover_log(&mut io, applied)?;
+        node.recover_live(&mut io)?;
+        node.fill_own_positions(&mut io)?;
+        for seed in node.config.seeds.clone() {
+            if seed != node.config.address {
+                let events = node.swim.announce(now.mono, seed);
+                node.on_swim_events(&mut io, events);
+            }
+        }
+        node.finish_step(&mut io)?;
+        Ok(node)
+    }
+
+    fn recover_membership(&mut self, io: &mut Io<'_>) -> Result<(), Fatal> {
+        match load_membership(io.store)? {
+            Some(stored) => {
+                self.cluster = stored.cluster;
+                self.slots_used = highest_slot(&stored.membership);
+                self.membership = Arc::new(stored.membership);
+                if !self.is_voter() && !self.membership.removed.contains(&self.id) {
+                    let target = VersionVector::new();
+                    self.joining = Some(Joining::CatchingUp { target, next: self.now.mono, asked: 0 });
+                }
+            }
+            None if self.config.seeds.iter().all(|s| *s == self.config.address) => {
+                let list = bootstrap(self.id, self.config.address.clone());
+                save_membership(io.store, self.cluster, &list)?;
+                io.out.notice(Notice::EpochChanged { epoch: list.epoch, voters: vec![self.id] });
+                self.membership = Arc::new(list);
+            }
+            None => {
+                io.out.notice(Notice::Joining("asking the seeds".into()));
+                self.joining = Some(Joining::Asking { next: self.now.mono });
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the apply order from the checkpoint on: vector, key states above the horizon, and redo.
+    fn recover_log(&mut self, io: &mut Io<'_>, applied: ApplySeq) -> Result<(), Fatal> {
+        KeyStates::clear_spilled(io.store)?;
+        let checkpoint = self.log.checkpoint().clone();
+        self.log.applied = applied;
+        self.log.synced = applied;
+        let floor = checkpoint.floor.max(1);
+        // Key states below the floor are not rebuilt: all of them are at or below this.
+        self.keys =
+            KeyStates::new(if checkpoint.seq == 0 { Hlc::ZERO } else { checkpoint.watermark }, self.config.planted);
+        let mut seq = floor.min(applied + 1).min(checkpoint.seq + 1);
+        loop {
+            let entries = self.log.entries(io.store, seq, 256)?;
+            let Some((last, _)) = entries.last() else { break };
+            seq = last + 1;
+            for (at, entry) in entries {
+                let recorded: Option<Recorded> = self.log.outcome(io.store, entry.txn)?;
+                let stamp = match recorded.map(|r| r.outcome) {
+                    Some(Outcome::Commit { stamp, .. }) => Some(stamp),
+                    Some(Outcome::Abort) | None => None,
+                };
+                if at > checkpoint.seq || at >= floor {
+                    self.log.replay(at, &entry, stamp.filter(|_| at >= floor));
+                }
+                let Some(stamp) = stamp else { continue };
+                self.log.last_commit = self.log.last_commit.max(at);
+                let record: Option<Record> = load(io.store, Table::Record, &entry.txn.to_bytes())?;
+                let Some(record) = record else {
+                    let what = format!("the record of {} is missing from the log", entry.txn);
+                    return Err(Fatal::CorruptStorage(what));
+                };
+                if at >= floor {
+                    merge(&mut self.keys, io.store, &record, stamp, at, self.config.planted)?;
+                }
+                if at > applied {
+                    let write_set = match record.body {
+                        Body::Write(write_set) => write_set,
+                        Body::Members(_) => Arc::new(WriteSet::default()),
+                    };
+                    io.out.push(Effect::Apply(ApplyTask {
+                        seq: at,
+                        txn: entry.txn,
+                        stamp,
+                        write_set,
+                        amendments: entry.amendments.clone(),
+                        evictions: entry.evictions.iter().map(Into::into).collect(),
+                        may_evict: entry.may_evict,
+                    }));
+                }
+                self.clock.observe(stamp.hlc);
+            }
+        }
+        self.sync.heard = self.log.vector.clone();
+        Ok(())
+    }
+
+    /// Intents, promises and acceptances of undecided transactions.
+    fn recover_live(&mut self, io: &mut Io<'_>) -> Result<(), Fatal> {
+        let mut from = Vec::new();
+        loop {
+            let votes = io.store.scan(Table::Ballot, &from, 256)?;
+            let Some((last, _)) = votes.last() else { return Ok(()) };
+            from = last.clone();
+            from.push(0);
+            for (key, value) in votes {
+                let Some(txn) = TxnId::from_bytes(&key) else {
+                    return Err(Fatal::CorruptStorage("ballot: key length".into()));
+                };
+                let vote: Vote = decode(Table::Ballot, &value)?;
+                let record: Option<Record> = load(io.store, Table::Record, &key)?;
+                let live = Live::from_vote(vote, record.map(Arc::new), self.now.mono);
+                if let (Some(record), Some(_)) = (&live.record, live.prepared) {
+                    self.intents.take(record);
+                }
+                self.live.insert(txn, live);
+            }
+        }
+    }
+
+    /// Positions of an earlier life that it cannot have proposed Commit for (it would have accepted its own proposal)
+    /// end as aborts: nobody else can propose Commit from nothing (rule 2).
+    fn fill_own_positions(&mut self, io: &mut Io<'_>) -> Result<(), Fatal> {
+        let (quorum, one) = self.log.reserved();
+        let lanes: [(NodeId, Sequence); 2] = [(self.id, quorum), (self.id.one_log(), one)];
+        for (origin, reserved) in lanes {
+            for sequence in self.log.vector.prefix(origin) + 1..=reserved {
+                let txn = TxnId { origin, sequence };
+                if self.log.vector.contains(txn) {
+                    continue;
+                }
+                match self.live.get(&txn) {
+                    Some(live) if live.accepted.is_some() && self.config.planted.has(super::Bug::BallotZeroTwice) => {
+                        self.propose_again(io, txn);
+                    }
+                    Some(live) if live.accepted.is_some() || live.decided.is_some() => {}
+                    Some(_) | None => {
+                        self.decide(io, txn, Outcome::Abort)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Planted bug: a restarted coordinator proposes again, with a new stamp.
+    fn propose_again(&mut self, io: &mut Io<'_>, txn: TxnId) {
+        let Some(live) = self.live.get_mut(&txn) else { return };
+        let Some(voters) = live.voters.clone() else { return };
+        let stamp = Stamp { hlc: self.clock.tick(self.now.wall), node: self.id };
+        let outcome = Outcome::Commit { stamp, after: VersionVector::new() };
+        live.accepted = Some((super::message::Ballot::ZERO, outcome.clone()));
+        if let Some(record) = live.record.clone() {
+            let phase = super::txn::coordinator::Phase::Proposed;
+            let deadline = self.now.mono.after(self.config.timing.write_timeout);
+            self.coordinate_again(record, phase, deadline, outcome.clone());
+        }
+        for voter in voters.iter() {
+            let ballot = super::message::Ballot::ZERO;
+            let message = Message::Accept { txn, ballot, outcome: outcome.clone(), voters: voters.clone() };
+            self.send(io, *voter, message);
+        }
+    }
+
+    /// Handles one input. Everything it wants done is in `out`, in order, and may leave the node only after `store`'s
+    /// round is durable.
+    ///
+    /// # Errors
+    /// Only [`Fatal`]: the process must stop, the round must not be committed.
+    pub fn step(&mut self, now: Now, input: Input, store: &mut dyn Storage, out: &mut Effects) -> Result<(), Fatal> {
+        self.now = Now { mono: now.mono.max(self.now.mono), wall: now.wall };
+        let mut io = Io { store, out };
+        match input {
+            Input::Tick => self.tick(&mut io)?,
+            Input::Message(envelope) => self.on_envelope(&mut io, envelope)?,
+            Input::Request(client, request) => self.on_request(&mut io, client, request)?,
+            Input::ClientGone(client) => self.on_client_gone(&mut io, client)?,
+            Input::Applied(seq) => self.on_applied(&mut io, seq)?,
+            Input::Synced(seq) => self.log.synced = self.log.synced.max(seq),
+            Input::OldestSnapshot(snapshot) => self.progress.oldest_snapshot = snapshot,
+            Input::Drain => {
+                self.draining = true;
+                let events = self.swim.leave(self.now.mono);
+                self.on_swim_events(&mut io, events);
+            }
+        }
+        self.finish_step(&mut io)
+    }
+
+    fn finish_step(&mut self, io: &mut Io<'_>) -> Result<(), Fatal> {
+        while let Some(message) = self.loopback.pop_front() {
+            self.on_message(io, self.id, message)?;
+        }
+        if !self.barriers.is_empty() {
+            self.check_barriers(io)?;
+            while let Some(message) = self.loopback.pop_front() {
+                self.on_message(io, self.id, message)?;
+            }
+        }
+        if self.config.planted.has(super::Bug::ClockMarkNotPersisted) {
+            return Ok(());
+        }
+        self.clock.persist(io.store)
+    }
+
+    fn tick(&mut self, io: &mut Io<'_>) -> Result<(), Fatal> {
+        let events = self.swim.tick(self.now.mono);
+        self.on_swim_events(io, events);
+        self.tick_joining(io);
+        self.tick_coordinator(io)?;
+        self.tick_recovery(io)?;
+        self.tick_barriers(io)?;
+        self.tick_sync(io)?;
+        self.tick_progress(io)
+    }
+
+    /// When the next tick is due. A tick before it is harmless, one after it late.
+    pub fn next_deadline(&self) -> Option<Mono> {
+        [
+            self.swim.next_deadline(),
+            self.joining_deadline(),
+            self.coordinator_deadline(),
+            self.recovery_deadline(),
+            self.barrier_deadline(),
+            self.sync_deadline(),
+            Some(self.progress.next_report),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    fn on_envelope(&mut self, io: &mut Io<'_>, envelope: Envelope) -> Result<(), Fatal> {
+        let from = envelope.from;
+        if !from.is_valid() || from == self.id {
+            let what = "sender is not a valid node id, or this node's own".to_string();
+            io.out.notice(Notice::PeerFault(PeerFault::Malformed { from, what }));
+            return Ok(());
+        }
+        self.peers.heard(from, &envelope.from_address, self.now.mono);
+        match self.clock.ahead(envelope.clock, self.now.wall) {
+            None => self.clock.observe(envelope.clock),
+            Some(ahead_ms) => io.out.notice(Notice::PeerFault(PeerFault::ClockAhead { from, ahead_ms })),
+        }
+        self.on_message(io, from, envelope.message)
+    }
+
+    fn on_message(&mut self, io: &mut Io<'_>, from: NodeId, message: Message) -> Result<(), Fatal> {
+        match message {
+            Message::Swim(data) => {
+                let events = self.swim.receive(self.now.mono, &data);
+                self.on_swim_events(io, events);
+                Ok(())
+            }
+            Message::Prepare { record, claim } => self.on_prepare(io, from, record, claim),
+            Message::Prepared { txn, clock, lock_only, holds } => {
+                self.on_prepared(io, from, txn, clock, lock_only, &holds)
+            }
+            Message::Rejected { txn, lock_only, reason } => self.on_rejected(io, from, txn, lock_only, reason),
+            Message::Accept { txn, ballot, outcome, voters } => self.on_accept(io, from, txn, ballot, outcome, voters),
+            Message::Accepted { txn, ballot } => self.on_accepted(io, from, txn, ballot),
+            Message::Refused { txn, promised } => {
+                self.on_refused(txn, promised);
+                Ok(())
+            }
+            Message::Recover { txn, ballot } => self.on_recover(io, from, txn, ballot),
+            Message::Promise { txn, ballot, accepted } => self.on_promise(io, from, txn, ballot, accepted),
+            Message::Decided { txn, outcome } => self.on_decided(io, txn, outcome),
+            Message::Inquire { txn } => self.on_inquire(io, from, txn),
+            Message::Working { txn } => {
+                self.on_working(txn);
+                Ok(())
+            }
+            Message::Report(report) => {
+                self.on_report(io, from, report);
+                Ok(())
+            }
+            Message::SyncRequest { vector, epoch } => self.on_sync_request(io, from, &vector, epoch),
+            Message::SyncRecords { epoch, commits, aborted, more } => {
+                self.on_sync_answer(io, from, epoch, commits, aborted, more)
+            }
+            Message::SyncTooOld { origin, first_kept } => {
+                self.on_sync_too_old(io, from, origin, first_kept);
+                Ok(())
+            }
+            Message::Barrier { id, .. } => {
+                self.on_barrier(io, from, id);
+                Ok(())
+            }
+            Message::BarrierState { id, epoch, holds, live } => {
+                self.on_barrier_state(io, from, id, epoch, &holds, live);
+                Ok(())
+            }
+            Message::Join { .. } => {
+                self.on_join(io, from);
+                Ok(())
+            }
+            Message::Welcome { cluster, membership, vector } => self.on_welcome(io, from, cluster, membership, vector),
+            Message::AdmitMe { vector, epoch } => self.on_admit_me(io, from, vector, epoch),
+            Message::SnapshotRequest { snapshot, .. } => {
+                let why = "file snapshots are not served by this version".into();
+                self.send(io, from, Message::SnapshotRefused { snapshot, why });
+                Ok(())
+            }
+            // Never asked for by this version.
+            Message::SnapshotOffer { .. } | Message::SnapshotChunk { .. } | Message::SnapshotRefused { .. } => Ok(()),
+            Message::Leaving => {
+                self.peers.set_alive(from, false);
+                Ok(())
+            }
+        }
+    }
+
+    fn on_request(&mut self, io: &mut Io<'_>, client: ClientId, request: Request) -> Result<(), Fatal> {
+        match request {
+            Request::Commit { write_set, snapshot, level, begin, lock_wait } => {
+                let own = Stamp { hlc: self.clock.tick(self.now.wall), node: self.id };
+                let begin = begin.unwrap_or(own);
+                let request = CommitRequest { client, write_set, snapshot, level, begin };
+                self.on_commit_request(io, request, lock_wait)
+            }
+            Request::LockSchema { database, lock_wait } => self.on_lock_schema(io, client, database, lock_wait),
+            Request::CommitLocked { txn, write_set } => self.on_commit_locked(io, client, txn, write_set),
+            Request::AbortLocked { txn } => self.on_abort_locked(io, client, txn),
+            Request::Barrier(ReadLevel::LocalOne) => {
+                io.out.reply(client, Response::BarrierDone);
+                Ok(())
+            }
+            Request::Barrier(level) => {
+                if !self.is_voter() {
+                    io.out.reply(client, Response::Refused(Refusal::NotVoter));
+                    return Ok(());
+                }
+                self.start_barrier(io, super::barrier::Purpose::Read(client), level == ReadLevel::All)
+            }
+            Request::AutoIds { mode, count } => self.on_auto_ids(io, client, mode, count),
+            Request::Member(change) => self.on_member_request(io, Some(client), change, VersionVector::new()),
+            Request::ClusterStatus => {
+                io.out.reply(client, Response::ClusterStatus(Box::new(self.status())));
+                Ok(())
+            }
+        }
+    }
+
+    fn on_auto_ids(&mut self, io: &mut Io<'_>, client: ClientId, mode: AutoIdMode, count: u32) -> Result<(), Fatal> {
+        let Some(slot) = self.membership.voters.get(&self.id).map(|m| m.slot) else {
+            io.out.reply(client, Response::Refused(Refusal::NotVoter));
+            return Ok(());
+        };
+        let now_ms = self.clock.catch_up(self.now.wall).millis();
+        let (first, count, used_ms) = self.ids.lease(mode, count, now_ms, slot, self.config.planted);
+        self.clock.persist_beyond(io.store, used_ms)?;
+        io.out.reply(client, Response::AutoIds { first, count });
+        Ok(())
+    }
+
+    fn on_applied(&mut self, io: &mut Io<'_>, seq: ApplySeq) -> Result<(), Fatal> {
+        self.log.applied = self.log.applied.max(seq);
+        let applied = self.log.applied;
+        while let Some((at, txn)) = self.awaiting_apply.front().copied() {
+            if at > applied {
+                break;
+            }
+            self.awaiting_apply.pop_front();
+            self.answer_applied(io, txn);
+        }
+        if !self.parked.is_empty() {
+            self.unpark(io, |p| p.until_applied.is_some_and(|at| at <= applied))?;
+        }
+        Ok(())
+    }
+
+    fn on_swim_events(&mut self, io: &mut Io<'_>, events: VecDeque<SwimEvent>) {
+        for event in events {
+            match event {
+                SwimEvent::Send { to, data } => {
+                    let message = Message::Swim(data.into());
+                    let destination = match to.node.is_valid() {
+                        true => Destination::Node { id: to.node, address: to.address },
+                        false => Destination::Address(to.address),
+                    };
+                    self.send_to(io, destination, message);
+                }
+                SwimEvent::Up(node, address) => {
+                    if node != self.id && node.is_valid() {
+                        self.peers.heard(node, &address, self.now.mono);
+                        self.peers.set_alive(node, true);
+                        io.out.notice(Notice::PeerUp(node, address));
+                    }
+                }
+                SwimEvent::Down(node) => {
+                    self.peers.set_alive(node, false);
+                    io.out.notice(Notice::PeerDown(node));
+                }
+            }
+        }
+    }
+
+    /// Sends to a node, this one included: then it is handled before the step ends, in the same round.
+    pub(crate) fn send(&mut self, io: &mut Io<'_>, to: NodeId, message: Message) {
+        if to == self.id {
+            self.loopback.push_back(message);
+        } else if let Some(address) = self.peers.address(to, &self.membership) {
+            self.send_to(io, Destination::Node { id: to, address }, message);
+        }
+    }
+
+    pub(crate) fn send_to(&mut self, io: &mut Io<'_>, to: Destination, message: Message) {
+        io.out.push(Effect::Send { to, message });
+    }
+
+    /// The envelope that carries `message` from this node now.
+    pub fn envelope(&self, message: Message) -> Envelope {
+        Envelope { from: self.id, from_address: self.config.address.clone(), clock: self.clock.last(), message }
+    }
+
+    /// Whether this node has a vote in the epoch it knows.
+    pub fn is_voter(&self) -> bool {
+        self.membership.is_voter(self.id)
+    }
+
+    /// Whether nothing is under way here that a stop would interrupt.
+    pub fn is_drained(&self) -> bool {
+        self.coordinating.is_empty() && self.parked.is_empty() && self.log.applied >= self.log.last_commit
+    }
+
+    /// The member list in force here.
+    pub fn membership(&self) -> &Membership {
+        &self.membership
+    }
+
+    pub fn status(&self) -> NodeStatus {
+        let m = &self.membership;
+        let mut ids: BTreeSet<NodeId> = m.voters.keys().copied().collect();
+        ids.extend(self.peers.iter().map(|(n, _)| n));
+        ids.extend(m.removed.iter().copied());
+        ids.insert(self.id);
+        let peers = ids.into_iter().map(|id| self.peer_status(id)).collect::<Vec<_>>();
+        let alive = |p: &&PeerStatus| p.voter && p.state == PeerState::Alive;
+        NodeStatus {
+            id: self.id,
+            clock: self.clock.last(),
+            epoch: m.epoch,
+            voters: m.voters.len(),
+            alive_voters: peers.iter().filter(alive).count(),
+            intents: self.intents.count,
+            coordinating: self.coordinating.len(),
+            recovering: self.recovering.len(),
+            applied: self.log.applied,
+            watermark: self.progress.watermark,
+            vector: self.log.vector.clone(),
+            key_states: self.keys.len(),
+            peers,
+        }
+    }
+
+    fn peer_status(&self, id: NodeId) -> PeerStatus {
+        let m = &self.membership;
+        if id == self.id {
+            let state = match (m.removed.contains(&id), m.is_voter(id)) {
+                (true, _) => PeerState::Removed,
+                (false, true) => PeerState::Alive,
+                (false, false) => PeerState::Joining,
+            };
+            let address = self.config.address.clone();
+            return PeerStatus { id, address, state, voter: m.is_voter(id), epoch: m.epoch, lag: 0 };
+        }
+        let report = self.progress.report(id);
+        let lag = match report {
+            Some(r) => self.log.vector.count_missing_from(&r.vector),
+            None => self.log.vector.count_missing_from(&VersionVector::new()),
+        };
+        PeerStatus {
+            id,
+            address: self.peers.address(id, m).unwrap_or_else(|| "".into()),
+            state: self.peers.state(id, m),
+            voter: m.is_voter(id),
+            epoch: report.map_or(Default::default(), |r| r.epoch),
+            lag,
+        }
+    }
+
+    /// What must hold between steps. The error says what does not.
+    pub fn check_invariants(&self, _store: &dyn Storage) -> Result<(), String> {
+        if let Some(txn) = self.live.keys().find(|t| self.log.vector.contains(**t)) {
+            return Err(format!("{txn} is live and recorded"));
+        }
+        if let Some(txn) = self.undelivered.iter().find(|t| !self.live.contains_key(t)) {
+            return Err(format!("{txn} is undelivered and not live"));
+        }
+        if self.log.applied >= self.log.next_seq() {
+            return Err(format!("applied {} beyond the log's {}", self.log.applied, self.log.next_seq() - 1));
+        }
+        let held = self.live.values().filter(|l| l.prepared.is_some()).count();
+        if held != self.intents.count {
+            return Err(format!("{held} live transactions hold intents, {} are counted", self.intents.count));
+        }
+        if self.progress.watermark < self.keys.horizon() {
+            return Err("the dropped horizon is above the watermark".to_string());
+        }
+        Ok(())
+    }
+}

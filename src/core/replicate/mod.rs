@@ -1,0 +1,12 @@
+//! Anti-entropy: progress reports, the stable watermark, delta sync, and what the log may forget.
+//!
+//! Nodes gossip how far they are ([`progress`]); one that lacks positions pulls them, in an order that respects
+//! causality, from a peer that has them ([`sync`]). What every voter has applied, and nothing in flight can still
+//! commit below, is stable: stamps and readers at or below that watermark are forgotten, and records after their
+//! retention.
+
+mod conflicts;
+pub mod progress;
+pub mod sync;
+
+pub use conflicts::ConflictRow;

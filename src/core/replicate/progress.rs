@@ -1,0 +1,165 @@
+//! Progress reports and the stable watermark.
+//!
+//! A voter reports, atomically, `low` (no transaction it takes part in can still commit at or below it) and its
+//! vector. One full set of reports, of all voters of one epoch, gives a *candidate*: the least `low`, and the join of
+//! the vectors. Once every voter's vector covers that join, everything up to the candidate is applied everywhere: it
+//! becomes the watermark (DESIGN rules 12 to 14).
+
+use crate::core::effect::{Effect, Published};
+use crate::core::fault::Fatal;
+use crate::core::message::{Message, Report};
+use crate::core::node::{Io, Node};
+use crate::core::planted::Bug;
+use crate::types::{Epoch, Hlc, Mono, NodeId, Snapshot, VersionVector};
+use std::collections::{BTreeMap, VecDeque};
+
+/// What is known of everyone's progress.
+#[derive(Clone, Debug, Default)]
+pub struct Progress {
+    reports: BTreeMap<NodeId, Report>,
+    candidate: Option<(Hlc, VersionVector)>,
+    pub watermark: Hlc,
+    /// Watermarks with the time they were known, to find the one of a grace period ago.
+    history: VecDeque<(Mono, Hlc)>,
+    pub next_report: Mono,
+    /// The oldest snapshot an open transaction here still needs.
+    pub oldest_snapshot: Option<Snapshot>,
+    published: Hlc,
+}
+
+impl Progress {
+    pub fn new(watermark: Hlc, now: Mono) -> Progress {
+        Progress { watermark, next_report: now, published: watermark, ..Progress::default() }
+    }
+
+    pub fn report(&self, node: NodeId) -> Option<&Report> {
+        self.reports.get(&node)
+    }
+
+    /// A set of reports of different epochs says nothing.
+    pub fn epoch_changed(&mut self) {
+        self.candidate = None;
+    }
+}
+
+impl Node {
+    /// This node's own report.
+    fn own_report(&mut self) -> Report {
+        let clock = self.clock.catch_up(self.now.wall);
+        let mut low = clock;
+        if !self.config.planted.has(Bug::WatermarkIgnoresIntents) {
+            for live in self.live.values() {
+                if let Some(prepared) = live.prepared {
+                    low = low.min(prepared);
+                }
+            }
+        }
+        Report {
+            epoch: self.membership.epoch,
+            low,
+            vector: self.log.vector.clone(),
+            watermark: self.progress.watermark,
+        }
+    }
+
+    pub(crate) fn tick_progress(&mut self, io: &mut Io<'_>) -> Result<(), Fatal> {
+        let now = self.now.mono;
+        if self.progress.next_report > now {
+            return Ok(());
+        }
+        self.progress.next_report = now.after(self.config.timing.report_interval);
+        if self.membership.voters.is_empty() {
+            return Ok(());
+        }
+        let report = self.own_report();
+        self.take_report(self.id, report.clone());
+        for node in self.peers.replicas(&self.membership, self.id) {
+            self.send(io, node, Message::Report(report.clone()));
+        }
+        self.check_pending_changes(io);
+        self.forget(io)
+    }
+
+    pub(crate) fn on_report(&mut self, io: &mut Io<'_>, from: NodeId, report: Report) {
+        self.sync.heard.join(&report.vector);
+        if report.epoch > self.membership.epoch {
+            self.sync.want(self.now.mono, from);
+        }
+        // A watermark computed elsewhere holds here only if everything its computer had applied is applied here.
+        let covered = self.log.vector.covers(&report.vector) || self.config.planted.has(Bug::WatermarkAdoptedBlindly);
+        if report.watermark > self.progress.watermark && covered && report.epoch <= self.membership.epoch {
+            self.progress.watermark = report.watermark;
+        }
+        if self.membership.is_voter(from) {
+            self.take_report(from, report);
+            self.check_pending_changes(io);
+        }
+    }
+
+    fn take_report(&mut self, from: NodeId, report: Report) {
+        let progress = &mut self.progress;
+        progress.reports.insert(from, report);
+        if !self.membership.is_voter(self.id) {
+            return;
+        }
+        let planted = self.config.planted;
+        let epoch: Epoch = self.membership.epoch;
+        let voters = || self.membership.voters.keys();
+        let same = planted.has(Bug::WatermarkAcrossEpochs);
+        let full: Option<Vec<&Report>> =
+            voters().map(|v| progress.reports.get(v).filter(|r| r.epoch == epoch || same)).collect();
+        let Some(full) = full else { return };
+        if let Some((low, join)) = &progress.candidate
+            && (full.iter().all(|r| r.vector.covers(join)) || planted.has(Bug::WatermarkWithoutVectors))
+        {
+            progress.watermark = progress.watermark.max(*low);
+            progress.candidate = None;
+        }
+        if progress.candidate.is_none()
+            && let Some(low) = full.iter().map(|r| r.low).min()
+        {
+            let mut join = VersionVector::new();
+            full.iter().for_each(|r| join.join(&r.vector));
+            progress.candidate = Some((low, join));
+        }
+    }
+
+    /// Drops what lies below the watermark: key states after a grace period, records after their retention.
+    fn forget(&mut self, io: &mut Io<'_>) -> Result<(), Fatal> {
+        let now = self.now.mono;
+        let timing = &self.config.timing;
+        let progress = &mut self.progress;
+        if progress.watermark > progress.published {
+            progress.published = progress.watermark;
+            io.out.push(Effect::Publish(Published::Watermark(progress.watermark)));
+        }
+        if progress.history.back().is_none_or(|(_, w)| *w < progress.watermark) {
+            progress.history.push_back((now, progress.watermark));
+        }
+        let mut horizon = Hlc::ZERO;
+        while let Some((at, watermark)) = progress.history.front() {
+            if now.since(*at) < timing.grace {
+                break;
+            }
+            horizon = *watermark;
+            progress.history.pop_front();
+        }
+        if horizon > Hlc::ZERO {
+            // The next look needs this one too.
+            progress.history.push_front((Mono(now.0.saturating_sub(timing.grace.0)), horizon));
+        }
+        if let Some(oldest) = progress.oldest_snapshot {
+            horizon = horizon.min(oldest.watermark);
+        }
+        let watermark = progress.watermark;
+        self.keys.drop_below(io.store, horizon)?;
+        self.keys.spill(io.store, self.config.limits.key_states)?;
+        self.log.maybe_checkpoint(io.store, watermark, self.keys.horizon())?;
+        let wall = self.clock.last().millis();
+        let age = |span: crate::types::Span| Hlc::from_millis(wall.saturating_sub(span.as_millis()));
+        let below = self.keys.horizon().min(age(timing.retention_min));
+        let at_any_rate = age(timing.retention_max);
+        self.log.drop_old(io.store, below, at_any_rate, watermark, 256)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,241 @@
+//! Delta sync: pulling the positions a node lacks.
+
+use crate::core::effect::Notice;
+use crate::core::fault::{Fatal, PeerFault};
+use crate::core::message::{AbortedRange, Message, Outcome, Record, Shipped};
+use crate::core::node::{Io, Node};
+use crate::core::planted::Bug;
+use crate::core::storage::{Table, load};
+use crate::types::{Epoch, Mono, NodeId, TxnId, VersionVector};
+use std::sync::Arc;
+
+/// What this node lacks, and whom it asked.
+#[derive(Clone, Debug, Default)]
+pub struct Sync {
+    /// Every position anyone was heard to have or to have begun.
+    pub heard: VersionVector,
+    /// Since when something heard of has been lacking.
+    lacking_since: Option<Mono>,
+    /// The peer asked, and until when its answer is waited for.
+    asked: Option<(NodeId, Mono)>,
+    /// Peers that certainly have something this node lacks.
+    wanted: Option<(NodeId, Mono)>,
+    /// Rotates through peers when an answer does not come.
+    turn: usize,
+    /// When holes that nobody seems to hold are recovered.
+    next_fill: Mono,
+}
+
+impl Sync {
+    /// `from` has something this node needs now.
+    pub fn want(&mut self, now: Mono, from: NodeId) {
+        self.wanted = Some((from, now));
+    }
+}
+
+impl Node {
+    pub(crate) fn tick_sync(&mut self, io: &mut Io<'_>) -> Result<(), Fatal> {
+        let now = self.now.mono;
+        let delay = self.config.timing.retransmit;
+        if self.sync.asked.is_some_and(|(_, until)| until <= now) {
+            self.sync.asked = None;
+            self.sync.turn += 1;
+        }
+        let lacking = !self.log.vector.covers(&self.sync.heard);
+        match (lacking, self.sync.lacking_since) {
+            (false, _) => self.sync.lacking_since = None,
+            (true, None) => self.sync.lacking_since = Some(now),
+            (true, Some(_)) => {}
+        }
+        if self.sync.asked.is_some() {
+            return Ok(());
+        }
+        let patient = self.sync.lacking_since.is_some_and(|since| now.since(since) < delay);
+        let target = match self.sync.wanted.take() {
+            Some((node, _)) if node != self.id => Some(node),
+            _ if lacking && !patient => self.next_source(),
+            _ => None,
+        };
+        if let Some(node) = target {
+            self.sync.asked = Some((node, now.after(delay.times(3))));
+            // Ask again only after another pause, unless told to.
+            self.sync.lacking_since = lacking.then_some(now);
+            let message = Message::SyncRequest { vector: self.log.vector.clone(), epoch: self.membership.epoch };
+            self.send(io, node, message);
+        }
+        if lacking {
+            self.fill_holes();
+        }
+        Ok(())
+    }
+
+    /// A living peer whose last report has something this node lacks; else any, in turn.
+    fn next_source(&self) -> Option<NodeId> {
+        let mut sources: Vec<NodeId> = self.membership.voters.keys().copied().filter(|v| *v != self.id).collect();
+        if sources.iter().any(|v| self.peers.is_alive(*v)) {
+            sources.retain(|v| self.peers.is_alive(*v));
+        }
+        let useful = |v: &NodeId| self.progress.report(*v).is_some_and(|r| !self.log.vector.covers(&r.vector));
+        let useful: Vec<NodeId> = sources.iter().copied().filter(useful).collect();
+        let from = if useful.is_empty() { sources } else { useful };
+        from.get(self.sync.turn % from.len().max(1)).copied()
+    }
+
+    /// Positions heard of that nobody holds a record of are recovered like orphans: whoever gave them out is gone or
+    /// never used them (rule 2). The origin itself is asked first, by `Inquire`, as for any other.
+    fn fill_holes(&mut self) {
+        let now = self.now.mono;
+        let pause = self.config.timing.recover_after;
+        if self.sync.next_fill > now || !self.is_voter() {
+            return;
+        }
+        self.sync.next_fill = now.after(pause);
+        let holes = self.sync.heard.quorum_part().missing_from(&self.log.vector, 64);
+        for txn in holes {
+            let known = self.live.contains_key(&txn)
+                || self.coordinating.contains_key(&txn)
+                || self.recovering.contains_key(&txn);
+            if !known {
+                let live = crate::core::txn::live::Live { heard: now, ..Default::default() };
+                self.live.insert(txn, live);
+            }
+        }
+    }
+
+    pub(crate) fn on_sync_request(
+        &mut self,
+        io: &mut Io<'_>,
+        from: NodeId,
+        vector: &VersionVector,
+        epoch: Epoch,
+    ) -> Result<(), Fatal> {
+        let removed = self.membership.removed.contains(&self.id);
+        if removed && !self.config.planted.has(Bug::RemovedNodeServes) {
+            return Ok(());
+        }
+        if epoch > self.membership.epoch {
+            self.sync.want(self.now.mono, from);
+        }
+        let dropped = &self.log.checkpoint().dropped;
+        if !vector.covers(dropped) {
+            let lacks = dropped.missing_from(vector, 1);
+            if let Some(txn) = lacks.first() {
+                let first_kept = dropped.prefix(txn.origin) + 1;
+                self.send(io, from, Message::SyncTooOld { origin: txn.origin, first_kept });
+            }
+            return Ok(());
+        }
+        if vector.covers(&self.log.vector) {
+            return Ok(());
+        }
+        let (commits, aborted, more) = self.collect(io, vector)?;
+        let epoch = self.membership.epoch;
+        self.send(io, from, Message::SyncRecords { epoch, commits, aborted, more });
+        Ok(())
+    }
+
+    /// What `vector` lacks, in this node's apply order (which respects causality), up to the limits.
+    fn collect(&self, io: &Io<'_>, vector: &VersionVector) -> Result<(Vec<Shipped>, Vec<AbortedRange>, bool), Fatal> {
+        let limits = &self.config.limits;
+        let (mut commits, mut aborted) = (Vec::new(), Vec::<AbortedRange>::new());
+        let mut bytes = 0;
+        let mut seq = self.first_lacking(io, vector)?;
+        loop {
+            let entries = self.log.entries(io.store, seq, 128)?;
+            let Some((last, _)) = entries.last() else { return Ok((commits, aborted, false)) };
+            seq = last + 1;
+            for (_, entry) in entries {
+                let txn = entry.txn;
+                if vector.contains(txn) {
+                    continue;
+                }
+                if commits.len() + aborted.len() >= limits.sync_records || bytes >= limits.sync_bytes {
+                    return Ok((commits, aborted, true));
+                }
+                if !entry.committed {
+                    if !self.config.planted.has(Bug::NoFill) {
+                        aborted.push(AbortedRange { origin: txn.origin, first: txn.sequence, last: txn.sequence });
+                    }
+                    continue;
+                }
+                let record: Option<Record> = load(io.store, Table::Record, &txn.to_bytes())?;
+                let outcome = self.log.outcome(io.store, txn)?.map(|r| r.outcome);
+                if let (Some(record), Some(Outcome::Commit { stamp, after })) = (record, outcome) {
+                    bytes += match &record.body {
+                        crate::core::message::Body::Write(w) => w.size(),
+                        crate::core::message::Body::Members(_) => 256,
+                    };
+                    commits.push(Shipped { record: Arc::new(record), stamp, after });
+                }
+            }
+        }
+    }
+
+    /// The place of the first entry that `vector` may lack.
+    fn first_lacking(&self, io: &Io<'_>, vector: &VersionVector) -> Result<u64, Fatal> {
+        let mut first = u64::MAX;
+        for origin in self.log.vector.origins() {
+            // Entries of one origin may be recorded out of order: what lies before the place of its first hole is
+            // found by the next request, when it has become the first.
+            let ours = self.log.vector.highest(origin);
+            let from = vector.prefix(origin) + 1;
+            for sequence in (from..=ours).take(64) {
+                let txn = TxnId { origin, sequence };
+                if let Some(recorded) = self.log.outcome(io.store, txn)? {
+                    first = first.min(recorded.seq);
+                }
+            }
+        }
+        Ok(if first == u64::MAX { self.log.checkpoint().first } else { first })
+    }
+
+    /// Records arrive. Taken only from members, or from a node with a newer list than this one's (rule 21).
+    pub(crate) fn on_sync_answer(
+        &mut self,
+        io: &mut Io<'_>,
+        from: NodeId,
+        epoch: Epoch,
+        commits: Vec<Shipped>,
+        aborted: Vec<AbortedRange>,
+        more: bool,
+    ) -> Result<(), Fatal> {
+        let trusted = epoch > self.membership.epoch || self.membership.is_voter(from);
+        if !trusted && !self.config.planted.has(Bug::RemovedNodeServes) {
+            let epoch = self.membership.epoch;
+            io.out.notice(Notice::PeerFault(PeerFault::NotMember { from, epoch }));
+            return Ok(());
+        }
+        if self.sync.asked.is_some_and(|(node, _)| node == from) {
+            self.sync.asked = None;
+        }
+        self.on_sync_records(io, commits, aborted)?;
+        if more {
+            self.sync.want(self.now.mono, from);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn on_sync_too_old(&mut self, io: &mut Io<'_>, from: NodeId, origin: NodeId, first_kept: u64) {
+        if self.sync.asked.is_some_and(|(node, _)| node == from) {
+            self.sync.asked = None;
+            self.sync.turn += 1;
+        }
+        if self.log.vector.prefix(origin) + 1 < first_kept {
+            io.out.notice(Notice::NeedsSnapshot { origin, sequence: first_kept });
+        }
+    }
+
+    pub(crate) fn sync_deadline(&self) -> Option<Mono> {
+        let delay = self.config.timing.retransmit;
+        if let Some((_, until)) = self.sync.asked {
+            return Some(until);
+        }
+        if let Some((_, at)) = self.sync.wanted {
+            return Some(at);
+        }
+        if self.log.vector.covers(&self.sync.heard) {
+            return None;
+        }
+        Some(self.sync.lacking_since.unwrap_or(self.now.mono).after(delay))
+    }
+}

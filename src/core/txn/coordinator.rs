@@ -1,0 +1,672 @@
+//! The coordinator's side: from a client's write set to a proposed outcome, and the answer.
+
+use crate::core::barrier::Purpose;
+use crate::core::effect::Response;
+use crate::core::fault::{Fatal, Refusal};
+use crate::core::message::{Ballot, Base, Body, Claim, Message, Outcome, Record, Reject};
+use crate::core::node::{Io, Node};
+use crate::core::planted::Bug;
+use crate::types::{
+    ApplySeq, ClientId, DatabaseName, Hlc, Key, KeyAccess, Mode, Mono, NodeId, Snapshot, Span, Stamp, TxnId,
+    VersionVector, WriteLevel, WriteSet,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Where a coordinated transaction stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Taking a schema lock: intents only.
+    Locking,
+    /// The schema is locked on a quorum; the read barrier runs.
+    Barrier,
+    /// The session executes under the schema lock.
+    Locked,
+    /// Asking the members to prepare.
+    Preparing,
+    /// Commit is proposed at ballot zero: from here on only the members decide.
+    Proposed,
+    /// Decided; waiting until it is applied here (and, for ALL, accepted everywhere).
+    Applying,
+}
+
+/// A transaction coordinated here.
+#[derive(Clone, Debug)]
+pub struct Coordination {
+    pub record: Arc<Record>,
+    pub claim: Arc<Claim>,
+    pub client: Option<ClientId>,
+    pub phase: Phase,
+    pub deadline: Mono,
+    pub resend_at: Mono,
+    prepared: BTreeSet<NodeId>,
+    rejected: BTreeMap<NodeId, Reject>,
+    accepted: BTreeSet<NodeId>,
+    /// The highest clock a participant answered with.
+    clock: Hlc,
+    /// What the prepare quorum held, for a membership change.
+    holds: VersionVector,
+    proposal: Option<Outcome>,
+    seq: Option<(ApplySeq, Stamp)>,
+    /// What to tell the client if it ends in an abort.
+    reason: Option<Refusal>,
+}
+
+impl Coordination {
+    pub fn new(record: Arc<Record>, client: Option<ClientId>, phase: Phase, now: Mono) -> Coordination {
+        Coordination {
+            record,
+            claim: Arc::default(),
+            client,
+            phase,
+            deadline: now,
+            resend_at: now,
+            prepared: BTreeSet::new(),
+            rejected: BTreeMap::new(),
+            accepted: BTreeSet::new(),
+            clock: Hlc::ZERO,
+            holds: VersionVector::new(),
+            proposal: None,
+            seq: None,
+            reason: None,
+        }
+    }
+
+    fn quorum(&self) -> usize {
+        self.record.voters.len() / 2 + 1
+    }
+}
+
+/// A commit request that waits here for a transaction that holds one of its keys.
+#[derive(Clone, Debug)]
+pub struct Parked {
+    pub request: CommitRequest,
+    pub blocked_by: TxnId,
+    /// Set when the blocker committed: judged again once that is applied.
+    pub until_applied: Option<ApplySeq>,
+    pub deadline: Mono,
+}
+
+/// A client's commit, as judged.
+#[derive(Clone, Debug)]
+pub struct CommitRequest {
+    pub client: ClientId,
+    pub write_set: Arc<WriteSet>,
+    pub snapshot: Snapshot,
+    pub level: WriteLevel,
+    pub begin: Stamp,
+}
+
+impl Node {
+    /// A client asks to commit.
+    pub(crate) fn on_commit_request(
+        &mut self,
+        io: &mut Io<'_>,
+        request: CommitRequest,
+        lock_wait: Span,
+    ) -> Result<(), Fatal> {
+        let deadline = self.now.mono.after(lock_wait);
+        if let Some(refusal) = self.not_accepting(io, request.write_set.size()) {
+            io.out.reply(request.client, Response::Refused(refusal));
+            return Ok(());
+        }
+        self.judge_request(io, request, deadline)
+    }
+
+    /// Why this node takes no new transactions, if it does not.
+    fn not_accepting(&self, io: &Io<'_>, size: usize) -> Option<Refusal> {
+        let limits = &self.config.limits;
+        if self.draining {
+            Some(Refusal::ShuttingDown)
+        } else if self.membership.removed.contains(&self.id) {
+            Some(Refusal::Removed(self.membership.epoch))
+        } else if !self.is_voter() {
+            Some(Refusal::NotVoter)
+        } else if size > limits.write_set_bytes {
+            Some(Refusal::TooLarge { size, limit: limits.write_set_bytes })
+        } else if self.coordinating.len() + self.parked.len() >= limits.coordinated {
+            Some(Refusal::Overloaded)
+        } else if !io.store.has_room() {
+            Some(Refusal::DiskFull)
+        } else {
+            None
+        }
+    }
+
+    /// Checks a request against what is known here, at no cost to the network; then parks or starts it.
+    fn judge_request(&mut self, io: &mut Io<'_>, request: CommitRequest, deadline: Mono) -> Result<(), Fatal> {
+        let client = request.client;
+        if request.snapshot.watermark < self.keys.horizon() && !self.config.planted.has(Bug::TodaysWatermark) {
+            io.out.reply(client, Response::Refused(Refusal::SnapshotTooOld));
+            return Ok(());
+        }
+        if self.changed_since(io, &request)? {
+            let begin = request.begin;
+            io.out.reply(client, Response::Refused(Refusal::Conflict { begin }));
+            return Ok(());
+        }
+        if request.level == WriteLevel::One && request.write_set.ddl.is_none() {
+            return self.commit_one(io, client, request.write_set);
+        }
+        let probe = self.probe(&request);
+        if let Some(blocked_by) = self.conflicting(&probe) {
+            self.parked.push(Parked { request, blocked_by, until_applied: None, deadline });
+            return Ok(());
+        }
+        self.start(io, request)
+    }
+
+    /// Whether a key of the request was written (or, if it writes it, read) here after its snapshot.
+    fn changed_since(&self, io: &Io<'_>, request: &CommitRequest) -> Result<bool, Fatal> {
+        let planted = self.config.planted;
+        if planted.has(Bug::BaseNotChecked) {
+            return Ok(false);
+        }
+        for access in request.write_set.accesses() {
+            if matches!(access.key, Key::Unique(..)) && planted.has(Bug::UniqueNotAnIntent)
+                || matches!(access.key, Key::Schema(_)) && planted.has(Bug::SchemaNotHeld)
+            {
+                continue;
+            }
+            let Some(state) = self.keys.get(io.store, &access.key)? else { continue };
+            let read = if access.mode == Mode::Write { state.read_at } else { 0 };
+            if state.written_at.max(read) > request.snapshot.seq {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// A record that stands for the request in conflict checks, before it has a position.
+    fn probe(&self, request: &CommitRequest) -> Record {
+        Record {
+            txn: TxnId { origin: self.id, sequence: u64::MAX },
+            begin: request.begin,
+            epoch: self.membership.epoch,
+            voters: Arc::from([]),
+            level: request.level,
+            dependencies: VersionVector::new(),
+            body: Body::Write(request.write_set.clone()),
+        }
+    }
+
+    fn start(&mut self, io: &mut Io<'_>, request: CommitRequest) -> Result<(), Fatal> {
+        let txn = self.position(io)?;
+        let record = self.record(txn, request.begin, request.level, Body::Write(request.write_set));
+        let claim = self.claim(io, &record)?;
+        let deadline = self.now.mono.after(self.config.timing.write_timeout);
+        self.coordinate(io, record, claim, Some(request.client), Phase::Preparing, deadline);
+        Ok(())
+    }
+
+    fn position(&mut self, io: &mut Io<'_>) -> Result<TxnId, Fatal> {
+        if self.config.planted.has(Bug::ReusedIdentity)
+            && let Some(txn) = self.last_aborted.take()
+        {
+            return Ok(txn);
+        }
+        self.log.fresh(io.store, self.id, false)
+    }
+
+    /// A record of the current epoch that depends on everything recorded here.
+    pub(crate) fn record(&self, txn: TxnId, begin: Stamp, level: WriteLevel, body: Body) -> Arc<Record> {
+        Arc::new(Record {
+            txn,
+            begin,
+            epoch: self.membership.epoch,
+            voters: self.membership.voters.keys().copied().collect(),
+            level,
+            dependencies: self.log.vector.clone(),
+            body,
+        })
+    }
+
+    /// The keys were found unchanged since the snapshot, so what is known of them now is what was known then.
+    fn claim(&self, io: &Io<'_>, record: &Record) -> Result<Claim, Fatal> {
+        let Body::Write(write_set) = &record.body else { return Ok(Claim::default()) };
+        let mut bases = Vec::new();
+        for access in write_set.accesses() {
+            let state = self.keys.get(io.store, &access.key)?;
+            bases.push(state.map_or(Base::default(), |s| Base { stamp: s.stamp, quorum: s.quorum }));
+        }
+        // No key changed between the snapshot and now, so now is as good a snapshot: and everything up to the
+        // watermark known now is applied here now.
+        Ok(Claim { watermark: self.progress.watermark, bases, ..Claim::default() })
+    }
+
+    pub(crate) fn coordinate(
+        &mut self,
+        io: &mut Io<'_>,
+        record: Arc<Record>,
+        claim: Claim,
+        client: Option<ClientId>,
+        phase: Phase,
+        deadline: Mono,
+    ) {
+        let txn = record.txn;
+        self.sync.heard.insert(txn);
+        let mut coordination = Coordination::new(record, client, phase, self.now.mono);
+        coordination.claim = Arc::new(claim);
+        coordination.deadline = deadline;
+        self.coordinating.insert(txn, coordination);
+        self.resend(io, txn);
+    }
+
+    /// Planted bug `BallotZeroTwice` only: coordinates a transaction of an earlier life.
+    pub(crate) fn coordinate_again(&mut self, record: Arc<Record>, phase: Phase, deadline: Mono, proposal: Outcome) {
+        let mut coordination = Coordination::new(record.clone(), None, phase, self.now.mono);
+        coordination.deadline = deadline;
+        coordination.proposal = Some(proposal);
+        self.coordinating.insert(record.txn, coordination);
+    }
+
+    /// Sends what is not answered yet.
+    pub(crate) fn resend(&mut self, io: &mut Io<'_>, txn: TxnId) {
+        let resend_at = self.now.mono.after(self.config.timing.retransmit);
+        let Some(c) = self.coordinating.get_mut(&txn) else { return };
+        c.resend_at = resend_at;
+        let (record, claim) = (c.record.clone(), c.claim.clone());
+        let proposal = c.proposal.clone();
+        let pending: Vec<NodeId> = match c.phase {
+            Phase::Locking | Phase::Preparing => {
+                record.voters.iter().filter(|v| !c.prepared.contains(v)).copied().collect()
+            }
+            Phase::Proposed | Phase::Applying => {
+                record.voters.iter().filter(|v| !c.accepted.contains(v)).copied().collect()
+            }
+            Phase::Barrier | Phase::Locked => Vec::new(),
+        };
+        for node in pending {
+            let message = match &proposal {
+                None => Message::Prepare { record: record.clone(), claim: claim.clone() },
+                Some(outcome) => Message::Accept {
+                    txn,
+                    ballot: Ballot::ZERO,
+                    outcome: outcome.clone(),
+                    voters: record.voters.clone(),
+                },
+            };
+            self.send(io, node, message);
+        }
+    }
+
+    pub(crate) fn on_prepared(
+        &mut self,
+        io: &mut Io<'_>,
+        from: NodeId,
+        txn: TxnId,
+        clock: Hlc,
+        lock_only: bool,
+        holds: &VersionVector,
+    ) -> Result<(), Fatal> {
+        if self.clock.ahead(clock, self.now.wall).is_some() {
+            // One broken clock must not drag the cluster into the future: its vote is not used.
+            return Ok(());
+        }
+        let planted = self.config.planted;
+        let Some(c) = self.coordinating.get_mut(&txn) else { return Ok(()) };
+        if lock_only != (c.phase == Phase::Locking) || !matches!(c.phase, Phase::Locking | Phase::Preparing) {
+            return Ok(());
+        }
+        if !c.record.voters.contains(&from) {
+            return Ok(());
+        }
+        c.rejected.remove(&from);
+        c.prepared.insert(from);
+        c.clock = c.clock.max(clock);
+        c.holds.join(holds);
+        let needed = match c.record.level {
+            WriteLevel::All => c.record.voters.len(),
+            _ if planted.has(Bug::PrepareByMinority) => 1,
+            _ => c.quorum(),
+        };
+        if c.prepared.len() < needed {
+            return Ok(());
+        }
+        if c.phase == Phase::Locking {
+            c.phase = Phase::Barrier;
+            return self.start_barrier(io, Purpose::SchemaLock(txn), false);
+        }
+        self.propose(io, txn)
+    }
+
+    /// A quorum prepared: propose Commit at ballot zero, once.
+    fn propose(&mut self, io: &mut Io<'_>, txn: TxnId) -> Result<(), Fatal> {
+        let planted = self.config.planted;
+        let Some(c) = self.coordinating.get_mut(&txn) else { return Ok(()) };
+        self.clock.observe(c.clock);
+        let hlc = match planted.has(Bug::StampNotAboveClocks) {
+            true => c.record.begin.hlc,
+            false => self.clock.tick(self.now.wall).max(c.clock.next()),
+        };
+        self.clock.observe(hlc);
+        let changes_members = matches!(c.record.body, Body::Members(_));
+        let after = match changes_members && !planted.has(Bug::ChangeWithoutDependencies) {
+            true => c.holds.clone(),
+            false => VersionVector::new(),
+        };
+        let stamp = Stamp { hlc, node: self.id };
+        c.proposal = Some(Outcome::Commit { stamp, after });
+        c.phase = Phase::Proposed;
+        if planted.has(Bug::AckBeforeQuorum)
+            && let Some(client) = c.client.take()
+        {
+            io.out.reply(client, Response::Committed { txn, stamp });
+        }
+        self.resend(io, txn);
+        Ok(())
+    }
+
+    pub(crate) fn on_rejected(
+        &mut self,
+        io: &mut Io<'_>,
+        from: NodeId,
+        txn: TxnId,
+        lock_only: bool,
+        reason: Reject,
+    ) -> Result<(), Fatal> {
+        let begin = match self.coordinating.get_mut(&txn) {
+            Some(c)
+                if matches!(c.phase, Phase::Locking | Phase::Preparing) && lock_only == (c.phase == Phase::Locking) =>
+            {
+                c.rejected.insert(from, reason.clone());
+                c.record.begin
+            }
+            _ => return Ok(()),
+        };
+        let newer_epoch = self.membership.epoch;
+        let refusal = match reason {
+            // It will be judged again there; nothing to do but wait.
+            Reject::Held { queued: true, .. } => return Ok(()),
+            Reject::Held { .. } => Refusal::Conflict { begin },
+            Reject::Stale { .. } => {
+                // Whatever changed the key is decided somewhere: fetch it before the client tries again.
+                self.sync.want(self.now.mono, from);
+                Refusal::Conflict { begin }
+            }
+            Reject::Epoch { current } if current > newer_epoch => {
+                self.sync.want(self.now.mono, from);
+                Refusal::Conflict { begin }
+            }
+            Reject::Behind { .. } | Reject::Epoch { .. } | Reject::Unavailable => {
+                let Some(c) = self.coordinating.get(&txn) else { return Ok(()) };
+                let definite = c.rejected.values().filter(|r| !matches!(r, Reject::Held { queued: true, .. })).count();
+                let needed = if c.record.level == WriteLevel::All { c.record.voters.len() } else { c.quorum() };
+                if c.record.voters.len() - definite >= needed || matches!(reason, Reject::Epoch { .. }) {
+                    return Ok(());
+                }
+                match reason {
+                    Reject::Behind { .. } => Refusal::SnapshotTooOld,
+                    _ => Refusal::NoQuorum { answered: c.prepared.len(), voters: c.record.voters.len() },
+                }
+            }
+        };
+        self.give_up(io, txn, refusal)
+    }
+
+    /// Aborts a transaction for which Commit was not proposed: nobody else can propose Commit from nothing.
+    pub(crate) fn give_up(&mut self, io: &mut Io<'_>, txn: TxnId, reason: Refusal) -> Result<(), Fatal> {
+        let planted = self.config.planted;
+        let Some(c) = self.coordinating.get_mut(&txn) else { return Ok(()) };
+        let proposed = matches!(c.phase, Phase::Proposed | Phase::Applying);
+        if proposed && !(planted.has(Bug::AbortAfterProposal) && c.phase == Phase::Proposed) {
+            return Ok(());
+        }
+        c.reason = Some(reason);
+        let voters = c.record.voters.clone();
+        self.decide(io, txn, Outcome::Abort)?;
+        if planted.has(Bug::ReusedIdentity) {
+            self.last_aborted = Some(txn);
+        }
+        self.announce(io, txn, &Outcome::Abort, &voters);
+        Ok(())
+    }
+
+    /// An acceptance at ballot zero.
+    pub(crate) fn coordinator_accepted(&mut self, io: &mut Io<'_>, from: NodeId, txn: TxnId) -> Result<(), Fatal> {
+        let Some(c) = self.coordinating.get_mut(&txn) else { return Ok(()) };
+        if !matches!(c.phase, Phase::Proposed | Phase::Applying) || !c.record.voters.contains(&from) {
+            return Ok(());
+        }
+        c.accepted.insert(from);
+        let Some(outcome) = c.proposal.clone() else { return Ok(()) };
+        if c.phase == Phase::Proposed && c.accepted.len() >= c.quorum() {
+            c.phase = Phase::Applying;
+            let voters = c.record.voters.clone();
+            self.decide(io, txn, outcome.clone())?;
+            self.announce(io, txn, &outcome, &voters);
+        }
+        self.answer_applied(io, txn);
+        Ok(())
+    }
+
+    /// The coordinated transaction ended as an abort.
+    pub(crate) fn coordinated_abort(&mut self, io: &mut Io<'_>, txn: TxnId) {
+        self.drop_barriers_of(txn);
+        let Some(c) = self.coordinating.remove(&txn) else { return };
+        let Some(client) = c.client else { return };
+        let refusal = c.reason.unwrap_or(match c.phase {
+            Phase::Locking | Phase::Barrier | Phase::Locked => Refusal::LockLost,
+            Phase::Preparing | Phase::Proposed | Phase::Applying => Refusal::Conflict { begin: c.record.begin },
+        });
+        // Without a client waiting (a session executing under its lock asks later), there is nobody to tell.
+        if c.phase != Phase::Locked {
+            io.out.reply(client, Response::Refused(refusal));
+        }
+    }
+
+    /// The coordinated transaction got its place: the client is answered when that is applied.
+    pub(crate) fn coordinated_commit(&mut self, io: &mut Io<'_>, txn: TxnId, seq: ApplySeq, stamp: Stamp) {
+        if let Some(c) = self.coordinating.get_mut(&txn) {
+            c.phase = Phase::Applying;
+            c.seq = Some((seq, stamp));
+            self.awaiting_apply.push_back((seq, txn));
+            self.answer_applied(io, txn);
+        }
+    }
+
+    /// Answers the client once everything it was promised holds.
+    pub(crate) fn answer_applied(&mut self, io: &mut Io<'_>, txn: TxnId) {
+        let Some(c) = self.coordinating.get(&txn) else { return };
+        let Some((seq, stamp)) = c.seq else { return };
+        let all = c.record.level == WriteLevel::All && c.proposal.is_some();
+        if seq > self.log.applied || (all && c.accepted.len() < c.record.voters.len()) {
+            return;
+        }
+        let changes_members = matches!(c.record.body, Body::Members(_));
+        let client = c.client;
+        self.coordinating.remove(&txn);
+        match client {
+            Some(client) if changes_members => self.acknowledge_change(client, txn),
+            Some(client) => io.out.reply(client, Response::Committed { txn, stamp }),
+            None => {}
+        }
+    }
+
+    /// Timers of coordinated and parked transactions.
+    pub(crate) fn tick_coordinator(&mut self, io: &mut Io<'_>) -> Result<(), Fatal> {
+        let now = self.now.mono;
+        let expired: Vec<TxnId> =
+            self.coordinating.iter().filter(|(_, c)| c.deadline <= now).map(|(t, _)| *t).collect();
+        for txn in expired {
+            self.expire(io, txn)?;
+        }
+        let due: Vec<TxnId> = self.coordinating.iter().filter(|(_, c)| c.resend_at <= now).map(|(t, _)| *t).collect();
+        for txn in due {
+            self.resend(io, txn);
+        }
+        let (late, rest): (Vec<Parked>, Vec<Parked>) =
+            std::mem::take(&mut self.parked).into_iter().partition(|p| p.deadline <= now);
+        self.parked = rest;
+        for parked in late {
+            io.out.reply(parked.request.client, Response::Refused(Refusal::LockWaitTimeout));
+        }
+        Ok(())
+    }
+
+    fn expire(&mut self, io: &mut Io<'_>, txn: TxnId) -> Result<(), Fatal> {
+        let far = self.now.mono.after(self.config.timing.write_timeout);
+        let Some(c) = self.coordinating.get_mut(&txn) else { return Ok(()) };
+        match c.phase {
+            Phase::Locking | Phase::Preparing => {
+                let held = c.rejected.values().any(|r| matches!(r, Reject::Held { .. }));
+                let reason = match held && c.prepared.len() + c.rejected.len() >= c.quorum() {
+                    true => Refusal::LockWaitTimeout,
+                    false => Refusal::NoQuorum { answered: c.prepared.len(), voters: c.record.voters.len() },
+                };
+                self.give_up(io, txn, reason)
+            }
+            Phase::Barrier | Phase::Locked => self.give_up(io, txn, Refusal::LockLost),
+            Phase::Proposed | Phase::Applying => {
+                // Only the members know. The client is told so, and the work goes on until it ends.
+                c.deadline = far;
+                let abort_lie = self.config.planted.has(Bug::UnknownReportedAsAbort);
+                if let Some(client) = c.client.take() {
+                    let voters = c.record.voters.len();
+                    let refusal = match abort_lie {
+                        true => Refusal::NoQuorum { answered: 1, voters },
+                        false => Refusal::UnknownOutcome { txn },
+                    };
+                    io.out.reply(client, Response::Refused(refusal));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// A transaction that held keys ended: requests parked on it are judged again, at once if it aborted, when its
+    /// commit at `seq` is applied otherwise.
+    pub(crate) fn wake_parked(&mut self, io: &mut Io<'_>, txn: TxnId, seq: Option<ApplySeq>) -> Result<(), Fatal> {
+        if self.parked.is_empty() {
+            return Ok(());
+        }
+        if let Some(seq) = seq {
+            for parked in self.parked.iter_mut().filter(|p| p.blocked_by == txn) {
+                parked.until_applied = Some(seq);
+            }
+            return Ok(());
+        }
+        self.unpark(io, |p| p.blocked_by == txn)
+    }
+
+    /// Judges parked requests again, oldest first.
+    pub(crate) fn unpark(&mut self, io: &mut Io<'_>, ready: impl Fn(&Parked) -> bool) -> Result<(), Fatal> {
+        let (mut ready, rest): (Vec<Parked>, Vec<Parked>) =
+            std::mem::take(&mut self.parked).into_iter().partition(|p| ready(p));
+        self.parked = rest;
+        ready.sort_by_key(|p| (p.request.begin, p.request.client));
+        for parked in ready {
+            self.judge_request(io, parked.request, parked.deadline)?;
+        }
+        Ok(())
+    }
+
+    /// Takes `Schema(database)` in Write on a quorum; the barrier follows.
+    pub(crate) fn on_lock_schema(
+        &mut self,
+        io: &mut Io<'_>,
+        client: ClientId,
+        database: DatabaseName,
+        lock_wait: Span,
+    ) -> Result<(), Fatal> {
+        if let Some(refusal) = self.not_accepting(io, 0) {
+            io.out.reply(client, Response::Refused(refusal));
+            return Ok(());
+        }
+        let txn = self.position(io)?;
+        let begin = Stamp { hlc: self.clock.tick(self.now.wall), node: self.id };
+        let holds = vec![KeyAccess { key: Key::Schema(database), mode: Mode::Write }];
+        let body = Body::Write(Arc::new(WriteSet { holds, ..WriteSet::default() }));
+        let record = self.record(txn, begin, WriteLevel::Quorum, body);
+        let claim = Claim { lock_only: true, ..Claim::default() };
+        let deadline = self.now.mono.after(lock_wait.max(self.config.timing.write_timeout));
+        self.coordinate(io, record, claim, Some(client), Phase::Locking, deadline);
+        Ok(())
+    }
+
+    /// The barrier of a schema lock is done: everything committed under the old schema is applied here.
+    pub(crate) fn schema_locked(&mut self, io: &mut Io<'_>, txn: TxnId) {
+        let deadline = self.now.mono.after(self.config.timing.schema_lock);
+        if let Some(c) = self.coordinating.get_mut(&txn)
+            && let Some(client) = c.client
+        {
+            c.phase = Phase::Locked;
+            c.deadline = deadline;
+            io.out.reply(client, Response::SchemaLocked { txn });
+        }
+    }
+
+    /// The session executed under its schema lock: prepare the same transaction with its write set.
+    pub(crate) fn on_commit_locked(
+        &mut self,
+        io: &mut Io<'_>,
+        client: ClientId,
+        txn: TxnId,
+        write_set: Arc<WriteSet>,
+    ) -> Result<(), Fatal> {
+        let limit = self.config.limits.write_set_bytes;
+        let size = write_set.size();
+        let locked = self.coordinating.get(&txn).filter(|c| c.phase == Phase::Locked && c.client == Some(client));
+        let Some(locked) = locked else {
+            io.out.reply(client, Response::Refused(Refusal::LockLost));
+            return Ok(());
+        };
+        let begin = locked.record.begin;
+        let accesses =
+            |w: &WriteSet| w.accesses().map(|a| a.key).filter(|k| matches!(k, Key::Schema(_))).collect::<BTreeSet<_>>();
+        let Body::Write(lock) = &locked.record.body else { return Ok(()) };
+        if accesses(&write_set) != accesses(lock) {
+            let why = "the write set must hold exactly the schema that was locked".to_string();
+            return self.give_up_locked(io, client, txn, Refusal::Membership(why));
+        }
+        if size > limit {
+            return self.give_up_locked(io, client, txn, Refusal::TooLarge { size, limit });
+        }
+        let record = self.record(txn, begin, WriteLevel::Quorum, Body::Write(write_set));
+        if record.epoch != locked.record.epoch {
+            return self.give_up_locked(io, client, txn, Refusal::LockLost);
+        }
+        let claim = self.claim(io, &record)?;
+        let deadline = self.now.mono.after(self.config.timing.write_timeout);
+        self.coordinate(io, record, claim, Some(client), Phase::Preparing, deadline);
+        Ok(())
+    }
+
+    fn give_up_locked(&mut self, io: &mut Io<'_>, client: ClientId, txn: TxnId, refusal: Refusal) -> Result<(), Fatal> {
+        self.give_up(io, txn, refusal.clone())?;
+        io.out.reply(client, Response::Refused(refusal));
+        Ok(())
+    }
+
+    pub(crate) fn on_abort_locked(&mut self, io: &mut Io<'_>, client: ClientId, txn: TxnId) -> Result<(), Fatal> {
+        let mine = self.coordinating.get(&txn).is_some_and(|c| c.client == Some(client) && c.phase == Phase::Locked);
+        if mine {
+            self.give_up(io, txn, Refusal::LockLost)?;
+        }
+        io.out.reply(client, Response::Refused(Refusal::LockLost));
+        Ok(())
+    }
+
+    /// A client is gone. What it locked is given up; a commit under way goes on without anyone to tell.
+    pub(crate) fn on_client_gone(&mut self, io: &mut Io<'_>, client: ClientId) -> Result<(), Fatal> {
+        self.parked.retain(|p| p.request.client != client);
+        let theirs: Vec<TxnId> =
+            self.coordinating.iter().filter(|(_, c)| c.client == Some(client)).map(|(t, _)| *t).collect();
+        for txn in theirs {
+            if let Some(c) = self.coordinating.get_mut(&txn) {
+                c.client = None;
+                if matches!(c.phase, Phase::Locking | Phase::Barrier | Phase::Locked) {
+                    self.give_up(io, txn, Refusal::LockLost)?;
+                }
+            }
+        }
+        self.drop_client_barriers(client);
+        Ok(())
+    }
+
+    /// The earliest timer among coordinated and parked transactions.
+    pub(crate) fn coordinator_deadline(&self) -> Option<Mono> {
+        let coordinated = self.coordinating.values().map(|c| c.deadline.min(c.resend_at));
+        coordinated.chain(self.parked.iter().map(|p| p.deadline)).min()
+    }
+}

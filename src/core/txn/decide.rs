@@ -1,0 +1,212 @@
+//! From a decision to its place in the apply order; and what waits for that.
+
+use crate::core::effect::{ApplyTask, Effect, Notice};
+use crate::core::fault::Fatal;
+use crate::core::log::Entry;
+use crate::core::merge::{Merged, merge};
+use crate::core::message::{AbortedRange, Body, Message, Outcome, Record};
+use crate::core::node::{Io, Node};
+use crate::core::planted::Bug;
+use crate::core::replicate::ConflictRow;
+use crate::core::storage::{Table, save};
+use crate::types::{NodeId, Stamp, TxnId, VersionVector, WriteLevel, WriteSet};
+use std::sync::Arc;
+
+impl Node {
+    /// The outcome of `txn` is chosen: record it, now if it is an abort, as soon as everything it depends on is
+    /// recorded if it is a commit.
+    pub(crate) fn decide(&mut self, io: &mut Io<'_>, txn: TxnId, outcome: Outcome) -> Result<(), Fatal> {
+        if self.log.vector.contains(txn) {
+            return Ok(());
+        }
+        self.recovering.remove(&txn);
+        match outcome {
+            Outcome::Abort => {
+                if let Some(Outcome::Commit { stamp, .. }) = self.live.get(&txn).and_then(|l| l.decided.as_ref()) {
+                    let one = format!("commit at {stamp}");
+                    return Err(Fatal::Disagreement { txn, one, other: "abort".into() });
+                }
+                self.record_abort(io, txn)
+            }
+            Outcome::Commit { stamp, .. } => {
+                self.clock.observe(stamp.hlc);
+                let live = self.live.entry(txn).or_default();
+                if let Some(Outcome::Commit { stamp: earlier, .. }) = &live.decided
+                    && *earlier != stamp
+                {
+                    return Err(Fatal::Disagreement { txn, one: earlier.to_string(), other: stamp.to_string() });
+                }
+                live.decided = Some(outcome);
+                live.heard = self.now.mono;
+                if self.config.planted.has(Bug::ReleasedBeforeApplied)
+                    && let (Some(record), Some(_)) = (live.record.clone(), live.prepared.take())
+                {
+                    self.intents.release(&record);
+                }
+                self.undelivered.insert(txn);
+                self.sync.heard.insert(txn);
+                self.schedule_ready(io)
+            }
+        }
+    }
+
+    /// Ends `txn` as an abort here. The caller has made sure that no other outcome is possible.
+    fn record_abort(&mut self, io: &mut Io<'_>, txn: TxnId) -> Result<(), Fatal> {
+        self.log.abort(io.store, txn)?;
+        self.sync.heard.insert(txn);
+        self.undelivered.remove(&txn);
+        self.waiting.remove_txn(txn);
+        let live = self.live.remove(&txn);
+        if let Some(live) = live
+            && let (Some(record), Some(_)) = (&live.record, live.prepared)
+        {
+            self.intents.release(record);
+        }
+        self.coordinated_abort(io, txn);
+        self.judge_unblocked(io, txn)?;
+        self.wake_parked(io, txn, None)?;
+        self.schedule_ready(io)
+    }
+
+    /// Gives places to decided commits whose dependencies are all recorded, until none is left that can.
+    pub(crate) fn schedule_ready(&mut self, io: &mut Io<'_>) -> Result<(), Fatal> {
+        loop {
+            let ready = self.undelivered.iter().find_map(|txn| {
+                let live = self.live.get(txn)?;
+                // With the intents only, the write set is still to come, by anti-entropy.
+                let record = live.record.as_ref().filter(|_| !live.lock_only)?;
+                let Some(Outcome::Commit { stamp, after }) = &live.decided else { return None };
+                let causal = self.config.planted.has(Bug::NotCausal)
+                    || (self.log.vector.covers(&record.dependencies) && self.log.vector.covers(after));
+                causal.then(|| (record.clone(), *stamp, after.clone()))
+            });
+            let Some((record, stamp, after)) = ready else { return Ok(()) };
+            self.schedule(io, record, stamp, after)?;
+        }
+    }
+
+    /// Gives a commit its place: from here on it is durable in the log, its stamps are in the key states, its intents
+    /// are free, and the applier has it to do.
+    pub(crate) fn schedule(
+        &mut self,
+        io: &mut Io<'_>,
+        record: Arc<Record>,
+        stamp: Stamp,
+        after: VersionVector,
+    ) -> Result<(), Fatal> {
+        let txn = record.txn;
+        let seq = self.log.next_seq();
+        let merged = merge(&mut self.keys, io.store, &record, stamp, seq, self.config.planted)?;
+        let entry = Entry {
+            txn,
+            committed: true,
+            amendments: merged.amendments.clone(),
+            evictions: merged.evictions.iter().map(Into::into).collect(),
+            may_evict: merged.may_evict,
+        };
+        let placed = self.log.commit(io.store, &entry, stamp, after)?;
+        assert_eq!(placed, seq, "the merge was made for this place");
+        self.undelivered.remove(&txn);
+        self.waiting.remove_txn(txn);
+        if let Some(live) = self.live.remove(&txn)
+            && let (Some(held), Some(_)) = (&live.record, live.prepared)
+        {
+            self.intents.release(held);
+        }
+        self.log_conflicts(io, &merged, stamp)?;
+        let write_set = match &record.body {
+            Body::Write(write_set) => write_set.clone(),
+            Body::Members(_) => Arc::new(WriteSet::default()),
+        };
+        io.out.push(Effect::Apply(ApplyTask {
+            seq,
+            txn,
+            stamp,
+            write_set,
+            amendments: merged.amendments,
+            evictions: merged.evictions,
+            may_evict: merged.may_evict,
+        }));
+        self.coordinated_commit(io, txn, seq, stamp);
+        if let Body::Members(list) = &record.body {
+            self.install_members(io, list, stamp, txn)?;
+        }
+        self.judge_unblocked(io, txn)?;
+        self.wake_parked(io, txn, Some(seq))
+    }
+
+    fn log_conflicts(&mut self, io: &mut Io<'_>, merged: &Merged, stamp: Stamp) -> Result<(), Fatal> {
+        for (i, conflict) in merged.conflicts.iter().enumerate() {
+            let mut key = stamp.hlc.0.to_be_bytes().to_vec();
+            key.extend_from_slice(&conflict.loser.to_bytes());
+            key.extend_from_slice(&(i as u32).to_be_bytes());
+            let row = ConflictRow {
+                stamp,
+                row: conflict.row.clone(),
+                winner: conflict.winner,
+                loser: conflict.loser,
+                image: conflict.image.clone(),
+            };
+            save(io.store, Table::Conflict, &key, &row)?;
+            io.out.notice(Notice::Conflict {
+                table: conflict.row.table,
+                winner: conflict.winner,
+                loser: conflict.loser,
+            });
+        }
+        Ok(())
+    }
+
+    /// Someone says that the outcome is chosen.
+    pub(crate) fn on_decided(&mut self, io: &mut Io<'_>, txn: TxnId, outcome: Outcome) -> Result<(), Fatal> {
+        self.decide(io, txn, outcome)
+    }
+
+    /// Anti-entropy brings records with their outcomes.
+    pub(crate) fn on_sync_records(
+        &mut self,
+        io: &mut Io<'_>,
+        commits: Vec<crate::core::message::Shipped>,
+        aborted: Vec<AbortedRange>,
+    ) -> Result<(), Fatal> {
+        for shipped in commits {
+            let txn = shipped.record.txn;
+            if self.log.vector.contains(txn) {
+                continue;
+            }
+            let one = shipped.record.level == WriteLevel::One;
+            if one && let Some(ahead_ms) = self.clock.ahead(shipped.stamp.hlc, self.now.wall) {
+                io.out.notice(Notice::ClockAhead { peer: txn.origin.node(), ahead_ms });
+                continue;
+            }
+            let live = self.live.entry(txn).or_default();
+            if live.record.is_none() || live.lock_only {
+                if let (Some(held), Some(_)) = (&live.record, live.prepared) {
+                    self.intents.release(held);
+                    self.intents.take(&shipped.record);
+                }
+                live.record = Some(shipped.record.clone());
+                live.lock_only = false;
+                save(io.store, Table::Record, &txn.to_bytes(), &*shipped.record)?;
+            }
+            self.decide(io, txn, Outcome::Commit { stamp: shipped.stamp, after: shipped.after })?;
+        }
+        for range in aborted {
+            for sequence in range.first..=range.last {
+                self.decide(io, TxnId { origin: range.origin, sequence }, Outcome::Abort)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells every voter (of the transaction's epoch and of now) the outcome.
+    pub(crate) fn announce(&mut self, io: &mut Io<'_>, txn: TxnId, outcome: &Outcome, voters: &[NodeId]) {
+        let mut to: Vec<NodeId> = voters.to_vec();
+        to.extend(self.membership.voters.keys().filter(|v| !voters.contains(v)));
+        for node in to {
+            if node != self.id {
+                self.send(io, node, Message::Decided { txn, outcome: outcome.clone() });
+            }
+        }
+    }
+}
