@@ -30,6 +30,8 @@ enum Doing {
     Open { snapshot: Snapshot, pinned: Option<ApplySeq> },
     Committing(Tag),
     Unlocking,
+    /// About to attempt the same operation again.
+    Retrying,
     Done,
 }
 
@@ -55,7 +57,7 @@ impl Client {
     /// What it still waits for, for reports.
     pub fn pending(&self) -> Option<String> {
         match self.doing {
-            Doing::Resting | Doing::Done => None,
+            Doing::Resting | Doing::Retrying | Doing::Done => None,
             _ => Some(format!("on machine {}: {:?} in {:?}", self.machine, self.doing, self.plan)),
         }
     }
@@ -143,6 +145,7 @@ impl World {
         }
         match self.clients[c].doing.clone() {
             Doing::Resting => self.next_operation(c),
+            Doing::Retrying => self.attempt(c),
             Doing::Open { snapshot, pinned } => self.submit(c, snapshot, pinned),
             Doing::Locked(txn) => self.submit_schema(c, txn),
             _ => (),
@@ -338,7 +341,9 @@ impl World {
             let serial = client.enter(Doing::Resting);
             return self.at(self.now + 100 * MS, Event::Client(c, serial));
         }
-        self.attempt(c);
+        let later = self.now + client.dice.between(MS / 10, MS << client.tries.min(6));
+        let serial = client.enter(Doing::Retrying);
+        self.at(later, Event::Client(c, serial));
     }
 
     /// The answer to a request.

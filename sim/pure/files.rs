@@ -21,6 +21,7 @@ struct Version {
 /// One applied transaction.
 #[derive(Clone, Copy, Debug)]
 pub struct Logged {
+    pub seq: ApplySeq,
     pub txn: TxnId,
     pub tag: Option<Tag>,
 }
@@ -31,7 +32,7 @@ pub struct Files {
     tables: Vec<BTreeMap<u64, Vec<Version>>>,
     unique: Vec<BTreeMap<UniqueValue, u64>>,
     schema: Vec<(ApplySeq, i64)>,
-    /// What was applied, by position; the first entry is position one.
+    /// What was applied, by rising position. Positions of aborted transactions are missing.
     log: Vec<Logged>,
     /// By tag: whether that attempt is in `log`.
     present: Vec<bool>,
@@ -91,7 +92,7 @@ impl Files {
 
     /// The position of the newest applied task.
     pub fn applied(&self) -> ApplySeq {
-        self.log.len() as ApplySeq
+        self.log.last().map_or(0, |l| l.seq)
     }
 
     pub fn view(&self, seq: ApplySeq) -> View<'_> {
@@ -115,7 +116,7 @@ impl Files {
         self.queue.clear();
         self.busy = false;
         let keep = durable.clamp(self.synced.min(self.applied()), self.applied());
-        let lost = self.log.split_off(keep as usize);
+        let lost = self.log.split_off(self.log.partition_point(|l| l.seq <= keep));
         for gone in &lost {
             if let Some(tag) = gone.tag {
                 self.present[tag as usize] = false;
@@ -138,7 +139,7 @@ impl Files {
 
     /// Applies one task whole, checking on the way what must hold at every moment.
     pub fn apply(&mut self, task: &ApplyTask, marks: &mut Marks) -> Result<(), Violation> {
-        if task.seq != self.applied() + 1 {
+        if task.seq <= self.applied() {
             let text = format!("task {} follows position {}", task.seq, self.applied());
             return Err(Violation::correctness("anytime_apply_is_in_order", text));
         }
@@ -157,7 +158,7 @@ impl Files {
             }
             self.present[tag] = true;
         }
-        self.log.push(Logged { txn: task.txn, tag });
+        self.log.push(Logged { seq: task.seq, txn: task.txn, tag });
         if let Some(ddl) = &task.write_set.ddl {
             self.change_schema(task, &ddl.payload)?;
         }

@@ -41,6 +41,9 @@ pub struct Machine {
     pub slow: (u64, u64),
     /// World time of the earliest scheduled wake-up.
     pub wake_at: u64,
+    /// When it woke last, and how often in that millisecond.
+    pub woken: u64,
+    pub wakes: u32,
     pub crash_at: Option<(CrashPoint, u64)>,
     /// The watermark as published by the node.
     pub watermark: Hlc,
@@ -74,6 +77,8 @@ impl Machine {
             paused_until: 0,
             slow: (1, 0),
             wake_at: u64::MAX,
+            woken: 0,
+            wakes: 0,
             crash_at: None,
             watermark: Hlc::ZERO,
             clock_sent: Hlc::ZERO,

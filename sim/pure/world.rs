@@ -28,6 +28,9 @@ use std::collections::BinaryHeap;
 /// Inputs one round takes at most.
 const BATCH: usize = 64;
 
+/// Wake-ups of one machine within a millisecond that mean it spins.
+const SPINNING: u32 = 500;
+
 /// Something that happens at a time.
 #[derive(Debug)]
 pub enum Event {
@@ -206,8 +209,16 @@ impl World {
     fn handle(&mut self, event: Event) {
         match event {
             Event::Wake(m) => {
-                if self.machines[m].wake_at <= self.now {
-                    self.machines[m].wake_at = u64::MAX;
+                let machine = &mut self.machines[m];
+                if machine.wake_at <= self.now {
+                    machine.wake_at = u64::MAX;
+                }
+                machine.wakes = if self.now / MS == machine.woken / MS { machine.wakes + 1 } else { 0 };
+                machine.woken = self.now;
+                if machine.wakes > SPINNING {
+                    let status = machine.node.as_ref().map_or(String::new(), |n| n.status().to_string());
+                    let text = format!("machine {m} wakes again and again: {status}");
+                    return self.broken(Violation::liveness("anytime_deadlines_move", text));
                 }
                 self.wake(m);
             }
@@ -378,8 +389,17 @@ impl World {
         }
     }
 
-    /// Commits the round and does its effects.
+    /// Commits the round and does its effects. What they cause on this machine waits for the next round.
     fn finish_round(&mut self, m: usize) {
+        self.machines[m].in_round = true;
+        let life = self.machines[m].life;
+        self.commit_and_dispatch(m);
+        if self.machines[m].life == life {
+            self.machines[m].in_round = false;
+        }
+    }
+
+    fn commit_and_dispatch(&mut self, m: usize) {
         let machine = &mut self.machines[m];
         let dirty = machine.disk.is_dirty();
         machine.disk.commit();
@@ -421,8 +441,6 @@ impl World {
             self.marks.hit(mark);
             return self.crash(m, Some(down));
         }
-        // Give the emptied list its memory back.
-        drop(list);
         if self.options.strict || self.machines[m].rounds % 256 == 0 {
             self.check_machine(m);
         }
