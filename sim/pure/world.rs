@@ -338,9 +338,9 @@ impl World {
 
     fn set_alarm(&mut self, m: usize) {
         let machine = &mut self.machines[m];
-        let Some(node) = machine.node.as_ref().filter(|_| machine.state == State::Up && !machine.in_round) else {
-            return;
-        };
+        // At the end of a round, or of a pause, it will be set again.
+        let awake = machine.is_up() && !machine.in_round && self.now >= machine.paused_until;
+        let Some(node) = machine.node.as_ref().filter(|_| awake) else { return };
         let Some(deadline) = node.next_deadline() else { return };
         let time = machine.clock.world_at(deadline).max(self.now + 1);
         if time < machine.wake_at {
