@@ -1,3 +1,6 @@
 #![doc = "Marmot."]
 pub mod core;
+pub mod mysql;
+#[cfg(feature = "shell")]
+pub mod shell;
 pub mod types;
