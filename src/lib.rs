@@ -1,5 +1,9 @@
 #![doc = "Marmot."]
+#[cfg(feature = "shell")]
+pub mod config;
 pub mod core;
+#[cfg(feature = "shell")]
+pub mod daemon;
 pub mod mysql;
 #[cfg(feature = "shell")]
 pub mod shell;
