@@ -194,6 +194,7 @@ pub async fn listen(
     nonces: Nonces,
     frame_limit: usize,
     deliver: mpsc::Sender<Envelope>,
+    spawn: Spawn,
 ) {
     let open = Arc::new(AtomicUsize::new(0));
     loop {
@@ -214,14 +215,14 @@ pub async fn listen(
         }
         open.fetch_add(1, Ordering::Relaxed);
         let (open, key, nonces, deliver) = (open.clone(), key.clone(), nonces.clone(), deliver.clone());
-        tokio::spawn(async move {
+        spawn(Box::pin(async move {
             match hear(stream, key, nonces, frame_limit, deliver).await {
                 Err(FrameError::Io(error)) => tracing::debug!(%peer, %error, "peer's connection ended"),
                 Err(error) => tracing::warn!(%peer, %error, "peer's connection refused"),
                 Ok(()) => {}
             }
             open.fetch_sub(1, Ordering::Relaxed);
-        });
+        }));
     }
 }
 
