@@ -1,3 +1,10 @@
 #![doc = "Marmot."]
+#[cfg(feature = "shell")]
+pub mod config;
 pub mod core;
+#[cfg(feature = "shell")]
+pub mod daemon;
+pub mod mysql;
+#[cfg(feature = "shell")]
+pub mod shell;
 pub mod types;

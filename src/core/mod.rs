@@ -17,6 +17,8 @@ mod replicate;
 mod status;
 mod storage;
 mod swim;
+#[cfg(test)]
+pub mod testkit;
 mod txn;
 
 pub use config::{Config, Timing};

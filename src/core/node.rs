@@ -143,6 +143,11 @@ impl Node {
                 node.on_swim_events(&mut io, events);
             }
         }
+        // Whatever happened meanwhile: do not wait for gossip to tell.
+        let other = node.membership.voters.keys().copied().find(|v| *v != node.id);
+        if let Some(other) = other {
+            node.sync.want(now.mono, other);
+        }
         node.finish_step(&mut io)?;
         Ok(node)
     }

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# The cheap checks: format, repository lint, clippy, documentation, and the pure layers without the shell.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+profile=${CI_PROFILE:-ci}
+
+step() { printf '\n-- %s\n' "$*"; }
+
+step "format"
+cargo fmt --all -- --check
+
+# tests/tidy.rs needs nothing but the standard library, so it can speak before anything else is compiled.
+step "tidy"
+mkdir -p target
+CARGO_MANIFEST_DIR=$PWD rustc --edition 2024 --test tests/tidy.rs -o target/tidy-alone
+target/tidy-alone
+
+step "clippy"
+cargo clippy --locked --profile "$profile" --all-targets -- -D warnings
+
+step "the library without the shell: types, core, mysql and sql do no IO"
+cargo check --locked --profile "$profile" --no-default-features --lib
+
+step "documentation"
+RUSTDOCFLAGS="-D warnings" cargo doc --locked --profile "$profile" --no-deps --document-private-items --lib --quiet

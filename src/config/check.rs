@@ -1,0 +1,320 @@
+//! Rules between settings. Every message says what to do.
+
+use super::address::HostPort;
+use super::load::Origins;
+use super::problem::Problem;
+use super::settings::Config;
+use crate::types::NodeId;
+use std::path::Path;
+
+/// The longest path of a Unix socket, in bytes (`sun_path` is 108 with its closing zero).
+const UNIX_SOCKET_PATH_MAX: usize = 107;
+
+/// A shorter cluster secret can be guessed.
+const SECRET_LENGTH_ADVISED: usize = 16;
+
+/// Everything that keeps this configuration from being used.
+pub(super) fn problems(config: &Config, origins: &Origins) -> Vec<Problem> {
+    let mut found = Found { origins, problems: Vec::new() };
+    exposure(config, &mut found);
+    reachability(config, &mut found);
+    relations(config, &mut found);
+    files(config, &mut found);
+    if found.problems.is_empty()
+        && let Err(why) = config.core(NodeId(1)).check()
+    {
+        found.add(&[], why);
+    }
+    found.problems
+}
+
+struct Found<'a> {
+    origins: &'a Origins,
+    problems: Vec<Problem>,
+}
+
+impl Found<'_> {
+    /// `keys` are what the message is about; the first one that was set gives the place.
+    fn add(&mut self, keys: &[&str], message: impl Into<String>) {
+        self.problems.push(Problem::new(self.origins.place(keys), message));
+    }
+}
+
+/// Nothing listens beyond this machine without a secret.
+fn exposure(config: &Config, found: &mut Found<'_>) {
+    let (mysql, cluster) = (&config.mysql, &config.cluster);
+    if !mysql.listen.is_loopback() && mysql.password.is_empty() {
+        found.add(
+            &["mysql.bind_address"],
+            format!(
+                "MySQL clients on {} could connect without a password: set mysql.password (or the environment variable \
+                 MARMOT_MYSQL_PASSWORD), or listen on 127.0.0.1",
+                mysql.listen
+            ),
+        );
+    }
+    if !cluster.listen.is_loopback() && cluster.secret.is_empty() {
+        found.add(
+            &["cluster.listen_address"],
+            format!(
+                "any machine that reaches {} could join the cluster and read everything: set cluster.cluster_secret (or \
+                 the environment variable MARMOT_CLUSTER_SECRET), the same on all nodes, or listen on 127.0.0.1",
+                cluster.listen
+            ),
+        );
+    }
+}
+
+/// Peers can connect to what they are told.
+fn reachability(config: &Config, found: &mut Found<'_>) {
+    let cluster = &config.cluster;
+    let keys = ["cluster.advertise_address", "cluster.listen_address"];
+    let own = config.advertised();
+    if cluster.listen.port == 0 {
+        found.add(
+            &["cluster.listen_address"],
+            "the cluster address needs a fixed port, because other nodes remember it",
+        );
+    }
+    if own.is_unspecified() {
+        let message = match &cluster.advertise {
+            Some(address) => format!("nobody can connect to {address}: advertise an address of this machine"),
+            None => format!(
+                "listening on all interfaces ({}), so other nodes must be told where to connect: set \
+                 cluster.advertise_address (--advertise-addr) to an address of this machine",
+                cluster.listen
+            ),
+        };
+        found.add(&keys, message);
+    } else if own.port == 0 && cluster.listen.port != 0 {
+        found.add(&keys, "the advertised address needs a port");
+    }
+    for seed in &cluster.seeds {
+        if seed.port == 0 || seed.is_unspecified() {
+            found.add(&["cluster.seed_nodes"], format!("nobody can connect to the seed {seed}"));
+        } else if own.is_loopback() && !seed.is_loopback() {
+            found.add(
+                &["cluster.seed_nodes"],
+                format!(
+                    "the seed {seed} is another machine, but it cannot connect back to {own}: set cluster.listen_address \
+                     (--cluster-addr) and, if that is all interfaces, cluster.advertise_address (--advertise-addr)"
+                ),
+            );
+        }
+    }
+    if cluster.listen.overlaps(&config.mysql.listen) {
+        found.add(
+            &["cluster.listen_address", "mysql.port"],
+            format!("nodes ({}) and MySQL clients ({}) need different ports", cluster.listen, config.mysql.listen),
+        );
+    }
+}
+
+/// Values that only make sense together.
+fn relations(config: &Config, found: &mut Found<'_>) {
+    let c = &config.cluster;
+    let (gossip, suspect, dead) = (c.gossip_interval, c.suspect_timeout, c.dead_timeout);
+    if suspect < gossip {
+        found.add(
+            &["cluster.suspect_timeout_ms", "cluster.gossip_interval_ms"],
+            format!(
+                "cluster.suspect_timeout_ms ({}) must be at least cluster.gossip_interval_ms ({}): before that no probe \
+                 can have failed",
+                suspect.as_millis(),
+                gossip.as_millis()
+            ),
+        );
+    }
+    if dead.0 < suspect.0.saturating_add(gossip.0) {
+        found.add(
+            &["cluster.dead_timeout_ms", "cluster.suspect_timeout_ms"],
+            format!(
+                "cluster.dead_timeout_ms ({}) must exceed cluster.suspect_timeout_ms ({}) by at least \
+                 cluster.gossip_interval_ms ({}): a suspected node needs time to object",
+                dead.as_millis(),
+                suspect.as_millis(),
+                gossip.as_millis()
+            ),
+        );
+    }
+    let r = &config.replication;
+    if r.retention_min > r.retention_max {
+        found.add(
+            &["replication.gc_min_retention_hours", "replication.gc_max_retention_hours"],
+            "replication.gc_min_retention_hours must not exceed replication.gc_max_retention_hours (0 there means \
+             unlimited)",
+        );
+    }
+    if r.recover_after >= r.write_timeout {
+        found.add(
+            &["replication.recover_after_ms", "replication.write_timeout_ms"],
+            format!(
+                "replication.recover_after_ms ({}) must be below replication.write_timeout_ms ({}): else writes time out \
+                 before a transaction in their way is recovered",
+                r.recover_after.as_millis(),
+                r.write_timeout.as_millis()
+            ),
+        );
+    }
+    let m = &config.mysql;
+    if m.tls_cert.is_some() != m.tls_key.is_some() {
+        found.add(
+            &["mysql.tls_cert", "mysql.tls_key"],
+            "mysql.tls_cert and mysql.tls_key belong together: set both, or none for a self-signed certificate",
+        );
+    }
+}
+
+/// Paths that cannot work.
+fn files(config: &Config, found: &mut Found<'_>) {
+    if config.data_dir.exists() && !config.data_dir.is_dir() {
+        found.add(&["data_dir"], format!("the data directory {} is not a directory", config.data_dir.display()));
+    }
+    for (key, path) in [("mysql.tls_cert", &config.mysql.tls_cert), ("mysql.tls_key", &config.mysql.tls_key)] {
+        if let Some(path) = path
+            && let Err(error) = std::fs::File::open(path)
+        {
+            found.add(&[key], format!("{key}: {} cannot be read: {error}", path.display()));
+        }
+    }
+    if let Some(path) = &config.mysql.unix_socket {
+        let length = path.as_os_str().len();
+        if length > UNIX_SOCKET_PATH_MAX {
+            found.add(
+                &["mysql.unix_socket"],
+                format!("the path of a Unix socket has at most {UNIX_SOCKET_PATH_MAX} bytes, this one has {length}"),
+            );
+        }
+    }
+}
+
+/// What works but deserves a look.
+pub(super) fn notes(config: &Config, origins: &Origins) -> Vec<String> {
+    let mut notes = Vec::new();
+    let secret = config.cluster.secret.expose();
+    if !secret.is_empty() && secret.len() < SECRET_LENGTH_ADVISED {
+        notes.push(format!(
+            "cluster.cluster_secret is shorter than {SECRET_LENGTH_ADVISED} characters and may be guessed"
+        ));
+    }
+    for key in ["cluster.cluster_secret", "mysql.password"] {
+        if let Some(super::load::Origin::File { file, .. }) = origins.get(key)
+            && readable_by_others(Path::new(file))
+        {
+            notes
+                .push(format!("{file} contains {key} and can be read by every user of this machine: chmod 600 {file}"));
+        }
+    }
+    let lists_self = |seeds: &[HostPort]| !seeds.is_empty() && seeds.iter().all(|seed| seed == config.advertised());
+    if lists_self(&config.cluster.seeds) {
+        notes.push(
+            "the only seed is this node itself, so it starts a new cluster if its data directory is empty".to_string(),
+        );
+    }
+    if !config.mysql.listen.is_loopback() && !config.mysql.require_tls {
+        notes.push(format!(
+            "MySQL clients on {} may connect without TLS; mysql.require_tls = true refuses them",
+            config.mysql.listen
+        ));
+    }
+    notes
+}
+
+fn readable_by_others(file: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(file).is_ok_and(|data| data.permissions().mode() & 0o044 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Secret;
+    use crate::types::Span;
+
+    /// The messages for the default configuration changed by `change`.
+    fn told(change: impl Fn(&mut Config)) -> Vec<String> {
+        let mut config = Config::default();
+        change(&mut config);
+        problems(&config, &Origins::default()).iter().map(Problem::to_string).collect()
+    }
+
+    fn at(text: &str) -> HostPort {
+        text.parse().expect("a valid address")
+    }
+
+    /// Exactly one problem, and it contains `part`.
+    fn refused(part: &str, change: impl Fn(&mut Config)) {
+        let told = told(change);
+        assert!(told.len() == 1 && told[0].contains(part), "expected one problem with {part:?}, got {told:?}");
+    }
+
+    #[test]
+    fn the_default_is_valid() {
+        assert_eq!(told(|_| ()), [""; 0]);
+        assert_eq!(notes(&Config::default(), &Origins::default()), [""; 0]);
+    }
+
+    #[test]
+    fn listening_beyond_loopback_needs_secrets() {
+        refused("MARMOT_MYSQL_PASSWORD", |c| c.mysql.listen = at("0.0.0.0:3306"));
+        refused("MARMOT_CLUSTER_SECRET", |c| c.cluster.listen = at("10.0.0.1:8081"));
+        assert_eq!(
+            told(|c| {
+                c.mysql.listen = at("0.0.0.0:3306");
+                c.mysql.password = Secret::new("p");
+                c.cluster.listen = at("10.0.0.1:8081");
+                c.cluster.secret = Secret::new("s");
+            }),
+            [""; 0]
+        );
+    }
+
+    #[test]
+    fn peers_must_be_able_to_connect() {
+        let open = |c: &mut Config| {
+            c.cluster.listen = at("0.0.0.0:8081");
+            c.cluster.secret = Secret::new("s");
+        };
+        refused("--advertise-addr", open);
+        refused("nobody can connect to 0.0.0.0:1", |c| {
+            open(c);
+            c.cluster.advertise = Some(at("0.0.0.0:1"));
+        });
+        refused("cannot connect back to 127.0.0.1:8081", |c| c.cluster.seeds = vec![at("10.0.0.9:8081")]);
+        refused("seed 0.0.0.0:1", |c| c.cluster.seeds = vec![at(":1")]);
+        refused("fixed port", |c| c.cluster.listen = at("127.0.0.1:0"));
+        refused("different ports", |c| c.mysql.listen = at("localhost:8081"));
+    }
+
+    #[test]
+    fn timeouts_must_be_in_order() {
+        refused("suspect_timeout_ms (500) must be at least", |c| c.cluster.suspect_timeout = Span::from_millis(500));
+        refused("dead_timeout_ms (2000) must exceed", |c| c.cluster.dead_timeout = Span::from_millis(2000));
+        refused("gc_min_retention_hours must not exceed", |c| c.replication.retention_min = Span::from_secs(90_000));
+        refused("recover_after_ms (5000) must be below", |c| c.replication.recover_after = Span::from_millis(5000));
+    }
+
+    #[test]
+    fn files_must_make_sense() {
+        refused("belong together", |c| c.mysql.tls_cert = Some("/dev/null".into()));
+        refused("mysql.tls_key: /nowhere/key.pem cannot be read", |c| {
+            c.mysql.tls_cert = Some("/dev/null".into());
+            c.mysql.tls_key = Some("/nowhere/key.pem".into());
+        });
+        refused("is not a directory", |c| c.data_dir.0 = "/dev/null".into());
+        refused("at most 107 bytes", |c| c.mysql.unix_socket = Some("x".repeat(108).into()));
+    }
+
+    #[test]
+    fn weak_choices_are_noted() {
+        let mut config = Config::default();
+        config.cluster.secret = Secret::new("short");
+        config.cluster.seeds = vec![at("127.0.0.1:8081")];
+        let notes = notes(&config, &Origins::default());
+        assert!(
+            notes.len() == 2 && notes[0].contains("shorter than 16") && notes[1].contains("new cluster"),
+            "{notes:?}"
+        );
+        assert!(!notes[0].contains("short "), "the secret itself is not shown: {notes:?}");
+    }
+}

@@ -1,0 +1,314 @@
+//! The settings themselves: plain data with defaults, as the rest of the daemon reads them.
+
+use super::address::HostPort;
+use super::secret::Secret;
+use crate::core;
+use crate::types::{AutoIdMode, Limits, NodeId, ReadLevel, Span, WriteLevel};
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// What `gc_max_retention_hours = 0` becomes: a hundred years, so that sums with clocks cannot overflow.
+pub const UNLIMITED_RETENTION: Span = Span::from_secs(100 * 365 * 24 * 3600);
+
+/// Added to `max_write_set_mb` to get the frame limit: room for the message around a write set.
+const FRAME_OVERHEAD_BYTES: usize = 32 << 20;
+
+/// The checked configuration of one node.
+///
+/// **Invariants** (established by `check`, relied upon by the shell)
+/// - Whatever listens beyond loopback is protected by a secret (cluster) or a password (MySQL).
+/// - [`Config::advertised`] is an address that others can connect to.
+/// - `gossip_interval <= suspect_timeout < dead_timeout`, `retention_min <= retention_max`.
+/// - [`Config::core`] passes `core::Config::check`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    /// `None` (0 in the file): chosen at first start and kept in `marmot.db`.
+    pub node_id: Option<NodeId>,
+    pub data_dir: DataDir,
+    pub cluster: Cluster,
+    pub replication: Replication,
+    pub transaction: Transaction,
+    pub mysql: Mysql,
+    pub ddl: Ddl,
+    pub logging: Logging,
+}
+
+/// The data directory; a type of its own only for its default, `./marmot-data`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataDir(pub PathBuf);
+
+impl Default for DataDir {
+    fn default() -> Self {
+        DataDir(PathBuf::from("./marmot-data"))
+    }
+}
+
+impl std::ops::Deref for DataDir {
+    type Target = std::path::Path;
+    fn deref(&self) -> &std::path::Path {
+        &self.0
+    }
+}
+
+/// `[cluster]`: how nodes find and trust each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cluster {
+    /// Where peers' connections are accepted.
+    pub listen: HostPort,
+    /// What peers are told to connect to; `None`: the listen address.
+    pub advertise: Option<HostPort>,
+    /// Nodes to ask at first start. Empty: this node starts a new cluster. Own address is ignored.
+    pub seeds: Vec<HostPort>,
+    /// Shared by all nodes; a node without it learns nothing. Empty only on loopback.
+    pub secret: Secret,
+    /// Between SWIM probes.
+    pub gossip_interval: Span,
+    /// Silence after which a peer is suspected. At least one probe must have failed by then.
+    pub suspect_timeout: Span,
+    /// Silence after which a suspected peer counts as dead. Death never takes away a vote.
+    pub dead_timeout: Span,
+    /// A remote clock further ahead than this is not followed.
+    pub max_clock_offset: Span,
+}
+
+impl Default for Cluster {
+    fn default() -> Self {
+        let timing = core::Timing::default();
+        let suspect_timeout = timing.probe_interval.times(2);
+        Cluster {
+            listen: HostPort::new("127.0.0.1", 8081),
+            advertise: None,
+            seeds: Vec::new(),
+            secret: Secret::default(),
+            gossip_interval: timing.probe_interval,
+            suspect_timeout,
+            dead_timeout: Span(suspect_timeout.0 + timing.suspect_after.0),
+            max_clock_offset: timing.max_clock_offset,
+        }
+    }
+}
+
+/// `[replication]`: what reads and writes promise unless a session says otherwise, and how long the log is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replication {
+    pub write_level: WriteLevel,
+    pub read_level: ReadLevel,
+    /// A write that cannot be decided within this is aborted if it still can be, else reported as unknown.
+    pub write_timeout: Span,
+    /// A QUORUM or ALL read whose barrier takes longer is refused.
+    pub read_timeout: Span,
+    /// An intent of which nothing was heard for this long makes its holder inquire, then recover the transaction.
+    pub recover_after: Span,
+    /// Log records are kept at least this long after they were applied everywhere.
+    pub retention_min: Span,
+    /// Log records are dropped after this even if a dead member lacks them; it then needs a snapshot.
+    pub retention_max: Span,
+}
+
+impl Default for Replication {
+    fn default() -> Self {
+        let timing = core::Timing::default();
+        Replication {
+            write_level: WriteLevel::default(),
+            read_level: ReadLevel::default(),
+            write_timeout: timing.write_timeout,
+            read_timeout: timing.read_timeout,
+            recover_after: timing.recover_after,
+            retention_min: timing.retention_min,
+            retention_max: timing.retention_max,
+        }
+    }
+}
+
+/// `[transaction]`: bounds on one transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transaction {
+    /// How long an autocommit statement is retried against conflicting ones before MySQL error 1205.
+    pub lock_wait_timeout: Span,
+    /// A transaction older than this is rolled back: its snapshot keeps the write-ahead log from being reset.
+    pub max_age: Span,
+    /// Largest write set; a larger transaction is refused with MySQL error 1197. The same on all nodes, since the
+    /// frame limit follows from it.
+    pub max_write_set_bytes: usize,
+}
+
+impl Default for Transaction {
+    fn default() -> Self {
+        Transaction {
+            lock_wait_timeout: Span::from_secs(50),
+            max_age: Span::from_secs(600),
+            max_write_set_bytes: Limits::default().write_set_bytes,
+        }
+    }
+}
+
+/// `[mysql]`: the front that clients speak to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mysql {
+    /// Port 0 lets the system choose one; it is then said in the log.
+    pub listen: HostPort,
+    /// A Unix socket besides TCP.
+    pub unix_socket: Option<PathBuf>,
+    pub max_connections: usize,
+    pub auto_id_mode: AutoIdMode,
+    pub user: String,
+    /// Empty only on loopback.
+    pub password: Secret,
+    /// PEM files, both or none. None: a self-signed certificate is made at start.
+    pub tls_cert: Option<PathBuf>,
+    pub tls_key: Option<PathBuf>,
+    /// Refuse TCP clients that do not use TLS.
+    pub require_tls: bool,
+    /// An idle connection is closed after this.
+    pub wait_timeout: Span,
+    /// Largest packet accepted from a client.
+    pub max_allowed_packet_bytes: usize,
+}
+
+impl Default for Mysql {
+    fn default() -> Self {
+        Mysql {
+            listen: HostPort::new("127.0.0.1", 3306),
+            unix_socket: None,
+            max_connections: 1000,
+            auto_id_mode: AutoIdMode::default(),
+            user: "root".to_string(),
+            password: Secret::default(),
+            tls_cert: None,
+            tls_key: None,
+            require_tls: false,
+            wait_timeout: Span::from_secs(28_800),
+            max_allowed_packet_bytes: 64 << 20,
+        }
+    }
+}
+
+/// `[ddl]`: schema changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ddl {
+    /// A schema lock that its holder does not use for this long is given up.
+    pub lock_timeout: Span,
+}
+
+impl Default for Ddl {
+    fn default() -> Self {
+        Ddl { lock_timeout: core::Timing::default().schema_lock }
+    }
+}
+
+/// `[logging]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Logging {
+    pub level: LogLevel,
+    pub format: LogFormat,
+}
+
+/// From how serious on a thing is logged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    Error,
+    Warn,
+    #[default]
+    Info,
+    Debug,
+    Trace,
+}
+
+impl LogLevel {
+    pub const NAMES: [(&'static str, LogLevel); 5] = [
+        ("error", LogLevel::Error),
+        ("warn", LogLevel::Warn),
+        ("info", LogLevel::Info),
+        ("debug", LogLevel::Debug),
+        ("trace", LogLevel::Trace),
+    ];
+}
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One line for people.
+    #[default]
+    Console,
+    /// One JSON object a line.
+    Json,
+}
+
+impl LogFormat {
+    pub const NAMES: [(&'static str, LogFormat); 2] = [("console", LogFormat::Console), ("json", LogFormat::Json)];
+}
+
+macro_rules! named {
+    ($type:ty) => {
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                let name = Self::NAMES.iter().find(|(_, value)| value == self).map_or("", |(name, _)| name);
+                f.write_str(name)
+            }
+        }
+        impl FromStr for $type {
+            type Err = String;
+            /// Case-insensitive; the error lists the valid names.
+            fn from_str(text: &str) -> Result<Self, String> {
+                let found = Self::NAMES.iter().find(|(name, _)| text.eq_ignore_ascii_case(name));
+                found.map(|(_, value)| *value).ok_or_else(|| {
+                    let names: Vec<&str> = Self::NAMES.iter().map(|(name, _)| *name).collect();
+                    format!("'{text}' is not one of {}", names.join(", "))
+                })
+            }
+        }
+    };
+}
+named!(LogLevel);
+named!(LogFormat);
+
+impl Config {
+    /// Where peers reach this node.
+    pub fn advertised(&self) -> &HostPort {
+        self.cluster.advertise.as_ref().unwrap_or(&self.cluster.listen)
+    }
+
+    /// What the core is told, once the shell knows this node's identity.
+    pub fn core(&self, node: NodeId) -> core::Config {
+        let address = |a: &HostPort| -> core::Address { Arc::from(a.to_string()) };
+        let own = self.advertised();
+        let seeds = self.cluster.seeds.iter().filter(|seed| *seed != own).map(address).collect();
+        let mut core = core::Config::new(node, address(own), seeds);
+        core.limits.write_set_bytes = self.transaction.max_write_set_bytes;
+        core.limits.frame_bytes = self.transaction.max_write_set_bytes + FRAME_OVERHEAD_BYTES;
+        let timing = &mut core.timing;
+        timing.probe_interval = self.cluster.gossip_interval;
+        // The core counts from the failed probe on, a person from the last sign of life.
+        timing.suspect_after = Span(self.cluster.dead_timeout.0.saturating_sub(self.cluster.suspect_timeout.0));
+        timing.max_clock_offset = self.cluster.max_clock_offset;
+        timing.write_timeout = self.replication.write_timeout;
+        timing.read_timeout = self.replication.read_timeout;
+        timing.recover_after = self.replication.recover_after;
+        timing.retention_min = self.replication.retention_min;
+        timing.retention_max = self.replication.retention_max;
+        timing.schema_lock = self.ddl.lock_timeout;
+        core
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_the_core_s_defaults() {
+        let core = Config::default().core(NodeId(1));
+        assert_eq!(core.timing, core::Timing::default());
+        assert_eq!(core.limits, Limits::default());
+        assert_eq!(core.check(), Ok(()));
+    }
+
+    #[test]
+    fn the_own_address_is_no_seed() {
+        let mut config = Config::default();
+        config.cluster.seeds = vec![HostPort::new("127.0.0.1", 8081), HostPort::new("127.0.0.1", 8082)];
+        let seeds = config.core(NodeId(1)).seeds;
+        assert_eq!(seeds.iter().map(|s| s.to_string()).collect::<Vec<_>>(), ["127.0.0.1:8082"]);
+    }
+}

@@ -1,0 +1,311 @@
+//! A few nodes, a network that holds every message until told, and rows as the applier would leave them.
+
+use super::MemStorage;
+use crate::core::message::{Envelope, Message};
+use crate::core::{ApplyTask, Config, Destination, Effect, Effects, Input, Node, Request, Response};
+use crate::types::{
+    ApplySeq, ClientId, ColumnId, ColumnSet, Mono, NodeId, Now, RowChange, RowImage, RowOp, Snapshot, Span,
+    TableChanges, TableId, Value, Wall, WriteLevel, WriteSet,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Virtual time starts here, in milliseconds since the epoch.
+const START_MS: u64 = 1_800_000_000_000;
+
+pub struct Machine {
+    node: Option<Node>,
+    store: MemStorage,
+    pub rows: BTreeMap<Arc<[u8]>, RowImage>,
+    pub applied: ApplySeq,
+    watermark: crate::types::Hlc,
+    config: Config,
+    lives: u64,
+}
+
+#[derive(Default)]
+pub struct Cluster {
+    pub machines: BTreeMap<NodeId, Machine>,
+    pub network: Vec<(NodeId, NodeId, Envelope)>,
+    cut: BTreeSet<(NodeId, NodeId)>,
+    clock: u64,
+    clients: u64,
+    pub log: Vec<String>,
+}
+
+fn address(node: NodeId) -> Arc<str> {
+    node.to_string().into()
+}
+
+impl Cluster {
+    fn now(&self) -> Now {
+        Now { mono: Mono(self.clock * 1_000_000), wall: Wall(START_MS + self.clock) }
+    }
+
+    /// Starts `count` nodes; the first bootstraps, the others join and are admitted.
+    pub fn start(&mut self, count: u64) {
+        for id in (1..=count).map(NodeId) {
+            let seeds = if id.0 == 1 { vec![] } else { vec![address(NodeId(1))] };
+            let config = Config::new(id, address(id), seeds);
+            let machine = Machine {
+                node: None,
+                store: MemStorage::default(),
+                rows: BTreeMap::new(),
+                applied: 0,
+                watermark: Default::default(),
+                config,
+                lives: 0,
+            };
+            self.machines.insert(id, machine);
+            self.restart(id);
+        }
+        for _ in 0..200 {
+            self.advance(50);
+            self.settle();
+            if self
+                .machines
+                .values()
+                .all(|m| m.node.as_ref().is_some_and(|n| n.membership().voters.len() == count as usize))
+            {
+                break;
+            }
+        }
+        self.log.clear();
+    }
+
+    pub fn restart(&mut self, id: NodeId) {
+        let now = self.now();
+        let Some(machine) = self.machines.get_mut(&id) else { return };
+        machine.lives += 1;
+        machine.store.crash();
+        let mut effects = Effects::new();
+        let seed = id.0 * 1000 + machine.lives;
+        let node = Node::open(machine.config.clone(), now, seed, machine.applied, &mut machine.store, &mut effects);
+        machine.node = Some(node.expect("storage in memory is never corrupt"));
+        machine.store.commit();
+        self.dispatch(id, effects);
+    }
+
+    pub fn crash(&mut self, id: NodeId) {
+        if let Some(machine) = self.machines.get_mut(&id) {
+            machine.node = None;
+        }
+    }
+
+    pub fn step(&mut self, id: NodeId, input: Input) {
+        let now = self.now();
+        let Some(machine) = self.machines.get_mut(&id) else { return };
+        let Some(node) = &mut machine.node else { return };
+        let mut effects = Effects::new();
+        node.step(now, input, &mut machine.store, &mut effects).expect("no step of a script is fatal");
+        node.check_invariants(&machine.store).expect("invariants hold between steps");
+        machine.store.commit();
+        self.dispatch(id, effects);
+    }
+
+    fn dispatch(&mut self, id: NodeId, mut effects: Effects) {
+        let mut applied = None;
+        for effect in effects.drain() {
+            match effect {
+                Effect::Send { to, message } => {
+                    let to = match &to {
+                        Destination::Node { address, .. } | Destination::Address(address) => address.clone(),
+                    };
+                    let to = self.machines.keys().copied().find(|n| address(*n) == to).unwrap_or(NodeId(1));
+                    let node = self.machines[&id].node.as_ref().expect("it just stepped");
+                    if !matches!(message, Message::Swim(_) | Message::Report(_)) {
+                        self.log.push(format!("{id} -> {to} {}", describe(&message)));
+                    }
+                    let envelope = node.envelope(message);
+                    if !self.cut.contains(&(id, to)) {
+                        self.network.push((id, to, envelope));
+                    }
+                }
+                Effect::Reply(client, response) => self.log.push(format!("{id} => c{} {}", client.0, reply(&response))),
+                Effect::Apply(task) => {
+                    applied = Some(task.seq);
+                    self.apply(id, &task);
+                }
+                Effect::Publish(crate::core::Published::Watermark(watermark)) => {
+                    if let Some(machine) = self.machines.get_mut(&id) {
+                        machine.watermark = watermark;
+                    }
+                }
+                Effect::Notice(_) => {}
+            }
+        }
+        if let Some(seq) = applied {
+            self.step(id, Input::Applied(seq));
+        }
+    }
+
+    fn apply(&mut self, id: NodeId, task: &ApplyTask) {
+        let machine = self.machines.get_mut(&id).expect("it just stepped");
+        machine.applied = task.seq;
+        for (t, table) in task.write_set.tables.iter().enumerate() {
+            for (r, change) in table.rows.iter().enumerate() {
+                let amended =
+                    task.amendments.iter().find(|(at, ar, _)| (*at, *ar) == (t, r)).map(|(.., op)| op.clone());
+                let op = amended.unwrap_or_else(|| match &change.after {
+                    Some(image) => RowOp::Put { image: image.clone(), changed: change.changed.clone() },
+                    None => RowOp::Delete { image: change.before.clone().unwrap_or_default() },
+                });
+                match op {
+                    RowOp::Skip => {}
+                    RowOp::Delete { .. } => drop(machine.rows.remove(&change.key)),
+                    RowOp::Put { image, changed } => {
+                        let merged = match machine.rows.get(&change.key) {
+                            None => image,
+                            Some(old) => (0..old.len())
+                                .map(|i| if changed.contains(i) { image[i].clone() } else { old[i].clone() })
+                                .collect(),
+                        };
+                        machine.rows.insert(change.key.clone(), merged);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Commits `cells` (key, a, b; `None` deletes) read from this node's rows now.
+    pub fn write(&mut self, id: NodeId, key: &str, cells: Option<Vec<(usize, String)>>, level: WriteLevel) -> u64 {
+        self.clients += 1;
+        let client = ClientId(self.clients);
+        let machine = &self.machines[&id];
+        let bytes: Arc<[u8]> = key.as_bytes().into();
+        let before = machine.rows.get(&bytes).cloned();
+        let (after, changed) = match cells {
+            None => (None, ColumnSet::all(3)),
+            Some(cells) => {
+                let mut image =
+                    before.as_ref().map_or_else(|| vec![Value::from(key), Value::Null, Value::Null], |b| b.to_vec());
+                let mut changed: ColumnSet = if before.is_none() { ColumnSet::all(3) } else { ColumnSet::new() };
+                for (column, value) in cells {
+                    image[column] = Value::from(value.as_str());
+                    changed.insert(column);
+                }
+                (Some(image.into()), changed)
+            }
+        };
+        let change = RowChange { key: bytes, before, after, changed, claims: vec![], releases: vec![] };
+        let table = TableChanges {
+            database: "d".into(),
+            table: TableId::new(NodeId(1), 1),
+            columns: [ColumnId(0), ColumnId(1), ColumnId(2)].into(),
+            rows: vec![change],
+        };
+        let write_set = Arc::new(WriteSet { tables: vec![table], ..WriteSet::default() });
+        let snapshot = Snapshot { seq: machine.applied, watermark: machine.watermark };
+        let lock_wait = Span::from_secs(5);
+        self.step(id, Input::Request(client, Request::Commit { write_set, snapshot, level, begin: None, lock_wait }));
+        client.0
+    }
+
+    pub fn request(&mut self, id: NodeId, request: Request) -> u64 {
+        self.clients += 1;
+        self.step(id, Input::Request(ClientId(self.clients), request));
+        self.clients
+    }
+
+    /// Delivers every message that matches, in order, once; not those that follow from them.
+    pub fn deliver(&mut self, wanted: impl Fn(NodeId, NodeId, &Message) -> bool) -> usize {
+        let (now, later): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.network).into_iter().partition(|(f, t, e)| wanted(*f, *t, &e.message));
+        self.network = later;
+        let count = now.len();
+        for (_, to, envelope) in now {
+            self.step(to, Input::Message(envelope));
+        }
+        count
+    }
+
+    /// Drops every message that matches.
+    pub fn lose(&mut self, wanted: impl Fn(NodeId, NodeId, &Message) -> bool) {
+        self.network.retain(|(f, t, e)| !wanted(*f, *t, &e.message));
+    }
+
+    /// Delivers until nothing is under way.
+    pub fn settle(&mut self) {
+        for _ in 0..1000 {
+            if self.deliver(|_, _, _| true) == 0 {
+                return;
+            }
+        }
+    }
+
+    /// Lets time pass, ticking every node.
+    pub fn advance(&mut self, ms: u64) {
+        self.clock += ms;
+        let ids: Vec<NodeId> = self.machines.keys().copied().collect();
+        for id in ids {
+            self.step(id, Input::Tick);
+        }
+    }
+
+    pub fn cut(&mut self, a: NodeId, b: NodeId) {
+        self.cut.insert((a, b));
+        self.network.retain(|(f, t, _)| (*f, *t) != (a, b));
+    }
+
+    pub fn heal(&mut self) {
+        self.cut.clear();
+    }
+
+    pub fn status(&self, id: NodeId) -> String {
+        match self.machines.get(&id).and_then(|m| m.node.as_ref()) {
+            None => format!("{id} down"),
+            Some(node) => {
+                let s = node.status();
+                format!(
+                    "{id} epoch={} voters={} intents={} coordinating={} recovering={} applied={} seen={}",
+                    s.epoch.0, s.voters, s.intents, s.coordinating, s.recovering, s.applied, s.vector
+                )
+            }
+        }
+    }
+}
+
+/// A message on one line.
+pub fn describe(message: &Message) -> String {
+    match message {
+        Message::Prepare { record, .. } => format!("Prepare {}", record.txn),
+        Message::Prepared { txn, .. } => format!("Prepared {txn}"),
+        Message::Rejected { txn, reason, .. } => {
+            let reason = format!("{reason:?}");
+            format!("Rejected {txn} {}", reason.split([' ', '{']).next().unwrap_or(""))
+        }
+        Message::Accept { txn, ballot, outcome, .. } => {
+            format!("Accept {txn} ballot={} {}", ballot.round, outcome_name(outcome))
+        }
+        Message::Accepted { txn, ballot } => format!("Accepted {txn} ballot={}", ballot.round),
+        Message::Recover { txn, ballot } => format!("Recover {txn} ballot={}", ballot.round),
+        Message::Promise { txn, accepted, .. } => {
+            let accepted = accepted.as_ref().map_or("nothing", |(_, o)| outcome_name(o));
+            format!("Promise {txn} accepted={accepted}")
+        }
+        Message::Decided { txn, outcome } => format!("Decided {txn} {}", outcome_name(outcome)),
+        Message::SyncRecords { commits, aborted, .. } => {
+            format!("SyncRecords commits={} aborted={}", commits.len(), aborted.len())
+        }
+        other => {
+            let text = format!("{other:?}");
+            text.split([' ', '{', '(']).next().unwrap_or("").to_string()
+        }
+    }
+}
+
+fn outcome_name(outcome: &crate::core::message::Outcome) -> &'static str {
+    match outcome {
+        crate::core::message::Outcome::Abort => "abort",
+        crate::core::message::Outcome::Commit { .. } => "commit",
+    }
+}
+
+fn reply(response: &Response) -> String {
+    match response {
+        Response::Committed { txn, .. } => format!("committed {txn}"),
+        Response::Refused(refusal) => format!("refused: {refusal}"),
+        Response::SchemaLocked { txn } => format!("schema locked by {txn}"),
+        other => format!("{other:?}"),
+    }
+}

@@ -1,0 +1,130 @@
+//! Golden scripts. Commands:
+//!
+//! ```text
+//! cluster nodes=N                 start N nodes and admit them all
+//! write nI KEY a=V b=V [level=L]  commit from node I; `delete nI KEY` removes the row
+//! barrier nI                      a QUORUM read barrier
+//! deliver [from=nI] [to=nJ] [kind=Prepare]   deliver what matches, once
+//! lose [from=nI] [to=nJ] [kind=…] drop what matches
+//! settle                          deliver until nothing is under way
+//! tick MS                         let time pass; every node ticks
+//! cut nI nJ [both]  heal          the network
+//! crash nI   restart nI
+//! remove nI nJ                    node I removes member J
+//! rows    status                  what every node has; where it stands
+//! ```
+
+use super::cluster::{Cluster, describe};
+use crate::core::message::Message;
+use crate::core::{MemberChange, Request};
+use crate::types::{NodeId, ReadLevel, WriteLevel};
+use goldenscript::{Command, Context, Runner};
+use std::error::Error;
+
+#[derive(Default)]
+struct Script {
+    cluster: Cluster,
+}
+
+fn node(text: &str) -> Result<NodeId, Box<dyn Error>> {
+    let number = text.strip_prefix('n').ok_or_else(|| format!("'{text}' is not a node"))?;
+    Ok(NodeId(number.parse()?))
+}
+
+impl Runner for Script {
+    type Command = Command;
+
+    fn run(&mut self, command: &Command, _: &Context) -> Result<String, Box<dyn Error>> {
+        let mut args = command.consume_args();
+        let cluster = &mut self.cluster;
+        match command.name.as_str() {
+            "cluster" => {
+                let nodes = args.take_key("nodes").unwrap_or("3").parse()?;
+                cluster.start(nodes);
+            }
+            "write" | "delete" => {
+                let id = node(&args.next_pos().ok_or("which node?")?)?;
+                let key = args.next_pos().ok_or("which key?")?.to_string();
+                let level: WriteLevel = args.take_key("level").unwrap_or("QUORUM").parse()?;
+                let mut cells = Vec::new();
+                for (column, name) in [(1, "a"), (2, "b")] {
+                    if let Some(value) = args.take_key(name) {
+                        cells.push((column, value.to_string()));
+                    }
+                }
+                let cells = (command.name == "write").then_some(cells);
+                cluster.write(id, &key, cells, level);
+            }
+            "barrier" => {
+                let id = node(&args.next_pos().ok_or("which node?")?)?;
+                cluster.request(id, Request::Barrier(ReadLevel::Quorum));
+            }
+            "remove" => {
+                let id = node(&args.next_pos().ok_or("which node?")?)?;
+                let gone = node(&args.next_pos().ok_or("which member?")?)?;
+                cluster.request(id, Request::Member(MemberChange::Remove(gone)));
+            }
+            "deliver" | "lose" => {
+                let from = args.take_key("from").map(node).transpose()?;
+                let to = args.take_key("to").map(node).transpose()?;
+                let kind = args.take_key("kind").map(str::to_string);
+                let wanted = |f: NodeId, t: NodeId, m: &Message| {
+                    from.is_none_or(|x| x == f)
+                        && to.is_none_or(|x| x == t)
+                        && kind.as_ref().is_none_or(|k| describe(m).split(' ').next() == Some(k))
+                };
+                match command.name.as_str() {
+                    "deliver" => drop(cluster.deliver(wanted)),
+                    _ => cluster.lose(wanted),
+                }
+            }
+            "settle" => cluster.settle(),
+            "tick" => cluster.advance(args.next_pos().ok_or("how long?")?.parse()?),
+            "cut" => {
+                let a = node(&args.next_pos().ok_or("from which node?")?)?;
+                let b = node(&args.next_pos().ok_or("to which node?")?)?;
+                cluster.cut(a, b);
+                if args.next_pos().is_some() {
+                    cluster.cut(b, a);
+                }
+            }
+            "heal" => cluster.heal(),
+            "crash" => cluster.crash(node(&args.next_pos().ok_or("which node?")?)?),
+            "restart" => cluster.restart(node(&args.next_pos().ok_or("which node?")?)?),
+            "rows" => {
+                for (id, machine) in &cluster.machines {
+                    let rows: Vec<String> = machine
+                        .rows
+                        .values()
+                        .map(|r| r.iter().map(ToString::to_string).collect::<Vec<_>>().join(","))
+                        .collect();
+                    cluster.log.push(format!("{id}: {}", rows.join(" | ")));
+                }
+            }
+            "status" => {
+                let ids: Vec<NodeId> = cluster.machines.keys().copied().collect();
+                for id in ids {
+                    let line = cluster.status(id);
+                    cluster.log.push(line);
+                }
+            }
+            other => return Err(format!("unknown command {other}").into()),
+        }
+        args.reject_next()?;
+        let lines = std::mem::take(&mut cluster.log);
+        Ok(lines.into_iter().map(|l| l + "\n").collect())
+    }
+}
+
+#[test]
+fn scripts() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/core/testscripts");
+    let mut count = 0;
+    let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
+    paths.sort();
+    for path in paths {
+        goldenscript::run(&mut Script::default(), &path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        count += 1;
+    }
+    assert!(count >= 8, "only {count} scripts found");
+}

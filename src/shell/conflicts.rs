@@ -1,0 +1,51 @@
+//! `marmot.conflicts`, read from the node's own file.
+
+use crate::core::{ConflictRow as Stored, Table, decode};
+use crate::session::{ConflictLog, ConflictRow};
+use crate::sqlite::StoreReader;
+use std::path::PathBuf;
+
+/// Opens the file anew for every question: conflicts are rare, and so are questions about them.
+pub struct StoredConflicts {
+    path: PathBuf,
+    vfs: Option<String>,
+}
+
+impl StoredConflicts {
+    pub fn new(path: PathBuf, vfs: Option<String>) -> StoredConflicts {
+        StoredConflicts { path, vfs }
+    }
+
+    fn read(&self, limit: usize) -> Result<Vec<ConflictRow>, crate::core::Fatal> {
+        let reader = StoreReader::open(&self.path, self.vfs.as_deref())?;
+        let rows = reader.scan_back(Table::Conflict, &[0xff; 40], limit)?;
+        rows.iter().map(|(_, value)| decode::<Stored>(Table::Conflict, value).map(|stored| describe(&stored))).collect()
+    }
+}
+
+impl ConflictLog for StoredConflicts {
+    fn latest(&self, limit: usize) -> Vec<ConflictRow> {
+        self.read(limit).unwrap_or_else(|error| {
+            tracing::warn!(%error, "the conflict log could not be read");
+            Vec::new()
+        })
+    }
+}
+
+fn describe(stored: &Stored) -> ConflictRow {
+    let key: String = stored.row.key.iter().map(|b| format!("{b:02x}")).collect();
+    let image = stored.image.as_ref().map_or_else(String::new, |image| {
+        let cells: Vec<String> = image.iter().map(ToString::to_string).collect();
+        format!("({})", cells.join(", "))
+    });
+    ConflictRow {
+        at: stored.stamp.hlc,
+        // Named by the session, which knows the catalog.
+        database: String::new(),
+        table: stored.row.table.to_string(),
+        key,
+        losing_image: image,
+        loser: stored.loser.to_string(),
+        winner: stored.winner.to_string(),
+    }
+}

@@ -1,0 +1,255 @@
+//! The driver: the one task that owns the core and its storage.
+//!
+//! ```text
+//!  loop:  inputs (at most BATCH_MAX, or until the node's next deadline)
+//!         begin round → step, step, step … → commit round (one disk sync) → dispatch effects
+//! ```
+//!
+//! Nothing leaves the node before the commit returned, so what others hear is durable. A failed commit ends the
+//! process: a restart recovers from what the last commit made durable.
+
+use super::clock::SystemClock;
+use super::frame::encode_envelope;
+use super::link::Links;
+use crate::core::message::{Envelope, Message};
+use crate::core::{ApplyTask, Destination, Effect, Effects, Fatal, Input, Node, Notice, Published as Publish, Response};
+use crate::session::{CoreCall, Published};
+use crate::sqlite::Store;
+use crate::types::{ApplySeq, ClientId, Mono, Snapshot, Span};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::sleep_until;
+
+/// Inputs handled in one round at most.
+const BATCH_MAX: usize = 1024;
+/// How often the oldest open snapshot and the room on disk are looked at.
+const LOOK_EVERY: Span = Span::from_millis(500);
+/// Tasks the applier may lag behind before this node takes no new work from others.
+const APPLIER_LAG: u64 = 20_000;
+
+/// What reaches the driver, besides peers' envelopes and sessions' calls.
+#[derive(Debug)]
+pub enum Report {
+    /// The applier made everything up to here visible.
+    Applied(ApplySeq),
+    /// … and durable in the files.
+    Synced(ApplySeq),
+    /// The applier failed: the process must end.
+    Failed(Fatal),
+    /// Refuse new work, finish what runs, then stop.
+    Drain,
+}
+
+/// The driver's ends of its channels.
+pub struct Channels {
+    pub calls: mpsc::Receiver<CoreCall>,
+    pub envelopes: mpsc::Receiver<Envelope>,
+    pub reports: mpsc::UnboundedReceiver<Report>,
+    pub tasks: mpsc::UnboundedSender<ApplyTask>,
+    /// Becomes true once this node is a voting member and nothing recovered is left to apply.
+    pub ready: watch::Sender<bool>,
+}
+
+/// Owner of the core.
+pub struct Driver {
+    node: Node,
+    store: Store,
+    clock: SystemClock,
+    links: Links,
+    published: Arc<Published>,
+    channels: Channels,
+    clients: BTreeMap<ClientId, oneshot::Sender<Response>>,
+    oldest: Option<Snapshot>,
+    next_look: Mono,
+    handed_out: ApplySeq,
+    applied: ApplySeq,
+    has_room: Box<dyn FnMut() -> bool + Send>,
+    draining: bool,
+}
+
+impl Driver {
+    /// A driver for a node opened in `store`; `effects` are those of opening it.
+    #[allow(clippy::too_many_arguments)]
+    pub fn new(
+        node: Node,
+        store: Store,
+        clock: SystemClock,
+        links: Links,
+        published: Arc<Published>,
+        channels: Channels,
+        applied: ApplySeq,
+        has_room: Box<dyn FnMut() -> bool + Send>,
+    ) -> Driver {
+        published.set_applied(applied);
+        Driver {
+            node,
+            store,
+            clock,
+            links,
+            published,
+            channels,
+            clients: BTreeMap::new(),
+            oldest: None,
+            next_look: Mono(0),
+            handed_out: applied,
+            applied,
+            has_room,
+            draining: false,
+        }
+    }
+
+    /// Runs until drained or until something fatal. `effects` are those of opening the node, already durable.
+    pub async fn run(mut self, mut effects: Effects) -> Result<(), Fatal> {
+        self.dispatch(&mut effects);
+        let mut batch = Vec::new();
+        loop {
+            self.wait(&mut batch).await;
+            self.look(&mut batch);
+            if let Err(fatal) = self.round(&mut batch, &mut effects) {
+                tracing::error!(error = %fatal, "stopping: a restart recovers from what is durable");
+                return Err(fatal);
+            }
+            self.dispatch(&mut effects);
+            self.announce_ready();
+            if self.draining && self.node.is_drained() && self.clients.is_empty() {
+                tracing::info!(status = %self.node.status(), "drained");
+                return Ok(());
+            }
+        }
+    }
+
+    /// Waits for the first input or the next deadline, then takes what else is there.
+    async fn wait(&mut self, batch: &mut Vec<Event>) {
+        let deadline = self.node.next_deadline().unwrap_or(self.next_look).min(self.next_look);
+        let at = self.clock.instant(deadline);
+        tokio::select! {
+            biased;
+            Some(report) = self.channels.reports.recv() => batch.push(Event::Report(report)),
+            Some(envelope) = self.channels.envelopes.recv() => batch.push(Event::Input(Input::Message(envelope))),
+            Some(call) = self.channels.calls.recv() => batch.push(Event::Call(call)),
+            _ = sleep_until(at) => {}
+        }
+        while batch.len() < BATCH_MAX {
+            if let Ok(report) = self.channels.reports.try_recv() {
+                batch.push(Event::Report(report));
+            } else if let Ok(envelope) = self.channels.envelopes.try_recv() {
+                batch.push(Event::Input(Input::Message(envelope)));
+            } else if let Ok(call) = self.channels.calls.try_recv() {
+                batch.push(Event::Call(call));
+            } else {
+                break;
+            }
+        }
+    }
+
+    /// Now and then: open snapshots, room on disk.
+    fn look(&mut self, batch: &mut Vec<Event>) {
+        let now = self.clock.now().mono;
+        if now < self.next_look {
+            return;
+        }
+        self.next_look = now.after(LOOK_EVERY);
+        let oldest = self.published.oldest();
+        if oldest != self.oldest {
+            self.oldest = oldest;
+            batch.push(Event::Input(Input::OldestSnapshot(oldest)));
+        }
+        let keeps_up = self.handed_out.saturating_sub(self.applied) < APPLIER_LAG;
+        self.store.set_has_room(keeps_up && (self.has_room)());
+    }
+
+    fn round(&mut self, batch: &mut Vec<Event>, effects: &mut Effects) -> Result<(), Fatal> {
+        let mut round = self.store.begin();
+        let tick = self.node.next_deadline().is_some_and(|at| at <= self.clock.now().mono);
+        for event in batch.drain(..).chain(tick.then_some(Event::Input(Input::Tick))) {
+            let input = match event {
+                Event::Input(input) => input,
+                Event::Call(CoreCall::Request { client, request, reply }) => {
+                    self.clients.insert(client, reply);
+                    Input::Request(client, request)
+                }
+                Event::Call(CoreCall::Gone(client)) => {
+                    self.clients.remove(&client);
+                    Input::ClientGone(client)
+                }
+                Event::Report(Report::Applied(seq)) => {
+                    self.applied = seq;
+                    // Before the core answers a client: its next snapshot must include what it committed.
+                    self.published.set_applied(seq);
+                    Input::Applied(seq)
+                }
+                Event::Report(Report::Synced(seq)) => Input::Synced(seq),
+                Event::Report(Report::Failed(fatal)) => return Err(fatal),
+                Event::Report(Report::Drain) => {
+                    self.draining = true;
+                    Input::Drain
+                }
+            };
+            self.node.step(self.clock.now(), input, &mut round, effects)?;
+        }
+        round.commit()
+    }
+
+    fn dispatch(&mut self, effects: &mut Effects) {
+        for effect in effects.drain() {
+            match effect {
+                Effect::Send { to, message } => send(&self.node, &mut self.links, &to, message),
+                Effect::Reply(client, response) => {
+                    if let Some(reply) = self.clients.remove(&client) {
+                        // A session that is gone does not want to know.
+                        let _ = reply.send(response);
+                    }
+                }
+                Effect::Apply(task) => {
+                    self.handed_out = task.seq;
+                    // The applier is gone only when the process is ending.
+                    let _ = self.channels.tasks.send(task);
+                }
+                Effect::Publish(Publish::Watermark(watermark)) => self.published.set_watermark(watermark),
+                Effect::Notice(notice) => log(&notice),
+            }
+        }
+    }
+
+    fn announce_ready(&mut self) {
+        if !*self.channels.ready.borrow() && self.node.is_voter() && self.applied >= self.handed_out {
+            self.channels.ready.send_replace(true);
+        }
+    }
+}
+
+enum Event {
+    Input(Input),
+    Call(CoreCall),
+    Report(Report),
+}
+
+fn send(node: &Node, links: &mut Links, to: &Destination, message: Message) {
+    let address = match to {
+        Destination::Node { address, .. } | Destination::Address(address) => address,
+    };
+    links.send(address, encode_envelope(&node.envelope(message)));
+}
+
+fn log(notice: &Notice) {
+    match notice {
+        Notice::PeerUp(node, address) => tracing::info!(%node, %address, "peer is alive"),
+        Notice::PeerDown(node) => tracing::warn!(%node, "peer is dead"),
+        Notice::PeerFault(fault) => tracing::warn!(%fault, "message from a peer dropped"),
+        Notice::Joining(what) => tracing::info!("joining: {what}"),
+        Notice::EpochChanged { epoch, voters } => {
+            let voters: Vec<String> = voters.iter().map(ToString::to_string).collect();
+            tracing::info!(epoch = epoch.0, voters = voters.join(" "), "member list changed");
+        }
+        Notice::Recovering { txn, ballot } => tracing::info!(%txn, ballot, "recovering a transaction"),
+        Notice::Conflict { table, winner, loser } => {
+            tracing::info!(%table, %winner, %loser, "a merge discarded a value; see marmot.conflicts");
+        }
+        Notice::NeedsSnapshot { origin, sequence } => {
+            tracing::error!(%origin, sequence, "no peer's log reaches back far enough to bring this node up to date");
+        }
+        Notice::ClockAhead { peer, ahead_ms } => tracing::warn!(%peer, ahead_ms, "clock of a peer is ahead"),
+        Notice::Stopped(why) => tracing::error!("stopped: {why}"),
+    }
+}

@@ -1,0 +1,259 @@
+//! Frames between nodes: versioned, length-limited, authenticated by the cluster secret.
+//!
+//! ```text
+//!  dialer                                   listener
+//!    │── MAGIC version nonce_d ───────────────▶│
+//!    │◀─ MAGIC version nonce_l proof_l ────────│   proof_l = HMAC(secret, "listener" nonce_d nonce_l)
+//!    │── proof_d ─────────────────────────────▶│   proof_d = HMAC(secret, "dialer" nonce_d nonce_l)
+//!    │── frame 0, frame 1, … ─────────────────▶│   key     = HMAC(secret, "frames" nonce_d nonce_l)
+//!
+//!  frame:  length u32 LE │ tag 16 bytes │ postcard(Envelope)        tag = HMAC(key, counter length payload), cut
+//! ```
+//!
+//! A connection carries messages one way, from the dialer; answers travel on the other node's own connection. The
+//! counter in the tag makes a replayed, dropped or reordered frame fail. A node without the secret learns nothing but
+//! that something speaks this protocol. Nothing is encrypted here.
+
+use crate::core::message::Envelope;
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+/// The version of handshake and frames. A node of another version is refused by name.
+pub const VERSION: u8 = 1;
+const MAGIC: &[u8; 4] = b"MRMT";
+const TAG: usize = 16;
+/// Length and tag.
+pub const HEADER: usize = 4 + TAG;
+pub const NONCE: usize = 32;
+pub const PROOF: usize = 32;
+/// Bytes of the dialer's first message.
+pub const DIALER_HELLO: usize = 4 + 1 + NONCE;
+/// Bytes of the listener's answer.
+pub const LISTENER_HELLO: usize = DIALER_HELLO + PROOF;
+
+/// Why a connection between nodes was cut. Never the whole process's problem.
+#[derive(Debug, thiserror::Error)]
+pub enum FrameError {
+    #[error("the other side does not speak Marmot's cluster protocol")]
+    NotMarmot,
+    #[error("the other side speaks version {0} of the cluster protocol, this node speaks {VERSION}")]
+    Version(u8),
+    #[error("the other side does not know the cluster secret")]
+    WrongSecret,
+    #[error("a frame of {size} bytes exceeds the limit of {limit}")]
+    TooLarge { size: usize, limit: usize },
+    #[error("a frame was altered, replayed, dropped or reordered")]
+    BadTag,
+    #[error("a frame's content is malformed: {0}")]
+    Malformed(#[from] postcard::Error),
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+/// The shared secret as key material.
+#[derive(Clone)]
+pub struct ClusterKey(Vec<u8>);
+
+impl ClusterKey {
+    pub fn new(secret: &[u8]) -> ClusterKey {
+        ClusterKey(secret.to_vec())
+    }
+
+    fn mac(&self, purpose: &[u8], dialer: &[u8; NONCE], listener: &[u8; NONCE]) -> Hmac<Sha256> {
+        let mut mac = keyed(&self.0);
+        mac.update(purpose);
+        mac.update(dialer);
+        mac.update(listener);
+        mac
+    }
+}
+
+fn keyed(key: &[u8]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key).expect("HMAC takes keys of any length")
+}
+
+/// What both sides know after exchanging hellos.
+pub struct Session {
+    key: ClusterKey,
+    dialer: [u8; NONCE],
+    listener: [u8; NONCE],
+}
+
+impl Session {
+    pub fn new(key: ClusterKey, dialer: [u8; NONCE], listener: [u8; NONCE]) -> Session {
+        Session { key, dialer, listener }
+    }
+    pub fn dialer_proof(&self) -> [u8; PROOF] {
+        self.key.mac(b"dialer", &self.dialer, &self.listener).finalize().into_bytes().into()
+    }
+    pub fn listener_proof(&self) -> [u8; PROOF] {
+        self.key.mac(b"listener", &self.dialer, &self.listener).finalize().into_bytes().into()
+    }
+    pub fn verify_dialer(&self, proof: &[u8]) -> Result<(), FrameError> {
+        let mac = self.key.mac(b"dialer", &self.dialer, &self.listener);
+        mac.verify_slice(proof).map_err(|_| FrameError::WrongSecret)
+    }
+    pub fn verify_listener(&self, proof: &[u8]) -> Result<(), FrameError> {
+        let mac = self.key.mac(b"listener", &self.dialer, &self.listener);
+        mac.verify_slice(proof).map_err(|_| FrameError::WrongSecret)
+    }
+    /// The key of this connection's frames.
+    pub fn frames(&self) -> FrameKey {
+        let key = self.key.mac(b"frames", &self.dialer, &self.listener).finalize().into_bytes();
+        FrameKey { mac: keyed(&key), counter: 0 }
+    }
+}
+
+/// `MAGIC version nonce`, as the dialer sends and the listener begins.
+pub fn hello(nonce: &[u8; NONCE]) -> [u8; DIALER_HELLO] {
+    let mut hello = [0; DIALER_HELLO];
+    hello[..4].copy_from_slice(MAGIC);
+    hello[4] = VERSION;
+    hello[5..].copy_from_slice(nonce);
+    hello
+}
+
+/// The nonce of a hello.
+pub fn read_hello(hello: &[u8]) -> Result<[u8; NONCE], FrameError> {
+    let nonce = hello.get(5..DIALER_HELLO).and_then(|n| n.try_into().ok());
+    match (hello.get(..4), hello.get(4), nonce) {
+        (Some(magic), Some(&VERSION), Some(nonce)) if magic == MAGIC => Ok(nonce),
+        (Some(magic), Some(&version), _) if magic == MAGIC => Err(FrameError::Version(version)),
+        _ => Err(FrameError::NotMarmot),
+    }
+}
+
+/// Seals or opens the frames of one connection, in order.
+pub struct FrameKey {
+    mac: Hmac<Sha256>,
+    counter: u64,
+}
+
+impl FrameKey {
+    fn tag(&mut self, payload: &[u8]) -> Hmac<Sha256> {
+        let mut mac = self.mac.clone();
+        mac.update(&self.counter.to_le_bytes());
+        mac.update(payload);
+        self.counter += 1;
+        mac
+    }
+
+    /// Appends the frame that carries `payload`.
+    pub fn seal(&mut self, payload: &[u8], out: &mut BytesMut) {
+        let tag = self.tag(payload).finalize().into_bytes();
+        out.reserve(HEADER + payload.len());
+        out.put_u32_le(u32::try_from(payload.len()).expect("frames are limited to less than 4 GiB"));
+        out.put_slice(&tag[..TAG]);
+        out.put_slice(payload);
+    }
+
+    /// Takes the next whole frame out of `input`, if it is there.
+    ///
+    /// # Errors
+    /// A frame over `limit`, altered, or not an envelope: the connection must be closed.
+    pub fn open(&mut self, input: &mut BytesMut, limit: usize) -> Result<Option<Envelope>, FrameError> {
+        let Some(length) = input.get(..4) else { return Ok(None) };
+        let size = length.iter().rev().fold(0usize, |n, b| n << 8 | usize::from(*b));
+        if size > limit {
+            return Err(FrameError::TooLarge { size, limit });
+        }
+        if input.len() < HEADER + size {
+            input.reserve(HEADER + size - input.len());
+            return Ok(None);
+        }
+        input.advance(4);
+        let tag = input.split_to(TAG);
+        let payload = input.split_to(size);
+        self.tag(&payload).verify_truncated_left(&tag).map_err(|_| FrameError::BadTag)?;
+        decode_envelope(&payload).map(Some)
+    }
+}
+
+/// Encodes an envelope for [`FrameKey::seal`].
+pub fn encode_envelope(envelope: &Envelope) -> Bytes {
+    postcard::to_stdvec(envelope).expect("messages have no unserialisable state").into()
+}
+
+/// Decodes what a peer sent; trailing bytes are an error too.
+pub fn decode_envelope(payload: &[u8]) -> Result<Envelope, FrameError> {
+    let (envelope, rest) = postcard::take_from_bytes::<Envelope>(payload)?;
+    if rest.is_empty() { Ok(envelope) } else { Err(postcard::Error::DeserializeBadEncoding.into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::message::Message;
+    use crate::types::{Hlc, NodeId, TxnId};
+    use proptest::prelude::*;
+
+    fn pair() -> (FrameKey, FrameKey) {
+        let session = || Session::new(ClusterKey::new(b"secret"), [1; NONCE], [2; NONCE]);
+        (session().frames(), session().frames())
+    }
+
+    fn envelope(sequence: u64) -> Envelope {
+        let txn = TxnId { origin: NodeId(1), sequence };
+        Envelope {
+            from: NodeId(1),
+            from_address: "a:1".into(),
+            clock: Hlc(7),
+            message: Message::Inquire { txn },
+        }
+    }
+
+    #[test]
+    fn frames_arrive_in_order_and_only_so() {
+        let (mut seal, mut open) = pair();
+        let mut wire = BytesMut::new();
+        for i in 1..4 {
+            seal.seal(&encode_envelope(&envelope(i)), &mut wire);
+        }
+        let replay = wire.clone();
+        for i in 1..4 {
+            assert_eq!(open.open(&mut wire, 1000).unwrap(), Some(envelope(i)));
+        }
+        assert!(open.open(&mut wire, 1000).unwrap().is_none());
+        assert!(matches!(open.open(&mut replay.clone(), 1000), Err(FrameError::BadTag)));
+    }
+
+    #[test]
+    fn a_frame_over_the_limit_is_refused_before_it_is_read() {
+        let (_, mut open) = pair();
+        let mut wire = BytesMut::from(&[0xff, 0xff, 0xff, 0x7f][..]);
+        assert!(matches!(open.open(&mut wire, 1 << 20), Err(FrameError::TooLarge { .. })));
+    }
+
+    #[test]
+    fn another_secret_is_another_key() {
+        let ours = Session::new(ClusterKey::new(b"secret"), [1; NONCE], [2; NONCE]);
+        let theirs = Session::new(ClusterKey::new(b"other"), [1; NONCE], [2; NONCE]);
+        assert!(ours.verify_dialer(&theirs.dialer_proof()).is_err());
+        assert!(ours.verify_listener(&theirs.listener_proof()).is_err());
+        assert!(ours.verify_dialer(&ours.dialer_proof()).is_ok());
+        // A proof of one side does not serve as the other's.
+        assert!(ours.verify_dialer(&ours.listener_proof()).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn garbage_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let (_, mut open) = pair();
+            let _ = open.open(&mut BytesMut::from(&bytes[..]), 1 << 16);
+            let _ = decode_envelope(&bytes);
+            let _ = read_hello(&bytes);
+        }
+
+        #[test]
+        fn an_altered_frame_is_refused(at in 4usize..40, bit in 0u8..8) {
+            let (mut seal, mut open) = pair();
+            let mut wire = BytesMut::new();
+            seal.seal(&encode_envelope(&envelope(5)), &mut wire);
+            let at = at % wire.len();
+            prop_assume!(at >= 4);
+            wire[at] ^= 1 << bit;
+            prop_assert!(open.open(&mut wire, 1 << 16).is_err());
+        }
+    }
+}

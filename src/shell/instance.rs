@@ -1,0 +1,265 @@
+//! One running node: stores opened, core recovered, tasks started. The daemon runs one; a simulation runs several.
+
+use super::applier;
+use super::client::{Front, FrontConfig, Tls};
+use super::clock::SystemClock;
+use super::conflicts::StoredConflicts;
+use super::driver::{Channels, Driver, Report};
+use super::frame::{ClusterKey, NONCE};
+use super::link::{Links, Nonces, listen};
+use super::spawn::{Spawn, dedicated};
+use crate::config::Config;
+use crate::core::{Effects, Fatal, Node, Storage, Table};
+use crate::mysql::{Accounts, Credential};
+use crate::session::{CoreHandle, Globals, Parts, Published, Server, VERSION, applier_functions};
+use crate::sqlite::{DataDir, Options, Store};
+use crate::types::{NodeId, Value};
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// Requests of sessions that may wait for the driver.
+const CALLS: usize = 4096;
+/// Envelopes of peers that may wait for the driver.
+const ENVELOPES: usize = 8192;
+const NODE_ID: &[u8] = b"node_id";
+/// Less free space than this on the data directory's disk, and no new transactions are taken.
+const ROOM_BYTES: u64 = 64 << 20;
+
+/// What a node runs in: real in a daemon, simulated in a test.
+#[derive(Clone)]
+pub struct Environment {
+    /// The SQLite VFS under all files; `None` is the operating system's.
+    pub vfs: Option<String>,
+    pub clock: SystemClock,
+    /// Random numbers: for seeds and nonces.
+    pub random: Arc<dyn Fn() -> u64 + Send + Sync>,
+    /// Where links to peers run.
+    pub cluster: Spawn,
+    /// Where clients run.
+    pub clients: Spawn,
+}
+
+/// A started node.
+pub struct Instance {
+    pub node: NodeId,
+    pub server: Arc<Server>,
+    /// Becomes true when this node is a voting member and up to date with its own log.
+    pub ready: watch::Receiver<bool>,
+    reports: mpsc::UnboundedSender<Report>,
+    stop: watch::Sender<bool>,
+    /// How the driver ended.
+    pub ended: oneshot::Receiver<Result<(), Fatal>>,
+    front: Arc<dyn Drained>,
+}
+
+/// Waiting until every client's command in progress was answered.
+trait Drained: Send + Sync {
+    fn drained(&self) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+}
+
+impl<F, H> Drained for Front<F>
+where
+    F: Fn(&crate::mysql::Login) -> H + Send + Sync + 'static,
+    H: crate::mysql::Handler + 'static,
+{
+    fn drained(&self) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(Front::drained(self))
+    }
+}
+
+/// The sockets a node listens on, bound before anything else is started.
+pub struct Listeners {
+    pub cluster: TcpListener,
+    pub mysql: TcpListener,
+    #[cfg(not(madsim))]
+    pub unix: Option<tokio::net::UnixListener>,
+}
+
+impl Instance {
+    /// Opens the data directory of `config` and starts serving on `listeners`.
+    ///
+    /// # Errors
+    /// A sentence for the person who started the node.
+    pub fn start(config: &Config, environment: Environment, listeners: Listeners) -> Result<Instance, String> {
+        let directory: PathBuf = config.data_dir.to_path_buf();
+        let vfs = environment.vfs.clone();
+        let mut store = Store::open(&directory.join("marmot.db"), vfs.as_deref()).map_err(|e| e.to_string())?;
+        let node_id = identity(&mut store, config.node_id, &*environment.random).map_err(|e| e.to_string())?;
+        let mut options = Options { write_set_bytes: config.transaction.max_write_set_bytes, ..Options::default() };
+        options.vfs = vfs.clone();
+        let data = DataDir::open(&directory, options).map_err(|e| e.to_string())?;
+        let applied = data.durable_seq().map_err(|e| e.to_string())?;
+
+        let clock = environment.clock.clone();
+        let mut effects = Effects::new();
+        let node = {
+            let mut round = store.begin();
+            let seed = (environment.random)();
+            let node = Node::open(config.core(node_id), clock.now(), seed, applied, &mut round, &mut effects)
+                .map_err(|e| e.to_string())?;
+            round.commit().map_err(|e| e.to_string())?;
+            node
+        };
+        tracing::info!(status = %node.status(), "recovered");
+
+        let (calls, calls_out) = mpsc::channel(CALLS);
+        let (envelopes, envelopes_out) = mpsc::channel(ENVELOPES);
+        let (reports, reports_out) = mpsc::unbounded_channel();
+        let (tasks, tasks_out) = mpsc::unbounded_channel();
+        let (ready, ready_out) = watch::channel(false);
+        let (stop, stop_out) = watch::channel(false);
+        let published = Published::new();
+
+        let key = ClusterKey::new(config.cluster.secret.expose().as_bytes());
+        let nonces = nonces(environment.random.clone());
+        let frame_limit = config.core(node_id).limits.frame_bytes;
+        (environment.cluster)(Box::pin(listen(
+            listeners.cluster,
+            key.clone(),
+            nonces.clone(),
+            frame_limit,
+            envelopes,
+            environment.cluster.clone(),
+        )));
+        let applier = data.open_applier(&applier_functions()).map_err(|e| e.to_string())?;
+        dedicated("applier", applier::run(applier, tasks_out, reports.clone())).map_err(|e| e.to_string())?;
+
+        let links = Links::new(key, nonces, environment.cluster.clone());
+        let channels = Channels { calls: calls_out, envelopes: envelopes_out, reports: reports_out, tasks, ready };
+        let room = room(directory.clone(), vfs.is_some());
+        let driver = Driver::new(node, store, clock.clone(), links, published.clone(), channels, applied, room);
+        let (end, ended) = oneshot::channel();
+        let run = async move {
+            let result = driver.run(effects).await;
+            // Nobody waits for the end of a node that is being dropped.
+            let _ = end.send(result);
+        };
+        dedicated("driver", run).map_err(|e| e.to_string())?;
+
+        let server = Server::new(Parts {
+            node: node_id,
+            data,
+            core: CoreHandle::new(calls, published),
+            clock: Arc::new(clock),
+            globals: Arc::new(globals(config, node_id).map_err(|e| e.to_string())?),
+            seed: (environment.random)(),
+            conflicts: Some(Arc::new(StoredConflicts::new(directory.join("marmot.db"), vfs))),
+        });
+        let front = front(config, &server)?;
+        (environment.clients)(Box::pin(front.clone().accept_tcp(listeners.mysql, stop_out.clone())));
+        #[cfg(not(madsim))]
+        if let Some(unix) = listeners.unix {
+            (environment.clients)(Box::pin(front.clone().accept_unix(unix, stop_out.clone())));
+        }
+        let expiring = server.clone();
+        (environment.clients)(Box::pin(expire(expiring, stop_out)));
+        Ok(Instance { node: node_id, server, ready: ready_out, reports, stop, ended, front })
+    }
+
+    /// Stops gracefully: no new clients, running commands are answered, the core finishes what it coordinates. The
+    /// driver then ends; wait for it on [`Instance::ended`].
+    pub async fn stop(&self) {
+        self.stop.send_replace(true);
+        self.front.drained().await;
+        // A driver that is gone already has ended.
+        let _ = self.reports.send(Report::Drain);
+    }
+}
+
+/// Closes transactions and connections that are over their time.
+async fn expire(server: Arc<Server>, mut stop: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            biased;
+            changed = stop.changed() => if changed.is_err() || *stop.borrow() { return },
+            () = tokio::time::sleep(std::time::Duration::from_secs(1)) => server.expire(),
+        }
+    }
+}
+
+/// This node's identity: as configured, else as stored, else chosen now; stored in any case.
+fn identity(store: &mut Store, configured: Option<NodeId>, random: &dyn Fn() -> u64) -> Result<NodeId, Fatal> {
+    let mut round = store.begin();
+    let stored = round.get(Table::Meta, NODE_ID)?.and_then(|b| b.try_into().ok()).map(u64::from_be_bytes).map(NodeId);
+    let node = match (stored, configured) {
+        (Some(stored), Some(configured)) if stored != configured => {
+            return Err(Fatal::Invariant(format!(
+                "this data directory belongs to node {}, but node id {} is configured; a node that lost its disk must \
+                 come back under a new identity and with an empty directory",
+                stored.0, configured.0
+            )));
+        }
+        (Some(stored), _) => return Ok(stored),
+        (None, Some(configured)) => configured,
+        // 48 bits: exact in any client's number type, and a collision among 64 members is out of the question.
+        (None, None) => NodeId((random() >> 16).max(1)),
+    };
+    round.put(Table::Meta, NODE_ID, &node.0.to_be_bytes())?;
+    round.commit()?;
+    Ok(node)
+}
+
+fn nonces(random: Arc<dyn Fn() -> u64 + Send + Sync>) -> Nonces {
+    Arc::new(move || {
+        let mut nonce = [0; NONCE];
+        nonce.chunks_mut(8).for_each(|chunk| chunk.copy_from_slice(&random().to_le_bytes()));
+        nonce
+    })
+}
+
+/// Whether the disk has room, by asking the operating system.
+fn room(directory: PathBuf, simulated: bool) -> Box<dyn FnMut() -> bool + Send> {
+    Box::new(move || {
+        // A question that cannot be answered is no reason to refuse work.
+        simulated
+            || nix::sys::statvfs::statvfs(&directory)
+                .map_or(true, |s| s.blocks_available() as u64 * s.fragment_size() as u64 >= ROOM_BYTES)
+    })
+}
+
+fn globals(config: &Config, node: NodeId) -> Result<Globals, crate::session::VariableError> {
+    let int = |n: u64| Value::Int(i64::try_from(n).unwrap_or(i64::MAX));
+    let seconds = |span: crate::types::Span| int((span.as_millis() / 1000).max(1));
+    let text = |s: String| Value::text(s);
+    Globals::new(&[
+        ("marmot_node_id", int(node.0)),
+        ("marmot_write_consistency", text(config.replication.write_level.to_string())),
+        ("marmot_read_consistency", text(config.replication.read_level.to_string())),
+        ("marmot_auto_id_mode", text(config.mysql.auto_id_mode.to_string())),
+        ("marmot_transaction_max_age", seconds(config.transaction.max_age)),
+        ("innodb_lock_wait_timeout", seconds(config.transaction.lock_wait_timeout)),
+        ("wait_timeout", seconds(config.mysql.wait_timeout)),
+        ("max_connections", int(config.mysql.max_connections as u64)),
+        ("max_allowed_packet", int(config.mysql.max_allowed_packet_bytes as u64)),
+        ("port", int(config.mysql.listen.port.into())),
+        ("datadir", text(config.data_dir.display().to_string())),
+    ])
+}
+
+type NewSession = Box<dyn Fn(&crate::mysql::Login) -> crate::session::Session + Send + Sync>;
+
+fn front(config: &Config, server: &Arc<Server>) -> Result<Arc<Front<NewSession>>, String> {
+    let mysql = &config.mysql;
+    let accounts = Accounts::new().with(&*mysql.user, Credential::password(mysql.password.expose()));
+    let mut front = FrontConfig::new(VERSION, Arc::new(accounts));
+    front.max_connections = mysql.max_connections;
+    front.require_tls = mysql.require_tls;
+    front.tls = tls(mysql.tls_cert.as_deref(), mysql.tls_key.as_deref())?;
+    let server = server.clone();
+    let new_session: NewSession = Box::new(move |_| server.session());
+    Ok(Front::new(front, new_session))
+}
+
+fn tls(cert: Option<&std::path::Path>, key: Option<&std::path::Path>) -> Result<Option<Tls>, String> {
+    // The simulator's network has no listeners-in, and making a certificate draws real randomness.
+    if cfg!(madsim) {
+        return Ok(None);
+    }
+    let read = |path: &std::path::Path| std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()));
+    match (cert, key) {
+        (Some(cert), Some(key)) => Tls::from_pem(&read(cert)?, &read(key)?).map(Some),
+        _ => Tls::self_signed(&["localhost".to_string(), "127.0.0.1".to_string()]).map(Some),
+    }
+}
