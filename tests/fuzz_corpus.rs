@@ -8,7 +8,10 @@ use std::process::ExitCode;
 mod peer_frame;
 
 /// Each target with its body; a folder without a body here, or the other way round, is a failure.
-const TARGETS: &[(&str, fn(&[u8]))] = &[("peer_frame", peer_frame::run)];
+const TARGETS: &[(&str, Body)] = &[("peer_frame", peer_frame::run)];
+
+/// What a target does with one input; it panics if something is wrong.
+type Body = fn(&[u8]);
 
 fn main() -> ExitCode {
     let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
