@@ -18,6 +18,9 @@ pub enum FileChange {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SchemaStep {
     pub file: FileChange,
+    /// The database's version after the change, as the catalog numbers it; what
+    /// [`super::Workspace::schema_version`] answers.
+    pub version: u64,
     /// SQLite statements, names qualified with the database (`"db"."t"`), executed in order in one transaction with
     /// foreign keys and triggers off.
     pub statements: Vec<String>,
@@ -25,6 +28,18 @@ pub struct SchemaStep {
     pub definition: Vec<u8>,
     /// The identities of every table of the database after the change.
     pub tables: Vec<TableIds>,
+}
+
+impl SchemaStep {
+    /// The payload of a [`crate::types::Ddl`].
+    pub fn encode(&self) -> Vec<u8> {
+        postcard::to_stdvec(self).expect("plain data serialises")
+    }
+
+    /// Reads a payload that some member encoded.
+    pub fn decode(payload: &[u8]) -> Result<SchemaStep, String> {
+        postcard::from_bytes(payload).map_err(|e| format!("schema change: {e}"))
+    }
 }
 
 /// The identities of one table and its parts. The physical layout (types, collations, keys) is read from SQLite's own
