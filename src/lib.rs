@@ -1,5 +1,5 @@
 #![doc = "Marmot."]
 pub mod core;
-pub mod types;
 #[cfg(feature = "shell")]
 pub mod sqlite;
+pub mod types;

@@ -19,18 +19,22 @@ fn tables() -> Vec<TableIds> {
 
 /// 1000 rows in `t`, a trigger that logs updates, a parent with children.
 fn rig(options: Options) -> Rig {
-    Rig::with(options, &tables(), &[
-        "CREATE TABLE shop.t(id INTEGER PRIMARY KEY, a INT, b TEXT UNIQUE)",
-        "CREATE INDEX shop.ta ON t(a)",
-        "CREATE TABLE shop.log(id INTEGER PRIMARY KEY AUTOINCREMENT, m TEXT)",
-        "CREATE TRIGGER shop.tr AFTER UPDATE ON t BEGIN INSERT INTO log(m) VALUES('u' || new.id); END",
-        "CREATE TABLE shop.par(id INTEGER PRIMARY KEY)",
-        "CREATE TABLE shop.chi(id INTEGER PRIMARY KEY, p INT REFERENCES par(id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED)",
-        "INSERT INTO shop.par VALUES(1), (2)",
-        "INSERT INTO shop.chi VALUES(1, 1), (2, 1), (3, 2)",
-        "WITH RECURSIVE c(x) AS (VALUES(1) UNION ALL SELECT x + 1 FROM c WHERE x < 1000)
+    Rig::with(
+        options,
+        &tables(),
+        &[
+            "CREATE TABLE shop.t(id INTEGER PRIMARY KEY, a INT, b TEXT UNIQUE)",
+            "CREATE INDEX shop.ta ON t(a)",
+            "CREATE TABLE shop.log(id INTEGER PRIMARY KEY AUTOINCREMENT, m TEXT)",
+            "CREATE TRIGGER shop.tr AFTER UPDATE ON t BEGIN INSERT INTO log(m) VALUES('u' || new.id); END",
+            "CREATE TABLE shop.par(id INTEGER PRIMARY KEY)",
+            "CREATE TABLE shop.chi(id INTEGER PRIMARY KEY, p INT REFERENCES par(id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED)",
+            "INSERT INTO shop.par VALUES(1), (2)",
+            "INSERT INTO shop.chi VALUES(1, 1), (2, 1), (3, 2)",
+            "WITH RECURSIVE c(x) AS (VALUES(1) UNION ALL SELECT x + 1 FROM c WHERE x < 1000)
          INSERT INTO shop.t SELECT x, x % 10, 's' || x FROM c",
-    ])
+        ],
+    )
 }
 
 fn is_sound(path: &std::path::Path) -> bool {
@@ -316,7 +320,8 @@ fn an_interrupted_statement_loses_the_transaction_and_only_that() {
 fn several_databases_in_one_transaction() {
     let mut rig = rig(Options::default());
     let other = ids(1, "u", &["id", "v"], &[]);
-    let mut create = sqlite_rig::schema(FileChange::Create, &["CREATE TABLE \"o.ther\".u(id INTEGER PRIMARY KEY, v)"], &[other], 1);
+    let mut create =
+        sqlite_rig::schema(FileChange::Create, &["CREATE TABLE \"o.ther\".u(id INTEGER PRIMARY KEY, v)"], &[other], 1);
     create.ddl.as_mut().unwrap().database = "o.ther".into();
     rig.apply(create);
     assert_eq!(rig.dir.databases(), ["o.ther".into(), DB.into()]);
@@ -380,17 +385,22 @@ fn more_databases_than_sqlite_attaches_take_turns() {
 #[test]
 fn overlays_hold_under_commits_and_checkpoints() {
     const ACCOUNTS: i64 = 2000;
-    const COMMITS: i64 = 3000;
+    const COMMITS: i64 = 1000;
     for cache_kib in [60, 4000] {
-        let mut rig = Rig::with(Options { cache_kib, ..Options::default() }, &[ids(1, "acct", &["id", "bal"], &[])], &[
-            "CREATE TABLE shop.acct(id INTEGER PRIMARY KEY, bal INT)",
-            "CREATE INDEX shop.ab ON acct(bal)",
-            "WITH RECURSIVE c(x) AS (VALUES(1) UNION ALL SELECT x + 1 FROM c WHERE x < 2000) INSERT INTO shop.acct SELECT x, 1000 FROM c",
-        ]);
+        let mut rig = Rig::with(
+            Options { cache_kib, ..Options::default() },
+            &[ids(1, "acct", &["id", "bal"], &[])],
+            &[
+                "CREATE TABLE shop.acct(id INTEGER PRIMARY KEY, bal INT)",
+                "CREATE INDEX shop.ab ON acct(bal)",
+                "WITH RECURSIVE c(x) AS (VALUES(1) UNION ALL SELECT x + 1 FROM c WHERE x < 2000) INSERT INTO shop.acct SELECT x, 1000 FROM c",
+            ],
+        );
         let total = ACCOUNTS * 1000;
         let stop = AtomicBool::new(false);
         std::thread::scope(|scope| {
             let stop = &stop;
+            let stopping = StopOnDrop(stop);
             let workers: Vec<_> = (0..3u64)
                 .map(|thread| {
                     let mut w = rig.workspace();
@@ -423,6 +433,8 @@ fn overlays_hold_under_commits_and_checkpoints() {
                 .collect();
             let checkpoints = {
                 let connection = rig.plain();
+                // FULL keeps the write lock while it waits for readers: it must not wait.
+                connection.busy_timeout(std::time::Duration::ZERO).unwrap();
                 let mut own = rig.dir.open_checkpointer();
                 scope.spawn(move || {
                     let mut done = 0usize;
@@ -451,7 +463,7 @@ fn overlays_hold_under_commits_and_checkpoints() {
                 rig.seq += 1;
                 rig.applier.apply(&[sqlite_rig::task(rig.seq, write_set)]).unwrap();
             }
-            stop.store(true, Ordering::Relaxed);
+            drop(stopping);
             for worker in workers {
                 assert!(worker.join().unwrap() > 0);
             }
@@ -462,6 +474,15 @@ fn overlays_hold_under_commits_and_checkpoints() {
         w.begin().unwrap();
         assert_eq!(number(&mut w, "SELECT sum(bal) FROM shop.acct"), total);
         w.end();
+    }
+}
+
+/// Ends the other threads, also when this one panics.
+struct StopOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 

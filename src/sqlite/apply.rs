@@ -242,8 +242,7 @@ impl Applier {
     fn commit(&mut self, applied: &mut Applied) -> std::result::Result<(), Fatal> {
         let several = self.files.values().filter(|open| open.in_transaction).nth(1).is_some();
         let dir = self.dir.clone();
-        let _visibility =
-            several.then(|| dir.shared.visibility.write().unwrap_or_else(PoisonError::into_inner));
+        let _visibility = several.then(|| dir.shared.visibility.write().unwrap_or_else(PoisonError::into_inner));
         for open in self.files.values_mut().filter(|open| open.in_transaction) {
             open.set_state("applied_seq", open.applied)?;
             let changed = std::mem::take(&mut open.schema_changed);

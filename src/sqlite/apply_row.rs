@@ -260,8 +260,7 @@ impl<'a> Table<'a> {
     }
 
     fn update(&mut self, cells: &Cells<'_>, set: &ColumnSet) -> Result<u64> {
-        let values: Vec<&Value> =
-            set.iter().filter_map(|i| cells[i]).chain(self.key_cells(cells)).collect();
+        let values: Vec<&Value> = set.iter().filter_map(|i| cells[i]).chain(self.key_cells(cells)).collect();
         if set.is_empty() {
             // Only columns that were dropped since: there is nothing to do if the row is there.
             return Ok(u64::from(self.row_by_key(cells)?.is_some()));

@@ -1,12 +1,12 @@
 //! The databases attached to one connection, within SQLite's bound on how many there can be.
 
 use super::connection::{Connection, quoted};
-use super::error::{Error, Result};
 use super::data_dir::DatabaseFile;
+use super::error::{Error, Result};
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What is attached: `T` is what has to live as long as it is.
 pub(super) struct Attached<T> {

@@ -57,9 +57,11 @@ impl Registry {
     /// Durable when it returns.
     pub(super) fn record(&mut self, name: &str, span: Span) -> Result<()> {
         let dropped = span.dropped.map_or(Value::Null, int);
-        self.connection
-            .cached("INSERT OR REPLACE INTO file VALUES(?1, ?2, ?3)")?
-            .run(&[Value::text(name), int(span.created), dropped])
+        self.connection.cached("INSERT OR REPLACE INTO file VALUES(?1, ?2, ?3)")?.run(&[
+            Value::text(name),
+            int(span.created),
+            dropped,
+        ])
     }
 
     /// Up to where every file's content is durable.

@@ -667,12 +667,7 @@ unsafe extern "C" fn access(v: *mut ffi::sqlite3_vfs, name: *const c_char, flags
     forward_vfs!(v, xAccess, ffi::SQLITE_IOERR_ACCESS, name, flags, out)
 }
 
-unsafe extern "C" fn full_pathname(
-    v: *mut ffi::sqlite3_vfs,
-    name: *const c_char,
-    n: c_int,
-    out: *mut c_char,
-) -> c_int {
+unsafe extern "C" fn full_pathname(v: *mut ffi::sqlite3_vfs, name: *const c_char, n: c_int, out: *mut c_char) -> c_int {
     forward_vfs!(v, xFullPathname, ffi::SQLITE_CANTOPEN, name, n, out)
 }
 

@@ -390,8 +390,12 @@ impl Workspace {
         if layout.key.len() != key.len() {
             return Err(Error::Unsupported(format!("{} key columns for '{table}'", key.len())));
         }
-        let cells: Vec<Value> =
-            layout.key.iter().zip(key).map(|(part, cell)| convert(cell, layout.columns[part.column].affinity)).collect();
+        let cells: Vec<Value> = layout
+            .key
+            .iter()
+            .zip(key)
+            .map(|(part, cell)| convert(cell, layout.columns[part.column].affinity))
+            .collect();
         let encoded = key::encode(cells.iter().zip(layout.key.iter().map(|part| part.collation)));
         Ok(RowKey { table: layout.id, key: encoded.into() })
     }

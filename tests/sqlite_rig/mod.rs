@@ -53,14 +53,24 @@ pub fn schema(file: FileChange, statements: &[&str], tables: &[TableIds], versio
 /// Functions a schema may name: `twice(x)`, and `refuse(x)`, which always fails.
 pub fn functions() -> Functions {
     let mut functions = Functions::new();
-    functions.scalar("twice", 1, true, Arc::new(|args: &[Value]| match &args[0] {
-        Value::Int(i) => Ok(Value::Int(i * 2)),
-        other => Ok(other.clone()),
-    }));
-    functions.scalar("refuse", 1, true, Arc::new(|args: &[Value]| {
-        let message = format!("Out of range value {}", args[0]);
-        Err(marmot::sqlite::FunctionError { code: 1264, state: "22003".into(), message })
-    }));
+    functions.scalar(
+        "twice",
+        1,
+        true,
+        Arc::new(|args: &[Value]| match &args[0] {
+            Value::Int(i) => Ok(Value::Int(i * 2)),
+            other => Ok(other.clone()),
+        }),
+    );
+    functions.scalar(
+        "refuse",
+        1,
+        true,
+        Arc::new(|args: &[Value]| {
+            let message = format!("Out of range value {}", args[0]);
+            Err(marmot::sqlite::FunctionError { code: 1264, state: "22003".into(), message })
+        }),
+    );
     functions
 }
 
