@@ -7,4 +7,7 @@ pub mod daemon;
 pub mod mysql;
 #[cfg(feature = "shell")]
 pub mod shell;
+pub mod sql;
+#[cfg(feature = "shell")]
+pub mod sqlite;
 pub mod types;
