@@ -1,3 +1,4 @@
 #![doc = "Marmot."]
 pub mod core;
 pub mod types;
+pub mod sql;
