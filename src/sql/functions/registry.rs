@@ -6,6 +6,7 @@ use std::cell::{Cell, RefCell};
 
 /// A scalar function. Names starting with `marmot_` are the translator's own; the others have MySQL's meaning and
 /// are called by MySQL's name with the prefix `marmot_`.
+#[derive(Clone, Copy)]
 pub struct Function {
     /// The name to register.
     pub name: &'static str,
@@ -27,7 +28,7 @@ pub struct Aggregate {
 }
 
 /// The state of an aggregate over one group.
-pub trait Accumulator {
+pub trait Accumulator: Send {
     fn step(&mut self, arguments: &[Value]) -> Result<(), Error>;
     fn finish(&mut self) -> Result<Value, Error>;
 }
