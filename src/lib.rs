@@ -11,3 +11,4 @@ pub mod sql;
 #[cfg(feature = "shell")]
 pub mod sqlite;
 pub mod types;
+pub mod sql;
