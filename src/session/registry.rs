@@ -110,7 +110,7 @@ pub struct Registry {
 
 impl Registry {
     /// Registers a new connection from `host`.
-    pub fn connect(&self, host: String, now: Mono) -> Arc<Connection> {
+    pub fn connect(&self, id: u64, host: String, now: Mono) -> Arc<Connection> {
         let id = self.next.fetch_add(1, Ordering::Relaxed) + 1;
         let connection = Arc::new(Connection {
             id,
