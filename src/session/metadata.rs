@@ -1,10 +1,11 @@
-//! What result metadata says of a column: MySQL type, width, flags and decimals, from the catalog where a result column
-//! is a table's, from a type the translator derived otherwise.
+//! What result metadata says of a column: MySQL type, width, flags and decimals.
 
 use crate::mysql::{Column as Described, ColumnFlags, ColumnType as Wire, collation};
-use crate::sql::{Column, ColumnDefault, IndexKind, Table};
-use crate::sql::{BinaryKind, ColumnType, IntegerSize, TextKind};
-use crate::types::ColumnId;
+use crate::sql::{
+    BinaryKind, Column, ColumnDefault, ColumnType, IndexKind, IntegerSize, Origin, ResultColumn, ResultType, Table,
+    TextKind,
+};
+use crate::sqlite::Cell;
 
 /// The wire's view of a type: type code, width, flags, decimals and whether it is text.
 struct Shape {
@@ -46,7 +47,9 @@ fn shape(ty: &ColumnType) -> Shape {
             let (length, decimals) = display.map_or((width, Described::NOT_FIXED), |(m, d)| (u32::from(m), d));
             number(wire, length, decimals)
         }
-        ColumnType::Bit(bits) => Shape { flags: ColumnFlags::empty(), ..number(Wire::MYSQL_TYPE_BIT, u32::from(*bits), 0) },
+        ColumnType::Bit(bits) => {
+            Shape { flags: ColumnFlags::empty(), ..number(Wire::MYSQL_TYPE_BIT, u32::from(*bits), 0) }
+        }
         ColumnType::Year => number(Wire::MYSQL_TYPE_YEAR, 4, 0),
         ColumnType::Date => number(Wire::MYSQL_TYPE_DATE, 10, 0),
         ColumnType::Time(fsp) => number(Wire::MYSQL_TYPE_TIME, 10 + fraction(*fsp), *fsp),
@@ -56,7 +59,9 @@ fn shape(ty: &ColumnType) -> Shape {
             let (wire, flags) = match kind {
                 TextKind::Char => (Wire::MYSQL_TYPE_STRING, ColumnFlags::empty()),
                 TextKind::VarChar => (Wire::MYSQL_TYPE_VAR_STRING, ColumnFlags::empty()),
-                _ => (Wire::MYSQL_TYPE_BLOB, ColumnFlags::BLOB_FLAG),
+                TextKind::TinyText | TextKind::Text | TextKind::MediumText | TextKind::LongText => {
+                    (Wire::MYSQL_TYPE_BLOB, ColumnFlags::BLOB_FLAG)
+                }
             };
             let flags = if collation.name().ends_with("_bin") { flags | binary } else { flags };
             Shape { ty: wire, length: characters(ty.max_characters()), flags, decimals: 0, text: true }
@@ -65,14 +70,17 @@ fn shape(ty: &ColumnType) -> Shape {
             let (wire, flags) = match kind {
                 BinaryKind::Binary => (Wire::MYSQL_TYPE_STRING, binary),
                 BinaryKind::VarBinary => (Wire::MYSQL_TYPE_VAR_STRING, binary),
-                _ => (Wire::MYSQL_TYPE_BLOB, binary | ColumnFlags::BLOB_FLAG),
+                BinaryKind::TinyBlob | BinaryKind::Blob | BinaryKind::MediumBlob | BinaryKind::LongBlob => {
+                    (Wire::MYSQL_TYPE_BLOB, binary | ColumnFlags::BLOB_FLAG)
+                }
             };
             Shape { ty: wire, length: clamp(ty.max_characters().unwrap_or(0)), flags, decimals: 0, text: false }
         }
         ColumnType::Enum { .. } | ColumnType::Set { .. } => {
-            let flag = if matches!(ty, ColumnType::Enum { .. }) { ColumnFlags::ENUM_FLAG } else { ColumnFlags::SET_FLAG };
+            let enumeration = matches!(ty, ColumnType::Enum { .. });
+            let flags = if enumeration { ColumnFlags::ENUM_FLAG } else { ColumnFlags::SET_FLAG };
             let length = characters(ty.max_characters());
-            Shape { ty: Wire::MYSQL_TYPE_STRING, length, flags: flag, decimals: 0, text: true }
+            Shape { ty: Wire::MYSQL_TYPE_STRING, length, flags, decimals: 0, text: true }
         }
         ColumnType::Json => {
             let flags = binary | ColumnFlags::BLOB_FLAG;
@@ -89,13 +97,13 @@ fn shape(ty: &ColumnType) -> Shape {
 }
 
 /// An expression's column.
-pub fn expression(name: impl Into<String>, ty: &ColumnType, charset: u16) -> Described {
+fn expression(name: &str, ty: &ColumnType, charset: u16) -> Described {
     let shape = shape(ty);
     Described {
         schema: String::new(),
         table: String::new(),
         org_table: String::new(),
-        name: name.into(),
+        name: name.to_string(),
         org_name: String::new(),
         charset: if shape.text { charset } else { collation::BINARY },
         length: shape.length,
@@ -105,49 +113,137 @@ pub fn expression(name: impl Into<String>, ty: &ColumnType, charset: u16) -> Des
     }
 }
 
-/// A table's column under the label `name`, in a FROM clause where the table is called `alias`.
-pub fn stored(database: &str, table: &Table, column: &Column, alias: &str, name: &str, charset: u16) -> Described {
-    let mut described = expression(name, &column.ty, charset);
-    described.schema = database.to_string();
-    described.table = alias.to_string();
-    described.org_table = table.name.clone();
-    described.org_name = column.name.clone();
-    described.flags |= flags(table, column);
+/// What a client is told of a result column. `first` is the column's cell in the first row, where only that tells the
+/// type.
+pub fn describe(column: &ResultColumn, first: Option<Cell<'_>>, charset: u16) -> Described {
+    let mut described = match (&column.ty, first) {
+        (ResultType::Known(ty), _) => expression(&column.name, ty, charset),
+        (ResultType::Dynamic, Some(Cell::Int(_))) => expression(&column.name, &ColumnType::bigint(), charset),
+        (ResultType::Dynamic, Some(Cell::Real(_))) => expression(&column.name, &ColumnType::double(), charset),
+        (ResultType::Dynamic, Some(Cell::Blob(_))) => {
+            let ty = ColumnType::Binary { kind: BinaryKind::LongBlob, length: 0 };
+            expression(&column.name, &ty, charset)
+        }
+        (ResultType::Dynamic, Some(Cell::Text(_) | Cell::Null) | None) => {
+            let ty = ColumnType::Text { kind: TextKind::LongText, length: 0, collation: Default::default() };
+            expression(&column.name, &ty, charset)
+        }
+        (ResultType::Null, _) => Described::new(&*column.name, Wire::MYSQL_TYPE_NULL),
+    };
+    if !column.nullable {
+        described.flags |= ColumnFlags::NOT_NULL_FLAG;
+    }
+    if let Some(origin) = &column.origin {
+        place(&mut described, origin);
+    }
     described
 }
 
-/// What keys, defaults and NULL say of a column.
-fn flags(table: &Table, column: &Column) -> ColumnFlags {
-    let mut flags = ColumnFlags::empty();
-    let in_primary = table.primary.as_ref().is_some_and(|p| p.columns.iter().any(|c| c.column == column.id));
-    if !column.nullable || in_primary {
-        flags |= ColumnFlags::NOT_NULL_FLAG;
-        if column.default.is_none() && !column.auto_increment {
-            flags |= ColumnFlags::NO_DEFAULT_VALUE_FLAG;
-        }
+fn place(described: &mut Described, origin: &Origin) {
+    described.schema = origin.database.to_string();
+    described.table = origin.table_alias.clone();
+    described.org_table = origin.table.clone();
+    described.org_name = origin.column.clone();
+    let flags = [
+        (origin.primary_key, ColumnFlags::PRI_KEY_FLAG),
+        (origin.unique_key, ColumnFlags::UNIQUE_KEY_FLAG),
+        (origin.multiple_key, ColumnFlags::MULTIPLE_KEY_FLAG),
+        (origin.auto_increment, ColumnFlags::AUTO_INCREMENT_FLAG),
+        (origin.no_default, ColumnFlags::NO_DEFAULT_VALUE_FLAG),
+        (origin.on_update_now, ColumnFlags::ON_UPDATE_NOW_FLAG),
+    ];
+    for (_, flag) in flags.into_iter().filter(|(on, _)| *on) {
+        described.flags |= flag;
     }
-    if in_primary {
-        flags |= ColumnFlags::PRI_KEY_FLAG;
-    }
-    flags |= secondary_key(table, column.id);
-    if column.auto_increment {
-        flags |= ColumnFlags::AUTO_INCREMENT_FLAG;
-    }
-    if column.on_update.is_some() {
-        flags |= ColumnFlags::ON_UPDATE_NOW_FLAG;
-    }
-    if matches!(column.ty, ColumnType::Timestamp(_)) && matches!(column.default, Some(ColumnDefault::Now(_))) {
-        flags |= ColumnFlags::TIMESTAMP_FLAG;
-    }
-    flags
 }
 
-fn secondary_key(table: &Table, column: ColumnId) -> ColumnFlags {
-    let leading = |i: &&crate::sql::Index| i.columns.first().is_some_and(|c| c.column == column);
-    let mut flags = ColumnFlags::empty();
-    for index in table.indexes.iter().filter(leading) {
-        let alone = index.kind == IndexKind::Unique && index.columns.len() == 1;
-        flags |= if alone { ColumnFlags::UNIQUE_KEY_FLAG } else { ColumnFlags::MULTIPLE_KEY_FLAG };
+/// A table's column, for COM_FIELD_LIST.
+pub fn stored(database: &str, table: &Table, column: &Column, charset: u16) -> Described {
+    let key = |kind: IndexKind, alone: bool| {
+        table.indexes.iter().any(|i| {
+            let leads = i.columns.first().is_some_and(|c| c.column == column.id);
+            leads && (i.kind == kind) && (alone == (i.columns.len() == 1))
+        })
+    };
+    let primary_key = table.primary.as_ref().is_some_and(|p| p.columns.iter().any(|c| c.column == column.id));
+    let unique_key = key(IndexKind::Unique, true);
+    let not_null = !column.nullable || primary_key;
+    let origin = Origin {
+        database: database.into(),
+        table_alias: table.name.clone(),
+        table: table.name.clone(),
+        column: column.name.clone(),
+        primary_key,
+        unique_key,
+        multiple_key: key(IndexKind::Unique, false) || key(IndexKind::Plain, true) || key(IndexKind::Plain, false),
+        auto_increment: column.auto_increment,
+        no_default: not_null && column.default.is_none() && !column.auto_increment,
+        on_update_now: column.on_update.is_some(),
+    };
+    let mut described = expression(&column.name, &column.ty, charset);
+    place(&mut described, &origin);
+    if not_null {
+        described.flags |= ColumnFlags::NOT_NULL_FLAG;
     }
-    flags
+    if matches!(column.ty, ColumnType::Timestamp(_)) && matches!(column.default, Some(ColumnDefault::Now(_))) {
+        described.flags |= ColumnFlags::TIMESTAMP_FLAG;
+    }
+    described
+}
+
+/// Whether a cell of that type is already what a client expects, without [`ColumnType::present`].
+pub fn goes_out_as_it_is(ty: &ResultType, cell: Cell<'_>) -> bool {
+    let ResultType::Known(ty) = ty else { return true };
+    match (ty, cell) {
+        (_, Cell::Null) => true,
+        (ColumnType::Integer { zerofill, .. }, Cell::Int(_)) => !zerofill,
+        (ColumnType::Year, Cell::Int(_)) => true,
+        (ColumnType::Float { display, .. }, Cell::Real(_)) => display.is_none(),
+        (ColumnType::Binary { .. }, Cell::Blob(_)) => true,
+        (
+            ColumnType::Text { .. }
+            | ColumnType::Enum { .. }
+            | ColumnType::Set { .. }
+            | ColumnType::Json
+            | ColumnType::Date
+            | ColumnType::Time(_)
+            | ColumnType::DateTime(_)
+            | ColumnType::Timestamp(_),
+            Cell::Text(_),
+        ) => true,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known(ty: ColumnType) -> ResultColumn {
+        ResultColumn { name: "c".into(), ty: ResultType::Known(ty), nullable: true, origin: None }
+    }
+
+    #[test]
+    fn types_have_mysqls_widths() {
+        let wire = |ty| {
+            let d = describe(&known(ty), None, 255);
+            (d.ty, d.length, d.decimals, d.charset)
+        };
+        assert_eq!(wire(ColumnType::int()), (Wire::MYSQL_TYPE_LONG, 11, 0, 63));
+        assert_eq!(wire(ColumnType::decimal(10, 2)), (Wire::MYSQL_TYPE_NEWDECIMAL, 12, 2, 63));
+        assert_eq!(wire(ColumnType::varchar(20)), (Wire::MYSQL_TYPE_VAR_STRING, 80, 0, 255));
+        assert_eq!(wire(ColumnType::DateTime(3)), (Wire::MYSQL_TYPE_DATETIME, 23, 3, 63));
+        assert_eq!(wire(ColumnType::double()), (Wire::MYSQL_TYPE_DOUBLE, 22, 31, 63));
+        assert_eq!(wire(ColumnType::varbinary(8)), (Wire::MYSQL_TYPE_VAR_STRING, 8, 0, 63));
+    }
+
+    #[test]
+    fn a_dynamic_column_takes_the_type_of_its_first_cell() {
+        let column = ResultColumn { name: "@a".into(), ty: ResultType::Dynamic, nullable: true, origin: None };
+        let ty = |cell| describe(&column, cell, 45).ty;
+        assert_eq!(ty(Some(Cell::Int(1))), Wire::MYSQL_TYPE_LONGLONG);
+        assert_eq!(ty(Some(Cell::Real(1.0))), Wire::MYSQL_TYPE_DOUBLE);
+        assert_eq!(ty(Some(Cell::Text(b"x"))), Wire::MYSQL_TYPE_BLOB);
+        assert_eq!(ty(None), Wire::MYSQL_TYPE_BLOB);
+    }
 }

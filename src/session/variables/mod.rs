@@ -9,5 +9,4 @@ mod tests;
 mod values;
 
 pub use definition::VERSION;
-pub use mode::has as has_mode;
 pub use values::{Globals, VariableError, Variables, Which, offset_minutes};
