@@ -4,6 +4,7 @@
 use super::error::{NET_PACKET_TOO_LARGE, NET_PACKETS_OUT_OF_ORDER, NET_UNCOMPRESS_ERROR, SqlError};
 use super::packet::FRAME_PAYLOAD_MAX;
 use flate2::{Decompress, FlushDecompress, Status};
+use std::ops::Range;
 
 /// A buffer that grew beyond this for a large packet is given back once it is consumed.
 const KEEP_CAPACITY: usize = 1 << 20;
@@ -37,6 +38,8 @@ impl From<Broken> for SqlError {
 pub struct Inbound {
     plain: Vec<u8>,
     consumed: usize,
+    /// Where the current packet's payload is.
+    current: Range<usize>,
     /// Number that the next packet must have.
     sequence: u8,
     limit: usize,
@@ -48,13 +51,14 @@ struct Decompressor {
     zlib: Decompress,
     raw: Vec<u8>,
     consumed: usize,
-    sequence: u8,
+    /// The next frame's number; `None` if any will do.
+    sequence: Option<u8>,
 }
 
 impl Inbound {
     /// A stream whose packets may have at most `limit` bytes.
     pub fn new(limit: usize) -> Self {
-        Inbound { plain: Vec::new(), consumed: 0, sequence: 0, limit, decompressor: None }
+        Inbound { plain: Vec::new(), consumed: 0, current: 0..0, sequence: 0, limit, decompressor: None }
     }
 
     /// From the next packet on.
@@ -62,11 +66,14 @@ impl Inbound {
         self.limit = limit;
     }
 
-    /// A new command begins: packets, and compressed frames, count from 0.
+    /// A new command begins: packets count from 0, compressed frames from whatever the client's next one says (clients
+    /// differ), unless the command is already here, in the previous one's frame.
     pub fn start_command(&mut self) {
         self.sequence = 0;
-        if let Some(decompressor) = &mut self.decompressor {
-            decompressor.sequence = 0;
+        if self.plain.len() == self.consumed
+            && let Some(decompressor) = &mut self.decompressor
+        {
+            decompressor.sequence = None;
         }
     }
 
@@ -82,7 +89,7 @@ impl Inbound {
 
     /// The number of the compressed frame after the last one read.
     pub fn next_compressed_sequence(&self) -> u8 {
-        self.decompressor.as_ref().map_or(0, |d| d.sequence)
+        self.decompressor.as_ref().and_then(|d| d.sequence).unwrap_or(0)
     }
 
     /// From the next byte on, frames are zlib-compressed; what is buffered beyond the last packet is taken as such.
@@ -90,7 +97,7 @@ impl Inbound {
         let raw = self.plain.split_off(self.consumed);
         self.plain.clear();
         self.consumed = 0;
-        self.decompressor = Some(Decompressor { zlib: Decompress::new(true), raw, consumed: 0, sequence: 0 });
+        self.decompressor = Some(Decompressor { zlib: Decompress::new(true), raw, consumed: 0, sequence: Some(0) });
     }
 
     /// Takes bytes read from the socket.
@@ -134,20 +141,31 @@ impl Inbound {
         rest
     }
 
-    /// The next complete packet's payload, if it is here. It stays in place until the next `buffer` or `feed`.
-    pub fn packet(&mut self) -> Result<Option<&[u8]>, Broken> {
+    /// Makes the next complete packet the current one, if it is here.
+    pub fn advance(&mut self) -> Result<bool, Broken> {
         loop {
             if let Some(frames) = self.whole_packet()? {
                 let start = self.consumed + 4;
                 let length = self.join(frames);
-                return Ok(Some(&self.plain[start..start + length]));
+                self.current = start..start + length;
+                return Ok(true);
             }
-            let Some(decompressor) = &mut self.decompressor else { return Ok(None) };
+            let Some(decompressor) = &mut self.decompressor else { return Ok(false) };
             compact(&mut self.plain, &mut self.consumed);
             if !decompressor.frame(&mut self.plain)? {
-                return Ok(None);
+                return Ok(false);
             }
         }
+    }
+
+    /// The current packet's payload. It stays in place until the next `advance`, `buffer` or `feed`.
+    pub fn payload(&self) -> &[u8] {
+        self.plain.get(self.current.clone()).unwrap_or_default()
+    }
+
+    /// The next complete packet's payload, if it is here.
+    pub fn packet(&mut self) -> Result<Option<&[u8]>, Broken> {
+        Ok(if self.advance()? { Some(self.payload()) } else { None })
     }
 
     /// The number of frames of the packet at `consumed`, if all are here. Sizes and numbers are checked from the headers
@@ -215,7 +233,7 @@ impl Decompressor {
         let Some((header, body)) = rest.split_first_chunk::<7>() else { return Ok(false) };
         let length = usize::from(header[0]) | usize::from(header[1]) << 8 | usize::from(header[2]) << 16;
         let before = usize::from(header[4]) | usize::from(header[5]) << 8 | usize::from(header[6]) << 16;
-        if header[3] != self.sequence {
+        if self.sequence.is_some_and(|expected| expected != header[3]) {
             return Err(Broken::OutOfOrder);
         }
         let Some(body) = body.get(..length) else { return Ok(false) };
@@ -225,7 +243,7 @@ impl Decompressor {
             inflate(&mut self.zlib, body, before, plain)?;
         }
         self.consumed += 7 + length;
-        self.sequence = self.sequence.wrapping_add(1);
+        self.sequence = Some(header[3].wrapping_add(1));
         Ok(true)
     }
 }

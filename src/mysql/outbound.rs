@@ -68,11 +68,6 @@ impl Outbound {
         &mut self.buffer
     }
 
-    /// The open packet's payload.
-    pub(super) fn payload(&mut self) -> &mut Vec<u8> {
-        &mut self.buffer
-    }
-
     /// Closes the open packet: writes its header, and those of the frames it must be split into.
     pub(super) fn end(&mut self) {
         let start = self.packet_start;

@@ -1,0 +1,119 @@
+//! The login: greeting, TLS, proof of the password; and again for COM_CHANGE_USER.
+
+use super::connection::{Connection, End};
+use super::listener::{FrontConfig, Peer};
+use super::transport::Socket;
+use crate::mysql::{
+    ACCESS_DENIED_ERROR, CAPABILITIES, CapabilityFlags, Exchange, Greeting, HANDSHAKE_ERROR, Hello, Login, Response,
+    SECURE_TRANSPORT_REQUIRED, Salts, SqlError, Step,
+};
+
+/// Greets and authenticates. The last OK is not sent yet: first the session must accept the login.
+pub(super) async fn login<S: Socket>(
+    connection: &mut Connection<S>,
+    front: &FrontConfig,
+    peer: &Peer,
+    salts: &mut Salts,
+) -> Result<Login, End> {
+    let mut offered = CAPABILITIES;
+    offered.set(CapabilityFlags::CLIENT_SSL, front.tls.is_some());
+    let salt = salts.next_salt();
+    let greeting =
+        Greeting { server_version: &front.server_version, connection: peer.connection, salt, capabilities: offered };
+    connection.answer().greeting(&greeting);
+    let response = hello(connection, front, offered).await?;
+    connection.capabilities = response.capabilities;
+    let secure = connection.transport.is_tls() || peer.local;
+    if front.require_tls && !secure {
+        return Err(End::Error(SECURE_TRANSPORT_REQUIRED.with(&[])));
+    }
+    let credential = front.accounts.credential(&response.user, &peer.host);
+    let mut exchange = Exchange::new(credential, secure, salts);
+    let first = exchange.first(response.plugin.as_deref(), &salt, &response.proof);
+    prove(connection, front, &mut exchange, first, &response, &peer.host).await?.map_err(End::Error)?;
+    Ok(accepted(response, peer, connection.transport.is_tls()))
+}
+
+/// The client's handshake response, after TLS if it wants that.
+async fn hello<S: Socket>(
+    connection: &mut Connection<S>,
+    front: &FrontConfig,
+    offered: CapabilityFlags,
+) -> Result<Response, End> {
+    connection.next_packet(front.handshake_timeout).await?;
+    match Hello::parse(connection.inbound.payload(), offered).map_err(End::Error)? {
+        Hello::Response(response) => return Ok(response),
+        Hello::Tls => {}
+    }
+    let tls = front.tls.as_ref().ok_or_else(|| End::Error(HANDSHAKE_ERROR.with(&[])))?;
+    let received = connection.inbound.take_rest();
+    connection.transport.upgrade(&tls.acceptor, received).await?;
+    connection.next_packet(front.handshake_timeout).await?;
+    match Hello::parse(connection.inbound.payload(), offered).map_err(End::Error)? {
+        Hello::Response(response) => Ok(response),
+        Hello::Tls => Err(End::Error(HANDSHAKE_ERROR.with(&[]))),
+    }
+}
+
+/// COM_CHANGE_USER: proves the new user. The inner error is for the client, whose old login then stays as it was.
+pub(super) async fn change_user<S: Socket>(
+    connection: &mut Connection<S>,
+    front: &FrontConfig,
+    peer: &Peer,
+    salts: &mut Salts,
+    response: Response,
+) -> Result<Result<Login, SqlError>, End> {
+    let secure = connection.transport.is_tls() || peer.local;
+    let credential = front.accounts.credential(&response.user, &peer.host);
+    let mut exchange = Exchange::new(credential, secure, salts);
+    let first = exchange.start(response.plugin.as_deref());
+    let outcome = prove(connection, front, &mut exchange, first, &response, &peer.host).await?;
+    Ok(outcome.map(|()| accepted(response, peer, connection.transport.is_tls())))
+}
+
+/// Runs an exchange to its end.
+async fn prove<S: Socket>(
+    connection: &mut Connection<S>,
+    front: &FrontConfig,
+    exchange: &mut Exchange,
+    mut step: Step,
+    response: &Response,
+    host: &str,
+) -> Result<Result<(), SqlError>, End> {
+    let mut any_proof = !response.proof.is_empty();
+    loop {
+        match step {
+            Step::Accepted { fast } => {
+                if fast {
+                    connection.answer().fast_auth();
+                }
+                return Ok(Ok(()));
+            }
+            Step::Denied => {
+                let using = if any_proof { "YES" } else { "NO" };
+                tracing::info!(user = response.user, host, "access denied");
+                return Ok(Err(ACCESS_DENIED_ERROR.with(&[&response.user, &host, &using])));
+            }
+            Step::Refused(error) => return Ok(Err(error)),
+            Step::Switch(plugin, salt) => connection.answer().auth_switch(plugin, &salt),
+            Step::AskPassword => connection.answer().full_auth(),
+        }
+        connection.next_packet(front.handshake_timeout).await?;
+        let answer = connection.inbound.payload();
+        any_proof |= !answer.is_empty();
+        step = exchange.answer(answer);
+    }
+}
+
+fn accepted(response: Response, peer: &Peer, tls: bool) -> Login {
+    Login {
+        connection: peer.connection,
+        user: response.user,
+        host: peer.host.clone(),
+        database: response.database,
+        collation: response.collation,
+        capabilities: response.capabilities,
+        attributes: response.attributes,
+        tls,
+    }
+}

@@ -1,0 +1,26 @@
+//! The MySQL front: listeners, one task per client, TLS, time-outs. The protocol itself is `mysql`, what statements mean
+//! is behind [`mysql::Handler`](crate::mysql::Handler).
+//!
+//! ```text
+//! Front::accept_tcp ─▶ Front::serve ─▶ login (greeting, TLS, proofs) ─▶ commands, until quit, kill, silence or stop
+//! ```
+//!
+//! Writing is lazy: answers collect in memory and go out when the loop is about to wait for the client, or when they are
+//! many. So a pipelined COM_STMT_CLOSE + COM_QUERY costs one read and one write.
+//!
+//! Bounds against misbehaving clients: packets before the login have 128 KB and 10 s in all; a packet larger than
+//! `max_allowed_packet` is not buffered; silence within a packet, between packets, or in taking answers closes the
+//! connection; connections beyond `max_connections` get error 1040.
+//!
+//! Everything is generic over `AsyncRead + AsyncWrite`, so the same code runs over TCP, Unix sockets, TLS, and the
+//! simulator's network.
+
+mod commands;
+mod connection;
+mod listener;
+mod login;
+mod tls;
+mod transport;
+
+pub use listener::{Front, FrontConfig, Peer};
+pub use tls::Tls;

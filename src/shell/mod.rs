@@ -1,0 +1,3 @@
+//! The only tokio, sockets and clocks.
+
+pub mod client;
