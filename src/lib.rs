@@ -6,3 +6,5 @@ pub mod session;
 #[cfg(feature = "shell")]
 pub mod shell;
 pub mod types;
+#[cfg(feature = "shell")]
+pub mod sqlite;
