@@ -5,6 +5,6 @@ pub mod mysql;
 pub mod session;
 #[cfg(feature = "shell")]
 pub mod shell;
-pub mod types;
 #[cfg(feature = "shell")]
 pub mod sqlite;
+pub mod types;
