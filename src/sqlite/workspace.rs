@@ -253,6 +253,36 @@ impl Workspace {
         }
     }
 
+    /// Switches the check of foreign keys (`foreign_key_checks`), for transactions begun from now on.
+    ///
+    /// # Errors
+    /// Within a transaction.
+    pub fn set_foreign_keys(&mut self, on: bool) -> Result<()> {
+        if self.state != State::Idle {
+            return Err(Error::Unsupported("switching foreign keys within a transaction".into()));
+        }
+        let sql = if on { "PRAGMA foreign_keys = ON" } else { "PRAGMA foreign_keys = OFF" };
+        self.guard.lifted(|| self.connection.run_script(sql))
+    }
+
+    /// Whether SQLite rolled the transaction back on an error, so that only [`Workspace::end`] is left.
+    pub fn is_lost(&self) -> bool {
+        self.state == State::Lost
+    }
+
+    /// As [`Workspace::execute`], for a statement with RETURNING: gives its rows.
+    pub fn execute_returning(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Vec<Value>>> {
+        self.check_open()?;
+        let mark = self.capture.mark();
+        self.capture.start_statement();
+        let ran = self.connection.cached(sql).and_then(|statement| statement.all(params));
+        match (ran, self.capture.take_refusal()) {
+            (Ok(rows), None) => Ok(rows),
+            (Ok(_), Some(refusal)) => Err(self.statement_failed(mark, refusal)),
+            (Err(error), refusal) => Err(self.statement_failed(mark, refusal.unwrap_or(error))),
+        }
+    }
+
     fn statement_failed(&mut self, mark: usize, error: Error) -> Error {
         self.ids.undo_statement();
         if self.connection.in_transaction() {
