@@ -81,7 +81,8 @@ impl Options {
         }
         let minority = (nodes as u32 - 1) / 2;
         faults.lost_disks = if d.one_in(6) { minority.min(1 + d.below(2) as u32) } else { 0 };
-        faults.removals = if nodes >= 4 && d.one_in(6) { 1 } else { 0 };
+        // With a minority already lost, one more voter gone would be a majority.
+        faults.removals = if nodes >= 4 && faults.lost_disks == 0 && d.one_in(6) { 1 } else { 0 };
         faults.rival_operator = d.one_in(2);
         let clients = 4 + d.index(5);
         Options {
@@ -91,7 +92,7 @@ impl Options {
             length: 60 * SECOND,
             heal_at: 40 * SECOND,
             clients,
-            operations: 150 / clients + d.index(60 / clients),
+            operations: 120 / clients + d.index(48 / clients),
             families,
             keys: d.between(2, 8),
             think: (0, d.between(1, 200) * MS),
@@ -196,7 +197,7 @@ fn draw_timing(d: &mut Dice) -> Timing {
     Timing {
         probe_interval: ms(probe),
         suspect_after: ms(probe * d.between(2, 4)),
-        report_interval: ms(d.between(800, 2500)),
+        report_interval: ms(d.between(1000, 3500)),
         retransmit: ms(d.between(150, 600)),
         write_timeout: ms(d.between(1500, 6000)),
         read_timeout: ms(d.between(1500, 6000)),

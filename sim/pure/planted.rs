@@ -7,6 +7,7 @@ use super::history::Severity;
 use super::options::Options;
 use super::run::Nursery;
 use super::trace::Detail;
+use super::workload::Family;
 use marmot::core::Bug;
 
 /// The outcome of a hunt.
@@ -27,13 +28,34 @@ pub fn options_for(bug: Bug, seed: u64) -> Options {
     options
 }
 
-fn profile(_bug: Bug, _o: &mut Options) {}
+/// Makes frequent what the bug needs. Without an arm of its own a bug is hunted under ordinary options.
+fn profile(bug: Bug, o: &mut Options) {
+    match bug {
+        Bug::UniqueByArrival => o.families = vec![Family::Loose],
+        Bug::OneStampOnly | Bug::OneDependenciesIgnored | Bug::BarrierWaitsForOne | Bug::ConflictNotLogged => {
+            o.families = vec![Family::Mixed];
+        }
+        Bug::StampTieIgnoresNode | Bug::LastArrivalWins => o.families = vec![Family::Mixed],
+        Bug::ReadersForgotten => o.families = vec![Family::Kin],
+        Bug::SchemaNotHeld => o.families = vec![Family::Schema],
+        Bug::UniqueNotAnIntent => o.families = vec![Family::Unique],
+        Bug::AutoIdsFollowClock => {
+            o.families = vec![Family::AutoIncrement];
+            o.faults.jumps = 6;
+        }
+        _ => (),
+    }
+}
 
-/// Runs seeds from `first` until a check notices the bug, at most `budget` of them.
+/// Runs seeds from `first` until a check notices the bug, at most `budget` of them. A seed that fails without the bug
+/// as well proves nothing and is passed over.
 pub fn hunt(nursery: &mut Nursery, bug: Bug, first: u64, budget: u64) -> Hunt {
     for n in 0..budget {
         let verdict = nursery.run(options_for(bug, first + n), Detail::Kinds);
-        if let Some(v) = verdict.violation {
+        let Some(v) = verdict.violation else { continue };
+        let mut clean = options_for(bug, first + n);
+        clean.bug = None;
+        if nursery.run(clean, Detail::Kinds).violation.is_none() {
             return Hunt { bug, seeds: n + 1, caught: Some((v.severity, v.check, v.text)) };
         }
     }

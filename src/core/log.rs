@@ -222,8 +222,9 @@ impl Log {
         save(store, Table::Meta, CHECKPOINT, &self.checkpoint)
     }
 
-    /// Drops up to `limit` of the oldest entries that are durable in the files here, applied everywhere
-    /// (`stamp <= below`) or, if older than `at_any_rate`, applied here. Their positions stay in the vector.
+    /// Drops up to `limit` of the oldest entries that are durable in the files here and, as `covered` says, in every
+    /// voter's vector (rule 3): commits with a stamp up to `below`, and aborts. A commit up to `at_any_rate` goes even
+    /// if somebody lacks it, and so do the aborts before it. The positions stay in the vector.
     pub fn drop_old(
         &mut self,
         store: &mut dyn Storage,
@@ -231,31 +232,60 @@ impl Log {
         at_any_rate: Hlc,
         watermark: Hlc,
         limit: usize,
+        covered: impl Fn(TxnId) -> bool,
     ) -> Result<usize, Fatal> {
+        const CHUNK: usize = 16;
         let last = self.synced.min(self.checkpoint.floor.saturating_sub(1)).min(self.checkpoint.seq);
         let mut dropped = 0;
-        for (seq, entry) in self.entries(store, self.checkpoint.first, limit)? {
-            if seq > last {
+        let mut lacking: Vec<(ApplySeq, TxnId)> = Vec::new();
+        let mut from = self.checkpoint.first;
+        'chunks: while dropped + lacking.len() < limit && from <= last {
+            let entries = self.entries(store, from, CHUNK)?;
+            if entries.is_empty() {
                 break;
             }
-            let key = entry.txn.to_bytes();
-            let recorded = self.outcome(store, entry.txn)?;
-            if let Some(Recorded { outcome: Outcome::Commit { stamp, .. }, .. }) = recorded
-                && stamp.hlc > below
-                && stamp.hlc > at_any_rate
-            {
-                break;
+            for (seq, entry) in entries {
+                if seq > last {
+                    break 'chunks;
+                }
+                from = seq + 1;
+                let commit = match self.outcome(store, entry.txn)? {
+                    Some(Recorded { outcome: Outcome::Commit { stamp, .. }, .. }) => Some(stamp.hlc),
+                    Some(_) | None => None,
+                };
+                let known = covered(entry.txn);
+                match commit {
+                    None if !known || !lacking.is_empty() => {
+                        lacking.push((seq, entry.txn));
+                        continue;
+                    }
+                    None => {}
+                    Some(hlc) if hlc <= at_any_rate => {
+                        for (seq, txn) in std::mem::take(&mut lacking) {
+                            self.drop_entry(store, seq, txn)?;
+                            dropped += 1;
+                        }
+                    }
+                    Some(hlc) if hlc <= below && known && lacking.is_empty() => {}
+                    Some(_) => break 'chunks,
+                }
+                self.drop_entry(store, seq, entry.txn)?;
+                dropped += 1;
             }
-            store.delete(Table::Record, &key)?;
-            store.delete(Table::Outcome, &key)?;
-            store.delete(Table::Order, &seq_key(seq))?;
-            self.checkpoint.first = seq + 1;
-            self.checkpoint.dropped.insert(entry.txn);
-            dropped += 1;
         }
         if dropped > 0 {
             self.write_checkpoint(store, watermark)?;
         }
         Ok(dropped)
+    }
+
+    fn drop_entry(&mut self, store: &mut dyn Storage, seq: ApplySeq, txn: TxnId) -> Result<(), Fatal> {
+        let key = txn.to_bytes();
+        store.delete(Table::Record, &key)?;
+        store.delete(Table::Outcome, &key)?;
+        store.delete(Table::Order, &seq_key(seq))?;
+        self.checkpoint.first = seq + 1;
+        self.checkpoint.dropped.insert(txn);
+        Ok(())
     }
 }
