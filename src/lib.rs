@@ -8,3 +8,4 @@ pub mod shell;
 #[cfg(feature = "shell")]
 pub mod sqlite;
 pub mod types;
+pub mod sql;
