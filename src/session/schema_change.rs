@@ -97,6 +97,7 @@ impl Session {
         let database = change.database().clone();
         let keeps = step.file == FileChange::Keep;
         let workspace = self.workspace()?;
+        workspace.set_foreign_keys(true).map_err(super::session::plain)?;
         let tried = (|| {
             if keeps {
                 workspace.attach(&database)?;

@@ -28,6 +28,9 @@ struct Done {
 impl Session {
     /// Runs a data change.
     pub(super) async fn write(&mut self, run: Run<'_>, write: &Write, out: &mut ResultWriter<'_>) -> Result<(), Failure> {
+        if write.tables.iter().any(|(database, _)| Session::is_system(database)) {
+            return Err(SqlError::unsupported("system tables in a statement that writes").into());
+        }
         self.open_implicitly();
         if self.open.as_ref().is_some_and(|o| o.read_only) {
             return Err(mysql::CANT_EXECUTE_IN_READ_ONLY_TRANSACTION.with(&[]).into());
@@ -125,6 +128,13 @@ impl Session {
             workspace.ids().start_statement(zero_is_a_value);
             let executed = workspace.execute(&write.program.sql, parameters);
             let generated = workspace.ids().first_generated();
+            // Asked while the ids are still there, for the statement is run once more for it.
+            let duplicate = match &executed {
+                Err(Error::Constraint { kind: Constraint::Unique(c) | Constraint::PrimaryKey(c), .. }) => {
+                    duplicate::value(workspace, write, parameters, &constraint::column_names(c))
+                }
+                _ => None,
+            };
             self.return_ids(&mut ids, write);
             match executed {
                 Ok(executed) => return Ok(Done { executed, generated }),
@@ -140,13 +150,6 @@ impl Session {
                         self.server.sequences.forget(write.table_id);
                         continue;
                     }
-                    let duplicate = match &error {
-                        Error::Constraint { kind: Constraint::Unique(c) | Constraint::PrimaryKey(c), .. } => {
-                            let columns = constraint::column_names(c);
-                            duplicate::value(self.workspace()?, write, parameters, &columns)
-                        }
-                        _ => None,
-                    };
                     return Err(Broken::Statement(self.write_error(error, catalog, write, duplicate)));
                 }
             }

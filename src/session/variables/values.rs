@@ -78,6 +78,8 @@ const ONLY: &[(&str, i64)] = &[
     ("updatable_views_with_limit", 1),
     ("default_week_format", 0),
     ("div_precision_increment", 4),
+    ("auto_increment_increment", 1),
+    ("auto_increment_offset", 1),
 ];
 
 fn default_of(definition: &Definition) -> Value {
