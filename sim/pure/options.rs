@@ -84,6 +84,12 @@ impl Options {
         // With a minority already lost, one more voter gone would be a majority.
         faults.removals = if nodes >= 4 && faults.lost_disks == 0 && d.one_in(6) { 1 } else { 0 };
         faults.rival_operator = d.one_in(2);
+        let founded = d.one_in(16);
+        if founded {
+            // What is a minority depends on who is a voter already.
+            faults.lost_disks = 0;
+            faults.removals = 0;
+        }
         let clients = 4 + d.index(5);
         Options {
             seed,
@@ -116,7 +122,7 @@ impl Options {
             crash_on: d.one_in(4).then(|| (*d.pick(CRASH_ON), Ratio::new(1, 20 + d.below(100) as u32))),
             timing,
             encoded: d.one_in(16),
-            founded: d.one_in(16),
+            founded,
             strict: d.one_in(32),
             bug: None,
         }
