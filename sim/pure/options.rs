@@ -33,6 +33,8 @@ pub struct Options {
     /// Transactions that stay open for a while between snapshot and commit.
     pub interactive: Ratio,
     pub open_for: (u64, u64),
+    /// Nodes are told which snapshots are open. If not, old ones are refused.
+    pub tells_oldest: bool,
     /// Attempts whose snapshot is pinned some time after its position was read.
     pub pinned_late: Ratio,
     pub level_all: Ratio,
@@ -106,6 +108,7 @@ impl Options {
             resting: Ratio::new(1, 2 + d.below(6) as u32),
             interactive: Ratio::new(d.below(3) as u32, 6),
             open_for: (10 * MS, d.between(50, 3000) * MS),
+            tells_oldest: !d.one_in(4),
             pinned_late: Ratio::new(1, 6),
             level_all: Ratio::new(d.below(2) as u32, 12),
             barriers: Ratio::new(1, 3 + d.below(6) as u32),

@@ -63,6 +63,8 @@ pub struct Recorded {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Checkpoint {
     pub seq: ApplySeq,
+    /// The place of the last commit at or below `seq`: there may be only aborts after it, which nobody applies.
+    pub last_commit: ApplySeq,
     pub vector: VersionVector,
     /// Commits at or after this place may be above the horizon.
     pub floor: ApplySeq,
@@ -108,7 +110,7 @@ impl Log {
             reserved,
             next_quorum: reserved.0 + 1,
             next_one: reserved.1 + 1,
-            last_commit: checkpoint.seq,
+            last_commit: checkpoint.last_commit,
             checkpoint,
             ..Log::default()
         })
@@ -216,6 +218,7 @@ impl Log {
 
     fn write_checkpoint(&mut self, store: &mut dyn Storage, watermark: Hlc) -> Result<(), Fatal> {
         self.checkpoint.seq = self.next_seq - 1;
+        self.checkpoint.last_commit = self.last_commit;
         self.checkpoint.vector = self.vector.clone();
         self.checkpoint.floor = self.recent.front().map_or(self.next_seq, |(seq, _)| *seq);
         self.checkpoint.watermark = watermark;
