@@ -1,4 +1,4 @@
 #![doc = "Marmot."]
 pub mod core;
-pub mod types;
 pub mod sql;
+pub mod types;
