@@ -5,7 +5,7 @@ pub mod mysql;
 pub mod session;
 #[cfg(feature = "shell")]
 pub mod shell;
+pub mod sql;
 #[cfg(feature = "shell")]
 pub mod sqlite;
 pub mod types;
-pub mod sql;
