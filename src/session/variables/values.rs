@@ -100,7 +100,6 @@ fn default_of(definition: &Definition) -> Value {
         Default::Int(i) => Value::Int(i),
         Default::Real(x) => Value::real(x),
         Default::Text(t) => Value::text(t),
-        Default::Null => Value::Null,
     }
 }
 
@@ -152,7 +151,9 @@ pub fn check(d: &'static Definition, value: &Value) -> Checked {
         Kind::Choice(names) => {
             let chosen = match (value, text) {
                 (Value::Int(i), _) => usize::try_from(*i).ok().and_then(|i| names.get(i)),
-                (_, Some(t)) => names.iter().find(|n| n.eq_ignore_ascii_case(&t) || n.replace('-', " ").eq_ignore_ascii_case(&t)),
+                (_, Some(t)) => {
+                    names.iter().find(|n| n.eq_ignore_ascii_case(&t) || n.replace('-', " ").eq_ignore_ascii_case(&t))
+                }
                 _ => None,
             };
             plain(Value::text(*chosen.ok_or_else(wrong)?))
