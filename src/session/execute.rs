@@ -114,6 +114,10 @@ impl Session {
                 Ok(()) => return Ok(()),
                 Err(Failure::Sql(error)) => {
                     self.take_warnings();
+                    if self.open.is_some() && self.is_lost() {
+                        // SQLite gave the transaction up on an error: so must the client.
+                        self.roll_back();
+                    }
                     return Err(error);
                 }
                 Err(Failure::Stale) => again = self.plan_in(run.database, run.text)?,

@@ -33,9 +33,8 @@ impl Checkpointer {
     /// Checkpoints every file whose WAL is worth it. Meant for a thread where it may take its time.
     pub fn run(&mut self) -> Result<()> {
         let files = self.dir.files();
-        self.connections.retain(|name, (_, created, _)| {
-            files.iter().any(|file| file.name == *name && file.created == *created)
-        });
+        self.connections
+            .retain(|name, (_, created, _)| files.iter().any(|file| file.name == *name && file.created == *created));
         for file in files {
             if !self.connections.contains_key(&file.name) {
                 let connection = self.dir.open_file(&file, &Functions::new())?;

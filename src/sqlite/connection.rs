@@ -1,9 +1,9 @@
 //! An SQLite connection with a statement cache and registered functions.
 
+use super::cell::Cell;
 use super::error::{Error, Result};
 use super::functions::Functions;
 use super::statement::{ColumnInfo, Statement, error_of};
-use super::cell::Cell;
 use crate::types::Value;
 use rusqlite::{InterruptHandle, OpenFlags, ffi};
 use std::collections::BTreeMap;
@@ -63,7 +63,9 @@ pub(super) fn uri(path: &str, parameters: &str) -> String {
     let mut text = String::from("file:");
     for byte in path.bytes() {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' | b'~' | b':' => text.push(byte as char),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' | b'~' | b':' => {
+                text.push(byte as char)
+            }
             _ => text.push_str(&format!("%{byte:02X}")),
         }
     }
@@ -76,7 +78,12 @@ pub(super) fn uri(path: &str, parameters: &str) -> String {
 
 impl Connection {
     /// Opens `uri` (or `:memory:`) on the VFS named, with `functions` registered.
-    pub(super) fn open(uri: &str, vfs: Option<&str>, busy_timeout_ms: u32, functions: &Functions) -> Result<Connection> {
+    pub(super) fn open(
+        uri: &str,
+        vfs: Option<&str>,
+        busy_timeout_ms: u32,
+        functions: &Functions,
+    ) -> Result<Connection> {
         let write = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
         Self::open_with(uri, write, vfs, busy_timeout_ms, functions)
     }
@@ -159,8 +166,7 @@ impl Connection {
     pub(super) fn run_script(&self, sql: &str) -> Result<()> {
         let text = CString::new(sql).map_err(|_| contains_nul())?;
         // SAFETY: an open connection and a NUL-terminated text.
-        let code =
-            unsafe { ffi::sqlite3_exec(self.raw(), text.as_ptr(), None, ptr::null_mut(), ptr::null_mut()) };
+        let code = unsafe { ffi::sqlite3_exec(self.raw(), text.as_ptr(), None, ptr::null_mut(), ptr::null_mut()) };
         self.check(code)
     }
 
@@ -175,7 +181,7 @@ impl Connection {
                 self.raw(),
                 sql.as_ptr() as *const c_char,
                 length,
-                ffi::SQLITE_PREPARE_PERSISTENT as u32,
+                ffi::SQLITE_PREPARE_PERSISTENT,
                 &mut raw,
                 ptr::null_mut(),
             )

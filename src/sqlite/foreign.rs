@@ -147,8 +147,7 @@ impl ForeignDatabase {
     /// Calls `row` with each row of `table`: the cells of its columns in order, generated ones left out. `row` answers
     /// whether to go on.
     pub fn read(&mut self, table: &ForeignTable, mut row: impl FnMut(Vec<Value>) -> bool) -> Result<()> {
-        let columns: Vec<String> =
-            table.columns.iter().filter(|c| !c.generated).map(|c| quoted(&c.name)).collect();
+        let columns: Vec<String> = table.columns.iter().filter(|c| !c.generated).map(|c| quoted(&c.name)).collect();
         let sql = format!("SELECT {} FROM main.{}", columns.join(", "), quoted(&table.name));
         let mut rows = self.connection.query(&sql, &[])?;
         while let Some(cells) = rows.next()? {

@@ -78,7 +78,12 @@ pub(super) struct DatabaseLayout {
 
 impl DatabaseLayout {
     /// Reads the layouts of the database attached as `schema`.
-    pub(super) fn read(connection: &Connection, schema: &str, version: u64, ids: &[TableIds]) -> Result<DatabaseLayout> {
+    pub(super) fn read(
+        connection: &Connection,
+        schema: &str,
+        version: u64,
+        ids: &[TableIds],
+    ) -> Result<DatabaseLayout> {
         let mut layout = DatabaseLayout { version, ..DatabaseLayout::default() };
         for table in ids {
             let table = Arc::new(TableLayout::read(connection, schema, table)?);
@@ -117,7 +122,8 @@ impl DatabaseLayout {
                 let value = convert(value, parent.columns[part.column].affinity);
                 (value != Value::Null).then_some(value)
             };
-            let covers = |parts: &[KeyPart]| parts.len() == referenced.len() && parts.iter().all(|p| cell_of(p).is_some());
+            let covers =
+                |parts: &[KeyPart]| parts.len() == referenced.len() && parts.iter().all(|p| cell_of(p).is_some());
             let encode = |parts: &[KeyPart]| -> Option<Arc<[u8]>> {
                 let cells: Vec<Value> = parts.iter().map(cell_of).collect::<Option<_>>()?;
                 Some(key::encode(cells.iter().zip(parts.iter().map(|p| p.collation))).into())
@@ -125,7 +131,8 @@ impl DatabaseLayout {
             if covers(&parent.key) {
                 return Some(Key::Row(RowKey { table: parent.id, key: encode(&parent.key)? }));
             }
-            let unique = parent.uniques.iter().find(|u| u.parts.iter().all(|p| p.prefix.is_none()) && covers(&u.parts))?;
+            let unique =
+                parent.uniques.iter().find(|u| u.parts.iter().all(|p| p.prefix.is_none()) && covers(&u.parts))?;
             Some(Key::Unique(parent.id, UniqueValue { index: unique.id, values: encode(&unique.parts)? }))
         })
     }
@@ -197,7 +204,8 @@ impl TableLayout {
                     }
                     None => (table.column(&text(row, 2)), None),
                 };
-                let column = column.ok_or_else(|| Error::Unsupported(format!("unique index '{name}' on an expression")))?;
+                let column =
+                    column.ok_or_else(|| Error::Unsupported(format!("unique index '{name}' on an expression")))?;
                 parts.push(KeyPart { column, collation, prefix });
             }
             match unique {
@@ -286,13 +294,11 @@ pub(super) fn convert(value: &Value, affinity: Affinity) -> Value {
     match (affinity, value) {
         (Affinity::Text, Value::Int(i)) => Value::text(i.to_string()),
         (Affinity::Real, Value::Int(i)) => Value::real(*i as f64),
-        (Affinity::Integer | Affinity::Numeric | Affinity::Real, Value::Text(text)) => {
-            match number(text) {
-                Some(Value::Int(i)) if affinity == Affinity::Real => Value::real(i as f64),
-                Some(number) => number,
-                None => value.clone(),
-            }
-        }
+        (Affinity::Integer | Affinity::Numeric | Affinity::Real, Value::Text(text)) => match number(text) {
+            Some(Value::Int(i)) if affinity == Affinity::Real => Value::real(i as f64),
+            Some(number) => number,
+            None => value.clone(),
+        },
         _ => value.clone(),
     }
 }

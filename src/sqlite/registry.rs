@@ -57,9 +57,11 @@ impl Registry {
     /// Durable when it returns.
     pub(super) fn record(&mut self, name: &str, span: Span) -> Result<()> {
         let dropped = span.dropped.map_or(Value::Null, int);
-        self.connection
-            .cached("INSERT OR REPLACE INTO file VALUES(?1, ?2, ?3)")?
-            .run(&[Value::text(name), int(span.created), dropped])
+        self.connection.cached("INSERT OR REPLACE INTO file VALUES(?1, ?2, ?3)")?.run(&[
+            Value::text(name),
+            int(span.created),
+            dropped,
+        ])
     }
 
     /// Up to where every file's content is durable.
@@ -71,5 +73,10 @@ impl Registry {
     /// Durable when it returns.
     pub(super) fn set_synced(&mut self, to: ApplySeq) -> Result<()> {
         self.connection.cached("INSERT OR REPLACE INTO state VALUES('synced', ?1)")?.run(&[int(to)])
+    }
+
+    /// Leaves one file without a WAL, to be sent to another node.
+    pub(super) fn finish(self) -> Result<()> {
+        self.connection.run_script("PRAGMA journal_mode = DELETE")
     }
 }

@@ -4,7 +4,7 @@
 //! applier applies the write set after the core committed it.
 
 use super::attach::{Attached, Guard};
-use super::capture::{Capture, RowCounts};
+use super::capture::{Installed, RowCounts};
 use super::connection::{Connection, Interrupt, Rows, quoted};
 use super::data_dir::{DataDir, DatabaseFile};
 use super::error::{Constraint, Error, Result};
@@ -35,17 +35,19 @@ pub struct Executed {
 /// **Invariants**: no statement runs outside [`Workspace::begin`] … [`Workspace::end`], for only then are the overlays'
 /// snapshots pinned; a failed statement leaves neither changes nor captured rows nor consumed ids.
 pub struct Workspace {
-    begin: Option<Statement>,
-    rollback: Option<Statement>,
+    begin: Statement,
+    rollback: Statement,
     connection: Connection,
     // After the connection: its files refer to the pairs, its hook to the capture.
     attached: Attached<OverlayPair>,
-    capture: Box<Capture>,
+    capture: Installed,
     layouts: BTreeMap<String, (Option<u64>, Arc<DatabaseLayout>)>,
     savepoints: Vec<(String, usize)>,
     ids: IdSource,
     guard: Guard,
     state: State,
+    /// Foreign keys, triggers and capture are switched off for a schema change.
+    rules_off: bool,
     dir: DataDir,
 }
 
@@ -62,13 +64,13 @@ enum State {
 impl Workspace {
     pub(super) fn open(dir: DataDir, functions: &Functions) -> Result<Workspace> {
         let mut connection = dir.open_memory(functions)?;
-        let capture = Capture::install(connection.raw(), dir.shared.options.write_set_bytes);
+        let capture = Installed::on(connection.raw(), dir.shared.options.write_set_bytes);
         let ids = IdSource::default();
         ids.register(connection.inner(), connection.fault())?;
-        let guard = Guard::install(&mut connection)?;
+        let guard = Guard::install(&mut connection, true)?;
         Ok(Workspace {
-            begin: Some(connection.prepare("BEGIN")?),
-            rollback: Some(connection.prepare("ROLLBACK")?),
+            begin: guard.lifted(|| connection.prepare("BEGIN"))?,
+            rollback: guard.lifted(|| connection.prepare("ROLLBACK"))?,
             connection,
             attached: Attached::new(),
             capture,
@@ -77,6 +79,7 @@ impl Workspace {
             ids,
             guard,
             state: State::Idle,
+            rules_off: false,
             dir,
         })
     }
@@ -91,12 +94,14 @@ impl Workspace {
         self.make_room()?;
         let Workspace { connection, attached, guard, dir, .. } = self;
         let pair = guard.lifted(|| OverlayPair::attach(dir, connection, database, &file.path))?;
-        attached.push(database, Some((file.clone(), pair)));
-        if self.state != State::Idle {
-            self.pin(Some(database))?;
-            self.load_layout(&file, None)?;
+        if self.state == State::Idle {
+            pair.end();
+            attached.push(database, Some((file, pair)));
+            return Ok(());
         }
-        Ok(())
+        attached.push(database, Some((file.clone(), pair)));
+        // Without a layout rows of this database could be written and not captured.
+        self.load_layout(&file, None).inspect_err(|_| self.state = State::Lost)
     }
 
     /// Attaches an empty database in memory, private to this connection, for system tables. No effect if there is one.
@@ -132,6 +137,10 @@ impl Workspace {
     /// Begins a transaction in which schema changes are tried out: foreign keys and triggers are off and rows are not
     /// captured.
     pub fn begin_schema(&mut self) -> Result<()> {
+        if self.state != State::Idle {
+            return Err(Error::Unsupported("a transaction within a transaction".into()));
+        }
+        self.rules_off = true;
         self.guard.lifted(|| self.connection.run_script("PRAGMA foreign_keys = OFF"))?;
         self.connection.set_option(ffi::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
         self.capture.pause(true);
@@ -155,12 +164,9 @@ impl Workspace {
         let before: Option<Vec<u64>> =
             several.then(|| self.attached.files().map(|(file, _)| generation(file)).collect());
         let first = self.attached.files().next().map(|(file, _)| generation(file));
-        self.pin(None)?;
-        let begun = match &mut self.begin {
-            Some(begin) => begin.run([]),
-            None => Err(Error::Busy),
-        };
-        if let Err(error) = begun {
+        self.pin()?;
+        let Workspace { begin, guard, .. } = self;
+        if let Err(error) = guard.lifted(|| begin.run([])) {
             self.attached.files().for_each(|(_, pair)| pair.end());
             return Err(error);
         }
@@ -184,13 +190,11 @@ impl Workspace {
         Ok(())
     }
 
-    /// Pins one database or all, so that a transaction over several files is seen whole or not at all.
-    fn pin(&self, only: Option<&str>) -> Result<()> {
-        let pairs = || self.attached.files().filter(|(file, _)| only.is_none_or(|name| *name == *file.name));
-        let _visibility = match pairs().nth(1) {
-            Some(_) => Some(self.dir.shared.visibility.read().unwrap_or_else(PoisonError::into_inner)),
-            None => None,
-        };
+    /// Pins every attached database, so that a transaction over several files is seen whole or not at all.
+    fn pin(&self) -> Result<()> {
+        let pairs = || self.attached.files();
+        let several = pairs().nth(1).is_some();
+        let _visibility = several.then(|| self.dir.shared.visibility.read().unwrap_or_else(PoisonError::into_inner));
         for (done, (_, pair)) in pairs().enumerate() {
             if let Err(error) = pair.begin() {
                 pairs().take(done).for_each(|(_, pair)| pair.end());
@@ -226,8 +230,9 @@ impl Workspace {
 
     fn check_open(&self) -> Result<()> {
         match self.state {
-            State::Open | State::Schema => Ok(()),
-            State::Lost => Err(Error::Interrupted { transaction_lost: true }),
+            // A read too can make SQLite give the transaction up: on an I/O error, without memory.
+            State::Open | State::Schema if self.connection.in_transaction() => Ok(()),
+            State::Open | State::Schema | State::Lost => Err(Error::Interrupted { transaction_lost: true }),
             State::Idle => Err(Error::Unsupported("a statement outside a transaction".into())),
         }
     }
@@ -271,7 +276,7 @@ impl Workspace {
 
     /// Whether SQLite rolled the transaction back on an error, so that only [`Workspace::end`] is left.
     pub fn is_lost(&self) -> bool {
-        self.state == State::Lost
+        self.state != State::Idle && self.check_open().is_err()
     }
 
     /// As [`Workspace::execute`], for a statement with RETURNING: gives its rows.
@@ -306,7 +311,7 @@ impl Workspace {
     /// Sets a savepoint. A name may be set again; the newest counts.
     pub fn savepoint(&mut self, name: &str) -> Result<()> {
         self.check_open()?;
-        self.connection.run_script(&format!("SAVEPOINT {}", quoted(name)))?;
+        self.guard.lifted(|| self.connection.run_script(&format!("SAVEPOINT {}", quoted(name))))?;
         self.savepoints.push((name.to_ascii_lowercase(), self.capture.mark()));
         Ok(())
     }
@@ -314,7 +319,7 @@ impl Workspace {
     /// Takes back what happened since the savepoint, which stays.
     pub fn rollback_to(&mut self, name: &str) -> Result<()> {
         let at = self.find_savepoint(name)?;
-        self.connection.run_script(&format!("ROLLBACK TO {}", quoted(name)))?;
+        self.guard.lifted(|| self.connection.run_script(&format!("ROLLBACK TO {}", quoted(name))))?;
         self.capture.cut(self.savepoints[at].1);
         self.savepoints.truncate(at + 1);
         Ok(())
@@ -323,7 +328,7 @@ impl Workspace {
     /// Forgets the savepoint and those set after it.
     pub fn release(&mut self, name: &str) -> Result<()> {
         let at = self.find_savepoint(name)?;
-        self.connection.run_script(&format!("RELEASE {}", quoted(name)))?;
+        self.guard.lifted(|| self.connection.run_script(&format!("RELEASE {}", quoted(name))))?;
         self.savepoints.truncate(at);
         Ok(())
     }
@@ -387,22 +392,22 @@ impl Workspace {
             return;
         }
         if self.connection.in_transaction() {
-            let rolled_back = match &mut self.rollback {
-                Some(rollback) => rollback.run([]),
-                None => Ok(()),
-            };
+            let Workspace { rollback, guard, .. } = self;
+            let rolled_back = guard.lifted(|| rollback.run([]));
             // ROLLBACK cannot fail while no statement runs, and `&mut self` says that none does.
             debug_assert_eq!(rolled_back, Ok(()));
         }
         self.attached.files().for_each(|(_, pair)| pair.end());
         self.capture.clear();
         self.savepoints.clear();
-        if std::mem::replace(&mut self.state, State::Idle) == State::Schema {
+        self.state = State::Idle;
+        if self.rules_off {
             self.restore_rules();
         }
     }
 
     fn restore_rules(&mut self) {
+        self.rules_off = false;
         self.capture.pause(false);
         let on = self.guard.lifted(|| self.connection.run_script("PRAGMA foreign_keys = ON"));
         let triggers = self.connection.set_option(ffi::SQLITE_DBCONFIG_ENABLE_TRIGGER, true);
@@ -420,8 +425,12 @@ impl Workspace {
         if layout.key.len() != key.len() {
             return Err(Error::Unsupported(format!("{} key columns for '{table}'", key.len())));
         }
-        let cells: Vec<Value> =
-            layout.key.iter().zip(key).map(|(part, cell)| convert(cell, layout.columns[part.column].affinity)).collect();
+        let cells: Vec<Value> = layout
+            .key
+            .iter()
+            .zip(key)
+            .map(|(part, cell)| convert(cell, layout.columns[part.column].affinity))
+            .collect();
         let encoded = key::encode(cells.iter().zip(layout.key.iter().map(|part| part.collation)));
         Ok(RowKey { table: layout.id, key: encoded.into() })
     }
@@ -463,8 +472,5 @@ impl Workspace {
 impl Drop for Workspace {
     fn drop(&mut self) {
         self.end();
-        // Statements go before their connection.
-        self.begin = None;
-        self.rollback = None;
     }
 }
