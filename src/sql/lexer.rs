@@ -46,8 +46,8 @@ pub struct Lexer<'a> {
 
 /// Longest first among those that share a start.
 const SYMBOLS: &[&str] = &[
-    "<=>", "->>", "&&", "||", ":=", "!=", "<>", "<=", ">=", "<<", ">>", "->", "(", ")", ",", ".", "+", "-", "*", "/", "%",
-    "=", "<", ">", "!", "~", "^", "&", "|", "{", "}", ":",
+    "<=>", "->>", "&&", "||", ":=", "!=", "<>", "<=", ">=", "<<", ">>", "->", "(", ")", ",", ".", "+", "-", "*", "/",
+    "%", "=", "<", ">", "!", "~", "^", "&", "|", "{", "}", ":",
 ];
 
 fn starts_name(c: u8) -> bool {
@@ -61,11 +61,6 @@ fn continues_name(c: u8) -> bool {
 impl<'a> Lexer<'a> {
     pub fn new(sql: &'a str, modes: Modes) -> Lexer<'a> {
         Lexer { sql, position: 0, modes, in_version_comment: false, after_point: false }
-    }
-
-    /// Where the next lexeme is searched for.
-    pub fn position(&self) -> usize {
-        self.position
     }
 
     /// The next lexeme and its place in the text.
@@ -131,7 +126,11 @@ impl<'a> Lexer<'a> {
         let c = self.byte(0);
         match c {
             _ if start >= self.sql.len() => {
-                if self.in_version_comment { Err(self.syntax(start)) } else { Ok(Lexeme::End) }
+                if self.in_version_comment {
+                    Err(self.syntax(start))
+                } else {
+                    Ok(Lexeme::End)
+                }
             }
             b';' => {
                 self.position += 1;
@@ -456,39 +455,44 @@ mod tests {
 
     #[test]
     fn numbers_and_names_that_start_with_digits() {
-        assert_eq!(lexemes("1abc t.1a 1e5 1.50 .5", Modes::NONE), [
-            Lexeme::Word("1abc"),
-            Lexeme::Word("t"),
-            Lexeme::Symbol("."),
-            Lexeme::Word("1a"),
-            Lexeme::Literal(Literal::Float(Real(1e5))),
-            Lexeme::Literal(Literal::Decimal("1.50".into())),
-            Lexeme::Literal(Literal::Decimal(".5".into())),
-        ]);
-        assert_eq!(lexemes("18446744073709551615", Modes::NONE), [Lexeme::Literal(Literal::Decimal(
-            "18446744073709551615".into()
-        ))]);
+        assert_eq!(
+            lexemes("1abc t.1a 1e5 1.50 .5", Modes::NONE),
+            [
+                Lexeme::Word("1abc"),
+                Lexeme::Word("t"),
+                Lexeme::Symbol("."),
+                Lexeme::Word("1a"),
+                Lexeme::Literal(Literal::Float(Real(1e5))),
+                Lexeme::Literal(Literal::Decimal("1.50".into())),
+                Lexeme::Literal(Literal::Decimal(".5".into())),
+            ]
+        );
+        assert_eq!(
+            lexemes("18446744073709551615", Modes::NONE),
+            [Lexeme::Literal(Literal::Decimal("18446744073709551615".into()))]
+        );
     }
 
     #[test]
     fn comments_by_version() {
-        assert_eq!(lexemes("a /*!40101 b */ c /*!99999 d */ -- e\n f # g", Modes::NONE), [
-            Lexeme::Word("a"),
-            Lexeme::Word("b"),
-            Lexeme::Word("c"),
-            Lexeme::Word("f"),
-        ]);
+        assert_eq!(
+            lexemes("a /*!40101 b */ c /*!99999 d */ -- e\n f # g", Modes::NONE),
+            [Lexeme::Word("a"), Lexeme::Word("b"), Lexeme::Word("c"), Lexeme::Word("f"),]
+        );
         assert_eq!(lexemes("1--1", Modes::NONE).len(), 4);
         assert!(Lexer::new("/* x", Modes::NONE).next().is_err());
     }
 
     #[test]
     fn variables() {
-        assert_eq!(lexemes("@A @`b c` @@global.x @@y", Modes::NONE), [
-            Lexeme::UserVariable("a".into()),
-            Lexeme::UserVariable("b c".into()),
-            Lexeme::SystemVariable("global.x"),
-            Lexeme::SystemVariable("y"),
-        ]);
+        assert_eq!(
+            lexemes("@A @`b c` @@global.x @@y", Modes::NONE),
+            [
+                Lexeme::UserVariable("a".into()),
+                Lexeme::UserVariable("b c".into()),
+                Lexeme::SystemVariable("global.x"),
+                Lexeme::SystemVariable("y"),
+            ]
+        );
     }
 }
