@@ -92,7 +92,9 @@ impl Session {
         let set = charset::charset(&name).ok_or(VariableError::UnknownCharset(name))?;
         let chosen = match collation {
             None => charset::default_collation(set.name),
-            Some(wanted) => Some(charset::collation(wanted).ok_or(VariableError::UnknownCollation(wanted.to_string()))?),
+            Some(wanted) => {
+                Some(charset::collation(wanted).ok_or(VariableError::UnknownCollation(wanted.to_string()))?)
+            }
         };
         let chosen = chosen.ok_or_else(|| VariableError::UnknownCharset(set.name.to_string()))?;
         if chosen.charset != set.name {
@@ -119,12 +121,13 @@ impl Session {
     }
 
     fn set_read_only(&mut self, scope: VariableScope, value: Option<&Value>) -> Result<(), SqlError> {
+        let on = matches!(value, Some(value) if text(value) == "1");
         if scope == VariableScope::Unspecified {
             self.check_between_transactions()?;
-            self.once.read_only = Some(matches!(value, Some(Value::Int(n)) if *n != 0));
+            self.once.read_only = Some(on);
             return Ok(());
         }
-        self.state.variables.set("transaction_read_only", which(scope), value)?;
+        self.state.variables.set("transaction_read_only", which(scope), Some(&Value::Int(i64::from(on))))?;
         self.state.refresh();
         Ok(())
     }
@@ -132,7 +135,11 @@ impl Session {
     fn check_between_transactions(&self) -> Result<(), SqlError> {
         if self.open.is_some() {
             let text = "Transaction characteristics can't be changed while a transaction is in progress";
-            return Err(crate::mysql::SqlError { code: 1568, state: crate::mysql::SqlState::parse("25001"), message: text.into() });
+            return Err(crate::mysql::SqlError {
+                code: 1568,
+                state: crate::mysql::SqlState::parse("25001"),
+                message: text.into(),
+            });
         }
         Ok(())
     }

@@ -27,7 +27,12 @@ struct Done {
 
 impl Session {
     /// Runs a data change.
-    pub(super) async fn write(&mut self, run: Run<'_>, write: &Write, out: &mut ResultWriter<'_>) -> Result<(), Failure> {
+    pub(super) async fn write(
+        &mut self,
+        run: Run<'_>,
+        write: &Write,
+        out: &mut ResultWriter<'_>,
+    ) -> Result<(), Failure> {
         if write.tables.iter().any(|(database, _)| Session::is_system(database)) {
             return Err(SqlError::unsupported("system tables in a statement that writes").into());
         }
@@ -88,9 +93,11 @@ impl Session {
             }
             let executed = self.execute(&schema.catalog, write, &parameters).await;
             let taken = match executed {
-                Ok(done) => self.workspace()?.take_write_set().map(|set| (done, set)).map_err(|e| {
-                    Broken::Statement(self.write_error(e, &schema.catalog, write, None))
-                }),
+                Ok(done) => self
+                    .workspace()?
+                    .take_write_set()
+                    .map(|set| (done, set))
+                    .map_err(|e| Broken::Statement(self.write_error(e, &schema.catalog, write, None))),
                 Err(broken) => Err(broken),
             };
             self.end_workspace();
@@ -111,7 +118,9 @@ impl Session {
                     drop(snapshot);
                     retry.after(&server, &refused).await?;
                 }
-                Some(other) => return Err(SqlError::internal(format!("unexpected answer to a commit: {other:?}")).into()),
+                Some(other) => {
+                    return Err(SqlError::internal(format!("unexpected answer to a commit: {other:?}")).into());
+                }
                 None => return Err(refusal::unknown_outcome("the node stopped").into()),
             }
         }
@@ -157,7 +166,7 @@ impl Session {
     }
 
     /// Whether SQLite rolled the whole transaction back.
-    fn is_lost(&mut self) -> bool {
+    pub(super) fn is_lost(&self) -> bool {
         self.workspace.as_ref().is_some_and(crate::sqlite::Workspace::is_lost)
     }
 
@@ -165,8 +174,7 @@ impl Session {
         if matches!(error, Error::Interrupted { .. }) {
             return self.sqlite_error(error);
         }
-        let subject =
-            Subject { catalog, database: &write.database, table: &write.table, kind: Some(write.kind) };
+        let subject = Subject { catalog, database: &write.database, table: &write.table, kind: Some(write.kind) };
         constraint::to_sql(error, Some(subject), duplicate.as_deref())
     }
 

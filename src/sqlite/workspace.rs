@@ -276,7 +276,7 @@ impl Workspace {
 
     /// Whether SQLite rolled the transaction back on an error, so that only [`Workspace::end`] is left.
     pub fn is_lost(&self) -> bool {
-        self.state == State::Lost
+        self.state != State::Idle && self.check_open().is_err()
     }
 
     /// As [`Workspace::execute`], for a statement with RETURNING: gives its rows.

@@ -2,7 +2,7 @@
 //! status, and the empty tables that tools look into.
 
 use super::{Facts, Holds::*, SystemTable, text};
-use crate::session::variables::charset::{COLLATIONS, CHARSETS, charset, default_collation};
+use crate::session::variables::charset::{CHARSETS, COLLATIONS, charset, default_collation};
 use crate::types::Value;
 
 const INFORMATION_SCHEMA: &str = "information_schema";
@@ -122,10 +122,20 @@ pub const PLUGINS: SystemTable = SystemTable {
         ("PLUGIN_VERSION", Text(20)),
         ("PLUGIN_STATUS", Text(10)),
         ("PLUGIN_TYPE", Text(80)),
+        ("PLUGIN_LIBRARY", Text(64)),
         ("PLUGIN_DESCRIPTION", Long),
+        ("PLUGIN_LICENSE", Text(80)),
     ],
     rows: |_| {
-        let auth = |name| vec![text(name), text("1.0"), text("ACTIVE"), text("AUTHENTICATION"), Value::Null];
+        let auth = |name| vec![
+                text(name),
+                text("1.0"),
+                text("ACTIVE"),
+                text("AUTHENTICATION"),
+                Value::Null,
+                Value::Null,
+                text("Apache-2.0"),
+            ];
         vec![auth("mysql_native_password"), auth("caching_sha2_password")]
     },
 };
@@ -338,11 +348,19 @@ pub const GLOBAL_VARIABLES: SystemTable = SystemTable {
     rows: |facts| pairs(facts.variables.list(true)),
 };
 
-pub const SESSION_STATUS: SystemTable =
-    SystemTable { database: PERFORMANCE_SCHEMA, name: "session_status", columns: PAIRS, rows: |facts| pairs(status(facts)) };
+pub const SESSION_STATUS: SystemTable = SystemTable {
+    database: PERFORMANCE_SCHEMA,
+    name: "session_status",
+    columns: PAIRS,
+    rows: |facts| pairs(status(facts)),
+};
 
-pub const GLOBAL_STATUS: SystemTable =
-    SystemTable { database: PERFORMANCE_SCHEMA, name: "global_status", columns: PAIRS, rows: |facts| pairs(status(facts)) };
+pub const GLOBAL_STATUS: SystemTable = SystemTable {
+    database: PERFORMANCE_SCHEMA,
+    name: "global_status",
+    columns: PAIRS,
+    rows: |facts| pairs(status(facts)),
+};
 
 /// What `SHOW STATUS` lists.
 fn status(facts: &Facts<'_>) -> Vec<(&'static str, String)> {

@@ -61,11 +61,9 @@ async fn a_plain_select_needs_neither_workspace_nor_core() {
 async fn constraint_errors_are_mysqls() {
     let (_node, mut c) = Node::with_database().await;
     c.ok("CREATE TABLE p (id INT PRIMARY KEY)").await;
-    c.ok(
-        "CREATE TABLE t (id INT PRIMARY KEY, a VARCHAR(9) NOT NULL, b INT, UNIQUE KEY ab (a, b), \
-         CONSTRAINT big CHECK (b < 100), CONSTRAINT fk FOREIGN KEY (b) REFERENCES p (id))",
-    )
-    .await;
+    c.ok("CREATE TABLE t (id INT PRIMARY KEY, a VARCHAR(9) NOT NULL, b INT, UNIQUE KEY ab (a, b), \
+         CONSTRAINT big CHECK (b < 100), CONSTRAINT fk FOREIGN KEY (b) REFERENCES p (id))")
+        .await;
     c.ok("INSERT INTO p VALUES (1), (2)").await;
     c.ok("INSERT INTO t VALUES (1, 'x', 1)").await;
     let e = c.error("INSERT INTO t VALUES (1, 'y', 2)").await;
@@ -154,7 +152,8 @@ async fn several_statements_give_several_results_up_to_the_first_error() {
 #[tokio::test]
 async fn result_metadata_is_that_of_the_table() {
     let (_node, mut c) = Node::with_database().await;
-    c.ok("CREATE TABLE t (id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY, v VARCHAR(20), d DECIMAL(8,2))").await;
+    c.ok("CREATE TABLE t (id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY, v VARCHAR(20), d DECIMAL(8,2))")
+        .await;
     c.ok("INSERT INTO t VALUES (1, 'a', 1.5)").await;
     let results = c.results("SELECT x.id AS i, x.v, x.d, 1 + 1 AS e FROM t AS x").await;
     let [Recorded::Rows { columns, rows, .. }] = &results[..] else { panic!("{results:?}") };

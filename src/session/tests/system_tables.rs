@@ -5,7 +5,8 @@ use super::*;
 #[tokio::test]
 async fn information_schema_describes_tables() {
     let (_node, mut c) = Node::with_database().await;
-    c.ok("CREATE TABLE t (id INT NOT NULL AUTO_INCREMENT, v VARCHAR(20) DEFAULT 'x', PRIMARY KEY (id), KEY iv (v))").await;
+    c.ok("CREATE TABLE t (id INT NOT NULL AUTO_INCREMENT, v VARCHAR(20) DEFAULT 'x', PRIMARY KEY (id), KEY iv (v))")
+        .await;
     let tables = "SELECT table_name, engine FROM information_schema.tables WHERE table_schema = 'd'";
     assert_eq!(c.lines(tables).await, ["t InnoDB"]);
     let columns = "SELECT COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, COLUMN_KEY, EXTRA, COLUMN_DEFAULT \
@@ -18,7 +19,8 @@ async fn information_schema_describes_tables() {
     assert!(c.value("SHOW CREATE TABLE t").await.contains("CREATE TABLE `t`"));
     assert_eq!(c.lines("SHOW COLLATION LIKE 'utf8mb4_bin'").await.len(), 1);
     assert!(!c.lines("SHOW ENGINES").await.is_empty());
-    let joined = "SELECT COUNT(*) FROM information_schema.tables i JOIN t ON i.table_name = 't' WHERE i.table_schema = 'd'";
+    let joined =
+        "SELECT COUNT(*) FROM information_schema.tables i JOIN t ON i.table_name = 't' WHERE i.table_schema = 'd'";
     assert_eq!(c.value(joined).await, "0");
 }
 
@@ -34,7 +36,7 @@ async fn system_tables_are_current_and_read_only() {
     c.ok("ROLLBACK").await;
     assert_eq!(c.code("DELETE FROM information_schema.tables").await, 1044);
     assert_eq!(c.code("CREATE TABLE information_schema.t (id INT)").await, 1044);
-    assert_eq!(c.code("SELECT * FROM information_schema.nope").await, 1109);
+    assert_eq!(c.code("SELECT * FROM information_schema.nope").await, 1146);
 }
 
 #[tokio::test]

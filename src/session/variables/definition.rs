@@ -41,7 +41,6 @@ pub enum Default {
     Int(i64),
     Real(f64),
     Text(&'static str),
-    Null,
 }
 
 /// One system variable.
@@ -61,7 +60,8 @@ const READ_LEVELS: &[&str] = &["LOCAL_ONE", "QUORUM", "ALL"];
 const AUTO_ID_MODES: &[&str] = &["compact", "extended"];
 /// MySQL 8.0's default.
 const SQL_MODE: &str = "ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION";
-const OPTIMIZER_SWITCH: &str = "index_merge=on,index_merge_union=on,mrr=on,block_nested_loop=on,semijoin=on,materialization=on,derived_merge=on";
+const OPTIMIZER_SWITCH: &str =
+    "index_merge=on,index_merge_union=on,mrr=on,block_nested_loop=on,semijoin=on,materialization=on,derived_merge=on";
 
 /// What the server says it is. Clients parse the leading digits.
 pub const VERSION: &str = "8.0.40-marmot";
