@@ -522,7 +522,7 @@ fn datetime(rule: &Rule, fsp: u8, timestamp: bool, value: &Value, row: u32, cont
 pub fn as_time(value: &Value) -> Option<Parsed<i64>> {
     match value {
         Value::Null => None,
-        Value::Int(n) if n.abs() >= 1_000_000_000_0 => {
+        Value::Int(n) if n.abs() >= 10_000_000_000 => {
             let parsed = DateTime::from_number(*n)?;
             Some(Parsed { value: parsed.value.time_micros(), truncated: false, has_time: true })
         }

@@ -398,9 +398,8 @@ fn change_in_place(database: &Database, old: &Table, new: &Table, now: &str, pro
         }
     }
     for column in &old.columns {
-        match new.column_by_id(column.id) {
-            None => statements.push(format!("ALTER TABLE {table} DROP COLUMN {}", quote_name(&column.name))),
-            Some(_) => {}
+        if new.column_by_id(column.id).is_none() {
+            statements.push(format!("ALTER TABLE {table} DROP COLUMN {}", quote_name(&column.name)));
         }
     }
     // Through names of their own, so that two columns may swap theirs.

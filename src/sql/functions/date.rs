@@ -299,7 +299,7 @@ fn ordinal(day: u32) -> &'static str {
 fn format(d: &DateTime, hours: u32, pattern: &str) -> Option<String> {
     let mut out = String::new();
     let mut characters = pattern.chars();
-    let twelve = if hours % 12 == 0 { 12 } else { hours % 12 };
+    let twelve = if hours.is_multiple_of(12) { 12 } else { hours % 12 };
     let half = if hours % 24 < 12 { "AM" } else { "PM" };
     while let Some(c) = characters.next() {
         if c != '%' {
