@@ -24,6 +24,9 @@ mod temporal;
 mod tokens;
 mod translate;
 
+#[cfg(test)]
+mod tests;
+
 pub use alteration::{Alteration, Place};
 pub use cache::{PlanCache, Prepared};
 pub use catalog::{

@@ -5,7 +5,7 @@ use super::translator::{Translator, quote_text};
 use super::typed::{Kind, Typed, text_type, unify};
 use crate::sql::column_type::{ColumnType, TextKind};
 use crate::sql::error::Error;
-use crate::sql::parameter::Wanted;
+use crate::sql::parameter::{Literal, Wanted};
 use crate::sql::plan::ResultType;
 use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments};
 
@@ -232,14 +232,18 @@ impl Translator<'_> {
 
     fn round(&mut self, name: &str, arguments: &[&Expr]) -> Result<Typed, Error> {
         let value = self.expression(arguments[0])?;
-        let wanted = arguments.get(1).map(|d| self.constant(d));
+        let wanted = arguments.get(1).map(|d| match d {
+            // Rounding to tens leaves no decimals.
+            Expr::UnaryOp { op: sqlparser::ast::UnaryOperator::Minus, expr } => self.constant(expr).map(|_| Literal::Int(0)),
+            d => self.constant(d),
+        });
         let decimals = match arguments.get(1) {
             Some(d) => self.expression(d)?.sql,
             None => "0".to_string(),
         };
         let scale = match wanted {
             None => Some(0),
-            Some(Some(crate::sql::parameter::Literal::Int(n))) => Some(n.clamp(0, 30) as u8),
+            Some(Some(Literal::Int(n))) => Some(n.clamp(0, 30) as u8),
             Some(_) => None,
         };
         let ty = match (value.known(), scale) {
