@@ -47,6 +47,7 @@ mod parse;
 mod plan;
 mod present;
 mod schema_change;
+mod storage_rule;
 mod store;
 mod temporal;
 mod tokens;

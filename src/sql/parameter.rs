@@ -4,6 +4,7 @@ use super::column_type::ColumnType;
 use super::error::Error;
 use super::functions::FunctionContext;
 use super::plan::VariableScope;
+use super::storage_rule::Rule;
 use super::store;
 use crate::types::Value;
 use std::sync::Arc;
@@ -73,7 +74,7 @@ pub enum Convert {
     /// LIMIT and OFFSET: a non-negative integer.
     Limit,
     /// Stored into a column: checked and converted as MySQL does; `row` counts from 1.
-    Store { rule: Arc<store::Rule>, row: u32 },
+    Store { rule: Arc<Rule>, row: u32 },
 }
 
 impl Parameter {

@@ -11,7 +11,7 @@ use crate::sql::catalog::{Catalog, Column, ColumnDefault, Database, HIDDEN_KEY, 
 use crate::sql::error::Error;
 use crate::sql::modes::Modes;
 use crate::sql::schema_change::{CompileContext, SchemaProgram};
-use crate::sql::store::Rule;
+use crate::sql::storage_rule::Rule;
 use crate::sql::tokens::tokenise;
 use crate::sql::translate::{constant_expression, quote_name, quote_text, quote_value};
 use crate::types::ColumnId;

@@ -5,7 +5,8 @@ use super::numeric::maybe_unsigned;
 use super::registry::{Function, FunctionContext};
 use crate::sql::error::Error;
 use crate::sql::present::{plain_digits, round_digits};
-use crate::sql::store::{self, Rule, as_datetime, as_time, to_number};
+use crate::sql::storage_rule::Rule;
+use crate::sql::store::{self, as_datetime, as_time, to_number};
 use crate::sql::temporal::{MAX_TIME, time_text};
 use crate::types::Value;
 
