@@ -758,3 +758,27 @@ fn what_a_benchmark_sends() {
         ],
     );
 }
+
+#[test]
+fn indexes_are_used() {
+    let mut engine = Engine::new();
+    engine
+        .run(
+            "CREATE TABLE p (id BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY, name VARCHAR(20), at DATETIME, KEY (name), KEY (at));
+             CREATE TABLE m (id INT PRIMARY KEY, p BIGINT UNSIGNED NOT NULL, KEY (p))",
+        )
+        .unwrap();
+    for (sql, plan) in [
+        ("SELECT * FROM p WHERE id = '5'", "SEARCH p USING INTEGER PRIMARY KEY (rowid=?)"),
+        ("SELECT * FROM p WHERE name = 'x'", "SEARCH p USING INDEX"),
+        ("SELECT * FROM p WHERE name IN ('x', 'y')", "SEARCH p USING INDEX"),
+        ("SELECT * FROM p WHERE at > '2024-1-1' AND at <= NOW()", "SEARCH p USING INDEX"),
+        ("SELECT * FROM m WHERE p = 7", "SEARCH m USING COVERING INDEX"),
+        ("SELECT m.id FROM p LEFT JOIN m ON m.p = p.id", "SEARCH m USING COVERING INDEX"),
+        ("SELECT id FROM p WHERE id IN (SELECT p FROM m WHERE id = 1)", "SEARCH p USING INTEGER PRIMARY KEY (rowid=?)"),
+        ("SELECT name FROM p ORDER BY name LIMIT 1", "SCAN p USING COVERING INDEX"),
+    ] {
+        let actual = engine.explain(sql);
+        assert!(actual.contains(plan), "{sql}: {actual}");
+    }
+}

@@ -52,6 +52,7 @@ mod store;
 mod temporal;
 mod tokens;
 mod translate;
+mod unsigned;
 
 #[cfg(test)]
 mod tests;

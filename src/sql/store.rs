@@ -11,6 +11,7 @@ use super::json;
 use super::present::{plain_digits, real_text, round_digits};
 use super::storage_rule::Rule;
 use super::temporal::{DateTime, MAX_TIME, Parsed, parse_time, time_text};
+use super::unsigned;
 use crate::types::Value;
 use std::borrow::Cow;
 
@@ -81,7 +82,10 @@ pub fn as_text(value: &Value) -> Cow<'_, str> {
         Value::Null => Cow::Borrowed(""),
         Value::Int(n) => Cow::Owned(n.to_string()),
         Value::Real(x) => Cow::Owned(real_text(x.0)),
-        Value::Text(text) => Cow::Borrowed(text),
+        Value::Text(text) => match unsigned::parse(text) {
+            Some(n) => Cow::Owned(n.to_string()),
+            None => Cow::Borrowed(text),
+        },
         Value::Blob(bytes) => String::from_utf8_lossy(bytes),
     }
 }
@@ -165,7 +169,7 @@ fn integer(rule: &Rule, size: IntegerSize, unsigned: bool, value: &Value, row: u
     }
     let fit = |n: i128| match i64::try_from(n) {
         Ok(n) => Value::Int(n),
-        Err(_) => Value::text(format!("{n:020}")),
+        Err(_) => u64::try_from(n).map_or(Value::Int(i64::MIN), unsigned::cell),
     };
     if let Value::Int(n) = value
         && (low..=high).contains(&i128::from(*n))
@@ -387,7 +391,7 @@ fn cut(text: &str, limit: u64, by_bytes: bool) -> Option<&str> {
 
 fn text(rule: &Rule, kind: TextKind, length: u32, value: Value, row: u32, context: &FunctionContext) -> Stored {
     let owned = match value {
-        Value::Text(text) => text,
+        Value::Text(text) if unsigned::parse(&text).is_none() => text,
         Value::Blob(bytes) => match std::str::from_utf8(&bytes) {
             Ok(text) => text.into(),
             Err(e) => {
@@ -497,16 +501,17 @@ fn json_document(value: &Value) -> Result<Value, Error> {
 /// MySQL's implicit conversion to a number: the number that text begins with, else 0.
 pub fn to_number(value: &Value) -> Value {
     let text = match value {
+        Value::Text(text) if unsigned::parse(text).is_some() => return value.clone(),
         Value::Text(text) => Cow::Borrowed(&**text),
         Value::Blob(bytes) => String::from_utf8_lossy(bytes),
         other => return other.clone(),
     };
     match leading_number(&text) {
         None => Value::Int(0),
-        Some((digits, _)) => match digits.parse::<i64>() {
-            Ok(n) => Value::Int(n),
-            Err(_) if !digits.contains('.') && digits.parse::<u64>().is_ok() => Value::text(format!("{digits:0>20}")),
-            Err(_) => Value::real(digits.parse().unwrap_or(0.0)),
+        Some((digits, _)) => match (digits.parse::<i64>(), digits.parse::<u64>()) {
+            (Ok(n), _) => Value::Int(n),
+            (_, Ok(n)) => unsigned::cell(n),
+            _ => Value::real(digits.parse().unwrap_or(0.0)),
         },
     }
 }
