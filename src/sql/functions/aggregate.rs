@@ -48,9 +48,7 @@ struct Bits {
 
 impl Accumulator for Bits {
     fn step(&mut self, a: &[Value]) -> Result<(), Error> {
-        let bits = match nth(a, 0) {
-            other => integer(other).map(|n| n as u64),
-        };
+        let bits = integer(nth(a, 0)).map(|n| n as u64);
         if let Some(bits) = bits {
             self.value = (self.combine)(self.value, bits);
         }
