@@ -1,1 +1,63 @@
+//! The pure simulator as an ordinary test: a modest number of seeds, the determinism check, and that faults strike.
 
+// The command line tool uses more of it.
+#[allow(dead_code, unused_imports)]
+mod pure;
+
+use pure::{Detail, Kind, Mark, Marks, Nursery, Options};
+
+const SEEDS: u64 = 60;
+
+#[test]
+fn seeds_break_no_promise_and_every_fault_strikes() {
+    let mut nursery = Nursery::new();
+    let mut marks = Marks::default();
+    for seed in 0..SEEDS {
+        let verdict = nursery.run(Options::draw(seed), Detail::Kinds);
+        if let Some(violation) = verdict.violation {
+            panic!("{violation}\nagain: cargo run --release --example simulate -- --seed {seed} --trace");
+        }
+        marks.add(&verdict.marks);
+    }
+    let must = [
+        Mark::MessageLost,
+        Mark::MessageCut,
+        Mark::MessageDuplicated,
+        Mark::MessageLate,
+        Mark::CrashBeforeCommit,
+        Mark::CrashAfterCommit,
+        Mark::RoundLost,
+        Mark::FilesRolledBack,
+        Mark::Redone,
+        Mark::Restart,
+        Mark::Pause,
+        Mark::Partition,
+        Mark::OneWayPartition,
+        Mark::ClockJumped,
+        Mark::Committed,
+        Mark::CommittedOne,
+        Mark::Conflict,
+        Mark::NoQuorum,
+        Mark::BarrierDone,
+        Mark::SchemaChanged,
+        Mark::AutoIds,
+        Mark::Amended,
+        Mark::WatermarkRose,
+    ];
+    for mark in must {
+        assert!(marks.count(mark) > 0, "{} never happened:\n{marks}", mark.name());
+    }
+    for kind in [Kind::Recover, Kind::Promise, Kind::Decided, Kind::SyncRecords, Kind::Inquire, Kind::BarrierState] {
+        assert!(marks.messages(kind) > 0, "no {} was ever sent:\n{marks}", kind.name());
+    }
+}
+
+#[test]
+fn equal_seeds_give_equal_traces() {
+    for seed in [3, 17] {
+        let run = || Nursery::new().run(Options::draw(seed), Detail::Fields).hash;
+        assert_eq!(run(), run(), "seed {seed}");
+    }
+    let other = |seed| Nursery::new().run(Options::draw(seed), Detail::Fields).hash;
+    assert_ne!(other(3), other(17), "the hash sees nothing");
+}

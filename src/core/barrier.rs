@@ -83,8 +83,11 @@ impl Node {
 
     /// A reader asks what is decided or in flight here.
     pub(crate) fn on_barrier(&mut self, io: &mut Io<'_>, from: NodeId, id: u64) {
+        // A schema lock alone cannot have been acknowledged: before that a quorum prepares its change. A lock's own
+        // barrier would wait for itself, and readers for a session that takes its time.
         let live = self.live.iter().filter(|(t, l)| {
-            !t.origin.is_one_log() && (l.prepared.is_some() || l.accepted.is_some() || l.decided.is_some())
+            let prepared = l.prepared.is_some() && !l.lock_only;
+            !t.origin.is_one_log() && (prepared || l.accepted.is_some() || l.decided.is_some())
         });
         let live = live.map(|(t, _)| *t).collect();
         let one_too = self.config.planted.has(Bug::BarrierWaitsForOne);

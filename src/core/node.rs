@@ -403,7 +403,7 @@ impl Node {
             }
             Message::Recover { txn, ballot } => self.on_recover(io, from, txn, ballot),
             Message::Promise { txn, ballot, accepted } => self.on_promise(io, from, txn, ballot, accepted),
-            Message::Decided { txn, outcome } => self.on_decided(io, txn, outcome),
+            Message::Decided { txn, outcome } => self.on_decided(io, from, txn, outcome),
             Message::Inquire { txn } => self.on_inquire(io, from, txn),
             Message::Working { txn } => {
                 self.on_working(txn);

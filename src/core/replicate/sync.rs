@@ -64,6 +64,10 @@ impl Node {
             self.send(io, node, message);
         }
         if lacking {
+            if !patient {
+                // Also when there was nobody to ask: the deadline must move on.
+                self.sync.lacking_since = Some(now);
+            }
             self.fill_holes();
         }
         Ok(())

@@ -440,6 +440,18 @@ impl Node {
         Ok(())
     }
 
+    /// A member that knows the outcome accepts no more, so its `Decided` stands for the acceptance that ALL waits for:
+    /// the record is durable there since it prepared, and it will not forget the outcome's quorum.
+    pub(crate) fn coordinator_heard_decided(&mut self, io: &mut Io<'_>, from: NodeId, txn: TxnId) {
+        if let Some(c) = self.coordinating.get_mut(&txn)
+            && c.phase == Phase::Applying
+            && c.record.voters.contains(&from)
+        {
+            c.accepted.insert(from);
+            self.answer_applied(io, txn);
+        }
+    }
+
     /// The coordinated transaction ended as an abort.
     pub(crate) fn coordinated_abort(&mut self, io: &mut Io<'_>, txn: TxnId) {
         self.drop_barriers_of(txn);
@@ -528,6 +540,10 @@ impl Node {
                         false => Refusal::UnknownOutcome { txn },
                     };
                     io.out.reply(client, Response::Refused(refusal));
+                }
+                // Decided and applied, and nobody waits any more: what the others lack they get by anti-entropy.
+                if c.seq.is_some_and(|(seq, _)| seq <= self.log.applied) {
+                    self.coordinating.remove(&txn);
                 }
                 Ok(())
             }

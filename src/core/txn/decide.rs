@@ -158,8 +158,16 @@ impl Node {
     }
 
     /// Someone says that the outcome is chosen.
-    pub(crate) fn on_decided(&mut self, io: &mut Io<'_>, txn: TxnId, outcome: Outcome) -> Result<(), Fatal> {
-        self.decide(io, txn, outcome)
+    pub(crate) fn on_decided(
+        &mut self,
+        io: &mut Io<'_>,
+        from: NodeId,
+        txn: TxnId,
+        outcome: Outcome,
+    ) -> Result<(), Fatal> {
+        self.decide(io, txn, outcome)?;
+        self.coordinator_heard_decided(io, from, txn);
+        Ok(())
     }
 
     /// Anti-entropy brings records with their outcomes.

@@ -1,0 +1,99 @@
+//! A node's own durable state in memory: rounds that commit whole, crashes that lose the round in progress.
+
+use marmot::core::{Fatal, Storage, Table};
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+/// Implements the core's storage. Writes go in place with an undo list beside them: commits are free, crashes pay.
+#[derive(Clone, Debug, Default)]
+pub struct Disk {
+    tables: [BTreeMap<Vec<u8>, Vec<u8>>; Table::ALL.len()],
+    undo: Vec<(Table, Vec<u8>, Option<Vec<u8>>)>,
+    /// No room for user data.
+    pub full: bool,
+}
+
+impl Disk {
+    /// Whether the round in progress wrote something, so that committing it costs a disk sync.
+    pub fn is_dirty(&self) -> bool {
+        !self.undo.is_empty()
+    }
+
+    /// Makes the round in progress durable.
+    pub fn commit(&mut self) {
+        self.undo.clear();
+    }
+
+    /// A crash: the round in progress never happened.
+    pub fn lose_round(&mut self) {
+        while let Some((table, key, old)) = self.undo.pop() {
+            match old {
+                Some(value) => self.tables[table as usize].insert(key, value),
+                None => self.tables[table as usize].remove(&key),
+            };
+        }
+    }
+
+    pub fn len(&self, table: Table) -> usize {
+        self.tables[table as usize].len()
+    }
+
+    /// All entries of a table in order.
+    pub fn entries(&self, table: Table) -> impl Iterator<Item = (&Vec<u8>, &Vec<u8>)> {
+        self.tables[table as usize].iter()
+    }
+}
+
+impl Storage for Disk {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Fatal> {
+        Ok(self.tables[table as usize].get(key).cloned())
+    }
+
+    fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), Fatal> {
+        let old = self.tables[table as usize].insert(key.to_vec(), value.to_vec());
+        self.undo.push((table, key.to_vec(), old));
+        Ok(())
+    }
+
+    fn delete(&mut self, table: Table, key: &[u8]) -> Result<(), Fatal> {
+        if let Some(old) = self.tables[table as usize].remove(key) {
+            self.undo.push((table, key.to_vec(), Some(old)));
+        }
+        Ok(())
+    }
+
+    fn scan(&self, table: Table, from: &[u8], limit: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Fatal> {
+        let range = self.tables[table as usize].range::<[u8], _>((Bound::Included(from), Bound::Unbounded));
+        Ok(range.take(limit).map(|(k, v)| (k.clone(), v.clone())).collect())
+    }
+
+    fn scan_back(&self, table: Table, from: &[u8], limit: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Fatal> {
+        let range = self.tables[table as usize].range::<[u8], _>((Bound::Unbounded, Bound::Included(from)));
+        Ok(range.rev().take(limit).map(|(k, v)| (k.clone(), v.clone())).collect())
+    }
+
+    fn has_room(&self) -> bool {
+        !self.full
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crash_loses_exactly_the_round_in_progress() {
+        let mut disk = Disk::default();
+        disk.put(Table::Meta, b"a", b"1").unwrap();
+        disk.commit();
+        let before = disk.clone();
+        disk.put(Table::Meta, b"a", b"2").unwrap();
+        disk.put(Table::Meta, b"b", b"3").unwrap();
+        disk.put(Table::Meta, b"a", b"4").unwrap();
+        disk.delete(Table::Meta, b"a").unwrap();
+        assert!(disk.is_dirty());
+        disk.lose_round();
+        assert_eq!(disk.tables, before.tables);
+        assert_eq!(disk.get(Table::Meta, b"a").unwrap(), Some(b"1".to_vec()));
+    }
+}
