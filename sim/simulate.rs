@@ -92,7 +92,8 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Arguments>, S
             "--commit" => {
                 let hash = value()?;
                 let digits = hash.get(..12.min(hash.len())).unwrap_or(&hash);
-                let seed = u64::from_str_radix(digits, 16).map_err(|e| format!("'{hash}' is not a commit hash: {e}"))?;
+                let seed =
+                    u64::from_str_radix(digits, 16).map_err(|e| format!("'{hash}' is not a commit hash: {e}"))?;
                 a.seeds = seed..u64::MAX;
             }
             "--budget" => a.budget = Some(Duration::from_secs(number(&value()?)?)),

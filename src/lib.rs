@@ -65,6 +65,8 @@ pub mod core;
 pub mod daemon;
 pub mod mysql;
 #[cfg(feature = "shell")]
+pub mod session;
+#[cfg(feature = "shell")]
 pub mod shell;
 pub mod sql;
 #[cfg(feature = "shell")]

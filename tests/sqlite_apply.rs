@@ -34,7 +34,9 @@ fn row(values: &[Value]) -> RowImage {
 fn capture(rig: &Rig, statements: &[&str]) -> WriteSet {
     let mut w = rig.workspace();
     w.begin().unwrap();
-    statements.iter().for_each(|sql| drop(sqlite_rig::run(&mut w, sql)));
+    for sql in statements {
+        sqlite_rig::run(&mut w, sql);
+    }
     let write_set = w.take_write_set().unwrap();
     w.end();
     write_set
@@ -48,7 +50,7 @@ fn an_update_sets_only_what_changed() {
     let other = capture(&rig, &["UPDATE shop.t SET v = 2 WHERE id = 1"]);
     rig.apply(one);
     rig.apply(other);
-    assert_eq!(rows(&rig, "SELECT * FROM shop.t"), [["1".parse::<i64>().unwrap().into(), "b".into(), 2.into()]]);
+    assert_eq!(rows(&rig, "SELECT * FROM shop.t"), [[1.into(), "b".into(), 2.into()]]);
 }
 
 #[test]
@@ -316,6 +318,29 @@ fn a_malformed_schema_payload_is_corruption_not_a_panic() {
 }
 
 #[test]
+fn a_copy_is_a_data_directory_of_its_own() {
+    let mut rig = rig();
+    let later = {
+        rig.commit(&["INSERT INTO shop.t VALUES(1, 'a', 1)"]);
+        rig.applier.sync().unwrap();
+        rig.commit(&["INSERT INTO shop.t VALUES(2, 'b', 2)"]);
+        capture(&rig, &["UPDATE shop.t SET v = 9"])
+    };
+    let target = tempfile::tempdir().unwrap();
+    let copied = rig.dir.copy_to(target.path()).unwrap();
+    assert_eq!(copied.seq, rig.seq);
+    assert_eq!(copied.files.len(), 2);
+    assert_eq!(std::fs::read_dir(target.path()).unwrap().count(), 2, "no WAL stays behind");
+    let dir = DataDir::open(target.path(), Options::default()).unwrap();
+    let applier = dir.open_applier(&functions()).unwrap();
+    let mut other = Rig { dir, applier, seq: 0, tables: tables(), home: target };
+    assert_eq!(other.digests(), rig.digests());
+    other.apply(later.clone());
+    rig.apply(later);
+    assert_eq!(other.digests(), rig.digests());
+}
+
+#[test]
 fn checkpoints_shorten_the_wal() {
     let mut rig = rig();
     let wal = rig.path().with_extension("db-wal");
@@ -332,7 +357,7 @@ fn checkpoints_shorten_the_wal() {
     w.begin().unwrap();
     rig.commit(&["INSERT INTO shop.t VALUES(1, 'a', 0)"]);
     rig.applier.checkpoint().unwrap();
-    assert_eq!(std::fs::metadata(&wal).unwrap().len(), long, "an open transaction keeps its snapshot");
+    assert!(std::fs::metadata(&wal).unwrap().len() >= long, "an open transaction keeps its snapshot");
     w.end();
     rig.applier.checkpoint().unwrap();
     assert_eq!(std::fs::metadata(&wal).unwrap().len(), 0);
@@ -374,7 +399,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
     /// Captured on one file and applied on another, in other batches: both equal a plain SQLite that ran the statements.
     #[test]
     fn captured_here_applied_there(

@@ -270,6 +270,8 @@ fn what_would_reach_the_file_is_refused() {
         "ATTACH ':memory:' AS other",
         "DETACH shop",
         "VACUUM shop",
+        "COMMIT",
+        "SAVEPOINT s",
     ] {
         w.begin().unwrap();
         assert!(w.execute(forbidden, &[]).is_err(), "{forbidden}");
@@ -282,6 +284,26 @@ fn what_would_reach_the_file_is_refused() {
     w.begin().unwrap();
     assert_eq!(number(&mut w, "SELECT count(*) FROM shop.t"), 1000);
     w.end();
+}
+
+/// The shim sits on any VFS by name; `unix-excl` keeps the WAL index elsewhere than the default does.
+#[cfg(unix)]
+#[test]
+fn an_overlay_works_above_another_vfs() {
+    let options = Options { vfs: Some("unix-excl".into()), busy_timeout_ms: 0, ..Options::default() };
+    let mut rig = rig(options);
+    let mut w = rig.workspace();
+    w.begin().unwrap();
+    run(&mut w, "UPDATE shop.t SET a = 99 WHERE id = 5");
+    rig.commit(&["UPDATE shop.t SET a = 77 WHERE id = 6"]);
+    rig.applier.checkpoint().unwrap();
+    assert_eq!(number(&mut w, "SELECT sum(a) FROM shop.t WHERE id IN (5, 6)"), 99 + 6);
+    w.end();
+    w.begin().unwrap();
+    assert_eq!(number(&mut w, "SELECT sum(a) FROM shop.t WHERE id IN (5, 6)"), 5 + 77);
+    w.end();
+    let absent = Options { vfs: Some("no such vfs".into()), ..Options::default() };
+    assert!(marmot::sqlite::DataDir::open(rig.home.path(), absent).is_err());
 }
 
 #[test]

@@ -27,7 +27,10 @@ enum Doing {
     /// Holding the schema lock of this transaction.
     Locked(TxnId),
     /// In an open transaction; `pinned`: what its reads see, if that is settled.
-    Open { snapshot: Snapshot, pinned: Option<ApplySeq> },
+    Open {
+        snapshot: Snapshot,
+        pinned: Option<ApplySeq>,
+    },
     Committing(Tag),
     Unlocking,
     /// About to attempt the same operation again.
@@ -94,7 +97,8 @@ impl World {
     /// The clients of the safety phase.
     pub fn hire_clients(&mut self) {
         for c in 0..self.options.clients {
-            let families = if self.options.families.is_empty() { vec![Family::Register] } else { self.options.families.clone() };
+            let families =
+                if self.options.families.is_empty() { vec![Family::Register] } else { self.options.families.clone() };
             let mut dice = self.dice.child(1000 + c as u64);
             let machine = dice.index(self.options.nodes);
             let time = self.start + dice.between(0, 2 * SECOND);
@@ -173,7 +177,8 @@ impl World {
         client.tries = 0;
         client.begin = None;
         client.ids.clear();
-        let barrier = client.probe || client.dice.chance(self.options.barriers) || matches!(client.plan, Plan::Read { .. });
+        let barrier =
+            client.probe || client.dice.chance(self.options.barriers) || matches!(client.plan, Plan::Read { .. });
         if barrier {
             let all = client.dice.chance(self.options.level_all) && !client.probe;
             let after = self.history.acknowledged.len();
@@ -449,4 +454,3 @@ impl World {
         self.rest(c);
     }
 }
-

@@ -65,7 +65,9 @@ impl World {
         let able: Vec<usize> = (0..self.machines.len())
             .filter(|m| {
                 let machine = &self.machines[*m];
-                machine.counts() && MemberChange::Remove(machine.id) != change && MemberChange::Admit(machine.id) != change
+                machine.counts()
+                    && MemberChange::Remove(machine.id) != change
+                    && MemberChange::Admit(machine.id) != change
             })
             .collect();
         if able.is_empty() {

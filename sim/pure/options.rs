@@ -70,11 +70,15 @@ impl Options {
         let mut d = Dice::new(seed);
         let mut faults = draw_faults(&mut d.child(1));
         let network = draw_network(&mut d.child(2));
-        let timing = draw_timing(&mut d.child(3));
+        let mut timing = draw_timing(&mut d.child(3));
         let families = draw_families(&mut d.child(4));
         let nodes = *d.pick(&[3, 5, 5, 5, 5, 5, 4, 1]);
         let spares = if d.one_in(4) && nodes > 1 { 1 + d.index(2) } else { 0 };
         faults.joins = if d.one_in(2) { spares as u32 } else { spares.min(1) as u32 };
+        if spares > 0 {
+            // A newcomer copies from the logs: file snapshots are not part of what is simulated.
+            timing.retention_min = Span::from_secs(24 * 3600);
+        }
         let minority = (nodes as u32 - 1) / 2;
         faults.lost_disks = if d.one_in(6) { minority.min(1 + d.below(2) as u32) } else { 0 };
         faults.removals = if nodes >= 4 && d.one_in(6) { 1 } else { 0 };

@@ -29,6 +29,7 @@ pub fn write_failure(folder: &Path, options: &Options, verdict: &Verdict, comman
 /// The commit of the working tree, if it is one.
 pub fn commit() -> String {
     let output = std::process::Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).output();
-    let text = output.ok().filter(|o| o.status.success()).map(|o| String::from_utf8_lossy(&o.stdout).trim().to_string());
+    let text =
+        output.ok().filter(|o| o.status.success()).map(|o| String::from_utf8_lossy(&o.stdout).trim().to_string());
     text.unwrap_or_else(|| "unknown".to_string())
 }

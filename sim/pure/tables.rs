@@ -4,8 +4,8 @@
 //! attempt executed. Tags are unique, so every row version names its writer and every check can trace it.
 
 use marmot::types::{
-    ColumnId, ColumnSet, DatabaseName, IndexId, Key, KeyAccess, Mode, NodeId, RowChange, RowImage, RowKey, TableChanges,
-    TableId, UniqueValue, Value, WriteSet,
+    ColumnId, ColumnSet, DatabaseName, IndexId, Key, KeyAccess, Mode, NodeId, RowChange, RowImage, RowKey,
+    TableChanges, TableId, UniqueValue, Value, WriteSet,
 };
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};

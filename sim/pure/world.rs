@@ -130,8 +130,7 @@ impl World {
         let machines: Vec<Machine> = machines.collect();
         let network = Network::new(options.network.clone(), all, dice.child(2));
         let phase = (start + SECOND, start + options.heal_at.saturating_sub(SECOND));
-        let faults =
-            super::fault::schedule(&options.faults, options.nodes, options.spares, phase, &mut dice.child(3));
+        let faults = super::fault::schedule(&options.faults, options.nodes, options.spares, phase, &mut dice.child(3));
         let mut world = World {
             now: start,
             start,
@@ -436,8 +435,7 @@ impl World {
         if let Some((point, down)) = armed
             && (point == CrashPoint::AfterCommit || total > 0)
         {
-            let mark =
-                if point == CrashPoint::AfterCommit { Mark::CrashAfterCommit } else { Mark::CrashAmongEffects };
+            let mark = if point == CrashPoint::AfterCommit { Mark::CrashAfterCommit } else { Mark::CrashAmongEffects };
             self.marks.hit(mark);
             return self.crash(m, Some(down));
         }
@@ -642,7 +640,9 @@ impl World {
         }
         for attempt in &mut self.history.attempts {
             // What ONE promised is gone with the disk it promised it on.
-            if attempt.machine == m && attempt.level == marmot::types::WriteLevel::One && attempt.known != Known::Refused
+            if attempt.machine == m
+                && attempt.level == marmot::types::WriteLevel::One
+                && attempt.known != Known::Refused
             {
                 attempt.known = Known::Unknown;
             }

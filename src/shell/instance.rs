@@ -142,7 +142,7 @@ impl Instance {
             node: node_id,
             data,
             core: CoreHandle::new(calls, published),
-            clock: Arc::new(clock),
+            clock: Arc::new(clock.clone()),
             globals: Arc::new(globals(config, node_id).map_err(|e| e.to_string())?),
             seed: (environment.random)(),
             conflicts: Some(Arc::new(StoredConflicts::new(directory.join("marmot.db"), vfs))),
@@ -154,7 +154,7 @@ impl Instance {
             (environment.clients)(Box::pin(front.clone().accept_unix(unix, stop_out.clone())));
         }
         let expiring = server.clone();
-        (environment.clients)(Box::pin(expire(expiring, stop_out)));
+        (environment.clients)(Box::pin(expire(expiring, clock, stop_out)));
         Ok(Instance { node: node_id, server, ready: ready_out, reports, stop, ended, front })
     }
 
@@ -169,12 +169,14 @@ impl Instance {
 }
 
 /// Closes transactions and connections that are over their time.
-async fn expire(server: Arc<Server>, mut stop: watch::Receiver<bool>) {
+async fn expire(server: Arc<Server>, clock: SystemClock, mut stop: watch::Receiver<bool>) {
     loop {
         tokio::select! {
             biased;
             changed = stop.changed() => if changed.is_err() || *stop.borrow() { return },
-            () = tokio::time::sleep(std::time::Duration::from_secs(1)) => server.expire(),
+            () = tokio::time::sleep(std::time::Duration::from_millis(250)) => {
+                server.registry().expire(clock.now().mono);
+            }
         }
     }
 }

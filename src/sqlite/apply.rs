@@ -240,9 +240,9 @@ impl Applier {
 
     /// Makes every open transaction visible.
     fn commit(&mut self, applied: &mut Applied) -> std::result::Result<(), Fatal> {
-        let several = self.files.values().filter(|open| open.in_transaction).nth(1).is_some();
+        // Whoever pins several files sees none or all of this batch, and of every batch before.
         let dir = self.dir.clone();
-        let _visibility = several.then(|| dir.shared.visibility.write().unwrap_or_else(PoisonError::into_inner));
+        let _visibility = dir.shared.visibility.write().unwrap_or_else(PoisonError::into_inner);
         for open in self.files.values_mut().filter(|open| open.in_transaction) {
             open.set_state("applied_seq", open.applied)?;
             let changed = std::mem::take(&mut open.schema_changed);

@@ -151,20 +151,12 @@ impl<'a> Table<'a> {
                     return Err(broken(&self.layout, "a row to delete is not there"));
                 }
             }
-            Work::Insert(_) => match self.insert(&cells) {
-                Ok(()) => {}
-                Err(error) if is_unique(&error) => self.defer(&cells, &cells)?,
-                Err(error) => return Err(error.into()),
-            },
+            Work::Insert(_) => self.insert_or_defer(&cells)?,
             Work::Set(_, changed) => {
                 let set = |i: usize| changed.contains(i).then(|| self.places.get(i).copied().flatten()).flatten();
                 let set: ColumnSet = (0..self.places.len()).filter_map(set).collect();
                 match self.update(&cells, &set) {
-                    Ok(0) if self.merged => match self.insert(&cells) {
-                        Ok(()) => {}
-                        Err(error) if is_unique(&error) => self.defer(&cells, &cells)?,
-                        Err(error) => return Err(error.into()),
-                    },
+                    Ok(0) if self.merged => self.insert_or_defer(&cells)?,
                     Ok(0) => return Err(broken(&self.layout, "a row to update is not there")),
                     Ok(_) => {}
                     Err(error) if is_unique(&error) => {
@@ -176,6 +168,19 @@ impl<'a> Table<'a> {
             }
         }
         Ok(None)
+    }
+
+    fn insert_or_defer(&mut self, cells: &Cells<'_>) -> std::result::Result<(), Fatal> {
+        match self.insert(cells) {
+            Ok(()) => Ok(()),
+            Err(error) if is_unique(&error) => {
+                if !self.merged && self.row_by_key(cells)?.is_some() {
+                    return Err(broken(&self.layout, "a row to insert is there already"));
+                }
+                self.defer(cells, cells)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Takes the row out, to be put back with the changed cells when the others have moved.

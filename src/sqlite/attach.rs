@@ -93,21 +93,20 @@ fn limit(connection: &mut Connection) -> usize {
     limit.ok().and_then(|n| usize::try_from(n).ok()).unwrap_or(10)
 }
 
-/// Lets this layer's own statements do what a client's must not: ATTACH, DETACH, PRAGMA (and so VACUUM).
+/// Lets this layer's own statements do what a client's must not: ATTACH, DETACH, PRAGMA (and so VACUUM), and on a
+/// workspace BEGIN, COMMIT, SAVEPOINT and the like, which go through its methods.
 #[derive(Clone)]
 pub(super) struct Guard(Arc<AtomicBool>);
 
 impl Guard {
     /// Forbids from now on, except within [`Guard::lifted`].
-    pub(super) fn install(connection: &mut Connection) -> Result<Guard> {
+    pub(super) fn install(connection: &mut Connection, transactions: bool) -> Result<Guard> {
         let lifted = Arc::new(AtomicBool::new(false));
         let flag = lifted.clone();
         let authorizer = move |context: AuthContext<'_>| match context.action {
-            AuthAction::Attach { .. } | AuthAction::Detach { .. } | AuthAction::Pragma { .. }
-                if !flag.load(Ordering::Relaxed) =>
-            {
-                Authorization::Deny
-            }
+            _ if flag.load(Ordering::Relaxed) => Authorization::Allow,
+            AuthAction::Attach { .. } | AuthAction::Detach { .. } | AuthAction::Pragma { .. } => Authorization::Deny,
+            AuthAction::Transaction { .. } | AuthAction::Savepoint { .. } if transactions => Authorization::Deny,
             _ => Authorization::Allow,
         };
         connection.inner_mut().authorizer(Some(authorizer)).map_err(super::connection::outer_error)?;

@@ -15,7 +15,8 @@ use crate::types::{
 use rusqlite::ffi;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
-use std::ptr;
+use std::ops::{Deref, DerefMut};
+use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
 /// What one statement did to rows, not counting triggers and cascades.
@@ -30,7 +31,49 @@ pub struct RowCounts {
     pub deleted: u64,
 }
 
-/// The changes of one connection's transaction. Lives in a box whose address the hook knows.
+/// A capture at the address that a connection's hook knows.
+///
+/// **Invariant**: dropped after the connection, which the owner sees to by the order of its fields.
+pub(super) struct Installed(NonNull<Capture>);
+
+// SAFETY: the capture is reached through its owner and its connection's hook, which move between threads together.
+unsafe impl Send for Installed {}
+
+impl Installed {
+    /// Registers the hook on a connection, to refuse more than `limit` bytes.
+    pub(super) fn on(db: *mut ffi::sqlite3, limit: usize) -> Installed {
+        let capture = Box::new(Capture { limit, ..Capture::default() });
+        let at = NonNull::from(Box::leak(capture));
+        // SAFETY: an open connection; the address stays valid for as long as it is open.
+        unsafe { ffi::sqlite3_preupdate_hook(db, Some(hook), at.as_ptr() as *mut c_void) };
+        Installed(at)
+    }
+}
+
+impl Deref for Installed {
+    type Target = Capture;
+    fn deref(&self) -> &Capture {
+        // SAFETY: made in `on`, freed in `drop`. The hook runs only inside a call on the connection, when the owner
+        // holds no reference.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl DerefMut for Installed {
+    fn deref_mut(&mut self) -> &mut Capture {
+        // SAFETY: as in `deref`.
+        unsafe { self.0.as_mut() }
+    }
+}
+
+impl Drop for Installed {
+    fn drop(&mut self) {
+        // SAFETY: leaked in `on`; the connection with the hook is closed.
+        drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+    }
+}
+
+/// The changes of one connection's transaction.
 #[derive(Default)]
 pub(super) struct Capture {
     databases: BTreeMap<CString, (DatabaseName, Arc<DatabaseLayout>)>,
@@ -62,15 +105,6 @@ struct Event {
 }
 
 impl Capture {
-    /// Registers the hook. The box must outlive the connection.
-    pub(super) fn install(db: *mut ffi::sqlite3, limit: usize) -> Box<Capture> {
-        let mut capture = Box::new(Capture { limit, ..Capture::default() });
-        // SAFETY: an open connection; the hook gets the address of the box, which its owner keeps until the
-        // connection is closed.
-        unsafe { ffi::sqlite3_preupdate_hook(db, Some(hook), &mut *capture as *mut Capture as *mut c_void) };
-        capture
-    }
-
     /// The layouts by which rows of `database` are named from now on.
     pub(super) fn set_layout(&mut self, database: &DatabaseName, layout: Arc<DatabaseLayout>) {
         if let Ok(name) = CString::new(&**database) {
@@ -230,7 +264,7 @@ unsafe extern "C" fn hook(
     _: i64,
     _: i64,
 ) {
-    // SAFETY: the context is the box of `install`; while SQLite runs a statement nothing else refers to it. The names
+    // SAFETY: the context is the address of `Installed::on`; while SQLite runs a statement nothing else refers to it. The names
     // are NUL-terminated.
     unsafe {
         let capture = &mut *(context as *mut Capture);

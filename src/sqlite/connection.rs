@@ -181,7 +181,7 @@ impl Connection {
                 self.raw(),
                 sql.as_ptr() as *const c_char,
                 length,
-                ffi::SQLITE_PREPARE_PERSISTENT as u32,
+                ffi::SQLITE_PREPARE_PERSISTENT,
                 &mut raw,
                 ptr::null_mut(),
             )

@@ -93,8 +93,8 @@ pub(super) struct Shared {
     pub(super) overlay_vfs: Arc<OverlayVfs>,
     files: Mutex<BTreeMap<DatabaseName, Arc<DatabaseFile>>>,
     pub(super) registry: Mutex<Registry>,
-    /// Held by whoever takes a snapshot of several files, and exclusively while a transaction over several files
-    /// becomes visible: nobody sees half of it.
+    /// Held by whoever takes a snapshot of several files, and exclusively while a batch becomes visible: nobody sees half
+    /// of a transaction over several files, or a later one without an earlier.
     pub(super) visibility: RwLock<()>,
     pub(super) generation: AtomicU64,
 }

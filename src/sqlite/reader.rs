@@ -19,7 +19,7 @@ pub struct Reader {
 impl Reader {
     pub(super) fn open(dir: DataDir, functions: &Functions) -> Result<Reader> {
         let mut connection = dir.open_memory(functions)?;
-        let guard = Guard::install(&mut connection)?;
+        let guard = Guard::install(&mut connection, false)?;
         Ok(Reader { connection, attached: Attached::new(), guard, dir })
     }
 

@@ -74,4 +74,9 @@ impl Registry {
     pub(super) fn set_synced(&mut self, to: ApplySeq) -> Result<()> {
         self.connection.cached("INSERT OR REPLACE INTO state VALUES('synced', ?1)")?.run(&[int(to)])
     }
+
+    /// Leaves one file without a WAL, to be sent to another node.
+    pub(super) fn finish(self) -> Result<()> {
+        self.connection.run_script("PRAGMA journal_mode = DELETE")
+    }
 }

@@ -6,7 +6,6 @@ use super::error::{Constraint, Error, Result};
 use crate::types::Value;
 use rusqlite::ffi;
 use std::ffi::{CStr, c_char, c_int};
-use std::ptr;
 use std::sync::Arc;
 
 /// One compiled statement. Finalised when dropped; the owner drops it before its connection.
@@ -210,7 +209,7 @@ pub(super) unsafe fn error_of(db: *mut ffi::sqlite3, code: c_int, fault: &Fault)
         let extended = if db.is_null() { code } else { ffi::sqlite3_extended_errcode(db) };
         let code = if extended & 0xff == code & 0xff { extended } else { code };
         let text = if db.is_null() { ffi::sqlite3_errstr(code) } else { ffi::sqlite3_errmsg(db) };
-        let message = if text == ptr::null() { String::new() } else { CStr::from_ptr(text).to_string_lossy().into() };
+        let message = if text.is_null() { String::new() } else { CStr::from_ptr(text).to_string_lossy().into() };
         (code, message)
     };
     match code & 0xff {

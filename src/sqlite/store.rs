@@ -201,4 +201,10 @@ impl StoreReader {
         let sql = format!("SELECT key, value FROM {} WHERE key >= ?1 ORDER BY key LIMIT ?2", table.name());
         Round::entries(self.connection.cached(&sql)?.all(&[blob(from), count(limit)])?, table)
     }
+
+    /// The `limit` entries with the highest keys, descending, as of the last durable round.
+    pub fn latest(&mut self, table: Table, limit: usize) -> Result<Entries, Fatal> {
+        let sql = format!("SELECT key, value FROM {} ORDER BY key DESC LIMIT ?1", table.name());
+        Round::entries(self.connection.cached(&sql)?.all(&[count(limit)])?, table)
+    }
 }

@@ -4,7 +4,7 @@
 //! applier applies the write set after the core committed it.
 
 use super::attach::{Attached, Guard};
-use super::capture::{Capture, RowCounts};
+use super::capture::{Installed, RowCounts};
 use super::connection::{Connection, Interrupt, Rows, quoted};
 use super::data_dir::{DataDir, DatabaseFile};
 use super::error::{Constraint, Error, Result};
@@ -35,12 +35,12 @@ pub struct Executed {
 /// **Invariants**: no statement runs outside [`Workspace::begin`] … [`Workspace::end`], for only then are the overlays'
 /// snapshots pinned; a failed statement leaves neither changes nor captured rows nor consumed ids.
 pub struct Workspace {
-    begin: Option<Statement>,
-    rollback: Option<Statement>,
+    begin: Statement,
+    rollback: Statement,
     connection: Connection,
     // After the connection: its files refer to the pairs, its hook to the capture.
     attached: Attached<OverlayPair>,
-    capture: Box<Capture>,
+    capture: Installed,
     layouts: BTreeMap<String, (Option<u64>, Arc<DatabaseLayout>)>,
     savepoints: Vec<(String, usize)>,
     ids: IdSource,
@@ -62,13 +62,13 @@ enum State {
 impl Workspace {
     pub(super) fn open(dir: DataDir, functions: &Functions) -> Result<Workspace> {
         let mut connection = dir.open_memory(functions)?;
-        let capture = Capture::install(connection.raw(), dir.shared.options.write_set_bytes);
+        let capture = Installed::on(connection.raw(), dir.shared.options.write_set_bytes);
         let ids = IdSource::default();
         ids.register(connection.inner(), connection.fault())?;
-        let guard = Guard::install(&mut connection)?;
+        let guard = Guard::install(&mut connection, true)?;
         Ok(Workspace {
-            begin: Some(connection.prepare("BEGIN")?),
-            rollback: Some(connection.prepare("ROLLBACK")?),
+            begin: guard.lifted(|| connection.prepare("BEGIN"))?,
+            rollback: guard.lifted(|| connection.prepare("ROLLBACK"))?,
             connection,
             attached: Attached::new(),
             capture,
@@ -156,11 +156,8 @@ impl Workspace {
             several.then(|| self.attached.files().map(|(file, _)| generation(file)).collect());
         let first = self.attached.files().next().map(|(file, _)| generation(file));
         self.pin(None)?;
-        let begun = match &mut self.begin {
-            Some(begin) => begin.run([]),
-            None => Err(Error::Busy),
-        };
-        if let Err(error) = begun {
+        let Workspace { begin, guard, .. } = self;
+        if let Err(error) = guard.lifted(|| begin.run([])) {
             self.attached.files().for_each(|(_, pair)| pair.end());
             return Err(error);
         }
@@ -187,10 +184,8 @@ impl Workspace {
     /// Pins one database or all, so that a transaction over several files is seen whole or not at all.
     fn pin(&self, only: Option<&str>) -> Result<()> {
         let pairs = || self.attached.files().filter(|(file, _)| only.is_none_or(|name| *name == *file.name));
-        let _visibility = match pairs().nth(1) {
-            Some(_) => Some(self.dir.shared.visibility.read().unwrap_or_else(PoisonError::into_inner)),
-            None => None,
-        };
+        let several = pairs().nth(1).is_some();
+        let _visibility = several.then(|| self.dir.shared.visibility.read().unwrap_or_else(PoisonError::into_inner));
         for (done, (_, pair)) in pairs().enumerate() {
             if let Err(error) = pair.begin() {
                 pairs().take(done).for_each(|(_, pair)| pair.end());
@@ -226,8 +221,9 @@ impl Workspace {
 
     fn check_open(&self) -> Result<()> {
         match self.state {
-            State::Open | State::Schema => Ok(()),
-            State::Lost => Err(Error::Interrupted { transaction_lost: true }),
+            // A read too can make SQLite give the transaction up: on an I/O error, without memory.
+            State::Open | State::Schema if self.connection.in_transaction() => Ok(()),
+            State::Open | State::Schema | State::Lost => Err(Error::Interrupted { transaction_lost: true }),
             State::Idle => Err(Error::Unsupported("a statement outside a transaction".into())),
         }
     }
@@ -257,6 +253,36 @@ impl Workspace {
         }
     }
 
+    /// Switches the check of foreign keys (`foreign_key_checks`), for transactions begun from now on.
+    ///
+    /// # Errors
+    /// Within a transaction.
+    pub fn set_foreign_keys(&mut self, on: bool) -> Result<()> {
+        if self.state != State::Idle {
+            return Err(Error::Unsupported("switching foreign keys within a transaction".into()));
+        }
+        let sql = if on { "PRAGMA foreign_keys = ON" } else { "PRAGMA foreign_keys = OFF" };
+        self.guard.lifted(|| self.connection.run_script(sql))
+    }
+
+    /// Whether SQLite rolled the transaction back on an error, so that only [`Workspace::end`] is left.
+    pub fn is_lost(&self) -> bool {
+        self.state == State::Lost
+    }
+
+    /// As [`Workspace::execute`], for a statement with RETURNING: gives its rows.
+    pub fn execute_returning(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Vec<Value>>> {
+        self.check_open()?;
+        let mark = self.capture.mark();
+        self.capture.start_statement();
+        let ran = self.connection.cached(sql).and_then(|statement| statement.all(params));
+        match (ran, self.capture.take_refusal()) {
+            (Ok(rows), None) => Ok(rows),
+            (Ok(_), Some(refusal)) => Err(self.statement_failed(mark, refusal)),
+            (Err(error), refusal) => Err(self.statement_failed(mark, refusal.unwrap_or(error))),
+        }
+    }
+
     fn statement_failed(&mut self, mark: usize, error: Error) -> Error {
         self.ids.undo_statement();
         if self.connection.in_transaction() {
@@ -276,7 +302,7 @@ impl Workspace {
     /// Sets a savepoint. A name may be set again; the newest counts.
     pub fn savepoint(&mut self, name: &str) -> Result<()> {
         self.check_open()?;
-        self.connection.run_script(&format!("SAVEPOINT {}", quoted(name)))?;
+        self.guard.lifted(|| self.connection.run_script(&format!("SAVEPOINT {}", quoted(name))))?;
         self.savepoints.push((name.to_ascii_lowercase(), self.capture.mark()));
         Ok(())
     }
@@ -284,7 +310,7 @@ impl Workspace {
     /// Takes back what happened since the savepoint, which stays.
     pub fn rollback_to(&mut self, name: &str) -> Result<()> {
         let at = self.find_savepoint(name)?;
-        self.connection.run_script(&format!("ROLLBACK TO {}", quoted(name)))?;
+        self.guard.lifted(|| self.connection.run_script(&format!("ROLLBACK TO {}", quoted(name))))?;
         self.capture.cut(self.savepoints[at].1);
         self.savepoints.truncate(at + 1);
         Ok(())
@@ -293,7 +319,7 @@ impl Workspace {
     /// Forgets the savepoint and those set after it.
     pub fn release(&mut self, name: &str) -> Result<()> {
         let at = self.find_savepoint(name)?;
-        self.connection.run_script(&format!("RELEASE {}", quoted(name)))?;
+        self.guard.lifted(|| self.connection.run_script(&format!("RELEASE {}", quoted(name))))?;
         self.savepoints.truncate(at);
         Ok(())
     }
@@ -357,10 +383,8 @@ impl Workspace {
             return;
         }
         if self.connection.in_transaction() {
-            let rolled_back = match &mut self.rollback {
-                Some(rollback) => rollback.run([]),
-                None => Ok(()),
-            };
+            let Workspace { rollback, guard, .. } = self;
+            let rolled_back = guard.lifted(|| rollback.run([]));
             // ROLLBACK cannot fail while no statement runs, and `&mut self` says that none does.
             debug_assert_eq!(rolled_back, Ok(()));
         }
@@ -437,8 +461,5 @@ impl Workspace {
 impl Drop for Workspace {
     fn drop(&mut self) {
         self.end();
-        // Statements go before their connection.
-        self.begin = None;
-        self.rollback = None;
     }
 }

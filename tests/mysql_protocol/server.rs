@@ -144,7 +144,7 @@ impl Toy {
         let head = String::from_utf8_lossy(&sql[..sql.len().min(100)]).into_owned();
         let (word, rest) = head.trim().split_once(' ').unwrap_or((head.trim(), ""));
         match word {
-            "BEGIN" | "COMMIT" => {
+            "BEGIN" | "COMMIT" | "SET" | "ROLLBACK" => {
                 self.in_transaction = word == "BEGIN";
                 out.ok(self.done())
             }

@@ -233,10 +233,8 @@ fn packets_out_of_order_or_too_large_end_the_connection() {
     assert_eq!(wire.read(), None);
     let mut wire = Wire::login(&server, PLAIN);
     let huge = vec![b' '; PACKET_MAX + 100];
-    let mut sequence = 0;
-    for frame in huge.chunks(0xff_ffff) {
+    for (frame, sequence) in huge.chunks(0xff_ffff).zip(0..) {
         wire.send(sequence, frame);
-        sequence += 1;
     }
     assert_eq!(code(&wire.read().unwrap()), 1153, "the error arrives although everything was sent first");
     assert_eq!(wire.read(), None);

@@ -67,7 +67,8 @@ impl World {
             if one.vector != other.vector {
                 return Some(format!("machine {first} {} and machine {m} {}", one.vector, other.vector));
             }
-            (one.epoch != other.epoch).then(|| format!("machine {first} is in {:?}, {m} in {:?}", one.epoch, other.epoch))
+            (one.epoch != other.epoch)
+                .then(|| format!("machine {first} is in {:?}, {m} in {:?}", one.epoch, other.epoch))
         })
     }
 

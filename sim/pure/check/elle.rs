@@ -215,12 +215,7 @@ fn cycles(nodes: usize, graph: &[Vec<(usize, Edge)>], findings: &mut Vec<Finding
 
 /// The cycles of one component that need `rw` edges: with one it is read skew, with two neighbours write skew, else a
 /// long fork.
-fn anti_dependencies(
-    nodes: usize,
-    graph: &[Vec<(usize, Edge)>],
-    component: &[usize],
-    findings: &mut Vec<Finding>,
-) {
+fn anti_dependencies(nodes: usize, graph: &[Vec<(usize, Edge)>], component: &[usize], findings: &mut Vec<Finding>) {
     let mut single = false;
     let mut adjacent = false;
     let mut any = false;
@@ -331,7 +326,8 @@ mod tests {
 
     #[test]
     fn opposite_orders_of_two_lists_are_a_dirty_write() {
-        let history = [txn(&[], &[(1, 1), (2, 1)]), txn(&[], &[(1, 2), (2, 2)]), txn(&[(1, &[1, 2]), (2, &[2, 1])], &[])];
+        let history =
+            [txn(&[], &[(1, 1), (2, 1)]), txn(&[], &[(1, 2), (2, 2)]), txn(&[(1, &[1, 2]), (2, &[2, 1])], &[])];
         assert!(names(&history).contains(&"G0"), "{:?}", names(&history));
     }
 
@@ -385,8 +381,11 @@ mod tests {
 
     #[test]
     fn write_skew_is_seen_and_allowed() {
-        let history =
-            [txn(&[(1, &[]), (2, &[])], &[(1, 1)]), txn(&[(1, &[]), (2, &[])], &[(2, 2)]), txn(&[(1, &[1]), (2, &[2])], &[])];
+        let history = [
+            txn(&[(1, &[]), (2, &[])], &[(1, 1)]),
+            txn(&[(1, &[]), (2, &[])], &[(2, 2)]),
+            txn(&[(1, &[1]), (2, &[2])], &[]),
+        ];
         assert_eq!(names(&history), ["G2"]);
         assert!(judge(&history).iter().all(|f| f.anomaly.is_allowed()));
     }

@@ -50,6 +50,8 @@ pub struct Coordination {
     seq: Option<(ApplySeq, Stamp)>,
     /// What to tell the client if it ends in an abort.
     reason: Option<Refusal>,
+    /// A member promised a higher ballot: ballot zero may never end, so this node must recover like everyone else.
+    pub outbid: bool,
 }
 
 impl Coordination {
@@ -69,6 +71,7 @@ impl Coordination {
             proposal: None,
             seq: None,
             reason: None,
+            outbid: false,
         }
     }
 
@@ -271,6 +274,7 @@ impl Node {
             Phase::Locking | Phase::Preparing => {
                 record.voters.iter().filter(|v| !c.prepared.contains(v)).copied().collect()
             }
+            Phase::Proposed if c.outbid => Vec::new(),
             Phase::Proposed | Phase::Applying => {
                 record.voters.iter().filter(|v| !c.accepted.contains(v)).copied().collect()
             }

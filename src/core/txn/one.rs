@@ -30,7 +30,11 @@ impl Node {
         });
         save(io.store, Table::Record, &txn.to_bytes(), &*record)?;
         self.sync.heard.insert(txn);
-        self.coordinating.insert(txn, Coordination::new(record.clone(), Some(client), Phase::Applying, self.now.mono));
+        let mut coordination = Coordination::new(record.clone(), Some(client), Phase::Applying, self.now.mono);
+        // The applier answers for it; without patience the next tick would call the outcome unknown.
+        coordination.deadline = self.now.mono.after(self.config.timing.write_timeout);
+        coordination.resend_at = coordination.deadline;
+        self.coordinating.insert(txn, coordination);
         self.schedule(io, record.clone(), stamp, Default::default())?;
         let shipped = Shipped { record, stamp, after: Default::default() };
         for node in self.peers.replicas(&self.membership, self.id) {

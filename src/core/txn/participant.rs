@@ -261,7 +261,7 @@ impl Node {
         if self.log.vector.contains(txn) {
             return self.tell_outcome(io, from, txn);
         }
-        if self.coordinating.contains_key(&txn) {
+        if self.is_at_work(txn) {
             self.send(io, from, Message::Working { txn });
         } else if let Some(Live { decided: Some(outcome), .. }) = self.live.get(&txn) {
             let outcome: Outcome = outcome.clone();

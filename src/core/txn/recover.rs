@@ -12,6 +12,7 @@ use crate::core::fault::Fatal;
 use crate::core::message::{Ballot, Message, Outcome};
 use crate::core::node::{Io, Node};
 use crate::core::planted::Bug;
+use crate::core::txn::coordinator::Phase;
 use crate::types::{Mono, NodeId, Span, TxnId};
 use rand::RngExt;
 use std::collections::BTreeSet;
@@ -181,10 +182,20 @@ impl Node {
         if self.recovering.get(&txn).is_some_and(|r| r.ballot < promised) {
             self.recovering.remove(&txn);
         }
+        if let Some(c) = self.coordinating.get_mut(&txn)
+            && c.phase == Phase::Proposed
+        {
+            c.outbid = true;
+        }
         if let Some(live) = self.live.get_mut(&txn) {
             live.heard = self.now.mono;
             live.promised_elsewhere(promised);
         }
+    }
+
+    /// Whether this node works on `txn` as its coordinator, so that nobody need recover it yet.
+    pub(crate) fn is_at_work(&self, txn: TxnId) -> bool {
+        self.coordinating.get(&txn).is_some_and(|c| !c.outbid)
     }
 
     /// Looks for transactions of which nothing was heard for too long: asks the coordinator, then recovers.
@@ -200,7 +211,7 @@ impl Node {
             .filter(|(txn, l)| {
                 l.decided.is_none()
                     && now.since(l.heard) >= patience
-                    && !self.coordinating.contains_key(txn)
+                    && !self.is_at_work(**txn)
                     && !self.recovering.contains_key(txn)
             })
             .map(|(txn, _)| *txn)
@@ -323,9 +334,10 @@ impl Node {
     pub(crate) fn recovery_deadline(&self) -> Option<Mono> {
         let patience = self.config.timing.recover_after;
         let running = self.recovering.values().map(|r| r.resend_at);
-        let silent = self.live.iter().filter(|(t, l)| {
-            l.decided.is_none() && !self.coordinating.contains_key(t) && !self.recovering.contains_key(t)
-        });
+        let silent = self
+            .live
+            .iter()
+            .filter(|(t, l)| l.decided.is_none() && !self.is_at_work(**t) && !self.recovering.contains_key(t));
         let silent = silent.map(|(_, l)| match l.inquired {
             Some(at) if at >= l.heard => at.after(patience).max(l.heard.after(patience)),
             _ => l.heard.after(patience),
