@@ -152,7 +152,12 @@ impl Session {
     }
 
     /// `EXECUTE name USING @a, @b`.
-    async fn execute_named(&mut self, name: &str, using: &[String], out: &mut ResultWriter<'_>) -> Result<(), SqlError> {
+    async fn execute_named(
+        &mut self,
+        name: &str,
+        using: &[String],
+        out: &mut ResultWriter<'_>,
+    ) -> Result<(), SqlError> {
         let key = name.to_lowercase();
         let mut prepared = self.named.get(&key).cloned().ok_or_else(|| unknown_statement(name, "EXECUTE"))?;
         let value = |variable: &String| self.state.user_variables.get(variable).cloned().unwrap_or_default();

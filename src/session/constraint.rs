@@ -44,9 +44,7 @@ fn constraint(kind: Constraint, message: String, subject: Option<Subject<'_>>, d
             let table_name = hit.map_or(table_name, |t| t.name.as_str());
             mysql::DUP_ENTRY.with(&[&duplicate.unwrap_or(""), &format_args!("{table_name}.{key}")])
         }
-        Constraint::NotNull(column) => {
-            mysql::BAD_NULL_ERROR.with(&[&column.rsplit('.').next().unwrap_or(&column)])
-        }
+        Constraint::NotNull(column) => mysql::BAD_NULL_ERROR.with(&[&column.rsplit('.').next().unwrap_or(&column)]),
         Constraint::Check(name) => SqlError::new(3819, format!("Check constraint '{name}' is violated.")),
         Constraint::ForeignKey => foreign_key(subject),
         Constraint::Other => SqlError::internal(message),

@@ -14,7 +14,12 @@ const SAVEPOINT: &str = "__marmot_duplicate";
 const ROWS: usize = 10_000;
 
 /// The duplicate value in MySQL's form, `a-b` for a key of two columns; `None` if it cannot be found out.
-pub(super) fn value(workspace: &mut Workspace, write: &Write, parameters: &[Value], columns: &[&str]) -> Option<String> {
+pub(super) fn value(
+    workspace: &mut Workspace,
+    write: &Write,
+    parameters: &[Value],
+    columns: &[&str],
+) -> Option<String> {
     let repeated = returning(&write.program.sql, columns)?;
     workspace.savepoint(SAVEPOINT).ok()?;
     let rows = workspace.execute_returning(&repeated, parameters);
@@ -50,12 +55,8 @@ fn first_duplicate(
     rows: Vec<Vec<Value>>,
 ) -> Option<String> {
     let condition: Vec<String> = columns.iter().zip(1..).map(|(c, i)| format!("{} = ?{i}", quoted(c))).collect();
-    let sql = format!(
-        "SELECT 1 FROM {}.{} WHERE {}",
-        quoted(&write.database),
-        quoted(&write.table),
-        condition.join(" AND ")
-    );
+    let sql =
+        format!("SELECT 1 FROM {}.{} WHERE {}", quoted(&write.database), quoted(&write.table), condition.join(" AND "));
     let single = rows.len() == 1;
     let mut seen = BTreeSet::new();
     for row in rows.into_iter().take(ROWS) {

@@ -6,7 +6,7 @@ use crate::core::{MemberChange, Request, Response};
 use crate::mysql::{ResultWriter, SqlError};
 use crate::sql::{self, Admin, Plan, SessionCommand, Warning, WarningLevel, bind};
 use crate::sql::{Parameter, Program};
-use crate::types::Value;
+use crate::types::{DatabaseName, Value};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -28,6 +28,9 @@ impl From<SqlError> for Failure {
 pub(super) struct Run<'a> {
     pub planned: &'a Planned,
     pub client: &'a [Value],
+    pub text: &'a str,
+    /// The database its unqualified names are in.
+    pub database: &'a Option<DatabaseName>,
 }
 
 impl Session {
@@ -60,7 +63,9 @@ impl Session {
             if first && !self.state.multi_statements && !matches!(self.plan(&rest[used..]), Ok((None, _))) {
                 return Err(self.syntax_error(&rest[used..]));
             }
-            self.run_planned(&rest[..used], &planned, &[], out).await?;
+            let database = self.state.database.clone();
+            let run = Run { planned: &planned, client: &[], text: &rest[..used], database: &database };
+            self.run_planned(run, out).await?;
             first = false;
             rest = &rest[used..];
         }
@@ -78,23 +83,17 @@ impl Session {
     }
 
     /// Runs one planned statement and writes its result.
-    pub(super) async fn run_planned(
-        &mut self,
-        text: &str,
-        planned: &Planned,
-        client: &[Value],
-        out: &mut ResultWriter<'_>,
-    ) -> Result<(), SqlError> {
+    pub(super) async fn run_planned(&mut self, run: Run<'_>, out: &mut ResultWriter<'_>) -> Result<(), SqlError> {
         self.server.questions.fetch_add(1, Ordering::Relaxed);
         let now = self.server.clock.now();
         self.state.start_statement(now.wall);
         if let Some(connection) = &self.connection {
-            let statement: Arc<str> = text.trim().into();
+            let statement: Arc<str> = run.text.trim().into();
             connection.set_activity(|a| (a.statement, a.since) = (Some(statement), now.mono));
             // A KILL QUERY that came while nothing ran is void.
             let _ = connection.take_stop();
         }
-        let outcome = self.attempt(planned, text, client, out).await;
+        let outcome = self.attempt(run, out).await;
         if let Some(connection) = &self.connection {
             let now = self.server.clock.now().mono;
             connection.set_activity(|a| (a.statement, a.since) = (None, now));
@@ -103,30 +102,32 @@ impl Session {
     }
 
     /// Runs it, and again with a new plan if the schema changed in between.
-    async fn attempt(
-        &mut self,
-        planned: &Planned,
-        text: &str,
-        client: &[Value],
-        out: &mut ResultWriter<'_>,
-    ) -> Result<(), SqlError> {
+    async fn attempt(&mut self, run: Run<'_>, out: &mut ResultWriter<'_>) -> Result<(), SqlError> {
         let mut again: Option<Planned> = None;
         for _ in 0..16 {
-            let planned = again.as_ref().unwrap_or(planned);
+            let planned = again.as_ref().unwrap_or(run.planned);
             if !keeps_diagnostics(&planned.plan) {
                 self.state.diagnostics.start(self.state.settings.max_errors);
             }
             self.prepare_context(&planned.plan);
-            match self.dispatch(Run { planned, client }, out).await {
+            match self.dispatch(Run { planned, ..run }, out).await {
                 Ok(()) => return Ok(()),
                 Err(Failure::Sql(error)) => {
                     self.take_warnings();
                     return Err(error);
                 }
-                Err(Failure::Stale) => again = self.plan(text)?.0,
+                Err(Failure::Stale) => again = self.plan_in(run.database, run.text)?,
             }
         }
         Err(SqlError::internal("the schema changes too quickly"))
+    }
+
+    /// Plans the first statement of a text whose unqualified names are in `database`.
+    pub(super) fn plan_in(&mut self, database: &Option<DatabaseName>, text: &str) -> Result<Option<Planned>, SqlError> {
+        let own = std::mem::replace(&mut self.state.database, database.clone());
+        let planned = self.plan(text);
+        self.state.database = own;
+        Ok(planned?.0)
     }
 
     async fn dispatch(&mut self, run: Run<'_>, out: &mut ResultWriter<'_>) -> Result<(), Failure> {

@@ -72,7 +72,8 @@ impl Ids {
     /// Whether the failure may come from a small generated id that somebody had used by hand.
     pub(super) fn explains(&self, error: &Error, write: &Write) -> bool {
         let Some((auto, _)) = self.auto_wanted(write) else { return false };
-        let Error::Constraint { kind: Constraint::Unique(columns) | Constraint::PrimaryKey(columns), .. } = error else {
+        let Error::Constraint { kind: Constraint::Unique(columns) | Constraint::PrimaryKey(columns), .. } = error
+        else {
             return false;
         };
         let names = super::constraint::column_names(columns);

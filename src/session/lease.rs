@@ -17,6 +17,11 @@ impl Lease {
         u64::try_from(self.end - self.next).unwrap_or(0)
     }
 
+    /// Both ranges as one, if `next` begins where this one ends; otherwise `next` alone.
+    pub fn followed_by(self, next: Lease) -> Lease {
+        if self.end == next.next { Lease { next: self.next, end: next.end } } else { next }
+    }
+
     /// The first of `count` consecutive ids, or nothing if there are not so many.
     pub fn take(&mut self, count: u64) -> Option<i64> {
         if self.left() < count {
@@ -51,5 +56,7 @@ mod tests {
         assert!(!lease.give_back(12, 1), "others follow");
         assert!(lease.give_back(15, 2));
         assert_eq!((lease.left(), lease.take(1)), (2, Some(13)));
+        assert_eq!(lease.followed_by(Lease::new(15, 5)), Lease::new(14, 6));
+        assert_eq!(lease.followed_by(Lease::new(16, 5)), Lease::new(16, 5));
     }
 }

@@ -1,5 +1,6 @@
 //! Prepared statements: the text, and the plan it had when it was last used.
 
+use super::execute::Run;
 use super::metadata;
 use super::plans::Planned;
 use super::session::Session;
@@ -63,14 +64,13 @@ impl Session {
         let schema = self.schema()?;
         let fresh = Arc::ptr_eq(&schema, &prepared.planned.schema) && prepared.modes == self.state.settings.modes;
         if !fresh {
-            let own = std::mem::replace(&mut self.state.database, prepared.database.clone());
-            let planned = self.plan_one(&prepared.text);
-            self.state.database = own;
-            prepared.planned = planned.inspect_err(|e| self.note_failure(e))?;
+            let planned = self.plan_in(&prepared.database, &prepared.text).inspect_err(|e| self.note_failure(e))?;
+            prepared.planned = planned.ok_or_else(|| mysql::EMPTY_QUERY.with(&[]))?;
             prepared.modes = self.state.settings.modes;
         }
-        let planned = prepared.planned.clone();
-        self.run_planned(&prepared.text, &planned, values, out).await
+        let run =
+            Run { planned: &prepared.planned, client: values, text: &prepared.text, database: &prepared.database };
+        self.run_planned(run, out).await
     }
 
     /// The plan of a text that must be exactly one statement.

@@ -269,8 +269,7 @@ impl Session {
         };
         let rows: Vec<(&SystemTable, Vec<Vec<Value>>)> = tables.iter().map(|t| (*t, (t.rows)(&facts))).collect();
         // A query may name a system database without naming a table of it.
-        let databases: Vec<DatabaseName> =
-            read.databases.iter().filter(|d| Session::is_system(d)).cloned().collect();
+        let databases: Vec<DatabaseName> = read.databases.iter().filter(|d| Session::is_system(d)).cloned().collect();
         let reader = self.reader()?;
         databases.iter().try_for_each(|d| reader.attach_memory(d)).map_err(plain)?;
         rows.into_iter().try_for_each(|(table, rows)| fill(reader, table, rows)).map_err(plain)
@@ -375,4 +374,3 @@ fn stored_cell(value: &Value) -> sqlite::Cell<'_> {
         Value::Blob(b) => sqlite::Cell::Blob(b),
     }
 }
-

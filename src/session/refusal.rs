@@ -19,7 +19,9 @@ pub fn lock_wait_timeout() -> SqlError {
 
 /// The outcome of a commit that nobody can tell: SQLSTATE 08007, "transaction resolution unknown".
 pub fn unknown_outcome(what: impl std::fmt::Display) -> SqlError {
-    let message = format!("The outcome of this transaction is unknown ({what}): it may or may not commit; check before repeating it");
+    let message = format!(
+        "The outcome of this transaction is unknown ({what}): it may or may not commit; check before repeating it"
+    );
     error(1180, "08007", message)
 }
 
@@ -54,7 +56,11 @@ pub fn to_sql(refusal: &Refusal) -> SqlError {
 /// MySQL 1197: the transaction changed more than `limit` bytes.
 pub fn too_large(size: Option<usize>, limit: usize) -> SqlError {
     let size = size.map(|s| format!(" {s} bytes,")).unwrap_or_default();
-    error(1197, "HY000", format!("Multi-statement transaction is too large:{size} more than {limit} bytes; it was rolled back"))
+    error(
+        1197,
+        "HY000",
+        format!("Multi-statement transaction is too large:{size} more than {limit} bytes; it was rolled back"),
+    )
 }
 
 #[cfg(test)]

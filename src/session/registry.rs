@@ -100,7 +100,9 @@ impl Connection {
     }
 
     fn expire(&self, now: Mono) {
-        let passed = |deadline: &AtomicU64| !matches!(deadline.load(Ordering::Acquire), 0) && now.0 >= deadline.load(Ordering::Acquire);
+        let passed = |deadline: &AtomicU64| {
+            !matches!(deadline.load(Ordering::Acquire), 0) && now.0 >= deadline.load(Ordering::Acquire)
+        };
         if passed(&self.transaction_deadline) {
             self.transaction_late.store(true, Ordering::Release);
             self.kill(true);

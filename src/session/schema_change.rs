@@ -6,7 +6,9 @@ use super::server::Schema;
 use super::session::Session;
 use crate::core::{Refusal, Request, Response};
 use crate::mysql::SqlError;
-use crate::sql::{Catalog, CompileContext, Compiled, HIDDEN_KEY, HIDDEN_KEY_ID, ProgramKind, SchemaChange, SchemaProgram};
+use crate::sql::{
+    Catalog, CompileContext, Compiled, HIDDEN_KEY, HIDDEN_KEY_ID, ProgramKind, SchemaChange, SchemaProgram,
+};
 use crate::sqlite::{FileChange, SchemaStep, TableIds, UniqueIds};
 use crate::types::{Ddl, Key, KeyAccess, Mode, TableId, TxnId, WriteSet};
 use std::sync::Arc;
@@ -36,11 +38,14 @@ impl Session {
                 Some(Response::Committed { .. }) => break,
                 Some(Response::Refused(Refusal::LockLost | Refusal::Conflict { .. })) if attempt < LOCK_ATTEMPTS => {}
                 Some(Response::Refused(refused)) => return Err(refusal::to_sql(&refused)),
-                Some(other) => return Err(SqlError::internal(format!("unexpected answer to a schema change: {other:?}"))),
+                Some(other) => {
+                    return Err(SqlError::internal(format!("unexpected answer to a schema change: {other:?}")));
+                }
                 None => return Err(refusal::unknown_outcome("the node stopped")),
             }
         }
-        let dropped = matches!(change, SchemaChange::DropDatabase { name, .. } if self.state.database.as_ref() == Some(name));
+        let dropped =
+            matches!(change, SchemaChange::DropDatabase { name, .. } if self.state.database.as_ref() == Some(name));
         if dropped {
             self.state.database = None;
             self.tell_database();
@@ -49,10 +54,8 @@ impl Session {
     }
 
     async fn lock_schema(&mut self, change: &SchemaChange) -> Result<TxnId, SqlError> {
-        let request = Request::LockSchema {
-            database: change.database().clone(),
-            lock_wait: self.state.settings.lock_wait,
-        };
+        let request =
+            Request::LockSchema { database: change.database().clone(), lock_wait: self.state.settings.lock_wait };
         match self.core.request(request).await {
             Some(Response::SchemaLocked { txn }) => Ok(txn),
             Some(Response::Refused(Refusal::Conflict { .. })) => Err(refusal::lock_wait_timeout()),
@@ -97,6 +100,7 @@ impl Session {
         let database = change.database().clone();
         let keeps = step.file == FileChange::Keep;
         let workspace = self.workspace()?;
+        workspace.set_foreign_keys(true).map_err(super::session::plain)?;
         let tried = (|| {
             if keeps {
                 workspace.attach(&database)?;

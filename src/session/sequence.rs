@@ -106,7 +106,10 @@ impl Sequences {
             };
             match core.request(request).await {
                 Some(Response::Committed { .. }) => {
-                    self.blocks().insert(target.id, Block { lease, size });
+                    let mut blocks = self.blocks();
+                    let before = blocks.get(&target.id).map_or(Lease::default(), |b| b.lease);
+                    // Without others in between, no id is skipped.
+                    blocks.insert(target.id, Block { lease: before.followed_by(lease), size });
                 }
                 Some(Response::Refused(refused)) => {
                     drop((snapshot, workspace));

@@ -102,7 +102,13 @@ impl Session {
 
     /// What ends a result without rows.
     pub(super) fn done(&self, affected_rows: u64, last_insert_id: u64, info: String) -> Completion {
-        Completion { affected_rows, last_insert_id, warnings: self.state.diagnostics.count(), status: self.status(), info }
+        Completion {
+            affected_rows,
+            last_insert_id,
+            warnings: self.state.diagnostics.count(),
+            status: self.status(),
+            info,
+        }
     }
 
     /// What ends a row set.
@@ -118,9 +124,7 @@ impl Session {
     /// An error of SQLite: the reason why it was interrupted takes its place.
     pub(super) fn sqlite_error(&self, error: crate::sqlite::Error) -> SqlError {
         match error {
-            crate::sqlite::Error::Interrupted { .. } => {
-                self.stopped().unwrap_or_else(|| stop_error(Stop::Killed))
-            }
+            crate::sqlite::Error::Interrupted { .. } => self.stopped().unwrap_or_else(|| stop_error(Stop::Killed)),
             error => plain(error),
         }
     }
@@ -389,7 +393,12 @@ fn like(name: &str, pattern: &str) -> bool {
     let name: Vec<char> = name.chars().collect();
     // Longer than any name with every character escaped: matches nothing, and costs nothing.
     let pattern: Vec<char> = pattern.chars().take(256).collect();
-    let collapsed: Vec<char> = pattern.iter().enumerate().filter(|(i, c)| **c != '%' || *i == 0 || pattern[i - 1] != '%').map(|(_, c)| *c).collect();
+    let collapsed: Vec<char> = pattern
+        .iter()
+        .enumerate()
+        .filter(|(i, c)| **c != '%' || *i == 0 || pattern[i - 1] != '%')
+        .map(|(_, c)| *c)
+        .collect();
     matches(&name, &collapsed)
 }
 

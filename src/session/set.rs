@@ -92,7 +92,9 @@ impl Session {
         let set = charset::charset(&name).ok_or(VariableError::UnknownCharset(name))?;
         let chosen = match collation {
             None => charset::default_collation(set.name),
-            Some(wanted) => Some(charset::collation(wanted).ok_or(VariableError::UnknownCollation(wanted.to_string()))?),
+            Some(wanted) => {
+                Some(charset::collation(wanted).ok_or(VariableError::UnknownCollation(wanted.to_string()))?)
+            }
         };
         let chosen = chosen.ok_or_else(|| VariableError::UnknownCharset(set.name.to_string()))?;
         if chosen.charset != set.name {
@@ -132,7 +134,11 @@ impl Session {
     fn check_between_transactions(&self) -> Result<(), SqlError> {
         if self.open.is_some() {
             let text = "Transaction characteristics can't be changed while a transaction is in progress";
-            return Err(crate::mysql::SqlError { code: 1568, state: crate::mysql::SqlState::parse("25001"), message: text.into() });
+            return Err(crate::mysql::SqlError {
+                code: 1568,
+                state: crate::mysql::SqlState::parse("25001"),
+                message: text.into(),
+            });
         }
         Ok(())
     }

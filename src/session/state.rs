@@ -83,9 +83,7 @@ impl Settings {
     pub fn utc_offset(&self, micros: i64) -> i32 {
         match &self.zone {
             Zone::Fixed(seconds) => *seconds,
-            Zone::Named(zone) => {
-                jiff::Timestamp::from_microsecond(micros).map_or(0, |t| zone.to_offset(t).seconds())
-            }
+            Zone::Named(zone) => jiff::Timestamp::from_microsecond(micros).map_or(0, |t| zone.to_offset(t).seconds()),
         }
     }
 }

@@ -250,6 +250,8 @@ impl Session {
     fn find_mark(&self, name: &str) -> Result<usize, SqlError> {
         let marks = self.open.iter().flat_map(|o| &o.marks);
         let found = marks.enumerate().filter(|(_, (n, _))| n.eq_ignore_ascii_case(name)).last();
-        found.map(|(at, _)| at).ok_or_else(|| mysql::SP_DOES_NOT_EXIST.message(format!("SAVEPOINT {name} does not exist")))
+        found
+            .map(|(at, _)| at)
+            .ok_or_else(|| mysql::SP_DOES_NOT_EXIST.message(format!("SAVEPOINT {name} does not exist")))
     }
 }

@@ -27,7 +27,15 @@ struct Done {
 
 impl Session {
     /// Runs a data change.
-    pub(super) async fn write(&mut self, run: Run<'_>, write: &Write, out: &mut ResultWriter<'_>) -> Result<(), Failure> {
+    pub(super) async fn write(
+        &mut self,
+        run: Run<'_>,
+        write: &Write,
+        out: &mut ResultWriter<'_>,
+    ) -> Result<(), Failure> {
+        if write.tables.iter().any(|(database, _)| Session::is_system(database)) {
+            return Err(SqlError::unsupported("system tables in a statement that writes").into());
+        }
         self.open_implicitly();
         if self.open.as_ref().is_some_and(|o| o.read_only) {
             return Err(mysql::CANT_EXECUTE_IN_READ_ONLY_TRANSACTION.with(&[]).into());
@@ -85,9 +93,11 @@ impl Session {
             }
             let executed = self.execute(&schema.catalog, write, &parameters).await;
             let taken = match executed {
-                Ok(done) => self.workspace()?.take_write_set().map(|set| (done, set)).map_err(|e| {
-                    Broken::Statement(self.write_error(e, &schema.catalog, write, None))
-                }),
+                Ok(done) => self
+                    .workspace()?
+                    .take_write_set()
+                    .map(|set| (done, set))
+                    .map_err(|e| Broken::Statement(self.write_error(e, &schema.catalog, write, None))),
                 Err(broken) => Err(broken),
             };
             self.end_workspace();
@@ -108,7 +118,9 @@ impl Session {
                     drop(snapshot);
                     retry.after(&server, &refused).await?;
                 }
-                Some(other) => return Err(SqlError::internal(format!("unexpected answer to a commit: {other:?}")).into()),
+                Some(other) => {
+                    return Err(SqlError::internal(format!("unexpected answer to a commit: {other:?}")).into());
+                }
                 None => return Err(refusal::unknown_outcome("the node stopped").into()),
             }
         }
@@ -125,6 +137,13 @@ impl Session {
             workspace.ids().start_statement(zero_is_a_value);
             let executed = workspace.execute(&write.program.sql, parameters);
             let generated = workspace.ids().first_generated();
+            // Asked while the ids are still there, for the statement is run once more for it.
+            let duplicate = match &executed {
+                Err(Error::Constraint { kind: Constraint::Unique(c) | Constraint::PrimaryKey(c), .. }) => {
+                    duplicate::value(workspace, write, parameters, &constraint::column_names(c))
+                }
+                _ => None,
+            };
             self.return_ids(&mut ids, write);
             match executed {
                 Ok(executed) => return Ok(Done { executed, generated }),
@@ -140,13 +159,6 @@ impl Session {
                         self.server.sequences.forget(write.table_id);
                         continue;
                     }
-                    let duplicate = match &error {
-                        Error::Constraint { kind: Constraint::Unique(c) | Constraint::PrimaryKey(c), .. } => {
-                            let columns = constraint::column_names(c);
-                            duplicate::value(self.workspace()?, write, parameters, &columns)
-                        }
-                        _ => None,
-                    };
                     return Err(Broken::Statement(self.write_error(error, catalog, write, duplicate)));
                 }
             }
@@ -162,8 +174,7 @@ impl Session {
         if matches!(error, Error::Interrupted { .. }) {
             return self.sqlite_error(error);
         }
-        let subject =
-            Subject { catalog, database: &write.database, table: &write.table, kind: Some(write.kind) };
+        let subject = Subject { catalog, database: &write.database, table: &write.table, kind: Some(write.kind) };
         constraint::to_sql(error, Some(subject), duplicate.as_deref())
     }
 

@@ -1,6 +1,6 @@
 //! The tables of database `marmot`: the cluster and what merges discarded.
 
-use super::{Facts, Holds::*, SystemTable, text};
+use super::{Holds::*, SystemTable, text};
 use crate::types::Value;
 
 const MARMOT: &str = "marmot";

@@ -1,8 +1,8 @@
 //! How a system table is defined: its columns, and the function that gives its rows when a statement names it.
 
 use super::Facts;
+use crate::sql::{ColumnType, TextKind};
 use crate::sql::{Collation, Column, Database, Table, TableOptions};
-use crate::sql::{BinaryKind, ColumnType, TextKind};
 use crate::types::{ColumnId, NodeId, TableId, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,12 +17,10 @@ pub enum Holds {
     Int,
     Big,
     Unsigned,
-    Double,
     /// `YYYY-MM-DD HH:MM:SS`.
     Time,
     /// The same with microseconds.
     Micros,
-    Blob,
 }
 
 /// One table of one system database.
@@ -43,10 +41,8 @@ impl Holds {
             Holds::Int => ColumnType::int(),
             Holds::Big => ColumnType::bigint(),
             Holds::Unsigned => ColumnType::bigint_unsigned(),
-            Holds::Double => ColumnType::double(),
             Holds::Time => ColumnType::DateTime(0),
             Holds::Micros => ColumnType::DateTime(6),
-            Holds::Blob => ColumnType::Binary { kind: BinaryKind::Blob, length: 0 },
         }
     }
 
@@ -54,8 +50,6 @@ impl Holds {
         match self {
             Holds::Text(_) | Holds::Long | Holds::Time | Holds::Micros => "TEXT COLLATE NOCASE",
             Holds::Int | Holds::Big | Holds::Unsigned => "INTEGER",
-            Holds::Double => "REAL",
-            Holds::Blob => "BLOB",
         }
     }
 }
@@ -63,7 +57,8 @@ impl Holds {
 impl SystemTable {
     /// The statement that makes it in memory.
     pub fn create(&self) -> String {
-        let columns: Vec<String> = self.columns.iter().map(|(name, holds)| format!("\"{name}\" {}", holds.sqlite())).collect();
+        let columns: Vec<String> =
+            self.columns.iter().map(|(name, holds)| format!("\"{name}\" {}", holds.sqlite())).collect();
         format!("CREATE TABLE IF NOT EXISTS \"{}\".\"{}\" ({})", self.database, self.name, columns.join(", "))
     }
 

@@ -21,7 +21,14 @@ pub const SCHEMATA: SystemTable = SystemTable {
     ],
     rows: |facts| {
         let row = |d: &std::sync::Arc<Database>| {
-            vec![text("def"), text(&d.name), text(d.collation.charset()), text(d.collation.name()), Value::Null, text("NO")]
+            vec![
+                text("def"),
+                text(&d.name),
+                text(d.collation.charset()),
+                text(d.collation.name()),
+                Value::Null,
+                text("NO"),
+            ]
         };
         facts.catalog.databases().map(row).collect()
     },
@@ -56,7 +63,8 @@ pub const TABLES: SystemTable = SystemTable {
     rows: |facts| {
         each_table(facts, |d, t, rows| {
             let option = |name: &str| t.options.others.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str());
-            let options: Vec<String> = t.options.others.iter().map(|(n, v)| format!("{}={v}", n.to_lowercase())).collect();
+            let options: Vec<String> =
+                t.options.others.iter().map(|(n, v)| format!("{}={v}", n.to_lowercase())).collect();
             // Sizes and row counts would need a scan: unknown, which MySQL's documentation allows for them.
             rows.push(vec![
                 text("def"),
@@ -141,7 +149,9 @@ fn column_row(d: &Database, t: &Table, c: &Column, place: i64) -> Vec<Value> {
             };
             (Value::Int(digits), Value::Int(0))
         }
-        ColumnType::Decimal { precision, scale, .. } => (Value::Int(i64::from(*precision)), Value::Int(i64::from(*scale))),
+        ColumnType::Decimal { precision, scale, .. } => {
+            (Value::Int(i64::from(*precision)), Value::Int(i64::from(*scale)))
+        }
         ColumnType::Float { double, display, .. } => match display {
             Some((m, d)) => (Value::Int(i64::from(*m)), Value::Int(i64::from(*d))),
             None => (Value::Int(if *double { 22 } else { 12 }), Value::Null),
@@ -199,7 +209,8 @@ fn column_key(t: &Table, c: &Column) -> &'static str {
     if t.primary.as_ref().is_some_and(|p| p.columns.iter().any(|x| x.column == c.id)) {
         return "PRI";
     }
-    let leading: Vec<&Index> = t.indexes.iter().filter(|i| i.columns.first().is_some_and(|x| x.column == c.id)).collect();
+    let leading: Vec<&Index> =
+        t.indexes.iter().filter(|i| i.columns.first().is_some_and(|x| x.column == c.id)).collect();
     match leading.iter().any(|i| i.kind == IndexKind::Unique && i.columns.len() == 1) {
         // MySQL promotes the first NOT NULL unique key of a table without a primary key.
         true if t.primary.is_none() && !c.nullable => "PRI",
@@ -299,7 +310,15 @@ pub const TABLE_CONSTRAINTS: SystemTable = SystemTable {
         each_table(facts, |d, t, rows| {
             let mut push = |name: &str, kind: &str, enforced: bool| {
                 let enforced = text(if enforced { "YES" } else { "NO" });
-                rows.push(vec![text("def"), text(&d.name), text(name), text(&d.name), text(&t.name), text(kind), enforced]);
+                rows.push(vec![
+                    text("def"),
+                    text(&d.name),
+                    text(name),
+                    text(&d.name),
+                    text(&t.name),
+                    text(kind),
+                    enforced,
+                ]);
             };
             t.primary.iter().for_each(|p| push(&p.name, "PRIMARY KEY", true));
             t.unique_indexes().for_each(|u| push(&u.name, "UNIQUE", true));

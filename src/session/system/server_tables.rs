@@ -2,7 +2,7 @@
 //! status, and the empty tables that tools look into.
 
 use super::{Facts, Holds::*, SystemTable, text};
-use crate::session::variables::charset::{COLLATIONS, CHARSETS, charset, default_collation};
+use crate::session::variables::charset::{CHARSETS, COLLATIONS, charset, default_collation};
 use crate::types::Value;
 
 const INFORMATION_SCHEMA: &str = "information_schema";
@@ -338,11 +338,19 @@ pub const GLOBAL_VARIABLES: SystemTable = SystemTable {
     rows: |facts| pairs(facts.variables.list(true)),
 };
 
-pub const SESSION_STATUS: SystemTable =
-    SystemTable { database: PERFORMANCE_SCHEMA, name: "session_status", columns: PAIRS, rows: |facts| pairs(status(facts)) };
+pub const SESSION_STATUS: SystemTable = SystemTable {
+    database: PERFORMANCE_SCHEMA,
+    name: "session_status",
+    columns: PAIRS,
+    rows: |facts| pairs(status(facts)),
+};
 
-pub const GLOBAL_STATUS: SystemTable =
-    SystemTable { database: PERFORMANCE_SCHEMA, name: "global_status", columns: PAIRS, rows: |facts| pairs(status(facts)) };
+pub const GLOBAL_STATUS: SystemTable = SystemTable {
+    database: PERFORMANCE_SCHEMA,
+    name: "global_status",
+    columns: PAIRS,
+    rows: |facts| pairs(status(facts)),
+};
 
 /// What `SHOW STATUS` lists.
 fn status(facts: &Facts<'_>) -> Vec<(&'static str, String)> {

@@ -41,7 +41,6 @@ pub enum Default {
     Int(i64),
     Real(f64),
     Text(&'static str),
-    Null,
 }
 
 /// One system variable.
@@ -61,7 +60,8 @@ const READ_LEVELS: &[&str] = &["LOCAL_ONE", "QUORUM", "ALL"];
 const AUTO_ID_MODES: &[&str] = &["compact", "extended"];
 /// MySQL 8.0's default.
 const SQL_MODE: &str = "ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION";
-const OPTIMIZER_SWITCH: &str = "index_merge=on,index_merge_union=on,mrr=on,block_nested_loop=on,semijoin=on,materialization=on,derived_merge=on";
+const OPTIMIZER_SWITCH: &str =
+    "index_merge=on,index_merge_union=on,mrr=on,block_nested_loop=on,semijoin=on,materialization=on,derived_merge=on";
 
 /// What the server says it is. Clients parse the leading digits.
 pub const VERSION: &str = "8.0.40-marmot";
@@ -158,8 +158,9 @@ pub const DEFINITIONS: &[Definition] = &[
     fixed("have_symlink", "DISABLED"),
     fixed("hostname", "localhost"),
     var("identity", Scope::Session, true, Kind::Int(0, BIG), Default::Int(0)),
+    int("information_schema_stats_expiry", 86_400, 0, 31_536_000),
     var("init_connect", Scope::Global, false, Kind::Text, Default::Text("")),
-    fixed_bool("innodb_autoinc_lock_mode", true),
+    fixed_int("innodb_autoinc_lock_mode", 2),
     fixed_int("innodb_buffer_pool_size", 134_217_728),
     fixed("innodb_default_row_format", "dynamic"),
     fixed_bool("innodb_file_per_table", true),
@@ -171,7 +172,7 @@ pub const DEFINITIONS: &[Definition] = &[
     fixed_bool("innodb_rollback_on_timeout", false),
     bool("innodb_strict_mode", true),
     fixed("innodb_version", "8.0.40"),
-    var("insert_id", Scope::Session, true, Kind::Int(0, BIG), Default::Int(0)),
+    var("insert_id", Scope::Session, false, Kind::Int(0, BIG), Default::Int(0)),
     int("interactive_timeout", 28_800, 1, 31_536_000),
     int("join_buffer_size", 262_144, 128, BIG),
     fixed_int("key_buffer_size", 8_388_608),

@@ -3,7 +3,6 @@
 
 pub mod charset;
 mod definition;
-mod mode;
 #[cfg(test)]
 mod tests;
 mod values;

@@ -56,6 +56,8 @@ fn values_are_brought_into_form() {
     let note = v.set("wait_timeout", Which::Either, Some(&Value::Int(0))).expect("clamped");
     assert_eq!(note.as_deref(), Some("Truncated incorrect wait_timeout value: '0'"));
     assert_eq!(v.own("wait_timeout"), &Value::Int(1));
+    v.set("sql_mode", Which::Either, Some(&"ansi_quotes, NO_AUTO_CREATE_USER".into())).expect("known modes");
+    assert_eq!(v.own("sql_mode"), &"ANSI_QUOTES".into());
     v.set("transaction_isolation", Which::Either, Some(&"read committed".into())).expect("an isolation level");
     assert_eq!(v.own("transaction_isolation"), &"READ-COMMITTED".into());
     v.set("time_zone", Which::Either, Some(&"+02:00".into())).expect("an offset");

@@ -2,7 +2,7 @@
 
 use super::charset;
 use super::definition::{DEFINITIONS, Default, Definition, Kind, Scope, position};
-use super::mode;
+use crate::sql::Modes;
 use crate::types::Value;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -78,14 +78,28 @@ const ONLY: &[(&str, i64)] = &[
     ("updatable_views_with_limit", 1),
     ("default_week_format", 0),
     ("div_precision_increment", 4),
+    ("auto_increment_increment", 1),
+    ("auto_increment_offset", 1),
 ];
+
+/// Modes of MySQL 5.7 that 8.0 removed, still sent by old clients and dumps: dropped.
+const GONE_MODES: &[&str] = &["NO_AUTO_CREATE_USER", "NO_FIELD_OPTIONS", "NO_KEY_OPTIONS", "NO_TABLE_OPTIONS"];
+
+/// A `sql_mode` as MySQL prints it; the error is the first unknown name.
+fn modes(text: &str) -> Result<String, String> {
+    let known = text.split(',').map(str::trim).filter(|n| !GONE_MODES.iter().any(|gone| gone.eq_ignore_ascii_case(n)));
+    let mut all = Modes::NONE;
+    for name in known {
+        all = all.union(Modes::parse(name).map_err(|_| name.to_string())?);
+    }
+    Ok(all.to_string())
+}
 
 fn default_of(definition: &Definition) -> Value {
     match definition.default {
         Default::Int(i) => Value::Int(i),
         Default::Real(x) => Value::real(x),
         Default::Text(t) => Value::text(t),
-        Default::Null => Value::Null,
     }
 }
 
@@ -137,7 +151,9 @@ pub fn check(d: &'static Definition, value: &Value) -> Checked {
         Kind::Choice(names) => {
             let chosen = match (value, text) {
                 (Value::Int(i), _) => usize::try_from(*i).ok().and_then(|i| names.get(i)),
-                (_, Some(t)) => names.iter().find(|n| n.eq_ignore_ascii_case(&t) || n.replace('-', " ").eq_ignore_ascii_case(&t)),
+                (_, Some(t)) => {
+                    names.iter().find(|n| n.eq_ignore_ascii_case(&t) || n.replace('-', " ").eq_ignore_ascii_case(&t))
+                }
                 _ => None,
             };
             plain(Value::text(*chosen.ok_or_else(wrong)?))
@@ -148,8 +164,7 @@ pub fn check(d: &'static Definition, value: &Value) -> Checked {
                 (Value::Int(0), _) => String::new(),
                 _ => return Err(wrong()),
             };
-            let modes = mode::normalise(&text).map_err(|value| VariableError::WrongValue { name: d.name, value })?;
-            plain(Value::text(modes))
+            plain(Value::text(modes(&text).map_err(|value| VariableError::WrongValue { name: d.name, value })?))
         }
         Kind::Charset => match (value, text) {
             (Value::Null, _) if d.name == "character_set_results" => plain(Value::Null),
