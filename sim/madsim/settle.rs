@@ -1,6 +1,6 @@
 //! After the troubles: everything is repaired, every node is restarted, and then the cluster must work and agree.
 
-use crate::client::Client;
+use crate::client::{Client, Row};
 use crate::customer::DATABASE;
 use crate::disk::Loss;
 use crate::machine::{Condition, Machine};
@@ -128,7 +128,7 @@ fn difference(a: &Tables, b: &Tables) -> Option<String> {
         return Some(format!("tables {:?} and {:?}", names(a), names(b)));
     }
     a.iter().zip(b.values()).find(|((_, a), b)| a != b).map(|((name, a), b)| {
-        let only = |these: &Vec<_>, those: &Vec<_>| -> Vec<String> {
+        let only = |these: &Vec<Row>, those: &Vec<Row>| -> Vec<String> {
             these.iter().filter(|row| !those.contains(row)).take(3).map(|row| format!("{row:?}")).collect()
         };
         format!("{name}: {} rows with {:?}, {} rows with {:?}", a.len(), only(a, b), b.len(), only(b, a))

@@ -30,7 +30,8 @@ impl Workload for Log {
             while customer.goes_on().await {
                 let ids: Vec<i64> = (0..customer.dice.within(1..4)).map(|i| next + i as i64).collect();
                 next += 10;
-                let length = customer.dice.within(1..if customer.dice.one_in(8) { 4000 } else { 60 });
+                let longest = if customer.dice.one_in(8) { 4000 } else { 60 };
+                let length = customer.dice.within(1..longest);
                 let as_one = customer.dice.one_in(2);
                 let row = |id: &i64| format!("({id}, {number}, '{}')", "x".repeat(length as usize));
                 let rows: Vec<String> = ids.iter().map(row).collect();
