@@ -41,6 +41,8 @@ mod nemesis;
 #[cfg(madsim)]
 mod options;
 #[cfg(madsim)]
+mod process;
+#[cfg(madsim)]
 mod run;
 #[cfg(madsim)]
 mod settle;
@@ -58,10 +60,11 @@ fn main() {
 
 #[cfg(madsim)]
 fn main() {
-    let mut arguments = libtest_mimic::Arguments::from_args();
-    // SQLite's generator is one per process: one seed at a time.
-    arguments.test_threads = Some(1);
     logging::start();
+    if process::is_child() {
+        return;
+    }
+    let arguments = libtest_mimic::Arguments::from_args();
     match trials::all() {
         Ok(trials) => libtest_mimic::run(&arguments, trials).exit(),
         Err(why) => {

@@ -2,10 +2,11 @@
 
 use crate::dice::Dice;
 use marmot::types::AutoIdMode;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A kind of trouble that a run may have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Trouble {
     /// The process ends, nothing is lost.
     Kill,
@@ -49,11 +50,36 @@ impl Trouble {
     ];
 }
 
+/// Which run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wish {
+    pub seed: u64,
+    /// Simulated time with troubles on.
+    pub seconds: u64,
+    /// Disks say that they synced, and often did not: no promise can hold, and the checks must notice.
+    pub lying: bool,
+}
+
+impl fmt::Display for Wish {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.seed, self.seconds, self.lying)
+    }
+}
+
+impl Wish {
+    /// The opposite of `Display`.
+    pub fn parse(text: &str) -> Option<Wish> {
+        let mut words = text.split(' ');
+        let seed = words.next()?.parse().ok()?;
+        let seconds = words.next()?.parse().ok()?;
+        Some(Wish { seed, seconds, lying: words.next()?.parse().ok()? })
+    }
+}
+
 /// The settings of one run: a function of the seed, but for what the environment overrides.
 #[derive(Clone, Debug)]
 pub struct Options {
     pub seed: u64,
-    /// Simulated time with troubles on.
     pub seconds: u64,
     pub nodes: usize,
     pub troubles: Vec<Trouble>,
@@ -66,12 +92,11 @@ pub struct Options {
     pub skew_ms: Vec<i64>,
     /// Think time of clients, on average.
     pub think_ms: u64,
-    /// Disks say that they synced, and did not: no promise can hold, and the checks must notice.
     pub lying: bool,
 }
 
 impl Options {
-    pub fn new(seed: u64, seconds: u64) -> Options {
+    pub fn new(Wish { seed, seconds, lying }: Wish) -> Options {
         let mut dice = Dice::part(seed, "options");
         let nodes = if dice.one_in(5) { 5 } else { 3 };
         // Few troubles often show more than all at once.
@@ -79,6 +104,9 @@ impl Options {
         let mut troubles: Vec<Trouble> = Trouble::ALL.into_iter().filter(|_| dice.below(4) < share).collect();
         if dice.one_in(16) {
             troubles.clear();
+        }
+        if lying {
+            troubles = vec![Trouble::PowerLoss, Trouble::Blackout];
         }
         let skew_ms = (0..nodes).map(|_| dice.within(0..300) as i64 - 150).collect();
         Options {
@@ -92,7 +120,7 @@ impl Options {
             recover_after_ms: *dice.pick(&[300, 1000]),
             skew_ms,
             think_ms: *dice.pick(&[60, 120, 240]),
-            lying: false,
+            lying,
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::workload;
 use madsim::runtime::{Handle, Runtime};
 use madsim::task::spawn_local;
 use madsim::time::{Duration, Instant, sleep};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use tokio::sync::mpsc;
 
@@ -21,7 +22,7 @@ const FORMING: Duration = Duration::from_secs(60);
 const LIMIT: Duration = Duration::from_secs(600);
 
 /// What a run came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
     /// Of every reply to a client and every event, with its time, and of the disks in the end.
     pub trace: u64,
@@ -63,18 +64,13 @@ impl std::fmt::Display for Outcome {
     }
 }
 
-/// Runs it. Panics of the product come through as they are.
-pub fn run(options: &Options) -> Outcome {
-    let options = options.clone();
-    // On a thread of its own: the order of standard hash maps is decided once per thread, and the simulator decides it.
-    let result = std::thread::Builder::new().name(format!("seed-{}", options.seed)).spawn(move || simulate(&options));
-    match result.expect("a thread can be started").join() {
-        Ok(outcome) => outcome,
-        Err(panic) => std::panic::resume_unwind(panic),
-    }
+/// Whether every event is to be printed.
+pub fn is_traced() -> bool {
+    std::env::var_os("SIM_TRACE").is_some() || std::env::var_os("SIM_LOG").is_some()
 }
 
-fn simulate(options: &Options) -> Outcome {
+/// Runs it, in a process that has run nothing else.
+pub fn simulate(options: &Options) -> Outcome {
     seed_sqlite(options.seed);
     let mut runtime = Runtime::with_seed_and_config(options.seed, madsim::Config::default());
     runtime.set_time_limit(LIMIT + Duration::from_secs(options.seconds));

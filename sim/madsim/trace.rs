@@ -36,7 +36,7 @@ impl Digest {
 #[derive(Clone, Default)]
 pub struct Trace {
     inner: Arc<Mutex<Inner>>,
-    /// Also on standard output (`SIM_TRACE`).
+    /// Also on standard error (`SIM_TRACE`).
     print: bool,
 }
 
@@ -65,7 +65,7 @@ impl Trace {
     pub fn add(&self, who: &str, what: &str) {
         let now = madsim::time::TimeHandle::current().elapsed().as_nanos() as u64;
         if self.print {
-            println!("{:>14.6} {who:<12} {what}", now as f64 / 1e9);
+            eprintln!("{:>14.6} {who:<12} {what}", now as f64 / 1e9);
         }
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.digest.add(&now.to_le_bytes());

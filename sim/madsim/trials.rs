@@ -2,8 +2,9 @@
 //! are seen.
 
 use crate::disk;
-use crate::options::{Options, Range, Trouble};
-use crate::run::{Outcome, run};
+use crate::options::{Options, Range, Trouble, Wish};
+use crate::process::run;
+use crate::run::Outcome;
 use libtest_mimic::{Failed, Trial};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -41,12 +42,13 @@ pub fn all() -> Result<Vec<Trial>, String> {
 }
 
 fn twice(seed: u64, seconds: u64, outcomes: &Mutex<BTreeMap<u64, Outcome>>) -> Result<(), Failed> {
-    let options = Options::new(seed, seconds);
+    let wish = Wish { seed, seconds, lying: false };
+    let options = Options::new(wish);
     let repeat = format!("SIM_SEED={seed} SIM_SEEDS=1 SIM_SECS={seconds} cargo test --features sim --test sim -- seed_");
     let begun = Instant::now();
-    let guarded = std::panic::catch_unwind(|| (run(&options), run(&options)));
-    let Ok((first, second)) = guarded else {
-        return Err(format!("a panic, see above\n  {options}\n  repeat: {repeat}").into());
+    let (first, second) = match (run(wish), run(wish)) {
+        (Ok(first), Ok(second)) => (first, second),
+        (Err(why), _) | (_, Err(why)) => return Err(format!("{why}\n  {options}\n  repeat: {repeat}").into()),
     };
     println!("{options}\n  {first}\n  two runs in {} ms", begun.elapsed().as_millis());
     if !first.broken.is_empty() {
@@ -91,15 +93,11 @@ fn everything_happened(outcomes: &Mutex<BTreeMap<u64, Outcome>>) -> Result<(), F
 /// The proof that this simulator sees lost writes: with disks that do not sync, some seed must report one.
 fn lying_disks_are_noticed(range: Range) -> Result<(), Failed> {
     for seed in range.first..range.first + LYING_SEEDS {
-        let mut options = Options::new(seed, range.seconds);
-        options.lying = true;
-        options.troubles = vec![Trouble::PowerLoss, Trouble::Blackout];
         // A node may find its files broken and stop in any way.
-        let found = match std::panic::catch_unwind(|| run(&options)) {
-            Ok(outcome) => outcome.broken,
-            Err(_) => continue,
-        };
-        if let Some(lost) = found.iter().find(|complaint| complaint.contains("Done, but")) {
+        let Ok(outcome) = run(Wish { seed, seconds: range.seconds, lying: true }) else { continue };
+        let found = outcome.broken;
+        let of_loss = |complaint: &&String| ["Done", "acknowledged"].iter().any(|word| complaint.contains(word));
+        if let Some(lost) = found.iter().find(of_loss) {
             println!("seed {seed}: {lost}");
             return Ok(());
         }

@@ -1,10 +1,14 @@
 //! What is on the disk, what would survive, and what goes wrong.
 
 use crate::dice::Dice;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Sectors are written whole or not at all.
 const SECTOR: usize = 512;
+
+/// Of the syncs of a lying disk one in so many is honest: it then loses the latest commits, not everything.
+const HONEST_ONE_IN: u64 = 6;
 
 /// What a stop of the machine takes along.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +30,7 @@ pub enum Failure {
 }
 
 /// How often things happened, to prove that they did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     pub writes: u64,
     pub syncs: u64,
@@ -75,7 +79,7 @@ pub(super) struct Content {
     pub failing: Option<(Failure, u64)>,
     /// Bytes of all files at most.
     pub capacity: Option<usize>,
-    /// Syncs say yes and do nothing: a disk that no database can survive, for the proof that losses are seen.
+    /// Some syncs say yes and do nothing: a disk that no database can survive, for the proof that losses are seen.
     pub lying: bool,
 }
 
@@ -157,7 +161,7 @@ impl Content {
     pub fn sync(&mut self, name: &str) -> Result<(), Trouble> {
         self.may_fail(Failure::Sync)?;
         self.counts.syncs += 1;
-        if self.lying {
+        if self.lying && !self.dice.one_in(HONEST_ONE_IN) {
             return Ok(());
         }
         self.deleted.clear();
