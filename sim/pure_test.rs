@@ -1,9 +1,11 @@
-//! The pure simulator as an ordinary test: a modest number of seeds, the determinism check, and that faults strike.
+//! The pure simulator as an ordinary test: a modest number of seeds, the determinism check, that faults strike, and that
+//! the planted bugs that are found quickly are found. `simulate --planted` hunts them all.
 
 // The command line tool uses more of it.
 #[allow(dead_code, unused_imports)]
 mod pure;
 
+use marmot::core::Bug;
 use pure::{Detail, Kind, Mark, Marks, Nursery, Options};
 
 const SEEDS: u64 = 60;
@@ -60,4 +62,29 @@ fn equal_seeds_give_equal_traces() {
     }
     let other = |seed| Nursery::new().run(Options::draw(seed), Detail::Fields).hash;
     assert_ne!(other(3), other(17), "the hash sees nothing");
+}
+
+#[test]
+fn planted_bugs_are_noticed() {
+    const BUDGET: u64 = 25;
+    let quick = [
+        Bug::AckBeforeQuorum,
+        Bug::BaseNotChecked,
+        Bug::IntentsNotChecked,
+        Bug::PrepareByMinority,
+        Bug::SchemaNotHeld,
+        Bug::BarrierAsksOne,
+        Bug::IntentExpires,
+        Bug::ClockMarkNotPersisted,
+        Bug::AutoIdsFollowClock,
+    ];
+    let mut nursery = Nursery::new();
+    println!("| planted bug | seeds | noticed by |");
+    for bug in quick {
+        let hunt = pure::hunt(&mut nursery, bug, 0, BUDGET);
+        let Some((severity, check, text)) = hunt.caught else {
+            panic!("{} was not noticed within {BUDGET} seeds", bug.name());
+        };
+        println!("| {} | {} | {severity:?}: {check}: {text} |", bug.name(), hunt.seeds);
+    }
 }

@@ -20,7 +20,8 @@ Simulates whole clusters in virtual time. Equal seeds give equal runs.
   --commit HASH     start from a seed made of a commit hash, until the budget is used up
   --budget SECONDS  stop after this long
   --jobs J          threads (default: all cores)
-  --workload NAME   only this family: bank, register, list, unique, counter, autoincrement, schema, mixed, kin
+  --workload NAME   only this family: bank, register, list, unique, counter, autoincrement, schema, mixed, kin,
+                    loose (UNIQUE under ONE)
   --bug NAME        with this planted bug, under the options it is hunted with
   --planted         hunt every planted bug and print the table
   --trace           keep every input and effect of a failing seed as text

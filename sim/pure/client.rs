@@ -217,7 +217,9 @@ impl World {
         if delay == 0 {
             return self.submit(c, snapshot, pinned);
         }
-        machine.open.push((c, snapshot));
+        if self.options.tells_oldest {
+            machine.open.push((c, snapshot));
+        }
         let m = client.machine;
         self.at(self.now + delay, Event::Client(c, serial));
         self.tell_oldest(m);
@@ -326,7 +328,11 @@ impl World {
     fn rest(&mut self, c: usize) {
         let o = &self.options;
         let client = &mut self.clients[c];
-        let (low, high) = if client.dice.chance(o.resting) { o.rest } else { o.think };
+        let (low, high) = match client.dice.chance(o.resting) {
+            _ if client.probe => (MS, 5 * MS),
+            true => o.rest,
+            false => o.think,
+        };
         let later = self.now + client.dice.between(low, high);
         let serial = client.enter(Doing::Resting);
         self.at(later, Event::Client(c, serial));

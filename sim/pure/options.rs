@@ -33,6 +33,8 @@ pub struct Options {
     /// Transactions that stay open for a while between snapshot and commit.
     pub interactive: Ratio,
     pub open_for: (u64, u64),
+    /// Nodes are told which snapshots are open. If not, old ones are refused.
+    pub tells_oldest: bool,
     /// Attempts whose snapshot is pinned some time after its position was read.
     pub pinned_late: Ratio,
     pub level_all: Ratio,
@@ -81,8 +83,15 @@ impl Options {
         }
         let minority = (nodes as u32 - 1) / 2;
         faults.lost_disks = if d.one_in(6) { minority.min(1 + d.below(2) as u32) } else { 0 };
-        faults.removals = if nodes >= 4 && d.one_in(6) { 1 } else { 0 };
+        // With a minority already lost, one more voter gone would be a majority.
+        faults.removals = if nodes >= 4 && faults.lost_disks == 0 && d.one_in(6) { 1 } else { 0 };
         faults.rival_operator = d.one_in(2);
+        let founded = d.one_in(16);
+        if founded {
+            // What is a minority depends on who is a voter already.
+            faults.lost_disks = 0;
+            faults.removals = 0;
+        }
         let clients = 4 + d.index(5);
         Options {
             seed,
@@ -91,7 +100,7 @@ impl Options {
             length: 60 * SECOND,
             heal_at: 40 * SECOND,
             clients,
-            operations: 150 / clients + d.index(60 / clients),
+            operations: 120 / clients + d.index(48 / clients),
             families,
             keys: d.between(2, 8),
             think: (0, d.between(1, 200) * MS),
@@ -99,6 +108,7 @@ impl Options {
             resting: Ratio::new(1, 2 + d.below(6) as u32),
             interactive: Ratio::new(d.below(3) as u32, 6),
             open_for: (10 * MS, d.between(50, 3000) * MS),
+            tells_oldest: !d.one_in(4),
             pinned_late: Ratio::new(1, 6),
             level_all: Ratio::new(d.below(2) as u32, 12),
             barriers: Ratio::new(1, 3 + d.below(6) as u32),
@@ -115,7 +125,7 @@ impl Options {
             crash_on: d.one_in(4).then(|| (*d.pick(CRASH_ON), Ratio::new(1, 20 + d.below(100) as u32))),
             timing,
             encoded: d.one_in(16),
-            founded: d.one_in(16),
+            founded,
             strict: d.one_in(32),
             bug: None,
         }
@@ -196,7 +206,7 @@ fn draw_timing(d: &mut Dice) -> Timing {
     Timing {
         probe_interval: ms(probe),
         suspect_after: ms(probe * d.between(2, 4)),
-        report_interval: ms(d.between(800, 2500)),
+        report_interval: ms(d.between(1000, 3500)),
         retransmit: ms(d.between(150, 600)),
         write_timeout: ms(d.between(1500, 6000)),
         read_timeout: ms(d.between(1500, 6000)),

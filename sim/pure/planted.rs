@@ -3,11 +3,16 @@
 //! Some rules matter only in rare circumstances; their bugs are hunted under options that make these circumstances
 //! frequent. The table below says which.
 
+use super::clock::{MS, SECOND};
+use super::dice::{Dice, Ratio};
 use super::history::Severity;
+use super::message::Kind;
 use super::options::Options;
 use super::run::Nursery;
 use super::trace::Detail;
+use super::workload::Family;
 use marmot::core::Bug;
+use marmot::types::Span;
 
 /// The outcome of a hunt.
 #[derive(Clone, Debug)]
@@ -27,13 +32,141 @@ pub fn options_for(bug: Bug, seed: u64) -> Options {
     options
 }
 
-fn profile(_bug: Bug, _o: &mut Options) {}
+/// Makes frequent what the bug needs. Without an arm of its own a bug is hunted under ordinary options.
+fn profile(bug: Bug, o: &mut Options) {
+    match bug {
+        Bug::UniqueByArrival => o.families = vec![Family::Loose],
+        Bug::OneStampOnly | Bug::LastArrivalWins | Bug::ConflictNotLogged => o.families = vec![Family::Mixed],
+        Bug::OneDependenciesIgnored | Bug::BarrierWaitsForOne => lose_one_writes(o),
+        Bug::StampTieIgnoresNode => tie_stamps(o),
+        Bug::ReadersForgotten => {
+            o.families = vec![Family::Kin];
+            o.keys = 2;
+        }
+        Bug::SchemaNotHeld => o.families = vec![Family::Schema],
+        Bug::UniqueNotAnIntent => o.families = vec![Family::Unique],
+        Bug::AutoIdsFollowClock => {
+            o.families = vec![Family::AutoIncrement];
+            o.faults.jumps = 6;
+        }
+        Bug::BallotZeroTwice
+        | Bug::BallotNotDurable
+        | Bug::AcceptanceNotDurable
+        | Bug::PromiseNotDurable
+        | Bug::LowestBallotWins
+        | Bug::NoCover
+        | Bug::AbortAfterProposal => force_recovery(o),
+        Bug::TodaysWatermark
+        | Bug::WatermarkWithoutVectors
+        | Bug::WatermarkAdoptedBlindly
+        | Bug::WatermarkIgnoresIntents => hurry_watermark(o),
+        Bug::WatermarkAcrossEpochs => {
+            change_members(o);
+            hurry_watermark(o);
+        }
+        Bug::BarrierIgnoresEpoch
+        | Bug::ChangeWithoutHolding
+        | Bug::ChangeWithoutDependencies
+        | Bug::OldEpochLives
+        | Bug::RemovedNodeServes
+        | Bug::JoinerNotCovered
+        | Bug::EpochNotChecked => change_members(o),
+        Bug::ClockGuardRefusesCommits => {
+            force_recovery(o);
+            o.faults.jumps = 10;
+            o.faults.jump_ms = 3000;
+        }
+        _ => (),
+    }
+}
 
-/// Runs seeds from `first` until a check notices the bug, at most `budget` of them.
+/// Few rows, fought over, so that what is wrong anywhere meets a reader soon.
+fn crowd(o: &mut Options) {
+    o.keys = 2;
+    o.clients = 8;
+    o.operations = 30;
+}
+
+fn lose_one_writes(o: &mut Options) {
+    o.families = vec![Family::Mixed];
+    crowd(o);
+    if o.nodes >= 3 && !o.founded {
+        o.faults.lost_disks = 1;
+        o.faults.removals = 0;
+    }
+    // The lost node's last writes reach few.
+    o.network.loss = Ratio::new(1, 8);
+}
+
+fn tie_stamps(o: &mut Options) {
+    o.families = vec![Family::Mixed];
+    crowd(o);
+    o.skew_ms = 0;
+    o.drift_ppm = 0;
+    o.faults.jumps = 0;
+    o.think = (0, 2 * MS);
+}
+
+/// Coordinators die at the worst moments, recoverers too, and messages of the dead arrive late.
+fn force_recovery(o: &mut Options) {
+    crowd(o);
+    let mut d = Dice::new(o.seed).child(99);
+    let kinds = [Kind::Accept, Kind::Accepted, Kind::Promise, Kind::Recover, Kind::Decided, Kind::Prepared];
+    o.crash_on = Some((*d.pick(&kinds), Ratio::new(1, 10)));
+    o.network.muffled = Some((*d.pick(&[Kind::Accepted, Kind::Decided, Kind::Accept]), Ratio::new(1, 2)));
+    o.network.late = Ratio::new(1, 20);
+    o.network.late_by = (100 * MS, 2 * SECOND);
+    o.network.loss = Ratio::new(1, 20);
+    o.faults.crashes = 8;
+    o.faults.down = (20 * MS, 600 * MS);
+    o.timing.recover_after = Span::from_millis(d.between(200, 500));
+    o.timing.write_timeout = Span::from_millis(d.between(700, 2000));
+    o.timing.retransmit = Span::from_millis(150);
+}
+
+/// Key states are dropped as early as the watermark allows, while transactions stay open and nodes lag.
+fn hurry_watermark(o: &mut Options) {
+    crowd(o);
+    let mut d = Dice::new(o.seed).child(98);
+    o.families = vec![Family::Counter, Family::Bank];
+    o.timing.grace = Span::from_millis(d.between(10, 200));
+    o.timing.report_interval = Span::from_millis(d.between(100, 400));
+    o.interactive = Ratio::new(1, 2);
+    o.open_for = (10 * MS, d.between(200, 2500) * MS);
+    o.tells_oldest = d.one_in(2);
+    o.faults.partitions = 10;
+    o.faults.cut = (100 * MS, 3 * SECOND);
+    o.faults.slow = 3;
+    o.network.muffled =
+        Some((*d.pick(&[Kind::Accepted, Kind::Decided, Kind::Report, Kind::SyncRecords]), Ratio::new(3, 4)));
+}
+
+/// Members come and go while they are cut off from one another.
+fn change_members(o: &mut Options) {
+    crowd(o);
+    let mut d = Dice::new(o.seed).child(97);
+    o.nodes = *d.pick(&[3, 4, 5]);
+    o.spares = 2;
+    o.founded = false;
+    o.faults.joins = 2;
+    o.faults.lost_disks = 0;
+    o.faults.removals = 2;
+    o.faults.rival_operator = true;
+    o.faults.partitions = 8;
+    o.faults.cut = (200 * MS, 6 * SECOND);
+    o.timing.retention_min = Span::from_secs(24 * 3600);
+    o.network.late = Ratio::new(1, 30);
+}
+
+/// Runs seeds from `first` until a check notices the bug, at most `budget` of them. A seed that fails without the bug
+/// as well proves nothing and is passed over.
 pub fn hunt(nursery: &mut Nursery, bug: Bug, first: u64, budget: u64) -> Hunt {
     for n in 0..budget {
         let verdict = nursery.run(options_for(bug, first + n), Detail::Kinds);
-        if let Some(v) = verdict.violation {
+        let Some(v) = verdict.violation else { continue };
+        let mut clean = options_for(bug, first + n);
+        clean.bug = None;
+        if nursery.run(clean, Detail::Kinds).violation.is_none() {
             return Hunt { bug, seeds: n + 1, caught: Some((v.severity, v.check, v.text)) };
         }
     }

@@ -10,7 +10,7 @@ use super::dice::Dice;
 use super::disk::Disk;
 use super::fault::{CrashPoint, Fault};
 use super::files::Files;
-use super::history::{History, Known, Violation};
+use super::history::{History, Violation};
 use super::machine::{Machine, State, address, at_address};
 use super::marks::{Mark, Marks};
 use super::message::Kind;
@@ -615,7 +615,9 @@ impl World {
             }
             Fault::Jump { machine, ms } => {
                 self.marks.hit(Mark::ClockJumped);
-                self.machines[machine].clock.jumped_ms += ms;
+                // A clock far ahead drags its node's stamps along, and they stay refused (rule 24) long after healing.
+                let clock = &mut self.machines[machine].clock;
+                clock.jumped_ms = (clock.jumped_ms + ms).clamp(-30_000, 3_000);
             }
             Fault::Full { machine, lasting } => {
                 self.marks.hit(Mark::DiskFull);
@@ -637,15 +639,6 @@ impl World {
         match self.machines[m].state {
             State::Up => self.crash(m, None),
             _ => self.machines[m].state = State::Gone,
-        }
-        for attempt in &mut self.history.attempts {
-            // What ONE promised is gone with the disk it promised it on.
-            if attempt.machine == m
-                && attempt.level == marmot::types::WriteLevel::One
-                && attempt.known != Known::Refused
-            {
-                attempt.known = Known::Unknown;
-            }
         }
         self.remove_later(m);
     }

@@ -6,10 +6,10 @@ use super::storage::{Storage, Table, load, save};
 use crate::types::{Hlc, Span, Wall};
 
 const MARK: &[u8] = b"clock_mark";
-/// How far ahead of use the mark is persisted, in milliseconds.
-const AHEAD_MS: u64 = 5_000;
-/// The mark is raised when less than this is left of it, in milliseconds.
-const LEFT_MS: u64 = 2_000;
+/// How far ahead of use the mark is persisted, in milliseconds. A restart begins at the mark, and so ahead of every
+/// other clock by up to this: it must stay well below `max_clock_offset`, else peers use neither the votes nor the
+/// proposals of a node that was just restarted, and quick restarts add up.
+const AHEAD_MS: u64 = 250;
 
 /// **Invariants**: `last` never decreases, also not over a restart: it is at or below the durable mark, and a restart
 /// begins at the mark.
@@ -76,7 +76,7 @@ impl Clock {
     /// As [`Clock::persist`], for a user of milliseconds that may run ahead of the clock (AUTO_INCREMENT ids).
     pub fn persist_beyond(&mut self, store: &mut dyn Storage, also_ms: u64) -> Result<(), Fatal> {
         let used = self.last.millis().max(also_ms);
-        if used + LEFT_MS > self.mark_ms {
+        if used >= self.mark_ms {
             self.mark_ms = used + AHEAD_MS;
             save(store, Table::Meta, MARK, &self.mark_ms)?;
         }

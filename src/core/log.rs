@@ -63,6 +63,8 @@ pub struct Recorded {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Checkpoint {
     pub seq: ApplySeq,
+    /// The place of the last commit at or below `seq`: there may be only aborts after it, which nobody applies.
+    pub last_commit: ApplySeq,
     pub vector: VersionVector,
     /// Commits at or after this place may be above the horizon.
     pub floor: ApplySeq,
@@ -108,7 +110,7 @@ impl Log {
             reserved,
             next_quorum: reserved.0 + 1,
             next_one: reserved.1 + 1,
-            last_commit: checkpoint.seq,
+            last_commit: checkpoint.last_commit,
             checkpoint,
             ..Log::default()
         })
@@ -216,14 +218,16 @@ impl Log {
 
     fn write_checkpoint(&mut self, store: &mut dyn Storage, watermark: Hlc) -> Result<(), Fatal> {
         self.checkpoint.seq = self.next_seq - 1;
+        self.checkpoint.last_commit = self.last_commit;
         self.checkpoint.vector = self.vector.clone();
         self.checkpoint.floor = self.recent.front().map_or(self.next_seq, |(seq, _)| *seq);
         self.checkpoint.watermark = watermark;
         save(store, Table::Meta, CHECKPOINT, &self.checkpoint)
     }
 
-    /// Drops up to `limit` of the oldest entries that are durable in the files here, applied everywhere
-    /// (`stamp <= below`) or, if older than `at_any_rate`, applied here. Their positions stay in the vector.
+    /// Drops up to `limit` of the oldest entries that are durable in the files here and, as `covered` says, in every
+    /// voter's vector (rule 3): commits with a stamp up to `below`, and aborts. A commit up to `at_any_rate` goes even
+    /// if somebody lacks it, and so do the aborts before it. The positions stay in the vector.
     pub fn drop_old(
         &mut self,
         store: &mut dyn Storage,
@@ -231,31 +235,60 @@ impl Log {
         at_any_rate: Hlc,
         watermark: Hlc,
         limit: usize,
+        covered: impl Fn(TxnId) -> bool,
     ) -> Result<usize, Fatal> {
+        const CHUNK: usize = 16;
         let last = self.synced.min(self.checkpoint.floor.saturating_sub(1)).min(self.checkpoint.seq);
         let mut dropped = 0;
-        for (seq, entry) in self.entries(store, self.checkpoint.first, limit)? {
-            if seq > last {
+        let mut lacking: Vec<(ApplySeq, TxnId)> = Vec::new();
+        let mut from = self.checkpoint.first;
+        'chunks: while dropped + lacking.len() < limit && from <= last {
+            let entries = self.entries(store, from, CHUNK)?;
+            if entries.is_empty() {
                 break;
             }
-            let key = entry.txn.to_bytes();
-            let recorded = self.outcome(store, entry.txn)?;
-            if let Some(Recorded { outcome: Outcome::Commit { stamp, .. }, .. }) = recorded
-                && stamp.hlc > below
-                && stamp.hlc > at_any_rate
-            {
-                break;
+            for (seq, entry) in entries {
+                if seq > last {
+                    break 'chunks;
+                }
+                from = seq + 1;
+                let commit = match self.outcome(store, entry.txn)? {
+                    Some(Recorded { outcome: Outcome::Commit { stamp, .. }, .. }) => Some(stamp.hlc),
+                    Some(_) | None => None,
+                };
+                let known = covered(entry.txn);
+                match commit {
+                    None if !known || !lacking.is_empty() => {
+                        lacking.push((seq, entry.txn));
+                        continue;
+                    }
+                    None => {}
+                    Some(hlc) if hlc <= at_any_rate => {
+                        for (seq, txn) in std::mem::take(&mut lacking) {
+                            self.drop_entry(store, seq, txn)?;
+                            dropped += 1;
+                        }
+                    }
+                    Some(hlc) if hlc <= below && known && lacking.is_empty() => {}
+                    Some(_) => break 'chunks,
+                }
+                self.drop_entry(store, seq, entry.txn)?;
+                dropped += 1;
             }
-            store.delete(Table::Record, &key)?;
-            store.delete(Table::Outcome, &key)?;
-            store.delete(Table::Order, &seq_key(seq))?;
-            self.checkpoint.first = seq + 1;
-            self.checkpoint.dropped.insert(entry.txn);
-            dropped += 1;
         }
         if dropped > 0 {
             self.write_checkpoint(store, watermark)?;
         }
         Ok(dropped)
+    }
+
+    fn drop_entry(&mut self, store: &mut dyn Storage, seq: ApplySeq, txn: TxnId) -> Result<(), Fatal> {
+        let key = txn.to_bytes();
+        store.delete(Table::Record, &key)?;
+        store.delete(Table::Outcome, &key)?;
+        store.delete(Table::Order, &seq_key(seq))?;
+        self.checkpoint.first = seq + 1;
+        self.checkpoint.dropped.insert(txn);
+        Ok(())
     }
 }

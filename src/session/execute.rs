@@ -5,7 +5,7 @@ use super::session::Session;
 use crate::core::{MemberChange, Request, Response};
 use crate::mysql::{ResultWriter, SqlError};
 use crate::sql::{self, Admin, Plan, SessionCommand, Warning, WarningLevel, bind};
-use crate::sql::{Parameter, Program};
+use crate::sql::{Parameter, Program, Source, Wanted};
 use crate::types::{DatabaseName, Value};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -114,6 +114,10 @@ impl Session {
                 Ok(()) => return Ok(()),
                 Err(Failure::Sql(error)) => {
                     self.take_warnings();
+                    if self.open.is_some() && self.is_lost() {
+                        // SQLite gave the transaction up on an error: so must the client.
+                        self.roll_back();
+                    }
                     return Err(error);
                 }
                 Err(Failure::Stale) => again = self.plan_in(run.database, run.text)?,
@@ -222,7 +226,15 @@ impl Session {
     }
 }
 
-/// SHOW WARNINGS and the like show the previous statement's conditions, so they must not clear them first.
+/// What shows the previous statement's conditions must not clear them first.
 fn keeps_diagnostics(plan: &Plan) -> bool {
-    matches!(plan, Plan::Session(SessionCommand::ShowWarnings { .. }))
+    let counts = |p: &Parameter| match &p.source {
+        Source::Environment(Wanted::System(_, name)) => name == "warning_count" || name == "error_count",
+        _ => false,
+    };
+    match plan {
+        Plan::Session(SessionCommand::ShowWarnings { .. }) => true,
+        Plan::Read(read) => read.program.parameters.iter().any(counts),
+        _ => false,
+    }
 }

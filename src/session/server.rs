@@ -3,14 +3,14 @@
 use super::clock::Clock;
 use super::constraint;
 use super::core_handle::CoreHandle;
-use super::plans::Plans;
+use super::plans;
 use super::registry::Registry;
 use super::sequence::Sequences;
 use super::session::Session;
 use super::system::{self, ConflictLog};
 use super::variables::Globals;
 use crate::mysql::SqlError;
-use crate::sql::{Catalog, Database};
+use crate::sql::{Catalog, Database, PlanCache};
 use crate::sqlite::{self, DataDir};
 use crate::types::{ClientId, DatabaseName, Mono, NodeId};
 use std::collections::BTreeMap;
@@ -39,7 +39,7 @@ pub struct Server {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) globals: Arc<Globals>,
     pub(super) registry: Registry,
-    pub(super) plans: Plans,
+    pub(super) plans: PlanCache,
     pub(super) sequences: Sequences,
     pub(super) conflicts: Option<Arc<dyn ConflictLog>>,
     pub(super) started: Mono,
@@ -74,7 +74,7 @@ impl Server {
             clock: parts.clock,
             globals: parts.globals,
             registry: Registry::default(),
-            plans: Plans::default(),
+            plans: PlanCache::new(plans::KEPT),
             sequences: Sequences::default(),
             conflicts: parts.conflicts,
             started,

@@ -121,12 +121,13 @@ impl Session {
     }
 
     fn set_read_only(&mut self, scope: VariableScope, value: Option<&Value>) -> Result<(), SqlError> {
+        let on = matches!(value, Some(value) if text(value) == "1");
         if scope == VariableScope::Unspecified {
             self.check_between_transactions()?;
-            self.once.read_only = Some(matches!(value, Some(Value::Int(n)) if *n != 0));
+            self.once.read_only = Some(on);
             return Ok(());
         }
-        self.state.variables.set("transaction_read_only", which(scope), value)?;
+        self.state.variables.set("transaction_read_only", which(scope), Some(&Value::Int(i64::from(on))))?;
         self.state.refresh();
         Ok(())
     }

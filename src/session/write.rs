@@ -166,7 +166,7 @@ impl Session {
     }
 
     /// Whether SQLite rolled the whole transaction back.
-    fn is_lost(&mut self) -> bool {
+    pub(super) fn is_lost(&self) -> bool {
         self.workspace.as_ref().is_some_and(crate::sqlite::Workspace::is_lost)
     }
 

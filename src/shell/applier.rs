@@ -54,8 +54,10 @@ async fn serve(
                 }
                 let applied = applier.apply(&batch)?;
                 batch.clear();
-                for evicted in &applied.evicted {
-                    tracing::warn!(?evicted, "a row gave way to a later one with the same unique value");
+                for evicted in applied.evicted {
+                    let (winner, table, image) = (evicted.winner, evicted.table, evicted.image);
+                    // A driver that is gone has ended the process already.
+                    let _ = reports.send(Report::Evicted { winner, table, image });
                 }
                 if reports.send(Report::Applied(applied.seq)).is_err() {
                     return Ok(());

@@ -1,6 +1,7 @@
 //! One running node: stores opened, core recovered, tasks started. The daemon runs one; a simulation runs several.
 
 use super::applier;
+use super::checkpointer;
 use super::client::{Front, FrontConfig, Tls};
 use super::clock::SystemClock;
 use super::conflicts::StoredConflicts;
@@ -12,7 +13,7 @@ use crate::config::Config;
 use crate::core::{Effects, Fatal, Node, Storage, Table};
 use crate::mysql::{Accounts, Credential};
 use crate::session::{CoreHandle, Globals, Parts, Published, Server, VERSION, applier_functions};
-use crate::sqlite::{DataDir, Options, Store};
+use crate::sqlite::{DataDir, FileCheckpointer, Options, Store};
 use crate::types::{NodeId, Value};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -125,6 +126,10 @@ impl Instance {
         )));
         let applier = data.open_applier(&applier_functions()).map_err(|e| e.to_string())?;
         dedicated("applier", applier::run(applier, tasks_out, reports.clone())).map_err(|e| e.to_string())?;
+
+        let own = FileCheckpointer::open(&directory.join("marmot.db"), vfs.as_deref()).map_err(|e| e.to_string())?;
+        let checkpointing = checkpointer::run(data.open_checkpointer(), own, stop_out.clone());
+        dedicated("checkpointer", checkpointing).map_err(|e| e.to_string())?;
 
         let links = Links::new(key, nonces, environment.cluster.clone());
         let channels = Channels { calls: calls_out, envelopes: envelopes_out, reports: reports_out, tasks, ready };

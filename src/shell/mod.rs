@@ -11,6 +11,7 @@
 //! the daemon ([`run`]) runs one on real sockets, the simulator several on simulated ones, from the same code.
 
 mod applier;
+mod checkpointer;
 pub mod client;
 mod clock;
 mod conflicts;

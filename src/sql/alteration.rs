@@ -6,31 +6,61 @@ use super::definition::{CheckDefinition, ColumnDefinition, ForeignKeyDefinition,
 /// One clause; those of one statement apply left to right.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Alteration {
-    AddColumn { column: ColumnDefinition, place: Place },
+    AddColumn {
+        column: ColumnDefinition,
+        place: Place,
+    },
     DropColumn(String),
     /// MODIFY keeps the name, CHANGE gives a new one.
-    ChangeColumn { name: String, column: ColumnDefinition, place: Option<Place> },
-    RenameColumn { name: String, to: String },
-    SetDefault { column: String, default: ColumnDefault },
-    DropDefault { column: String },
-    SetColumnVisible { column: String, visible: bool },
+    ChangeColumn {
+        name: String,
+        column: ColumnDefinition,
+        place: Option<Place>,
+    },
+    RenameColumn {
+        name: String,
+        to: String,
+    },
+    SetDefault {
+        column: String,
+        default: ColumnDefault,
+    },
+    DropDefault {
+        column: String,
+    },
+    SetColumnVisible {
+        column: String,
+        visible: bool,
+    },
     AddKey(KeyDefinition),
     /// CREATE INDEX; unlike ADD KEY it always has a name.
     DropKey(String),
     DropPrimaryKey,
-    RenameKey { name: String, to: String },
-    SetKeyVisible { name: String, visible: bool },
+    RenameKey {
+        name: String,
+        to: String,
+    },
+    SetKeyVisible {
+        name: String,
+        visible: bool,
+    },
     AddForeignKey(ForeignKeyDefinition),
     DropForeignKey(String),
     AddCheck(CheckDefinition),
     /// DROP CHECK; DROP CONSTRAINT finds out what the name is.
     DropCheck(String),
     DropConstraint(String),
-    EnforceCheck { name: String, enforced: bool },
+    EnforceCheck {
+        name: String,
+        enforced: bool,
+    },
     RenameTable(String),
     Options(OptionsDefinition),
     /// `CONVERT TO CHARACTER SET`: also changes every character column.
-    ConvertTo { charset: String, collation: Option<String> },
+    ConvertTo {
+        charset: String,
+        collation: Option<String>,
+    },
     /// ENGINE=..., FORCE, ENABLE KEYS, ALGORITHM=, LOCK=: accepted without effect.
     Nothing,
 }

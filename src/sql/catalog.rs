@@ -291,7 +291,8 @@ impl Collation {
             "latin1" => "latin1_swedish_ci",
             "binary" => "binary",
             "ascii" | "ucs2" | "utf16" | "utf32" | "latin2" | "latin5" | "latin7" | "cp1250" | "cp1251" | "cp1252"
-            | "cp1256" | "cp1257" | "greek" | "hebrew" | "koi8r" | "koi8u" | "macroman" | "cp850" | "cp852" | "cp866" => {
+            | "cp1256" | "cp1257" | "greek" | "hebrew" | "koi8r" | "koi8u" | "macroman" | "cp850" | "cp852"
+            | "cp866" => {
                 return Some(Collation(format!("{charset}_general_ci").into()));
             }
             "gbk" | "gb2312" | "big5" => return Some(Collation(format!("{charset}_chinese_ci").into())),

@@ -211,7 +211,9 @@ impl ColumnType {
     /// What an absent value of a NOT NULL column becomes where MySQL is not strict (manual, "Implicit Defaults").
     pub fn implicit_default(&self) -> Value {
         match self {
-            ColumnType::Integer { .. } | ColumnType::Bit(_) | ColumnType::Year | ColumnType::Decimal { .. } => Value::Int(0),
+            ColumnType::Integer { .. } | ColumnType::Bit(_) | ColumnType::Year | ColumnType::Decimal { .. } => {
+                Value::Int(0)
+            }
             ColumnType::Float { .. } => Value::real(0.0),
             ColumnType::Binary { kind: BinaryKind::Binary, length } => Value::Blob(vec![0; *length as usize].into()),
             ColumnType::Binary { .. } => Value::Blob([].into()),
@@ -316,7 +318,9 @@ impl fmt::Display for ColumnType {
                 write!(f, "({fsp})")?;
             }
             ColumnType::Text { kind: TextKind::Char | TextKind::VarChar, length, .. }
-            | ColumnType::Binary { kind: BinaryKind::Binary | BinaryKind::VarBinary, length } => write!(f, "({length})")?,
+            | ColumnType::Binary { kind: BinaryKind::Binary | BinaryKind::VarBinary, length } => {
+                write!(f, "({length})")?
+            }
             ColumnType::Enum { values, .. } | ColumnType::Set { values, .. } => {
                 f.write_str("(")?;
                 for (i, value) in values.iter().enumerate() {

@@ -366,7 +366,7 @@ mod tests {
 
     #[test]
     fn printed_as_mysql_prints() {
-        let normal = |t| parse(t).map(|j| j.to_string()).unwrap_or_else(|e| e.code.to_string());
+        let normal = |t: &str| parse(t).map(|j| j.to_string()).unwrap_or_else(|e| e.code.to_string());
         assert_eq!(normal(r#"{"bb":1,"a":[1,2.0,"x"],"a":null}"#), r#"{"a": null, "bb": 1}"#);
         assert_eq!(normal(r#" "\u0041\n\ud83d\ude00" "#), "\"A\\n\u{1f600}\"");
         assert_eq!(normal("{a:1}"), "3140");

@@ -42,12 +42,14 @@ pub struct Lexer<'a> {
     in_version_comment: bool,
     /// The previous lexeme was a point: digits may start a name.
     after_point: bool,
+    /// Where the previous lexeme ended, if it was a name.
+    name_end: Option<usize>,
 }
 
 /// Longest first among those that share a start.
 const SYMBOLS: &[&str] = &[
-    "<=>", "->>", "&&", "||", ":=", "!=", "<>", "<=", ">=", "<<", ">>", "->", "(", ")", ",", ".", "+", "-", "*", "/", "%",
-    "=", "<", ">", "!", "~", "^", "&", "|", "{", "}", ":",
+    "<=>", "->>", "&&", "||", ":=", "!=", "<>", "<=", ">=", "<<", ">>", "->", "(", ")", ",", ".", "+", "-", "*", "/",
+    "%", "=", "<", ">", "!", "~", "^", "&", "|", "{", "}", ":",
 ];
 
 fn starts_name(c: u8) -> bool {
@@ -60,12 +62,7 @@ fn continues_name(c: u8) -> bool {
 
 impl<'a> Lexer<'a> {
     pub fn new(sql: &'a str, modes: Modes) -> Lexer<'a> {
-        Lexer { sql, position: 0, modes, in_version_comment: false, after_point: false }
-    }
-
-    /// Where the next lexeme is searched for.
-    pub fn position(&self) -> usize {
-        self.position
+        Lexer { sql, position: 0, modes, in_version_comment: false, after_point: false, name_end: None }
     }
 
     /// The next lexeme and its place in the text.
@@ -74,6 +71,7 @@ impl<'a> Lexer<'a> {
         let start = self.position;
         let lexeme = self.read(start)?;
         self.after_point = lexeme == Lexeme::Symbol(".");
+        self.name_end = matches!(lexeme, Lexeme::Word(_) | Lexeme::Quoted(_)).then_some(self.position);
         Ok((lexeme, start, self.position))
     }
 
@@ -131,7 +129,11 @@ impl<'a> Lexer<'a> {
         let c = self.byte(0);
         match c {
             _ if start >= self.sql.len() => {
-                if self.in_version_comment { Err(self.syntax(start)) } else { Ok(Lexeme::End) }
+                if self.in_version_comment {
+                    Err(self.syntax(start))
+                } else {
+                    Ok(Lexeme::End)
+                }
             }
             b';' => {
                 self.position += 1;
@@ -142,7 +144,8 @@ impl<'a> Lexer<'a> {
             b'"' => self.text_literal(),
             b'`' => Ok(Lexeme::Quoted(self.quoted(b'`')?)),
             b'0'..=b'9' => self.number_or_name(start),
-            b'.' if self.byte(1).is_ascii_digit() && !self.after_point => Ok(self.number(start)),
+            // `t.1a` names a column.
+            b'.' if self.byte(1).is_ascii_digit() && self.name_end != Some(start) => Ok(self.number(start)),
             b'?' => {
                 self.position += 1;
                 Ok(Lexeme::Marker)
@@ -164,13 +167,13 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn name_end(&self, from: usize) -> usize {
+    fn end_of_name(&self, from: usize) -> usize {
         let bytes = &self.sql.as_bytes()[from..];
         from + bytes.iter().position(|c| !continues_name(*c)).unwrap_or(bytes.len())
     }
 
     fn word(&mut self, start: usize) -> Result<Lexeme<'a>, Error> {
-        self.position = self.name_end(start);
+        self.position = self.end_of_name(start);
         let word = &self.sql[start..self.position];
         if word.starts_with('_') && !self.after_point && super::catalog::Collation::default_of(&word[1..]).is_some() {
             // A character set introducer: _utf8mb4'text'.
@@ -296,7 +299,7 @@ impl<'a> Lexer<'a> {
         }
         if self.byte(0) == b'0' && matches!(self.byte(1), b'x' | b'b') {
             let radix = if self.byte(1) == b'x' { 16 } else { 2 };
-            let end = self.name_end(start + 2);
+            let end = self.end_of_name(start + 2);
             let digits = &self.sql[start + 2..end];
             if !digits.is_empty() && digits.chars().all(|c| c.is_digit(radix)) {
                 self.position = end;
@@ -310,7 +313,7 @@ impl<'a> Lexer<'a> {
         if starts_name(next) {
             let sign = usize::from(matches!(self.byte(digits + 1), b'+' | b'-'));
             let exponent = matches!(next, b'e' | b'E') && self.byte(digits + 1 + sign).is_ascii_digit();
-            let end = self.name_end(start);
+            let end = self.end_of_name(start);
             let pure = bytes[start + digits + 1..end].iter().all(u8::is_ascii_digit);
             if !(exponent && (sign == 1 || pure)) {
                 return self.word(start);
@@ -456,39 +459,44 @@ mod tests {
 
     #[test]
     fn numbers_and_names_that_start_with_digits() {
-        assert_eq!(lexemes("1abc t.1a 1e5 1.50 .5", Modes::NONE), [
-            Lexeme::Word("1abc"),
-            Lexeme::Word("t"),
-            Lexeme::Symbol("."),
-            Lexeme::Word("1a"),
-            Lexeme::Literal(Literal::Float(Real(1e5))),
-            Lexeme::Literal(Literal::Decimal("1.50".into())),
-            Lexeme::Literal(Literal::Decimal(".5".into())),
-        ]);
-        assert_eq!(lexemes("18446744073709551615", Modes::NONE), [Lexeme::Literal(Literal::Decimal(
-            "18446744073709551615".into()
-        ))]);
+        assert_eq!(
+            lexemes("1abc t.1a 1e5 1.50 .5", Modes::NONE),
+            [
+                Lexeme::Word("1abc"),
+                Lexeme::Word("t"),
+                Lexeme::Symbol("."),
+                Lexeme::Word("1a"),
+                Lexeme::Literal(Literal::Float(Real(1e5))),
+                Lexeme::Literal(Literal::Decimal("1.50".into())),
+                Lexeme::Literal(Literal::Decimal(".5".into())),
+            ]
+        );
+        assert_eq!(
+            lexemes("18446744073709551615", Modes::NONE),
+            [Lexeme::Literal(Literal::Decimal("18446744073709551615".into()))]
+        );
     }
 
     #[test]
     fn comments_by_version() {
-        assert_eq!(lexemes("a /*!40101 b */ c /*!99999 d */ -- e\n f # g", Modes::NONE), [
-            Lexeme::Word("a"),
-            Lexeme::Word("b"),
-            Lexeme::Word("c"),
-            Lexeme::Word("f"),
-        ]);
+        assert_eq!(
+            lexemes("a /*!40101 b */ c /*!99999 d */ -- e\n f # g", Modes::NONE),
+            [Lexeme::Word("a"), Lexeme::Word("b"), Lexeme::Word("c"), Lexeme::Word("f"),]
+        );
         assert_eq!(lexemes("1--1", Modes::NONE).len(), 4);
         assert!(Lexer::new("/* x", Modes::NONE).next().is_err());
     }
 
     #[test]
     fn variables() {
-        assert_eq!(lexemes("@A @`b c` @@global.x @@y", Modes::NONE), [
-            Lexeme::UserVariable("a".into()),
-            Lexeme::UserVariable("b c".into()),
-            Lexeme::SystemVariable("global.x"),
-            Lexeme::SystemVariable("y"),
-        ]);
+        assert_eq!(
+            lexemes("@A @`b c` @@global.x @@y", Modes::NONE),
+            [
+                Lexeme::UserVariable("a".into()),
+                Lexeme::UserVariable("b c".into()),
+                Lexeme::SystemVariable("global.x"),
+                Lexeme::SystemVariable("y"),
+            ]
+        );
     }
 }

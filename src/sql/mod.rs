@@ -1,6 +1,7 @@
 //! MySQL text in, SQLite text out. Pure: no IO, no clock, no randomness.
 
 mod alteration;
+mod cache;
 mod catalog;
 mod column_type;
 mod compile;
@@ -23,15 +24,19 @@ mod temporal;
 mod tokens;
 mod translate;
 
+#[cfg(test)]
+mod tests;
+
 pub use alteration::{Alteration, Place};
+pub use cache::{PlanCache, Prepared};
 pub use catalog::{
-    Catalog, Check, Collation, Column, ColumnDefault, Database, ForeignKey, HIDDEN_KEY, HIDDEN_KEY_ID, Index, IndexColumn,
-    IndexKind, RESERVED_PREFIX, ReferentialAction, Table, TableOptions,
+    Catalog, Check, Collation, Column, ColumnDefault, Database, ForeignKey, HIDDEN_KEY, HIDDEN_KEY_ID, Index,
+    IndexColumn, IndexKind, RESERVED_PREFIX, ReferentialAction, Table, TableOptions,
 };
 pub use column_type::{BinaryKind, ColumnType, IntegerSize, TextKind};
 pub use definition::{
-    CheckDefinition, ColumnDefinition, ForeignKeyDefinition, KeyDefinition, KeyPart, OptionsDefinition, TableDefinition,
-    TypeDefinition,
+    CheckDefinition, ColumnDefinition, ForeignKeyDefinition, KeyDefinition, KeyPart, OptionsDefinition,
+    TableDefinition, TypeDefinition,
 };
 pub use error::{Error, Warning, WarningLevel};
 pub use functions::{AGGREGATES, Accumulator, Aggregate, FUNCTIONS, Function, FunctionContext, MAX_WARNINGS};
@@ -44,3 +49,4 @@ pub use plan::{
     ResultColumn, ResultType, SessionCommand, SetTarget, SetValue, VariableScope, Write, WriteKind,
 };
 pub use schema_change::{CatalogChange, CompileContext, Compiled, ProgramKind, SchemaChange, SchemaProgram};
+pub use translate::{Context, column_key, default_text, extra, show_create_table, translate};

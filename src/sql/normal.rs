@@ -27,7 +27,8 @@ pub struct Normalised {
 /// 1064 for text that is no sequence of lexemes.
 pub fn normalise(sql: &str, modes: Modes) -> Result<Normalised, Error> {
     let mut lexer = Lexer::new(sql, modes);
-    let mut normal = Normalised { key: String::with_capacity(sql.len().min(4096)), is_empty: true, ..Default::default() };
+    let mut normal =
+        Normalised { key: String::with_capacity(sql.len().min(4096)), is_empty: true, ..Default::default() };
     loop {
         let (lexeme, start, end) = lexer.next()?;
         match lexeme {

@@ -19,7 +19,10 @@ pub struct Parameter {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Source {
     /// The n-th literal of the statement's text, from 0.
-    Literal { index: usize, negate: bool },
+    Literal {
+        index: usize,
+        negate: bool,
+    },
     /// The n-th `?` marker of a prepared statement, from 0.
     Client(usize),
     Constant(Value),

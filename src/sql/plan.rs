@@ -18,7 +18,10 @@ pub enum Plan {
     /// DDL: commits the open transaction, then runs alone.
     Schema(SchemaChange),
     /// `BEGIN`, `START TRANSACTION`: commits the open transaction first.
-    Begin { read_only: bool, consistent_snapshot: bool },
+    Begin {
+        read_only: bool,
+        consistent_snapshot: bool,
+    },
     /// `COMMIT`.
     Commit(Completion),
     /// `ROLLBACK`.
@@ -33,7 +36,10 @@ pub enum Plan {
     /// What only the session knows.
     Session(SessionCommand),
     /// Rows known without any storage: SHOW CREATE TABLE, ANALYZE TABLE and the like.
-    Rows { columns: Vec<ResultColumn>, rows: Vec<Vec<Value>> },
+    Rows {
+        columns: Vec<ResultColumn>,
+        rows: Vec<Vec<Value>>,
+    },
     Admin(Admin),
     /// Accepted without effect.
     Nothing(Vec<Warning>),
@@ -227,16 +233,34 @@ pub enum SetValue {
 #[derive(Clone, Debug, PartialEq)]
 pub enum SessionCommand {
     /// `SHOW WARNINGS`, `SHOW ERRORS` (errors only); `count` for `SHOW COUNT(*) WARNINGS`.
-    ShowWarnings { errors_only: bool, count: bool, offset: u64, limit: Option<u64> },
+    ShowWarnings {
+        errors_only: bool,
+        count: bool,
+        offset: u64,
+        limit: Option<u64>,
+    },
     /// `SHOW GRANTS [FOR user]`.
-    ShowGrants { user: Option<String> },
-    Kill { connection: u64, query_only: bool },
+    ShowGrants {
+        user: Option<String>,
+    },
+    Kill {
+        connection: u64,
+        query_only: bool,
+    },
     /// `PREPARE name FROM ...`.
-    Prepare { name: String, source: PrepareSource },
+    Prepare {
+        name: String,
+        source: PrepareSource,
+    },
     /// `EXECUTE name USING @a, @b`.
-    Execute { name: String, using: Vec<String> },
+    Execute {
+        name: String,
+        using: Vec<String>,
+    },
     /// `DEALLOCATE PREPARE name`.
-    Deallocate { name: String },
+    Deallocate {
+        name: String,
+    },
     /// Runs a query and throws its rows away.
     Do(Read),
     /// `EXPLAIN statement`: runs SQLite's EXPLAIN QUERY PLAN over the program and shows it in MySQL's columns.

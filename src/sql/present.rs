@@ -131,7 +131,10 @@ mod tests {
     fn presented_by_type() {
         let zerofill = ColumnType::Integer { size: IntegerSize::Int, unsigned: true, zerofill: true, width: Some(5) };
         assert_eq!(zerofill.present(Value::Int(42)), Value::from("00042"));
-        assert_eq!(ColumnType::bigint_unsigned().present(Value::from("09223372036854775808")), Value::from("9223372036854775808"));
+        assert_eq!(
+            ColumnType::bigint_unsigned().present(Value::from("09223372036854775808")),
+            Value::from("9223372036854775808")
+        );
         assert_eq!(ColumnType::decimal(10, 2).present(Value::real(1.5)), Value::from("1.50"));
         assert_eq!(ColumnType::Bit(10).present(Value::Int(513)), Value::Blob([2u8, 1].into()));
         assert_eq!(real_text(1e20), "1e20");

@@ -1,8 +1,8 @@
 //! DDL: the change a statement asks for, and the program every node runs for it.
 
+use super::alteration::Alteration;
 use super::catalog::{Catalog, Collation, Database, Table};
 use super::definition::TableDefinition;
-use super::alteration::Alteration;
 use super::error::{Error, Warning};
 use crate::types::{DatabaseName, TableId};
 use serde::{Deserialize, Serialize};
@@ -12,17 +12,50 @@ use std::sync::Arc;
 /// schema lock.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SchemaChange {
-    CreateDatabase { name: DatabaseName, if_not_exists: bool, collation: Option<Collation> },
-    AlterDatabase { name: DatabaseName, collation: Option<Collation> },
-    DropDatabase { name: DatabaseName, if_exists: bool },
-    CreateTable { database: DatabaseName, if_not_exists: bool, definition: Box<TableDefinition> },
-    CreateTableLike { database: DatabaseName, name: String, if_not_exists: bool, source: (DatabaseName, String) },
-    AlterTable { database: DatabaseName, name: String, alterations: Vec<Alteration> },
+    CreateDatabase {
+        name: DatabaseName,
+        if_not_exists: bool,
+        collation: Option<Collation>,
+    },
+    AlterDatabase {
+        name: DatabaseName,
+        collation: Option<Collation>,
+    },
+    DropDatabase {
+        name: DatabaseName,
+        if_exists: bool,
+    },
+    CreateTable {
+        database: DatabaseName,
+        if_not_exists: bool,
+        definition: Box<TableDefinition>,
+    },
+    CreateTableLike {
+        database: DatabaseName,
+        name: String,
+        if_not_exists: bool,
+        source: (DatabaseName, String),
+    },
+    AlterTable {
+        database: DatabaseName,
+        name: String,
+        alterations: Vec<Alteration>,
+    },
     /// All of one database.
-    DropTables { database: DatabaseName, names: Vec<String>, if_exists: bool },
+    DropTables {
+        database: DatabaseName,
+        names: Vec<String>,
+        if_exists: bool,
+    },
     /// Left to right.
-    RenameTables { database: DatabaseName, renames: Vec<(String, String)> },
-    Truncate { database: DatabaseName, name: String },
+    RenameTables {
+        database: DatabaseName,
+        renames: Vec<(String, String)>,
+    },
+    Truncate {
+        database: DatabaseName,
+        name: String,
+    },
 }
 
 /// What compiling needs besides the catalog.

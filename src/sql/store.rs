@@ -95,13 +95,8 @@ impl Rule {
         let collation = || Collation::new(if flags == "b" { "utf8mb4_bin" } else { Collation::DEFAULT });
         let ty = match name {
             "int" => {
-                let sizes = [
-                    IntegerSize::Tiny,
-                    IntegerSize::Small,
-                    IntegerSize::Medium,
-                    IntegerSize::Int,
-                    IntegerSize::Big,
-                ];
+                let sizes =
+                    [IntegerSize::Tiny, IntegerSize::Small, IntegerSize::Medium, IntegerSize::Int, IntegerSize::Big];
                 let size = sizes.into_iter().find(|s| s.bits() == first)?;
                 ColumnType::Integer { size, unsigned, zerofill: false, width: None }
             }
@@ -411,9 +406,7 @@ fn float(rule: &Rule, double: bool, unsigned: bool, decimals: Option<u8>, value:
         }
     };
     let number = match decimals {
-        Some(d) if number.is_finite() => {
-            round_digits(&plain_digits(number), usize::from(d)).parse().unwrap_or(number)
-        }
+        Some(d) if number.is_finite() => round_digits(&plain_digits(number), usize::from(d)).parse().unwrap_or(number),
         _ => number,
     };
     let limit = if double { f64::MAX } else { f64::from(f32::MAX) };

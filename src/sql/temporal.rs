@@ -31,7 +31,8 @@ pub const MAX_TIME: i64 = (838 * 3600 + 59 * 60 + 59) * 1_000_000;
 const DAY_MICROS: i64 = 86_400_000_000;
 
 pub fn is_leap(year: u32) -> bool {
-    year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+    // MySQL's year 0 has no 29 February.
+    year != 0 && year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
 }
 
 /// Days in a month; 0 for no month.
@@ -52,7 +53,7 @@ pub fn day_number(year: u32, month: u32, day: u32) -> i64 {
     let year_of_era = y.rem_euclid(400);
     let day_of_year = i64::from((153 * m + 2) / 5 + day) - 1;
     let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    era * 146_097 + day_of_era + 60
+    era * 146_097 + day_of_era + 60 + i64::from(year == 0 && month <= 2)
 }
 
 /// The date of a day number; `None` outside 0000-01-01 .. 9999-12-31.
@@ -60,7 +61,7 @@ pub fn date_of(number: i64) -> Option<DateTime> {
     if !(1..=3_652_424).contains(&number) {
         return None;
     }
-    let z = number - 60;
+    let z = number - 60 - i64::from(number < 60);
     let era = z.div_euclid(146_097);
     let day_of_era = z.rem_euclid(146_097);
     let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;

@@ -164,11 +164,30 @@ fn symbol_token(symbol: &str, modes: Modes) -> Token {
 
 /// The keywords that end a select list.
 const AFTER_ITEMS: &[&str] = &[
-    "FROM", "WHERE", "UNION", "INTERSECT", "EXCEPT", "GROUP", "HAVING", "ORDER", "LIMIT", "FOR", "INTO", "WINDOW", "ON",
+    "FROM",
+    "WHERE",
+    "UNION",
+    "INTERSECT",
+    "EXCEPT",
+    "GROUP",
+    "HAVING",
+    "ORDER",
+    "LIMIT",
+    "FOR",
+    "INTO",
+    "WINDOW",
+    "ON",
 ];
 const SELECT_MODIFIERS: &[&str] = &[
-    "ALL", "DISTINCT", "HIGH_PRIORITY", "STRAIGHT_JOIN", "SQL_SMALL_RESULT", "SQL_BIG_RESULT", "SQL_BUFFER_RESULT",
-    "SQL_NO_CACHE", "SQL_CALC_FOUND_ROWS",
+    "ALL",
+    "DISTINCT",
+    "HIGH_PRIORITY",
+    "STRAIGHT_JOIN",
+    "SQL_SMALL_RESULT",
+    "SQL_BIG_RESULT",
+    "SQL_BUFFER_RESULT",
+    "SQL_NO_CACHE",
+    "SQL_CALC_FOUND_ROWS",
 ];
 
 /// What is open while the outline is drawn.
@@ -292,8 +311,19 @@ impl Tokens {
                     let operator = match token {
                         Token::Word(_) => matches!(
                             word,
-                            Some("AND" | "OR" | "XOR" | "NOT" | "LIKE" | "DIV" | "IS" | "IN" | "BETWEEN" | "REGEXP" | "RLIKE")
-                                | Some("COLLATE" | "BINARY" | "JOIN" | "WHEN" | "INTERVAL" | "CASE")
+                            Some(
+                                "AND"
+                                    | "OR"
+                                    | "XOR"
+                                    | "NOT"
+                                    | "LIKE"
+                                    | "DIV"
+                                    | "IS"
+                                    | "IN"
+                                    | "BETWEEN"
+                                    | "REGEXP"
+                                    | "RLIKE"
+                            ) | Some("COLLATE" | "BINARY" | "JOIN" | "WHEN" | "INTERVAL" | "CASE")
                         ),
                         Token::Number(..) | Token::SingleQuotedString(_) | Token::Placeholder(_) => false,
                         Token::Period | Token::Mul if frame.items.is_some() => false,

@@ -37,6 +37,7 @@ mod key;
 mod layout;
 mod open;
 mod pair;
+mod private_wal;
 mod reader;
 mod registry;
 mod schema;

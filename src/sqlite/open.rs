@@ -64,8 +64,11 @@ fn speculate(dir: &DataDir, path: &str) -> Result<()> {
          CREATE TABLE t(id INTEGER PRIMARY KEY, v INTEGER NOT NULL);
          INSERT INTO t VALUES(1, 10), (2, 20)",
     )?;
+    // Declared in this order, the connection is closed before what its file refers to is dropped.
+    let pair: OverlayPair;
     let mut overlay = dir.open_memory(&functions)?;
-    let pair = OverlayPair::attach(dir, &overlay, "x", path)?;
+    pair = OverlayPair::attach(dir, &overlay, "x", path)?;
+    pair.end();
     pair.begin()?;
     overlay.run_script("BEGIN; UPDATE x.t SET v = 11 WHERE id = 1")?;
     file.run_script("UPDATE t SET v = 22 WHERE id = 2; PRAGMA wal_checkpoint(PASSIVE)")?;
@@ -78,9 +81,6 @@ fn speculate(dir: &DataDir, path: &str) -> Result<()> {
     let next = number(&mut overlay, "SELECT sum(v) FROM x.t")?;
     overlay.run_script("ROLLBACK")?;
     pair.end();
-    overlay.forget_statements();
-    overlay.run_script("DETACH x")?;
-    drop(pair);
     match (own, others, next) {
         (31, 32, 32) => Ok(()),
         (own, others, next) => Err(failed(&format!("sums {own}, {others}, {next}"))),

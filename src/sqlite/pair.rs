@@ -23,7 +23,8 @@ pub(super) struct OverlayPair {
 unsafe impl Send for OverlayPair {}
 
 impl OverlayPair {
-    /// Attaches the file at `path` to `connection` under `name`.
+    /// Attaches the file at `path` to `connection` under `name`. The pair has begun: within a transaction of the
+    /// connection it must stay so, for SQLite reads from that snapshot already; otherwise the caller ends it.
     pub(super) fn attach(dir: &DataDir, connection: &Connection, name: &str, path: &str) -> Result<OverlayPair> {
         let options = &dir.shared.options;
         let base =
@@ -35,17 +36,20 @@ impl OverlayPair {
         pair.begin()?;
         let source = uri(path, &pair.overlay.uri_parameters()).replace('\'', "''");
         let schema = quoted(name);
-        let attached = connection.run_script(&format!("ATTACH '{source}' AS {schema}")).and_then(|()| {
-            connection.run_script(&format!(
-                "PRAGMA wal_autocheckpoint = 0; PRAGMA {schema}.cache_size = -{}; PRAGMA {schema}.mmap_size = 0;
-                 SELECT count(*) FROM {schema}.sqlite_schema",
-                options.cache_kib
-            ))
-        });
-        pair.end();
-        if let Err(error) = attached {
-            // Whether or not the ATTACH itself went through, nothing may refer to the pair when it is dropped.
-            let _ = connection.run_script(&format!("DETACH {schema}"));
+        if let Err(error) = connection.run_script(&format!("ATTACH '{source}' AS {schema}")) {
+            pair.end();
+            return Err(error);
+        }
+        let prepared = connection.run_script(&format!(
+            "PRAGMA wal_autocheckpoint = 0; PRAGMA {schema}.cache_size = -{}; PRAGMA {schema}.mmap_size = 0;
+             SELECT count(*) FROM {schema}.sqlite_schema",
+            options.cache_kib
+        ));
+        if let Err(error) = prepared {
+            if connection.run_script(&format!("DETACH {schema}")).is_err() {
+                // It stays attached, so what it refers to has to stay: better a leak than a dangling pointer.
+                std::mem::forget(pair);
+            }
             return Err(error);
         }
         Ok(pair)

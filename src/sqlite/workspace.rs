@@ -46,6 +46,8 @@ pub struct Workspace {
     ids: IdSource,
     guard: Guard,
     state: State,
+    /// Foreign keys, triggers and capture are switched off for a schema change.
+    rules_off: bool,
     dir: DataDir,
 }
 
@@ -77,6 +79,7 @@ impl Workspace {
             ids,
             guard,
             state: State::Idle,
+            rules_off: false,
             dir,
         })
     }
@@ -91,12 +94,14 @@ impl Workspace {
         self.make_room()?;
         let Workspace { connection, attached, guard, dir, .. } = self;
         let pair = guard.lifted(|| OverlayPair::attach(dir, connection, database, &file.path))?;
-        attached.push(database, Some((file.clone(), pair)));
-        if self.state != State::Idle {
-            self.pin(Some(database))?;
-            self.load_layout(&file, None)?;
+        if self.state == State::Idle {
+            pair.end();
+            attached.push(database, Some((file, pair)));
+            return Ok(());
         }
-        Ok(())
+        attached.push(database, Some((file.clone(), pair)));
+        // Without a layout rows of this database could be written and not captured.
+        self.load_layout(&file, None).inspect_err(|_| self.state = State::Lost)
     }
 
     /// Attaches an empty database in memory, private to this connection, for system tables. No effect if there is one.
@@ -132,6 +137,10 @@ impl Workspace {
     /// Begins a transaction in which schema changes are tried out: foreign keys and triggers are off and rows are not
     /// captured.
     pub fn begin_schema(&mut self) -> Result<()> {
+        if self.state != State::Idle {
+            return Err(Error::Unsupported("a transaction within a transaction".into()));
+        }
+        self.rules_off = true;
         self.guard.lifted(|| self.connection.run_script("PRAGMA foreign_keys = OFF"))?;
         self.connection.set_option(ffi::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
         self.capture.pause(true);
@@ -155,7 +164,7 @@ impl Workspace {
         let before: Option<Vec<u64>> =
             several.then(|| self.attached.files().map(|(file, _)| generation(file)).collect());
         let first = self.attached.files().next().map(|(file, _)| generation(file));
-        self.pin(None)?;
+        self.pin()?;
         let Workspace { begin, guard, .. } = self;
         if let Err(error) = guard.lifted(|| begin.run([])) {
             self.attached.files().for_each(|(_, pair)| pair.end());
@@ -181,9 +190,9 @@ impl Workspace {
         Ok(())
     }
 
-    /// Pins one database or all, so that a transaction over several files is seen whole or not at all.
-    fn pin(&self, only: Option<&str>) -> Result<()> {
-        let pairs = || self.attached.files().filter(|(file, _)| only.is_none_or(|name| *name == *file.name));
+    /// Pins every attached database, so that a transaction over several files is seen whole or not at all.
+    fn pin(&self) -> Result<()> {
+        let pairs = || self.attached.files();
         let several = pairs().nth(1).is_some();
         let _visibility = several.then(|| self.dir.shared.visibility.read().unwrap_or_else(PoisonError::into_inner));
         for (done, (_, pair)) in pairs().enumerate() {
@@ -267,7 +276,7 @@ impl Workspace {
 
     /// Whether SQLite rolled the transaction back on an error, so that only [`Workspace::end`] is left.
     pub fn is_lost(&self) -> bool {
-        self.state == State::Lost
+        self.state != State::Idle && self.check_open().is_err()
     }
 
     /// As [`Workspace::execute`], for a statement with RETURNING: gives its rows.
@@ -391,12 +400,14 @@ impl Workspace {
         self.attached.files().for_each(|(_, pair)| pair.end());
         self.capture.clear();
         self.savepoints.clear();
-        if std::mem::replace(&mut self.state, State::Idle) == State::Schema {
+        self.state = State::Idle;
+        if self.rules_off {
             self.restore_rules();
         }
     }
 
     fn restore_rules(&mut self) {
+        self.rules_off = false;
         self.capture.pause(false);
         let on = self.guard.lifted(|| self.connection.run_script("PRAGMA foreign_keys = ON"));
         let triggers = self.connection.set_option(ffi::SQLITE_DBCONFIG_ENABLE_TRIGGER, true);

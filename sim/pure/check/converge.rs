@@ -1,7 +1,7 @@
 //! `finally_*`: nodes that have exchanged everything are equal, and nothing acknowledged is missing.
 
 use crate::pure::files::View;
-use crate::pure::history::{Known, Violation};
+use crate::pure::history::{Attempt, Known, Violation};
 use crate::pure::marks::Mark;
 use crate::pure::tables::{DATA, Name, int};
 use crate::pure::world::World;
@@ -75,9 +75,16 @@ impl World {
     fn missing(&self, m: usize) -> Option<String> {
         let files = &self.machines[m].files;
         self.history.attempts.iter().enumerate().find_map(|(tag, attempt)| {
-            let lost = attempt.known == Known::Committed && !files.contains(tag as u32);
+            let lost = self.must_last(attempt) && !files.contains(tag as u32);
             lost.then(|| format!("#{tag} {:?} ({:?}) is not on machine {m}", attempt.fate, attempt.level))
         })
+    }
+
+    /// Whether what was acknowledged must be there at the end. ONE promises one disk: what was not replicated before that
+    /// disk was lost, or its node removed, is gone with it.
+    pub fn must_last(&self, attempt: &Attempt) -> bool {
+        let survives = attempt.level != WriteLevel::One || self.machines[attempt.machine].counts();
+        attempt.known == Known::Committed && survives
     }
 
     /// Counters only ever rise by one for each commit, whatever else happens to their rows.

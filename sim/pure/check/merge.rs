@@ -2,7 +2,7 @@
 //! conflict log.
 
 use super::converge::holds;
-use crate::pure::history::{Known, Violation};
+use crate::pure::history::Violation;
 use crate::pure::tables::{Name, Tag, key_number, marker};
 use crate::pure::world::World;
 use marmot::core::Table;
@@ -13,7 +13,7 @@ impl World {
     pub fn check_merge(&mut self, first: usize, members: &[usize]) {
         for tag in 1..self.history.attempts.len() {
             let attempt = &self.history.attempts[tag];
-            if attempt.level != WriteLevel::One || attempt.known != Known::Committed {
+            if attempt.level != WriteLevel::One || !self.must_last(attempt) {
                 continue;
             }
             let mark = marker(tag as Tag);

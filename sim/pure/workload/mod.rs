@@ -26,9 +26,12 @@ pub enum Family {
     Schema,
     Mixed,
     Kin,
+    /// UNIQUE keys written with ONE. Not among [`Family::ALL`]: see `merged.rs`.
+    Loose,
 }
 
 impl Family {
+    /// What seeds are made of.
     pub const ALL: &'static [Family] = &[
         Family::Bank,
         Family::Register,
@@ -43,7 +46,7 @@ impl Family {
 
     /// The family named so, in any case.
     pub fn named(name: &str) -> Option<Family> {
-        Family::ALL.iter().copied().find(|f| format!("{f:?}").eq_ignore_ascii_case(name))
+        Family::ALL.iter().copied().chain([Family::Loose]).find(|f| format!("{f:?}").eq_ignore_ascii_case(name))
     }
 }
 
@@ -113,6 +116,7 @@ impl Plan {
                 _ => Plan::Write { key: dice.below(keys) },
             },
             Family::Mixed => merged::draw(keys, dice),
+            Family::Loose => merged::draw_loose(keys, dice),
             Family::Kin => kin::draw(keys, dice),
         }
     }

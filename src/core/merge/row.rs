@@ -8,7 +8,7 @@ use crate::core::planted::{Bug, Planted};
 use crate::core::storage::{Storage, Table, load};
 use crate::types::{
     ApplySeq, ColumnId, ColumnSet, Key, Mode, RowChange, RowImage, RowKey, RowOp, Stamp, TableChanges, TxnId, Value,
-    WriteLevel,
+    VersionVector, WriteLevel,
 };
 use std::sync::Arc;
 
@@ -37,6 +37,8 @@ pub struct Conflict {
 struct Write<'a> {
     txn: TxnId,
     stamp: Stamp,
+    /// What its writer had recorded: whatever else it wins over, it wins over unseen.
+    saw: &'a VersionVector,
     /// Validated by a quorum, not a ONE write.
     validated: bool,
     table: &'a TableChanges,
@@ -58,7 +60,8 @@ pub fn merge(
     merged.may_evict = !validated;
     for (t, table) in write_set.tables.iter().enumerate() {
         for (r, change) in table.rows.iter().enumerate() {
-            let write = Write { txn: record.txn, stamp, validated, table, change };
+            let saw = &record.dependencies;
+            let write = Write { txn: record.txn, stamp, saw, validated, table, change };
             let op = merge_row(keys, store, &write, seq, &mut merged, planted)?;
             if let Some(op) = op {
                 merged.amendments.push((t, r, op));
@@ -122,6 +125,7 @@ fn merge_row(
             op = Some(RowOp::Put { changed: ColumnSet::all(image.len()), image });
         }
     }
+    note_overwritten(&before, write, &row_key, merged, &*store, planted)?;
     note_conflict(&before, newest_before, write, op.as_ref(), lost_unique, &row_key, merged, planted);
     keys.entry(store, &key)?.row = Some(row);
     Ok(op)
@@ -284,6 +288,43 @@ fn project(from: &[ColumnId], image: &RowImage, to: &[ColumnId], fallback: &RowI
         None => fallback[position].clone(),
     };
     to.iter().enumerate().map(cell).collect()
+}
+
+/// Values already here that this write discards without having seen them: the other order of arrival than
+/// [`note_conflict`], so that every node logs what is lost, and not only the nodes that heard of the loser late.
+fn note_overwritten(
+    before: &RowState,
+    write: &Write<'_>,
+    row: &RowKey,
+    merged: &mut Merged,
+    store: &dyn Storage,
+    planted: Planted,
+) -> Result<(), Fatal> {
+    if planted.has(Bug::ConflictNotLogged) || before.top == Stamp::NONE {
+        return Ok(());
+    }
+    let change = write.change;
+    let whole = change.before.is_none() || change.after.is_none();
+    let overwrites = |column: &ColumnId| {
+        let position = write.table.columns.iter().position(|c| c == column);
+        whole || position.is_some_and(|p| change.changed.contains(p))
+    };
+    let mut losers: Vec<TxnId> = Vec::new();
+    let top = (whole || before.whole == before.top).then_some((before.top, before.top_txn));
+    let columns = before.columns.iter().filter(|(c, ..)| overwrites(c)).map(|(_, s, t)| (*s, *t));
+    for (stamp, txn) in columns.chain(top) {
+        if stamp < write.stamp && txn != write.txn && !write.saw.contains(txn) && !losers.contains(&txn) {
+            losers.push(txn);
+        }
+    }
+    for loser in losers {
+        let image = image_of(loser, write, store)?.map(|(columns, image)| match &change.after {
+            Some(own) => project(&columns, &image, &write.table.columns, own).into(),
+            None => image,
+        });
+        merged.conflicts.push(Conflict { row: row.clone(), winner: write.txn, loser, image });
+    }
+    Ok(())
 }
 
 #[allow(clippy::too_many_arguments)]

@@ -159,7 +159,9 @@ impl Node {
         let age = |span: crate::types::Span| Hlc::from_millis(wall.saturating_sub(span.as_millis()));
         let below = self.keys.horizon().min(age(timing.retention_min));
         let at_any_rate = age(timing.retention_max);
-        self.log.drop_old(io.store, below, at_any_rate, watermark, 256)?;
+        let (reports, voters, own) = (&self.progress.reports, &self.membership.voters, self.id);
+        let covered = |txn| voters.keys().all(|v| *v == own || reports.get(v).is_some_and(|r| r.vector.contains(txn)));
+        self.log.drop_old(io.store, below, at_any_rate, watermark, 256, covered)?;
         Ok(())
     }
 }

@@ -122,10 +122,20 @@ pub const PLUGINS: SystemTable = SystemTable {
         ("PLUGIN_VERSION", Text(20)),
         ("PLUGIN_STATUS", Text(10)),
         ("PLUGIN_TYPE", Text(80)),
+        ("PLUGIN_LIBRARY", Text(64)),
         ("PLUGIN_DESCRIPTION", Long),
+        ("PLUGIN_LICENSE", Text(80)),
     ],
     rows: |_| {
-        let auth = |name| vec![text(name), text("1.0"), text("ACTIVE"), text("AUTHENTICATION"), Value::Null];
+        let auth = |name| vec![
+                text(name),
+                text("1.0"),
+                text("ACTIVE"),
+                text("AUTHENTICATION"),
+                Value::Null,
+                Value::Null,
+                text("Apache-2.0"),
+            ];
         vec![auth("mysql_native_password"), auth("caching_sha2_password")]
     },
 };

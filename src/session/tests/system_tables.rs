@@ -36,7 +36,7 @@ async fn system_tables_are_current_and_read_only() {
     c.ok("ROLLBACK").await;
     assert_eq!(c.code("DELETE FROM information_schema.tables").await, 1044);
     assert_eq!(c.code("CREATE TABLE information_schema.t (id INT)").await, 1044);
-    assert_eq!(c.code("SELECT * FROM information_schema.nope").await, 1109);
+    assert_eq!(c.code("SELECT * FROM information_schema.nope").await, 1146);
 }
 
 #[tokio::test]

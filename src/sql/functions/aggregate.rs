@@ -9,13 +9,33 @@ use crate::types::Value;
 
 /// See the module.
 pub const AGGREGATES: &[Aggregate] = &[
-    Aggregate { name: "marmot_agg_bit_and", arity: 1, start: || Box::new(Bits { value: u64::MAX, combine: |a, b| a & b }) },
+    Aggregate {
+        name: "marmot_agg_bit_and",
+        arity: 1,
+        start: || Box::new(Bits { value: u64::MAX, combine: |a, b| a & b }),
+    },
     Aggregate { name: "marmot_agg_bit_or", arity: 1, start: || Box::new(Bits { value: 0, combine: |a, b| a | b }) },
     Aggregate { name: "marmot_agg_bit_xor", arity: 1, start: || Box::new(Bits { value: 0, combine: |a, b| a ^ b }) },
-    Aggregate { name: "marmot_agg_var_pop", arity: 1, start: || Box::new(Spread { sample: false, root: false, ..Spread::NONE }) },
-    Aggregate { name: "marmot_agg_var_samp", arity: 1, start: || Box::new(Spread { sample: true, root: false, ..Spread::NONE }) },
-    Aggregate { name: "marmot_agg_stddev_pop", arity: 1, start: || Box::new(Spread { sample: false, root: true, ..Spread::NONE }) },
-    Aggregate { name: "marmot_agg_stddev_samp", arity: 1, start: || Box::new(Spread { sample: true, root: true, ..Spread::NONE }) },
+    Aggregate {
+        name: "marmot_agg_var_pop",
+        arity: 1,
+        start: || Box::new(Spread { sample: false, root: false, ..Spread::NONE }),
+    },
+    Aggregate {
+        name: "marmot_agg_var_samp",
+        arity: 1,
+        start: || Box::new(Spread { sample: true, root: false, ..Spread::NONE }),
+    },
+    Aggregate {
+        name: "marmot_agg_stddev_pop",
+        arity: 1,
+        start: || Box::new(Spread { sample: false, root: true, ..Spread::NONE }),
+    },
+    Aggregate {
+        name: "marmot_agg_stddev_samp",
+        arity: 1,
+        start: || Box::new(Spread { sample: true, root: true, ..Spread::NONE }),
+    },
     Aggregate { name: "marmot_agg_separated", arity: 1, start: || Box::new(Joined(None)) },
     Aggregate { name: "marmot_agg_json_array", arity: 2, start: || Box::new(JsonArray(None)) },
     Aggregate { name: "marmot_agg_json_object", arity: 3, start: || Box::new(JsonObject(None)) },

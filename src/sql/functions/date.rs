@@ -54,7 +54,17 @@ functions! {
 
 const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
     "December",
 ];
 
@@ -87,7 +97,9 @@ fn unit_of(value: &Value) -> Option<Unit> {
 
 fn extract(a: &[Value]) -> Value {
     let Some(unit) = unit_of(&a[1]) else { return Value::Null };
-    if !unit.is_date() && let Some(time) = bare_time(&a[0]) {
+    if !unit.is_date()
+        && let Some(time) = bare_time(&a[0])
+    {
         return Value::Int(extract_time(unit, time));
     }
     let Some(parsed) = as_datetime(&a[0]) else { return Value::Null };
@@ -151,9 +163,7 @@ fn extract_time(unit: Unit, micros: i64) -> i64 {
 fn amount_of(value: &Value, unit: Unit) -> Option<Amount> {
     match value {
         Value::Text(text) if unit == Unit::Second || Amount::parse("1", unit).is_some() => Amount::parse(text, unit),
-        Value::Real(x) if unit == Unit::Second => {
-            Some(Amount { months: 0, micros: (x.0 * 1e6).round() as i128 })
-        }
+        Value::Real(x) if unit == Unit::Second => Some(Amount { months: 0, micros: (x.0 * 1e6).round() as i128 }),
         other => Amount::of(integer(other)?, unit),
     }
 }
@@ -600,12 +610,18 @@ mod tests {
         assert_eq!(add("2018-05-01", i(1), "DAY"), t("2018-05-02"));
         assert_eq!(add("2020-12-31 23:59:59", i(1), "SECOND"), t("2021-01-01 00:00:00"));
         assert_eq!(add("2100-12-31 23:59:59", t("1:1"), "MINUTE_SECOND"), t("2101-01-01 00:01:00"));
-        assert_eq!(add("1992-12-31 23:59:59.000002", t("1.999999"), "SECOND_MICROSECOND"), t("1993-01-01 00:00:01.000001"));
+        assert_eq!(
+            add("1992-12-31 23:59:59.000002", t("1.999999"), "SECOND_MICROSECOND"),
+            t("1993-01-01 00:00:01.000001")
+        );
         assert_eq!(add("2024-03-30", i(-1), "MONTH"), t("2024-02-29"));
         assert_eq!(add("2013-01-01", i(1), "HOUR"), t("2013-01-01 01:00:00"));
         assert_eq!(call("marmot_datediff", &[t("2007-12-31 23:59:59"), t("2007-12-30")]), i(1));
         assert_eq!(call("marmot_date_format", &[t("2009-10-04 22:23:00"), t("%W %M %Y")]), t("Sunday October 2009"));
-        assert_eq!(call("marmot_date_format", &[t("1997-10-04 22:23:00"), t("%H %k %I %r %T %S %w")]), t("22 22 10 10:23:00 PM 22:23:00 00 6"));
+        assert_eq!(
+            call("marmot_date_format", &[t("1997-10-04 22:23:00"), t("%H %k %I %r %T %S %w")]),
+            t("22 22 10 10:23:00 PM 22:23:00 00 6")
+        );
         assert_eq!(call("marmot_date_format", &[t("1999-01-01"), t("%X %V")]), t("1998 52"));
         assert_eq!(call("marmot_str_to_date", &[t("01,5,2013"), t("%d,%m,%Y")]), t("2013-05-01"));
         assert_eq!(call("marmot_str_to_date", &[t("May 1, 2013"), t("%M %d,%Y")]), t("2013-05-01"));
@@ -625,10 +641,16 @@ mod tests {
         assert_eq!(call("marmot_makedate", &[i(2011), i(32)]), t("2011-02-01"));
         assert_eq!(call("marmot_extract", &[t("2019-07-02 01:02:03"), t("DAY_MINUTE")]), i(20_102));
         assert_eq!(call("marmot_extract", &[t("2003-01-02 10:30:00.000123"), t("MICROSECOND")]), i(123));
-        assert_eq!(call("marmot_timediff", &[t("2000-01-01 00:00:00"), t("2000-01-01 00:00:00.000001")]), t("-00:00:00.000001"));
+        assert_eq!(
+            call("marmot_timediff", &[t("2000-01-01 00:00:00"), t("2000-01-01 00:00:00.000001")]),
+            t("-00:00:00.000001")
+        );
         assert_eq!(call("marmot_sec_to_time", &[i(2378)]), t("00:39:38"));
         assert_eq!(call("marmot_period_add", &[i(200_801), i(2)]), i(200_803));
-        assert_eq!(call("marmot_convert_tz", &[t("2004-01-01 12:00:00"), t("+00:00"), t("+10:00")]), t("2004-01-01 22:00:00"));
+        assert_eq!(
+            call("marmot_convert_tz", &[t("2004-01-01 12:00:00"), t("+00:00"), t("+10:00")]),
+            t("2004-01-01 22:00:00")
+        );
         assert_eq!(call("marmot_temporal_number", &[t("2024-01-31 10:20:30")]), i(20_240_131_102_030));
         assert_eq!(call("marmot_dayofyear", &[t("abc")]), Value::Null);
     }

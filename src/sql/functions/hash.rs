@@ -7,55 +7,94 @@ use crate::types::Value;
 use md5::Digest;
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    Function { name: "marmot_md5", arity: 1, deterministic: true, eval: |_, a| {
-        Ok(maybe_text(bytes(&a[0]).map(|b| lower_hex(&md5::Md5::digest(b.as_ref())))))
-    } },
-    Function { name: "marmot_sha1", arity: 1, deterministic: true, eval: |_, a| {
-        Ok(maybe_text(bytes(&a[0]).map(|b| lower_hex(&sha1::Sha1::digest(b.as_ref())))))
-    } },
+    Function {
+        name: "marmot_md5",
+        arity: 1,
+        deterministic: true,
+        eval: |_, a| Ok(maybe_text(bytes(&a[0]).map(|b| lower_hex(&md5::Md5::digest(b.as_ref()))))),
+    },
+    Function {
+        name: "marmot_sha1",
+        arity: 1,
+        deterministic: true,
+        eval: |_, a| Ok(maybe_text(bytes(&a[0]).map(|b| lower_hex(&sha1::Sha1::digest(b.as_ref()))))),
+    },
     Function { name: "marmot_sha2", arity: 2, deterministic: true, eval: |_, a| Ok(sha2(a)) },
     Function { name: "marmot_uuid", arity: 0, deterministic: false, eval: uuid },
-    Function { name: "marmot_uuid_short", arity: 0, deterministic: false, eval: |c, _| {
-        Ok(Value::Int((c.next_random() >> 1) as i64))
-    } },
-    Function { name: "marmot_is_uuid", arity: 1, deterministic: true, eval: |_, a| {
-        Ok(text(&a[0]).map_or(Value::Null, |t| Value::Int(i64::from(uuid_digits(&t).is_some()))))
-    } },
+    Function {
+        name: "marmot_uuid_short",
+        arity: 0,
+        deterministic: false,
+        eval: |c, _| Ok(Value::Int((c.next_random() >> 1) as i64)),
+    },
+    Function {
+        name: "marmot_is_uuid",
+        arity: 1,
+        deterministic: true,
+        eval: |_, a| Ok(text(&a[0]).map_or(Value::Null, |t| Value::Int(i64::from(uuid_digits(&t).is_some())))),
+    },
     Function { name: "marmot_uuid_to_bin", arity: -1, deterministic: true, eval: uuid_to_bin },
     Function { name: "marmot_bin_to_uuid", arity: -1, deterministic: true, eval: bin_to_uuid },
-    Function { name: "marmot_random_bytes", arity: 1, deterministic: false, eval: |c, a| {
-        let count = integer(&a[0]).filter(|n| (1..=1024).contains(n)).ok_or_else(|| {
-            Error { code: 1690, state: "22003", message: "length value is out of range in 'random_bytes'".into() }
-        })?;
-        let mut out = Vec::new();
-        while out.len() < count as usize {
-            out.extend_from_slice(&c.next_random().to_le_bytes());
-        }
-        out.truncate(count as usize);
-        Ok(Value::Blob(out.into()))
-    } },
-    Function { name: "marmot_inet_aton", arity: 1, deterministic: true, eval: |_, a| {
-        let address = text(&a[0]).and_then(|t| t.trim().parse::<std::net::Ipv4Addr>().ok());
-        Ok(address.map_or(Value::Null, |a| Value::Int(i64::from(u32::from(a)))))
-    } },
-    Function { name: "marmot_inet_ntoa", arity: 1, deterministic: true, eval: |_, a| {
-        let number = integer(&a[0]).and_then(|n| u32::try_from(n).ok());
-        Ok(maybe_text(number.map(|n| std::net::Ipv4Addr::from(n).to_string())))
-    } },
-    Function { name: "marmot_inet6_aton", arity: 1, deterministic: true, eval: |_, a| {
-        let address = text(&a[0]).and_then(|t| t.trim().parse::<std::net::IpAddr>().ok());
-        Ok(match address {
-            Some(std::net::IpAddr::V4(a)) => Value::Blob(a.octets().as_slice().into()),
-            Some(std::net::IpAddr::V6(a)) => Value::Blob(a.octets().as_slice().into()),
-            None => Value::Null,
-        })
-    } },
-    Function { name: "marmot_inet6_ntoa", arity: 1, deterministic: true, eval: |_, a| {
-        let Some(b) = bytes(&a[0]) else { return Ok(Value::Null) };
-        let v4 = <[u8; 4]>::try_from(b.as_ref()).map(|o| std::net::Ipv4Addr::from(o).to_string());
-        let v6 = <[u8; 16]>::try_from(b.as_ref()).map(|o| std::net::Ipv6Addr::from(o).to_string());
-        Ok(maybe_text(v4.or(v6).ok()))
-    } },
+    Function {
+        name: "marmot_random_bytes",
+        arity: 1,
+        deterministic: false,
+        eval: |c, a| {
+            let count = integer(&a[0]).filter(|n| (1..=1024).contains(n)).ok_or_else(|| Error {
+                code: 1690,
+                state: "22003",
+                message: "length value is out of range in 'random_bytes'".into(),
+            })?;
+            let mut out = Vec::new();
+            while out.len() < count as usize {
+                out.extend_from_slice(&c.next_random().to_le_bytes());
+            }
+            out.truncate(count as usize);
+            Ok(Value::Blob(out.into()))
+        },
+    },
+    Function {
+        name: "marmot_inet_aton",
+        arity: 1,
+        deterministic: true,
+        eval: |_, a| {
+            let address = text(&a[0]).and_then(|t| t.trim().parse::<std::net::Ipv4Addr>().ok());
+            Ok(address.map_or(Value::Null, |a| Value::Int(i64::from(u32::from(a)))))
+        },
+    },
+    Function {
+        name: "marmot_inet_ntoa",
+        arity: 1,
+        deterministic: true,
+        eval: |_, a| {
+            let number = integer(&a[0]).and_then(|n| u32::try_from(n).ok());
+            Ok(maybe_text(number.map(|n| std::net::Ipv4Addr::from(n).to_string())))
+        },
+    },
+    Function {
+        name: "marmot_inet6_aton",
+        arity: 1,
+        deterministic: true,
+        eval: |_, a| {
+            let address = text(&a[0]).and_then(|t| t.trim().parse::<std::net::IpAddr>().ok());
+            Ok(match address {
+                Some(std::net::IpAddr::V4(a)) => Value::Blob(a.octets().as_slice().into()),
+                Some(std::net::IpAddr::V6(a)) => Value::Blob(a.octets().as_slice().into()),
+                None => Value::Null,
+            })
+        },
+    },
+    Function {
+        name: "marmot_inet6_ntoa",
+        arity: 1,
+        deterministic: true,
+        eval: |_, a| {
+            let Some(b) = bytes(&a[0]) else { return Ok(Value::Null) };
+            let v4 = <[u8; 4]>::try_from(b.as_ref()).map(|o| std::net::Ipv4Addr::from(o).to_string());
+            let v6 = <[u8; 16]>::try_from(b.as_ref()).map(|o| std::net::Ipv6Addr::from(o).to_string());
+            Ok(maybe_text(v4.or(v6).ok()))
+        },
+    },
 ];
 
 fn lower_hex(bytes: &[u8]) -> String {

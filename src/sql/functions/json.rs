@@ -498,9 +498,7 @@ fn pretty(json: &Json, indent: usize) -> String {
             format!("[\n{}\n{end}]", lines.join(",\n"))
         }
         Json::Object(members) if !members.is_empty() => {
-            let line = |(n, v): &(String, Json)| {
-                format!("{pad}{}: {}", Json::Text(n.clone()), pretty(v, indent + 1))
-            };
+            let line = |(n, v): &(String, Json)| format!("{pad}{}: {}", Json::Text(n.clone()), pretty(v, indent + 1));
             format!("{{\n{}\n{end}}}", members.iter().map(line).collect::<Vec<_>>().join(",\n"))
         }
         other => other.to_string(),
@@ -595,15 +593,30 @@ mod tests {
         assert_eq!(call("marmot_json_extract", &[t("[10, 20, [30, 40]]"), t("$[2][*]")]), t("[30, 40]"));
         assert_eq!(call("marmot_json_extract", &[t(r#"{"a": {"b": 1}, "c": {"b": 2}}"#), t("$**.b")]), t("[1, 2]"));
         assert_eq!(call("marmot_json_extract", &[t("[1,2,3]"), t("$[last]")]), t("3"));
-        assert_eq!(call("marmot_json_set", &[t(r#"{"a":1,"b":[2,3]}"#), t("$.a"), i(10), i(0), t("$.c"), t("[true, false]"), i(0)]), t(r#"{"a": 10, "b": [2, 3], "c": "[true, false]"}"#));
+        assert_eq!(
+            call(
+                "marmot_json_set",
+                &[t(r#"{"a":1,"b":[2,3]}"#), t("$.a"), i(10), i(0), t("$.c"), t("[true, false]"), i(0)]
+            ),
+            t(r#"{"a": 10, "b": [2, 3], "c": "[true, false]"}"#)
+        );
         assert_eq!(call("marmot_json_remove", &[t(r#"["a", ["b", "c"], "d"]"#), t("$[1]")]), t(r#"["a", "d"]"#));
-        assert_eq!(call("marmot_json_merge_patch", &[t(r#"{"a":1,"b":2}"#), t(r#"{"b":null,"c":3}"#)]), t(r#"{"a": 1, "c": 3}"#));
+        assert_eq!(
+            call("marmot_json_merge_patch", &[t(r#"{"a":1,"b":2}"#), t(r#"{"b":null,"c":3}"#)]),
+            t(r#"{"a": 1, "c": 3}"#)
+        );
         assert_eq!(call("marmot_json_merge_preserve", &[t("[1, 2]"), t("[true, false]")]), t("[1, 2, true, false]"));
         assert_eq!(call("marmot_json_contains", &[t(r#"{"a":1,"b":2,"c":{"d":4}}"#), t("1"), t("$.a")]), i(1));
-        assert_eq!(call("marmot_json_object", &[t("id"), i(87), i(0), t("ok"), i(1), i(2)]), t(r#"{"id": 87, "ok": true}"#));
+        assert_eq!(
+            call("marmot_json_object", &[t("id"), i(87), i(0), t("ok"), i(1), i(2)]),
+            t(r#"{"id": 87, "ok": true}"#)
+        );
         assert_eq!(call("marmot_json_unquote", &[t(r#""abc""#)]), t("abc"));
         assert_eq!(call("marmot_json_keys", &[t(r#"{"a": 1, "b": {"c": 30}}"#), t("$.b")]), t(r#"["c"]"#));
         assert_eq!(call("marmot_json_length", &[t(r#"[1, 2, {"a": 3}]"#)]), i(3));
-        assert_eq!(call("marmot_json_search", &[t(r#"["abc", [{"k": "10"}, "def"], {"x":"abc"}]"#), t("all"), t("abc")]), t(r#"["$[0]", "$[2].x"]"#));
+        assert_eq!(
+            call("marmot_json_search", &[t(r#"["abc", [{"k": "10"}, "def"], {"x":"abc"}]"#), t("all"), t("abc")]),
+            t(r#"["$[0]", "$[2].x"]"#)
+        );
     }
 }

@@ -17,6 +17,7 @@ mod string;
 pub use aggregate::AGGREGATES;
 pub use date::pattern_parts;
 pub use registry::{Accumulator, Aggregate, Function, FunctionContext, MAX_WARNINGS};
+pub use string::matches_like;
 
 const GROUPS: &[&[Function]] = &[
     string::FUNCTIONS,

@@ -155,8 +155,14 @@ mod tests {
         assert_eq!(call("marmot_regexp", &[t("Michael!"), t(".*"), t("")]), Ok(Value::Int(1)));
         assert_eq!(call("marmot_regexp", &[t("a"), t("A"), t("")]), Ok(Value::Int(1)));
         assert_eq!(call("marmot_regexp", &[t("a"), t("A"), t("c")]), Ok(Value::Int(0)));
-        assert_eq!(call("marmot_regexp_replace", &[t("abc def ghi"), t("[a-z]+"), t("X"), Value::Int(1), Value::Int(3)]), Ok(t("abc def X")));
-        assert_eq!(call("marmot_regexp_substr", &[t("abc def ghi"), t("[a-z]+"), Value::Int(1), Value::Int(3)]), Ok(t("ghi")));
+        assert_eq!(
+            call("marmot_regexp_replace", &[t("abc def ghi"), t("[a-z]+"), t("X"), Value::Int(1), Value::Int(3)]),
+            Ok(t("abc def X"))
+        );
+        assert_eq!(
+            call("marmot_regexp_substr", &[t("abc def ghi"), t("[a-z]+"), Value::Int(1), Value::Int(3)]),
+            Ok(t("ghi"))
+        );
         assert_eq!(call("marmot_regexp_instr", &[t("dog cat dog"), t("dog"), Value::Int(2)]), Ok(Value::Int(9)));
         assert_eq!(call("marmot_regexp", &[t("a"), t("("), t("")]).unwrap_err().code, 3692);
     }

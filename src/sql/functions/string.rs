@@ -213,7 +213,9 @@ fn reverse(value: &Value) -> Value {
 
 fn equal(a: &Value, b: &Value) -> bool {
     match (a, b) {
-        (Value::Int(_) | Value::Real(_), _) | (_, Value::Int(_) | Value::Real(_)) => real(a) == real(b) && real(a).is_some(),
+        (Value::Int(_) | Value::Real(_), _) | (_, Value::Int(_) | Value::Real(_)) => {
+            real(a) == real(b) && real(a).is_some()
+        }
         _ => match (text(a), text(b)) {
             (Some(a), Some(b)) => a.to_lowercase() == b.to_lowercase(),
             _ => false,
@@ -433,7 +435,7 @@ fn like(_: &FunctionContext, a: &[Value]) -> Result {
 }
 
 /// Greedy matching with one point to fall back to: linear in practice, quadratic at worst.
-pub(super) fn matches_like(text: &[char], pattern: &[char], escape: Option<char>) -> bool {
+pub fn matches_like(text: &[char], pattern: &[char], escape: Option<char>) -> bool {
     let (mut t, mut p) = (0, 0);
     let mut retry: Option<(usize, usize)> = None;
     loop {
@@ -478,7 +480,9 @@ pub(super) fn matches_like(text: &[char], pattern: &[char], escape: Option<char>
 }
 
 fn conv(a: &[Value]) -> Value {
-    let (Some(digits), Some(from), Some(to)) = (text(&a[0]), integer(&a[1]), integer(&a[2])) else { return Value::Null };
+    let (Some(digits), Some(from), Some(to)) = (text(&a[0]), integer(&a[1]), integer(&a[2])) else {
+        return Value::Null;
+    };
     let (Ok(from), Ok(radix)) = (u32::try_from(from.unsigned_abs()), u32::try_from(to.unsigned_abs())) else {
         return Value::Null;
     };
@@ -492,7 +496,8 @@ fn conv(a: &[Value]) -> Value {
         .map_while(|c| c.to_digit(from))
         .fold(0u64, |n, d| n.saturating_mul(u64::from(from)).saturating_add(u64::from(d)));
     let number = if negative { magnitude.wrapping_neg() } else { magnitude };
-    let (sign, mut rest) = if to < 0 && (number as i64) < 0 { ("-", (number as i64).unsigned_abs()) } else { ("", number) };
+    let (sign, mut rest) =
+        if to < 0 && (number as i64) < 0 { ("-", (number as i64).unsigned_abs()) } else { ("", number) };
     let mut out = Vec::new();
     loop {
         out.push(char::from_digit((rest % u64::from(radix)) as u32, radix).unwrap_or('0').to_ascii_uppercase());
@@ -566,7 +571,8 @@ mod tests {
 
     #[test]
     fn like_patterns() {
-        let like = |t: &str, p: &str| matches_like(&t.chars().collect::<Vec<_>>(), &p.chars().collect::<Vec<_>>(), Some('\\'));
+        let like =
+            |t: &str, p: &str| matches_like(&t.chars().collect::<Vec<_>>(), &p.chars().collect::<Vec<_>>(), Some('\\'));
         assert!(like("David!", "David_"));
         assert!(like("David!", "%D%v%"));
         assert!(like("", "%") && like("abc", "%%c") && like("aab", "%ab"));

@@ -199,8 +199,19 @@ impl Reader<'_> {
 
     fn alter_other(&mut self) -> Result<Alteration, Error> {
         let partitions = [
-            "PARTITION", "TRUNCATE", "COALESCE", "REORGANIZE", "EXCHANGE", "ANALYZE", "CHECK", "OPTIMIZE", "REBUILD",
-            "REPAIR", "REMOVE", "DISCARD", "IMPORT",
+            "PARTITION",
+            "TRUNCATE",
+            "COALESCE",
+            "REORGANIZE",
+            "EXCHANGE",
+            "ANALYZE",
+            "CHECK",
+            "OPTIMIZE",
+            "REBUILD",
+            "REPAIR",
+            "REMOVE",
+            "DISCARD",
+            "IMPORT",
         ];
         if let Some(word) = partitions.iter().find(|w| self.looks_at(w)) {
             return Err(Error::unsupported(format!("ALTER TABLE ... {word} PARTITION")));

@@ -11,7 +11,7 @@ mod table;
 mod write;
 
 pub use reader::Reader;
-pub use session::{SetExpression, SetItem};
+pub use session::{SetExpression, SetItem, scoped_name};
 pub use show::{Filter, Show};
 pub use statement::{Body, Maintenance, Statement, TableChange, TableName, parse, parse_expression, parse_one};
 pub use write::{Delete, DeleteTarget, Insert, InsertSource, Update};

@@ -10,22 +10,49 @@ use sqlparser::tokenizer::Token;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Show {
     Databases(Filter),
-    Tables { full: bool, database: Option<String>, filter: Filter },
-    Columns { full: bool, table: TableName, filter: Filter },
-    Indexes { table: TableName, filter: Filter },
+    Tables {
+        full: bool,
+        database: Option<String>,
+        filter: Filter,
+    },
+    Columns {
+        full: bool,
+        table: TableName,
+        filter: Filter,
+    },
+    Indexes {
+        table: TableName,
+        filter: Filter,
+    },
     CreateTable(TableName),
-    CreateDatabase { name: String, if_not_exists: bool },
-    Variables { scope: VariableScope, filter: Filter },
-    Status { scope: VariableScope, filter: Filter },
+    CreateDatabase {
+        name: String,
+        if_not_exists: bool,
+    },
+    Variables {
+        scope: VariableScope,
+        filter: Filter,
+    },
+    Status {
+        scope: VariableScope,
+        filter: Filter,
+    },
     Engines,
     Collations(Filter),
     CharacterSets(Filter),
-    Processlist { full: bool },
-    TableStatus { database: Option<String>, filter: Filter },
+    Processlist {
+        full: bool,
+    },
+    TableStatus {
+        database: Option<String>,
+        filter: Filter,
+    },
     Plugins,
     Privileges,
     /// Lists that are always empty: triggers, events, routines.
-    Empty { columns: &'static [&'static str] },
+    Empty {
+        columns: &'static [&'static str],
+    },
     OpenTables,
 }
 
@@ -38,16 +65,47 @@ pub enum Filter {
 }
 
 const TRIGGERS: &[&str] = &[
-    "Trigger", "Event", "Table", "Statement", "Timing", "Created", "sql_mode", "Definer", "character_set_client",
-    "collation_connection", "Database Collation",
+    "Trigger",
+    "Event",
+    "Table",
+    "Statement",
+    "Timing",
+    "Created",
+    "sql_mode",
+    "Definer",
+    "character_set_client",
+    "collation_connection",
+    "Database Collation",
 ];
 const EVENTS: &[&str] = &[
-    "Db", "Name", "Definer", "Time zone", "Type", "Execute at", "Interval value", "Interval field", "Starts", "Ends",
-    "Status", "Originator", "character_set_client", "collation_connection", "Database Collation",
+    "Db",
+    "Name",
+    "Definer",
+    "Time zone",
+    "Type",
+    "Execute at",
+    "Interval value",
+    "Interval field",
+    "Starts",
+    "Ends",
+    "Status",
+    "Originator",
+    "character_set_client",
+    "collation_connection",
+    "Database Collation",
 ];
 const ROUTINES: &[&str] = &[
-    "Db", "Name", "Type", "Definer", "Modified", "Created", "Security_type", "Comment", "character_set_client",
-    "collation_connection", "Database Collation",
+    "Db",
+    "Name",
+    "Type",
+    "Definer",
+    "Modified",
+    "Created",
+    "Security_type",
+    "Comment",
+    "character_set_client",
+    "collation_connection",
+    "Database Collation",
 ];
 
 impl Reader<'_> {
@@ -55,23 +113,24 @@ impl Reader<'_> {
         self.skip();
         let full = self.accept("FULL");
         self.accept("EXTENDED");
-        let show = match self.accept_any(&["DATABASES", "SCHEMAS", "TABLES", "COLUMNS", "FIELDS", "INDEXES", "INDEX", "KEYS"])
-        {
-            Some("DATABASES" | "SCHEMAS") => Show::Databases(self.filter()?),
-            Some("TABLES") => Show::Tables { full, database: self.in_database()?, filter: self.filter()? },
-            Some("COLUMNS" | "FIELDS") => Show::Columns { full, table: self.in_table()?, filter: self.filter()? },
-            Some(_) => Show::Indexes { table: self.in_table()?, filter: self.filter()? },
-            None if self.accept("CREATE") => self.show_create()?,
-            None if self.accept("TABLE STATUS") => {
-                Show::TableStatus { database: self.in_database()?, filter: self.filter()? }
-            }
-            None if self.accept("PROCESSLIST") => Show::Processlist { full },
-            None if self.looks_at("COUNT") || self.looks_at("WARNINGS") || self.looks_at("ERRORS") => {
-                return self.show_warnings();
-            }
-            None if self.accept("GRANTS") => return self.show_grants(),
-            None => self.show_server()?,
-        };
+        let show =
+            match self.accept_any(&["DATABASES", "SCHEMAS", "TABLES", "COLUMNS", "FIELDS", "INDEXES", "INDEX", "KEYS"])
+            {
+                Some("DATABASES" | "SCHEMAS") => Show::Databases(self.filter()?),
+                Some("TABLES") => Show::Tables { full, database: self.in_database()?, filter: self.filter()? },
+                Some("COLUMNS" | "FIELDS") => Show::Columns { full, table: self.in_table()?, filter: self.filter()? },
+                Some(_) => Show::Indexes { table: self.in_table()?, filter: self.filter()? },
+                None if self.accept("CREATE") => self.show_create()?,
+                None if self.accept("TABLE STATUS") => {
+                    Show::TableStatus { database: self.in_database()?, filter: self.filter()? }
+                }
+                None if self.accept("PROCESSLIST") => Show::Processlist { full },
+                None if self.looks_at("COUNT") || self.looks_at("WARNINGS") || self.looks_at("ERRORS") => {
+                    return self.show_warnings();
+                }
+                None if self.accept("GRANTS") => return self.show_grants(),
+                None => self.show_server()?,
+            };
         Ok(Body::Show(show))
     }
 
@@ -142,8 +201,18 @@ impl Reader<'_> {
             }
             None => {
                 let others = [
-                    "BINARY LOGS", "MASTER STATUS", "MASTER LOGS", "BINARY LOG STATUS", "REPLICA STATUS", "SLAVE STATUS",
-                    "REPLICAS", "ENGINE", "PROFILES", "PROFILE", "BINLOG EVENTS", "RELAYLOG EVENTS",
+                    "BINARY LOGS",
+                    "MASTER STATUS",
+                    "MASTER LOGS",
+                    "BINARY LOG STATUS",
+                    "REPLICA STATUS",
+                    "SLAVE STATUS",
+                    "REPLICAS",
+                    "ENGINE",
+                    "PROFILES",
+                    "PROFILE",
+                    "BINLOG EVENTS",
+                    "RELAYLOG EVENTS",
                 ];
                 match self.accept_any(&others) {
                     Some(what) => Err(Error::unsupported(format!("SHOW {what}"))),

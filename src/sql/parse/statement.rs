@@ -32,20 +32,35 @@ pub struct TableName {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Body {
     /// With the variables of `INTO @a, @b`.
-    Query { query: Box<Query>, into: Vec<String> },
+    Query {
+        query: Box<Query>,
+        into: Vec<String>,
+    },
     Insert(Box<Insert>),
     Update(Box<Update>),
     Delete(Box<Delete>),
-    Table { name: TableName, change: TableChange },
-    DropTables { names: Vec<TableName>, if_exists: bool },
+    Table {
+        name: TableName,
+        change: TableChange,
+    },
+    DropTables {
+        names: Vec<TableName>,
+        if_exists: bool,
+    },
     RenameTables(Vec<(TableName, TableName)>),
     Set(Vec<SetItem>),
     Show(Show),
     /// DESCRIBE table [column pattern].
-    Describe { table: TableName, column: Option<String> },
+    Describe {
+        table: TableName,
+        column: Option<String>,
+    },
     Explain(Box<Body>),
     Do(Vec<Expr>),
-    Maintenance { what: Maintenance, tables: Vec<TableName> },
+    Maintenance {
+        what: Maintenance,
+        tables: Vec<TableName>,
+    },
     /// Needs no context.
     Ready(Plan),
 }
@@ -112,9 +127,34 @@ pub fn parse_expression(text: &str, modes: Modes) -> Result<(Expr, Tokens), Erro
 
 /// Statements of MySQL that are refused by name.
 const UNSUPPORTED: &[&str] = &[
-    "CALL", "HANDLER", "XA", "LOAD DATA", "LOAD XML", "IMPORT TABLE", "GRANT", "REVOKE", "INSTALL", "UNINSTALL", "CLONE",
-    "CHANGE MASTER", "CHANGE REPLICATION", "START REPLICA", "STOP REPLICA", "START SLAVE", "STOP SLAVE", "RESET", "PURGE",
-    "SHUTDOWN", "RESTART", "BINLOG", "CACHE INDEX", "LOAD INDEX", "HELP", "SIGNAL", "RESIGNAL", "GET DIAGNOSTICS",
+    "CALL",
+    "HANDLER",
+    "XA",
+    "LOAD DATA",
+    "LOAD XML",
+    "IMPORT TABLE",
+    "GRANT",
+    "REVOKE",
+    "INSTALL",
+    "UNINSTALL",
+    "CLONE",
+    "CHANGE MASTER",
+    "CHANGE REPLICATION",
+    "START REPLICA",
+    "STOP REPLICA",
+    "START SLAVE",
+    "STOP SLAVE",
+    "RESET",
+    "PURGE",
+    "SHUTDOWN",
+    "RESTART",
+    "BINLOG",
+    "CACHE INDEX",
+    "LOAD INDEX",
+    "HELP",
+    "SIGNAL",
+    "RESIGNAL",
+    "GET DIAGNOSTICS",
 ];
 
 impl Reader<'_> {

@@ -11,8 +11,25 @@ use sqlparser::tokenizer::Token;
 
 /// Things that can be created, altered and dropped in MySQL, but not here.
 const UNSUPPORTED_OBJECTS: &[&str] = &[
-    "VIEW", "TRIGGER", "PROCEDURE", "FUNCTION", "EVENT", "USER", "ROLE", "SERVER", "TABLESPACE", "UNDO", "LOGFILE",
-    "RESOURCE", "SPATIAL REFERENCE", "INSTANCE", "AGGREGATE", "DEFINER", "ALGORITHM", "SQL SECURITY", "OR REPLACE",
+    "VIEW",
+    "TRIGGER",
+    "PROCEDURE",
+    "FUNCTION",
+    "EVENT",
+    "USER",
+    "ROLE",
+    "SERVER",
+    "TABLESPACE",
+    "UNDO",
+    "LOGFILE",
+    "RESOURCE",
+    "SPATIAL REFERENCE",
+    "INSTANCE",
+    "AGGREGATE",
+    "DEFINER",
+    "ALGORITHM",
+    "SQL SECURITY",
+    "OR REPLACE",
 ];
 
 impl Reader<'_> {
@@ -280,7 +297,8 @@ impl Reader<'_> {
     }
 
     fn table_option(&mut self, options: &mut OptionsDefinition) -> Result<bool, Error> {
-        let default = self.looks_at("DEFAULT CHARACTER") || self.looks_at("DEFAULT CHARSET") || self.looks_at("DEFAULT COLLATE");
+        let default =
+            self.looks_at("DEFAULT CHARACTER") || self.looks_at("DEFAULT CHARSET") || self.looks_at("DEFAULT COLLATE");
         if default {
             self.skip();
         }
@@ -412,8 +430,26 @@ impl Reader<'_> {
 
 /// Options that are kept to be shown.
 const OTHER_OPTIONS: &[&str] = &[
-    "ROW_FORMAT", "KEY_BLOCK_SIZE", "MAX_ROWS", "MIN_ROWS", "AVG_ROW_LENGTH", "CHECKSUM", "DELAY_KEY_WRITE", "PACK_KEYS",
-    "STATS_AUTO_RECALC", "STATS_PERSISTENT", "STATS_SAMPLE_PAGES", "INSERT_METHOD", "COMPRESSION", "ENCRYPTION",
-    "CONNECTION", "TABLESPACE", "UNION", "AUTOEXTEND_SIZE", "ENGINE_ATTRIBUTE", "SECONDARY_ENGINE_ATTRIBUTE",
-    "TRANSACTIONAL", "PAGE_CHECKSUM",
+    "ROW_FORMAT",
+    "KEY_BLOCK_SIZE",
+    "MAX_ROWS",
+    "MIN_ROWS",
+    "AVG_ROW_LENGTH",
+    "CHECKSUM",
+    "DELAY_KEY_WRITE",
+    "PACK_KEYS",
+    "STATS_AUTO_RECALC",
+    "STATS_PERSISTENT",
+    "STATS_SAMPLE_PAGES",
+    "INSERT_METHOD",
+    "COMPRESSION",
+    "ENCRYPTION",
+    "CONNECTION",
+    "TABLESPACE",
+    "UNION",
+    "AUTOEXTEND_SIZE",
+    "ENGINE_ATTRIBUTE",
+    "SECONDARY_ENGINE_ATTRIBUTE",
+    "TRANSACTIONAL",
+    "PAGE_CHECKSUM",
 ];
