@@ -5,7 +5,7 @@
 //!
 //! ```text
 //!  seed ─▶ options ─▶ run:  machine × 3 or 5     disk (SQLite VFS), clock, the daemon's own shell
-//!                           workload × 8         MySQL clients over simulated sockets, who write down what they hear
+//!                           workload × 9         MySQL clients over simulated sockets, who write down what they hear
 //!                           nemesis              kills, power losses, disk errors, partitions, clocks
 //!                           settle               heal, restart, wait until all nodes agree, then the workloads' checks
 //! ```
@@ -21,7 +21,7 @@
 //! | `SIM_TRACE` | set: print every event of every run | |
 //! | `SIM_LOG` | print the daemons' logs, at this level | |
 
-#[cfg(not(madsim))]
+#[cfg_attr(madsim, allow(dead_code))]
 mod proxy;
 
 #[cfg(madsim)]

@@ -78,3 +78,33 @@ fn executable(messages: &str) -> Option<PathBuf> {
         Some(PathBuf::from(rest.split('"').next()?))
     })
 }
+
+/// Tests of the parts, for the simulator's list.
+pub const TESTS: &[(&str, fn())] = &[
+    ("proxy::profile_and_target_are_read_off_the_path", paths),
+    ("proxy::the_callers_flags_stay", callers_flags),
+    ("proxy::the_program_is_found_in_cargo_s_messages", messages),
+];
+
+fn paths() {
+    let of = |path: &str| profile_and_target(Path::new(path));
+    assert_eq!(of("t/debug/deps/sim-1"), Some(("dev".into(), "t".into())));
+    assert_eq!(of("t/ci/deps/sim-1"), Some(("ci".into(), "t".into())));
+    assert_eq!(of("sim-1"), None);
+}
+
+fn callers_flags() {
+    let with = |name: &'static str, value: &'static str| {
+        flags(&move |asked| (asked == name).then(|| value.to_string()))
+    };
+    assert_eq!(with("", ""), "--cfg\u{1f}madsim");
+    assert_eq!(with("RUSTFLAGS", "-C  opt-level=1"), "-C\u{1f}opt-level=1\u{1f}--cfg\u{1f}madsim");
+    assert_eq!(with("CARGO_ENCODED_RUSTFLAGS", "-Dwarnings"), "-Dwarnings\u{1f}--cfg\u{1f}madsim");
+}
+
+fn messages() {
+    let other = r#"{"reason":"compiler-artifact","target":{"name":"marmot"},"executable":null}"#;
+    let ours = r#"{"reason":"compiler-artifact","target":{"name":"sim"},"executable":"/t/deps/sim-2"}"#;
+    assert_eq!(executable(&format!("{other}\n{ours}\n{other}")), Some(PathBuf::from("/t/deps/sim-2")));
+    assert_eq!(executable(other), None);
+}

@@ -1,7 +1,7 @@
 //! The tests: the disk's own, one for each seed, what must have happened over all of them, and the proof that losses
 //! are seen.
 
-use crate::disk;
+use crate::{disk, proxy};
 use crate::options::{Options, Range, Trouble, Wish};
 use crate::process::run;
 use crate::run::Outcome;
@@ -22,8 +22,9 @@ const ENOUGH_SEEDS: usize = 30;
 pub fn all() -> Result<Vec<Trial>, String> {
     let range = Range::from_environment()?;
     let outcomes: Arc<Mutex<BTreeMap<u64, Outcome>>> = Arc::default();
-    let mut trials: Vec<Trial> = disk::tests::TESTS
-        .iter()
+    let mut trials: Vec<Trial> = [proxy::TESTS, disk::tests::TESTS]
+        .into_iter()
+        .flatten()
         .map(|(name, body)| {
             let body = *body;
             Trial::test(*name, move || {

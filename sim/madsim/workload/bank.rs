@@ -61,9 +61,11 @@ async fn transfer(customer: &mut Customer) {
     let to = (from - 1 + customer.dice.within(1..ACCOUNTS)) % ACCOUNTS + 1;
     let amount = customer.dice.within(1..40) as i64;
     let relative = customer.dice.one_in(2);
+    let locking = if customer.dice.one_in(3) { " FOR UPDATE" } else { "" };
     let Some(client) = customer.client().await else { return };
     let moving = async |client: &mut Client| {
-        let balance = client.number(&format!("SELECT balance FROM accounts WHERE id = {from}")).await?.unwrap_or(0);
+        let balance = format!("SELECT balance FROM accounts WHERE id = {from}{locking}");
+        let balance = client.number(&balance).await?.unwrap_or(0);
         if balance < amount {
             return Ok(());
         }

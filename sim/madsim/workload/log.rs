@@ -33,9 +33,13 @@ impl Workload for Log {
                 let longest = if customer.dice.one_in(8) { 4000 } else { 60 };
                 let length = customer.dice.within(1..longest);
                 let as_one = customer.dice.one_in(2);
+                let for_all = customer.dice.one_in(8);
                 let row = |id: &i64| format!("({id}, {number}, '{}')", "x".repeat(length as usize));
                 let rows: Vec<String> = ids.iter().map(row).collect();
                 let Some(client) = customer.client().await else { return };
+                if for_all && client.execute("SET marmot_write_consistency = 'ALL'").await.is_err() {
+                    continue;
+                }
                 let fate = if as_one {
                     Fate::from(&client.execute(&format!("INSERT INTO log VALUES {}", rows.join(", "))).await)
                 } else {

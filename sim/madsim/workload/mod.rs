@@ -5,6 +5,7 @@
 
 mod bank;
 mod counters;
+mod family;
 mod ids;
 mod log;
 mod loose;
@@ -53,6 +54,7 @@ pub fn all() -> Vec<Arc<dyn Workload>> {
         Arc::new(log::Log::default()),
         Arc::new(counters::Counters::default()),
         Arc::new(bank::Bank),
+        Arc::new(family::Family),
         Arc::new(names::Names::default()),
         Arc::new(ids::Ids::default()),
         Arc::new(shape::Shape::default()),
