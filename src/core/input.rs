@@ -2,7 +2,8 @@
 
 use super::message::Envelope;
 use crate::types::{
-    ApplySeq, AutoIdMode, ClientId, DatabaseName, NodeId, ReadLevel, RowImage, Snapshot, Span, Stamp, TableId, TxnId, WriteLevel, WriteSet,
+    ApplySeq, AutoIdMode, ClientId, DatabaseName, NodeId, ReadLevel, RowImage, Snapshot, Span, Stamp, TableId, TxnId,
+    WriteLevel, WriteSet,
 };
 use std::sync::Arc;
 

@@ -12,7 +12,9 @@ use super::clock::SystemClock;
 use super::frame::encode_envelope;
 use super::link::Links;
 use crate::core::message::{Envelope, Message};
-use crate::core::{ApplyTask, Destination, Effect, Effects, Fatal, Input, Node, Notice, Published as Publish, Response};
+use crate::core::{
+    ApplyTask, Destination, Effect, Effects, Fatal, Input, Node, Notice, Published as Publish, Response,
+};
 use crate::session::{CoreCall, Published};
 use crate::sqlite::Store;
 use crate::types::{ApplySeq, ClientId, Mono, RowImage, Snapshot, Span, TableId, TxnId};

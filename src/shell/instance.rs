@@ -222,7 +222,7 @@ fn room(directory: PathBuf, simulated: bool) -> Box<dyn FnMut() -> bool + Send> 
         // A question that cannot be answered is no reason to refuse work.
         simulated
             || nix::sys::statvfs::statvfs(&directory)
-                .map_or(true, |s| s.blocks_available() as u64 * s.fragment_size() as u64 >= ROOM_BYTES)
+                .map_or(true, |s| s.blocks_available() * s.fragment_size() >= ROOM_BYTES)
     })
 }
 

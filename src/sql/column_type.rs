@@ -305,11 +305,11 @@ impl fmt::Display for ColumnType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())?;
         match self {
-            ColumnType::Integer { width: Some(width), zerofill, size, unsigned } => {
-                // MySQL 8.0.19 shows widths only where they still mean something.
-                if *zerofill || (*size == IntegerSize::Tiny && *width == 1 && !unsigned) {
-                    write!(f, "({width})")?;
-                }
+            // MySQL 8.0.19 shows widths only where they still mean something.
+            ColumnType::Integer { width: Some(width), zerofill, size, unsigned }
+                if *zerofill || (*size == IntegerSize::Tiny && *width == 1 && !unsigned) =>
+            {
+                write!(f, "({width})")?;
             }
             ColumnType::Decimal { precision, scale, .. } => write!(f, "({precision},{scale})")?,
             ColumnType::Float { display: Some((m, d)), .. } => write!(f, "({m},{d})")?,

@@ -239,7 +239,7 @@ pub fn store(rule: &Rule, value: Value, row: u32, context: &FunctionContext) -> 
         // This is Marmot's limit, not the value's fault.
         Err(Bad(error, _)) if error.code == 1235 => Err(error),
         Err(Bad(error, instead)) => {
-            context.warn(Warning::warning(error));
+            context.warn(Warning::of(error));
             Ok(instead)
         }
     }
@@ -522,7 +522,7 @@ fn datetime(rule: &Rule, fsp: u8, timestamp: bool, value: &Value, row: u32, cont
 pub fn as_time(value: &Value) -> Option<Parsed<i64>> {
     match value {
         Value::Null => None,
-        Value::Int(n) if n.abs() >= 1_000_000_000_0 => {
+        Value::Int(n) if n.unsigned_abs() >= 10_000_000_000 => {
             let parsed = DateTime::from_number(*n)?;
             Some(Parsed { value: parsed.value.time_micros(), truncated: false, has_time: true })
         }

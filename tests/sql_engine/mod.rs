@@ -1,9 +1,8 @@
 //! A small engine for tests: statements translated by `marmot::sql` and run on plain in-memory SQLite databases.
 
 use marmot::sql::{
-    AGGREGATES, Accumulator, Catalog, CompileContext, Context, Environment, Error, FUNCTIONS,
-    FunctionContext, Modes, Plan, PlanCache, Prepared, Program, ResultColumn, ResultType, SchemaChange, SetTarget,
-    SetValue, Wanted, bind,
+    AGGREGATES, Accumulator, Catalog, CompileContext, Context, Environment, Error, FUNCTIONS, FunctionContext, Modes,
+    Plan, PlanCache, Prepared, Program, ResultColumn, ResultType, SchemaChange, SetTarget, SetValue, Wanted, bind,
 };
 use marmot::types::{NodeId, TableId, Value};
 use rusqlite::functions::{Aggregate, Context as Call, FunctionFlags};
@@ -188,7 +187,13 @@ impl Engine {
         Ok(last)
     }
 
-    fn values(&self, program: &Program, prepared: &Prepared, client: &[Value], ignore: bool) -> Result<Vec<Value>, Error> {
+    fn values(
+        &self,
+        program: &Program,
+        prepared: &Prepared,
+        client: &[Value],
+        ignore: bool,
+    ) -> Result<Vec<Value>, Error> {
         let functions = self.functions.lock().unwrap();
         functions.strict.set(self.modes.strict());
         functions.ignore.set(ignore);
@@ -278,7 +283,11 @@ impl Engine {
             if let Err(e) = self.connection.execute_batch(sql) {
                 self.connection.execute_batch("ROLLBACK TO ddl; RELEASE ddl").unwrap();
                 let raised = self.fault.lock().unwrap().take();
-                return Err(raised.unwrap_or_else(|| Error { code: 1, state: "SQLIT", message: format!("{e} in {sql}") }));
+                return Err(raised.unwrap_or_else(|| Error {
+                    code: 1,
+                    state: "SQLIT",
+                    message: format!("{e} in {sql}"),
+                }));
             }
         }
         self.connection.execute_batch("RELEASE ddl; PRAGMA foreign_keys = on").unwrap();

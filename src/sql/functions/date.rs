@@ -237,7 +237,7 @@ fn timediff(a: &[Value]) -> Value {
 /// `addtime(value, time, sign)`.
 fn addtime(a: &[Value]) -> Value {
     let (Some(time), Some(sign)) = (as_time(&a[1]), integer(&a[2])) else { return Value::Null };
-    let delta = time.value * sign;
+    let delta = if sign < 0 { -time.value } else { time.value };
     if let Some(first) = bare_time(&a[0]) {
         let sum = (first + delta).clamp(-MAX_TIME, MAX_TIME);
         return Value::text(time_text(sum, fsp_for((sum.unsigned_abs() % 1_000_000) as u32)));
@@ -299,7 +299,7 @@ fn ordinal(day: u32) -> &'static str {
 fn format(d: &DateTime, hours: u32, pattern: &str) -> Option<String> {
     let mut out = String::new();
     let mut characters = pattern.chars();
-    let twelve = if hours % 12 == 0 { 12 } else { hours % 12 };
+    let twelve = if hours.is_multiple_of(12) { 12 } else { hours % 12 };
     let half = if hours % 24 < 12 { "AM" } else { "PM" };
     while let Some(c) = characters.next() {
         if c != '%' {
@@ -547,6 +547,8 @@ fn months(period: i64) -> i64 {
 
 fn period_add(a: &[Value]) -> Value {
     let sum = integer(&a[0]).zip(integer(&a[1])).and_then(|(p, n)| months(p).checked_add(n));
+    // No period lies beyond the year 9999.
+    let sum = sum.filter(|total| (0..120_000).contains(total));
     maybe_int(sum.map(|total| total.div_euclid(12) * 100 + total.rem_euclid(12) + 1))
 }
 

@@ -137,10 +137,12 @@ fn truncate(a: &[Value]) -> Value {
 /// Rounds or cuts to a power of ten.
 fn scaled(number: &str, decimals: i64, round: bool) -> Value {
     let Ok(n) = round_digits(number.split('.').next().unwrap_or("0"), 0).parse::<i128>() else { return Value::Null };
-    let Some(unit) = 10i128.checked_pow(u32::try_from(-decimals).unwrap_or(u32::MAX)) else { return Value::Int(0) };
+    let Some(unit) = 10i128.checked_pow(u32::try_from(decimals.unsigned_abs()).unwrap_or(u32::MAX)) else {
+        return Value::Int(0);
+    };
     let half = if round { unit / 2 } else { 0 };
-    let result = (n.abs() + half) / unit * unit * n.signum();
-    parsed(&result.to_string())
+    let result = n.checked_abs().and_then(|n| n.checked_add(half)).and_then(|n| (n / unit).checked_mul(unit));
+    result.map_or(Value::Null, |r| parsed(&(r * n.signum()).to_string()))
 }
 
 fn logarithm(value: &Value, f: fn(f64) -> f64) -> Value {
