@@ -64,7 +64,16 @@ fn prepare(arguments: &Arguments, loaded: &Loaded) -> Result<(DirLock, Option<Pi
     Ok((directory, pid_file))
 }
 
+/// Cargo builds this program beside the simulator, where it has no sockets, threads or signals to run on.
+#[cfg(madsim)]
+fn run(_: Loaded, readiness: Readiness) -> Result<(), String> {
+    let why = "this program was built for the simulator".to_string();
+    readiness.failed(&why);
+    Err(why)
+}
+
 /// Runs the server; a waiting parent is told once it answers, or why it does not.
+#[cfg(not(madsim))]
 fn run(loaded: Loaded, readiness: Readiness) -> Result<(), String> {
     let waiting = std::cell::Cell::new(Some(readiness));
     let result = marmot::shell::run(&loaded.config, |line| {

@@ -8,7 +8,7 @@ use crate::core::{ApplyTask, Fatal};
 use crate::sqlite::Applier;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout};
 
 /// Transactions applied in one batch at most.
 const BATCH_MAX: usize = 512;
@@ -37,7 +37,7 @@ async fn serve(
     let mut sync_at = Instant::now() + SYNC_EVERY;
     loop {
         let first = match unsynced {
-            true => timeout_at(sync_at, tasks.recv()).await.ok(),
+            true => timeout(sync_at.saturating_duration_since(Instant::now()), tasks.recv()).await.ok(),
             false => Some(tasks.recv().await),
         };
         match first {
