@@ -339,3 +339,15 @@ fn shown(columns: &[ResultColumn], rows: Vec<Vec<Value>>) -> String {
     let line = |row: Vec<Value>| row.into_iter().enumerate().map(cell).collect::<Vec<_>>().join("|");
     rows.into_iter().map(line).collect::<Vec<_>>().join("\n")
 }
+
+/// Each query and its answer.
+pub fn check(engine: &mut Engine, cases: &[(&str, &str)]) {
+    let mut wrong = Vec::new();
+    for (sql, expected) in cases {
+        let actual = engine.run(sql).unwrap_or_else(|e| e.to_string());
+        if actual != *expected {
+            wrong.push(format!("{sql}\n  expected {expected:?}\n  but got  {actual:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
