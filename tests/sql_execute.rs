@@ -21,63 +21,159 @@ fn check(engine: &mut Engine, cases: &[(&str, &str)]) {
 #[test]
 fn operators() {
     let mut engine = Engine::new();
-    check(&mut engine, &[
-        ("SELECT 1/3, 7/2, 10/0, 1.5/2, 7 DIV 2, -7 DIV 2, 7 % 3, 7 MOD 3, MOD(7.5, 2)", "0.3333|3.5000|NULL|0.75000|3|-3|1|1|1.5"),
-        ("SELECT 0.1 + 0.2, 1.10 * 2, 3 * 1.5, 2 + 2, '3' + 4, '3abc' + 4", "0.3|2.20|4.5|4|7|7"),
-        ("SELECT 1 = 1 && 2 = 3, 1 = 2 || 2 = 2, 1 XOR 1, 1 = 1 XOR 1 = 2, !0, NOT 1", "0|1|0|1|1|0"),
-        ("SELECT 5 & 3, 5 | 3, 5 ^ 3, ~0, 1 << 4, 16 >> 2, 1 ^ 2 * 3", "1|7|6|18446744073709551615|16|4|9"),
-        ("SELECT -2 ^ 1, 2 + 3 & 1, 1 << 2 + 1", "18446744073709551615|1|8"),
-        ("SELECT NULL <=> NULL, 1 <=> NULL, 1 <=> 1, NULL = NULL", "1|0|1|NULL"),
-        ("SELECT 'a' = 'A', BINARY 'a' = 'A', 'a' LIKE 'A', 'abc' LIKE 'A%' = 1, 'a' COLLATE utf8mb4_bin = 'A'", "1|0|1|1|0"),
-        ("SELECT 'a%c' LIKE 'a\\%c', 'abc' LIKE 'a\\%c', 'a_c' LIKE 'a|_c' ESCAPE '|', 'abc' NOT LIKE 'b%'", "1|0|1|1"),
-        ("SELECT 'Monty' REGEXP '^m', 'a' REGEXP 'b', 'new\\nline' RLIKE 'n.w', 'a' NOT REGEXP 'b'", "1|0|1|1"),
-        ("SELECT 2 BETWEEN 1 AND 3, 'b' BETWEEN 'A' AND 'C', 1 NOT BETWEEN 2 AND 3", "1|1|1"),
-        ("SELECT 2 IN (1, 2), 'A' IN ('a', 'b'), 3 NOT IN (1, 2), (1, 2) IN ((1, 2), (3, 4)), 1 IN (2, NULL)", "1|1|1|1|NULL"),
-        ("SELECT TRUE, FALSE, NULL IS NULL, 1 IS TRUE, 0 IS NOT TRUE, NULL IS UNKNOWN", "1|0|1|1|1|1"),
-        ("SELECT 1 + 1 AS a, \"double\" AS b, 'it''s' 'joined', N'n', _utf8mb4'x'", "2|double|it'sjoined|n|x"),
-        ("SELECT x'4D7953514C', 0x41 + 0, b'101' + 0, HEX(0xFF)", "x'4d7953514c'|65|5|FF"),
-        ("SELECT -5, - 5, -(-5), +5, -9223372036854775808, 18446744073709551615", "-5|-5|5|5|-9223372036854775808|18446744073709551615"),
-        ("SELECT CASE 2 WHEN 1 THEN 'one' WHEN 2 THEN 'two' END, CASE WHEN 0 THEN 1 END", "two|NULL"),
-        ("SELECT IF(1 > 2, 2, 3), IF(1, 'yes', 'no'), IFNULL(NULL, 10), NULLIF(1, 1), NULLIF('a', 'A'), COALESCE(NULL, NULL, 1)", "3|yes|10|NULL|NULL|1"),
-        ("SELECT 1 > ALL (SELECT 0 UNION SELECT 2), 1 > ANY (SELECT 0 UNION SELECT 2), 2 = ANY (SELECT 2)", "0|1|1"),
-        ("SELECT (1, 2) = (1, 2), (1, 2) < (1, 3), ROW(1, 2) <=> ROW(1, NULL)", "1|1|0"),
-        ("SELECT '2024-01-31' + INTERVAL 1 MONTH, INTERVAL 1 DAY + '2023-12-31', DATE '2024-03-01' - INTERVAL 1 DAY", "2024-02-29|2024-01-01|2024-02-29"),
-    ]);
+    check(
+        &mut engine,
+        &[
+            (
+                "SELECT 1/3, 7/2, 10/0, 1.5/2, 7 DIV 2, -7 DIV 2, 7 % 3, 7 MOD 3, MOD(7.5, 2)",
+                "0.3333|3.5000|NULL|0.75000|3|-3|1|1|1.5",
+            ),
+            ("SELECT 0.1 + 0.2, 1.10 * 2, 3 * 1.5, 2 + 2, '3' + 4, '3abc' + 4", "0.3|2.20|4.5|4|7|7"),
+            ("SELECT 1 = 1 && 2 = 3, 1 = 2 || 2 = 2, 1 XOR 1, 1 = 1 XOR 1 = 2, !0, NOT 1", "0|1|0|1|1|0"),
+            ("SELECT 5 & 3, 5 | 3, 5 ^ 3, ~0, 1 << 4, 16 >> 2, 1 ^ 2 * 3", "1|7|6|18446744073709551615|16|4|9"),
+            ("SELECT -2 ^ 1, 2 + 3 & 1, 1 << 2 + 1", "18446744073709551615|1|8"),
+            ("SELECT NULL <=> NULL, 1 <=> NULL, 1 <=> 1, NULL = NULL", "1|0|1|NULL"),
+            (
+                "SELECT 'a' = 'A', BINARY 'a' = 'A', 'a' LIKE 'A', 'abc' LIKE 'A%' = 1, 'a' COLLATE utf8mb4_bin = 'A'",
+                "1|0|1|1|0",
+            ),
+            (
+                "SELECT 'a%c' LIKE 'a\\%c', 'abc' LIKE 'a\\%c', 'a_c' LIKE 'a|_c' ESCAPE '|', 'abc' NOT LIKE 'b%'",
+                "1|0|1|1",
+            ),
+            ("SELECT 'Monty' REGEXP '^m', 'a' REGEXP 'b', 'new\\nline' RLIKE 'n.w', 'a' NOT REGEXP 'b'", "1|0|1|1"),
+            ("SELECT 2 BETWEEN 1 AND 3, 'b' BETWEEN 'A' AND 'C', 1 NOT BETWEEN 2 AND 3", "1|1|1"),
+            (
+                "SELECT 2 IN (1, 2), 'A' IN ('a', 'b'), 3 NOT IN (1, 2), (1, 2) IN ((1, 2), (3, 4)), 1 IN (2, NULL)",
+                "1|1|1|1|NULL",
+            ),
+            ("SELECT TRUE, FALSE, NULL IS NULL, 1 IS TRUE, 0 IS NOT TRUE, NULL IS UNKNOWN", "1|0|1|1|1|1"),
+            ("SELECT 1 + 1 AS a, \"double\" AS b, 'it''s' 'joined', N'n', _utf8mb4'x'", "2|double|it'sjoined|n|x"),
+            ("SELECT x'4D7953514C', 0x41 + 0, b'101' + 0, HEX(0xFF)", "x'4d7953514c'|65|5|FF"),
+            (
+                "SELECT -5, - 5, -(-5), +5, -9223372036854775808, 18446744073709551615",
+                "-5|-5|5|5|-9223372036854775808|18446744073709551615",
+            ),
+            ("SELECT CASE 2 WHEN 1 THEN 'one' WHEN 2 THEN 'two' END, CASE WHEN 0 THEN 1 END", "two|NULL"),
+            (
+                "SELECT IF(1 > 2, 2, 3), IF(1, 'yes', 'no'), IFNULL(NULL, 10), NULLIF(1, 1), NULLIF('a', 'A'), COALESCE(NULL, NULL, 1)",
+                "3|yes|10|NULL|NULL|1",
+            ),
+            (
+                "SELECT 1 > ALL (SELECT 0 UNION SELECT 2), 1 > ANY (SELECT 0 UNION SELECT 2), 2 = ANY (SELECT 2)",
+                "0|1|1",
+            ),
+            ("SELECT (1, 2) = (1, 2), (1, 2) < (1, 3), ROW(1, 2) <=> ROW(1, NULL)", "1|1|0"),
+            (
+                "SELECT '2024-01-31' + INTERVAL 1 MONTH, INTERVAL 1 DAY + '2023-12-31', DATE '2024-03-01' - INTERVAL 1 DAY",
+                "2024-02-29|2024-01-01|2024-02-29",
+            ),
+        ],
+    );
 }
 
 #[test]
 fn functions() {
     let mut engine = Engine::new();
-    check(&mut engine, &[
-        ("SELECT CONCAT('My', 'S', 'QL'), CONCAT_WS(',', 'First', NULL, 'Last'), LENGTH('ä'), CHAR_LENGTH('ä')", "MySQL|First,Last|2|1"),
-        ("SELECT SUBSTRING('Quadratically', 5), SUBSTRING('foobarbar' FROM 4), SUBSTRING('Sakila', -3), SUBSTR('Sakila', -5, 3), MID('abc', 2, 1)", "ratically|barbar|ila|aki|b"),
-        ("SELECT TRIM('  bar  '), TRIM(LEADING 'x' FROM 'xxxbarxxx'), TRIM(BOTH 'x' FROM 'xxxbarxxx'), LTRIM('  a'), RTRIM('a  ')", "bar|barxxx|bar|a|a"),
-        ("SELECT UPPER('über'), LOWER('ÄB'), LEFT('foobar', 3), RIGHT('foobar', 2), REPLACE('www.x', 'w', 'Ww')", "ÜBER|äb|foo|ar|WwWwWw.x"),
-        ("SELECT LOCATE('bar', 'foobarbar'), POSITION('BAR' IN 'foobar'), INSTR('foobarbar', 'bar'), LOCATE('xbar', 'foobar')", "4|4|4|0"),
-        ("SELECT LPAD('hi', 4, '??'), RPAD('hi', 5, '?'), REPEAT('ab', 2), REVERSE('abc'), SPACE(2)", "??hi|hi???|abab|cba|  "),
-        ("SELECT FIELD('b', 'a', 'b'), FIND_IN_SET('b', 'a,b'), ELT(2, 'a', 'b'), FORMAT(12332.2, 2), ASCII('a')", "2|2|b|12,332.20|97"),
-        ("SELECT MD5('testing'), SHA1('abc'), CRC32('MySQL'), HEX('abc'), UNHEX('4142'), CHAR(77, 121 USING utf8mb4)", "ae2b1fca515949e5d54fb22b8ed95575|a9993e364706816aba3e25717850c26c9cd0d89d|3259397556|616263|x'4142'|My"),
-        ("SELECT ABS(-32), ROUND(1.298, 1), ROUND(-1.58), ROUND(150.5), ROUND(23.298, -1), TRUNCATE(1.999, 1), CEIL(1.23), FLOOR(-1.23)", "32|1.3|-2|151|20|1.9|2|-2"),
-        ("SELECT POW(2, 10), SQRT(4), SIGN(-3), GREATEST(2, 0, 5), LEAST('B', 'a', 'C'), PI() > 3.14, CONV('a', 16, 2)", "1024|2|-1|5|a|1|1010"),
-        ("SELECT DATE_FORMAT('2009-10-04 22:23:00', '%W %M %Y'), STR_TO_DATE('01,5,2013', '%d,%m,%Y'), DATE_ADD('2018-05-01', INTERVAL 1 DAY)", "Sunday October 2009|2013-05-01|2018-05-02"),
-        ("SELECT DATEDIFF('2007-12-31 23:59:59', '2007-12-30'), TIMESTAMPDIFF(MONTH, '2003-02-01', '2003-05-01'), TIMESTAMPADD(MINUTE, 1, '2003-01-02')", "1|3|2003-01-02 00:01:00"),
-        ("SELECT NOW(), CURDATE(), CURRENT_TIMESTAMP, CURTIME(), NOW(3), UNIX_TIMESTAMP()", "2024-03-15 10:20:30|2024-03-15|2024-03-15 10:20:30|10:20:30|2024-03-15 10:20:30.123|1710498030"),
-        ("SELECT NOW() + 0, CURDATE() + 0, NOW() - INTERVAL 1 DAY, YEAR(NOW()), EXTRACT(YEAR_MONTH FROM NOW()), LAST_DAY(NOW())", "20240315102030|20240315|2024-03-14 10:20:30|2024|202403|2024-03-31"),
-        ("SELECT FROM_UNIXTIME(1447430881), UNIX_TIMESTAMP('2015-11-13 10:20:19'), DAYNAME('2007-02-03'), WEEK('2008-02-20'), QUARTER('2008-04-01')", "2015-11-13 16:08:01|1447410019|Saturday|7|2"),
-        ("SELECT CAST('123abc' AS SIGNED), CAST(-1 AS UNSIGNED), CAST(1.5 AS SIGNED), CAST('1.55' AS DECIMAL(4,1)), CAST(42 AS CHAR), CONVERT('2024-01-02', DATE)", "123|18446744073709551615|2|1.6|42|2024-01-02"),
-        ("SELECT CAST('2024-01-02 03:04:05' AS TIME), CONVERT('a' USING utf8mb4), CAST('{\"b\":1,\"a\":2}' AS JSON), CAST('x' AS BINARY)", "03:04:05|a|{\"a\": 2, \"b\": 1}|x'78'"),
-        ("SELECT DATABASE(), USER(), VERSION(), CONNECTION_ID(), @@version, @@session.autocommit", "shop|root@localhost|8.0.40-marmot|7|8.0.40-marmot|1"),
-        ("SELECT JSON_EXTRACT('{\"a\": [1, 2]}', '$.a[1]'), JSON_OBJECT('id', 1, 'ok', TRUE, 'l', JSON_ARRAY(1, 'x')), JSON_UNQUOTE('\"a\"')", "2|{\"l\": [1, \"x\"], \"id\": 1, \"ok\": true}|a"),
-        ("SELECT JSON_SET('{\"a\": 1}', '$.b', 2), JSON_CONTAINS('[1,2]', '1'), JSON_LENGTH('[1,2,3]'), JSON_VALID('x'), JSON_KEYS('{\"a\":1}')", "{\"a\": 1, \"b\": 2}|1|3|0|[\"a\"]"),
-        ("SELECT LENGTH(UUID()), RAND(3) = RAND(3), REGEXP_REPLACE('a b c', 'b', 'X'), INET_ATON('10.0.5.9'), ISNULL(1/0)", "36|1|a X c|167773449|1"),
-    ]);
+    check(
+        &mut engine,
+        &[
+            (
+                "SELECT CONCAT('My', 'S', 'QL'), CONCAT_WS(',', 'First', NULL, 'Last'), LENGTH('ä'), CHAR_LENGTH('ä')",
+                "MySQL|First,Last|2|1",
+            ),
+            (
+                "SELECT SUBSTRING('Quadratically', 5), SUBSTRING('foobarbar' FROM 4), SUBSTRING('Sakila', -3), SUBSTR('Sakila', -5, 3), MID('abc', 2, 1)",
+                "ratically|barbar|ila|aki|b",
+            ),
+            (
+                "SELECT TRIM('  bar  '), TRIM(LEADING 'x' FROM 'xxxbarxxx'), TRIM(BOTH 'x' FROM 'xxxbarxxx'), LTRIM('  a'), RTRIM('a  ')",
+                "bar|barxxx|bar|a|a",
+            ),
+            (
+                "SELECT UPPER('über'), LOWER('ÄB'), LEFT('foobar', 3), RIGHT('foobar', 2), REPLACE('www.x', 'w', 'Ww')",
+                "ÜBER|äb|foo|ar|WwWwWw.x",
+            ),
+            (
+                "SELECT LOCATE('bar', 'foobarbar'), POSITION('BAR' IN 'foobar'), INSTR('foobarbar', 'bar'), LOCATE('xbar', 'foobar')",
+                "4|4|4|0",
+            ),
+            (
+                "SELECT LPAD('hi', 4, '??'), RPAD('hi', 5, '?'), REPEAT('ab', 2), REVERSE('abc'), SPACE(2)",
+                "??hi|hi???|abab|cba|  ",
+            ),
+            (
+                "SELECT FIELD('b', 'a', 'b'), FIND_IN_SET('b', 'a,b'), ELT(2, 'a', 'b'), FORMAT(12332.2, 2), ASCII('a')",
+                "2|2|b|12,332.20|97",
+            ),
+            (
+                "SELECT MD5('testing'), SHA1('abc'), CRC32('MySQL'), HEX('abc'), UNHEX('4142'), CHAR(77, 121 USING utf8mb4)",
+                "ae2b1fca515949e5d54fb22b8ed95575|a9993e364706816aba3e25717850c26c9cd0d89d|3259397556|616263|x'4142'|My",
+            ),
+            (
+                "SELECT ABS(-32), ROUND(1.298, 1), ROUND(-1.58), ROUND(150.5), ROUND(23.298, -1), TRUNCATE(1.999, 1), CEIL(1.23), FLOOR(-1.23)",
+                "32|1.3|-2|151|20|1.9|2|-2",
+            ),
+            (
+                "SELECT POW(2, 10), SQRT(4), SIGN(-3), GREATEST(2, 0, 5), LEAST('B', 'a', 'C'), PI() > 3.14, CONV('a', 16, 2)",
+                "1024|2|-1|5|a|1|1010",
+            ),
+            (
+                "SELECT DATE_FORMAT('2009-10-04 22:23:00', '%W %M %Y'), STR_TO_DATE('01,5,2013', '%d,%m,%Y'), DATE_ADD('2018-05-01', INTERVAL 1 DAY)",
+                "Sunday October 2009|2013-05-01|2018-05-02",
+            ),
+            (
+                "SELECT DATEDIFF('2007-12-31 23:59:59', '2007-12-30'), TIMESTAMPDIFF(MONTH, '2003-02-01', '2003-05-01'), TIMESTAMPADD(MINUTE, 1, '2003-01-02')",
+                "1|3|2003-01-02 00:01:00",
+            ),
+            (
+                "SELECT NOW(), CURDATE(), CURRENT_TIMESTAMP, CURTIME(), NOW(3), UNIX_TIMESTAMP()",
+                "2024-03-15 10:20:30|2024-03-15|2024-03-15 10:20:30|10:20:30|2024-03-15 10:20:30.123|1710498030",
+            ),
+            (
+                "SELECT NOW() + 0, CURDATE() + 0, NOW() - INTERVAL 1 DAY, YEAR(NOW()), EXTRACT(YEAR_MONTH FROM NOW()), LAST_DAY(NOW())",
+                "20240315102030|20240315|2024-03-14 10:20:30|2024|202403|2024-03-31",
+            ),
+            (
+                "SELECT FROM_UNIXTIME(1447430881), UNIX_TIMESTAMP('2015-11-13 10:20:19'), DAYNAME('2007-02-03'), WEEK('2008-02-20'), QUARTER('2008-04-01')",
+                "2015-11-13 16:08:01|1447410019|Saturday|7|2",
+            ),
+            (
+                "SELECT CAST('123abc' AS SIGNED), CAST(-1 AS UNSIGNED), CAST(1.5 AS SIGNED), CAST('1.55' AS DECIMAL(4,1)), CAST(42 AS CHAR), CONVERT('2024-01-02', DATE)",
+                "123|18446744073709551615|2|1.6|42|2024-01-02",
+            ),
+            (
+                "SELECT CAST('2024-01-02 03:04:05' AS TIME), CONVERT('a' USING utf8mb4), CAST('{\"b\":1,\"a\":2}' AS JSON), CAST('x' AS BINARY)",
+                "03:04:05|a|{\"a\": 2, \"b\": 1}|x'78'",
+            ),
+            (
+                "SELECT DATABASE(), USER(), VERSION(), CONNECTION_ID(), @@version, @@session.autocommit",
+                "shop|root@localhost|8.0.40-marmot|7|8.0.40-marmot|1",
+            ),
+            (
+                "SELECT JSON_EXTRACT('{\"a\": [1, 2]}', '$.a[1]'), JSON_OBJECT('id', 1, 'ok', TRUE, 'l', JSON_ARRAY(1, 'x')), JSON_UNQUOTE('\"a\"')",
+                "2|{\"l\": [1, \"x\"], \"id\": 1, \"ok\": true}|a",
+            ),
+            (
+                "SELECT JSON_SET('{\"a\": 1}', '$.b', 2), JSON_CONTAINS('[1,2]', '1'), JSON_LENGTH('[1,2,3]'), JSON_VALID('x'), JSON_KEYS('{\"a\":1}')",
+                "{\"a\": 1, \"b\": 2}|1|3|0|[\"a\"]",
+            ),
+            (
+                "SELECT LENGTH(UUID()), RAND(3) = RAND(3), REGEXP_REPLACE('a b c', 'b', 'X'), INET_ATON('10.0.5.9'), ISNULL(1/0)",
+                "36|1|a X c|167773449|1",
+            ),
+        ],
+    );
 }
 
 #[test]
 fn names_of_result_columns() {
     let mut engine = Engine::new();
     engine.run("CREATE TABLE t (id INT PRIMARY KEY, Name VARCHAR(10))").unwrap();
-    assert_eq!(engine.names("SELECT 1+1, NOW( ), 'text', id, t.Name, COUNT( * ) c, (SELECT 2), @@version FROM t"), "1+1|NOW( )|text|id|Name|c|(SELECT 2)|@@version");
+    assert_eq!(
+        engine.names("SELECT 1+1, NOW( ), 'text', id, t.Name, COUNT( * ) c, (SELECT 2), @@version FROM t"),
+        "1+1|NOW( )|text|id|Name|c|(SELECT 2)|@@version"
+    );
     assert_eq!(engine.names("SELECT * FROM t"), "id|Name");
     assert_eq!(engine.names("SELECT 42"), "42");
     // The plan of the shape must not bring its name along.
@@ -108,86 +204,158 @@ fn shop() -> Engine {
 #[test]
 fn queries() {
     let mut engine = shop();
-    check(&mut engine, &[
-        ("SELECT c.name, o.amount FROM customers c JOIN orders o ON o.customer = c.id ORDER BY o.id", "Anna|10.50\nAnna|20.00\nBert|5.25"),
-        ("SELECT name, COUNT(o.id) n, SUM(amount), AVG(amount) FROM customers c LEFT JOIN orders o ON o.customer = c.id GROUP BY c.id, name ORDER BY n DESC, name", "Anna|2|30.50|15.250000\nBert|1|5.25|5.250000\ncarl|0|NULL|NULL"),
-        ("SELECT city, COUNT(*) FROM customers GROUP BY city HAVING COUNT(*) > 1", "Bern|2"),
-        ("SELECT name n FROM customers WHERE name = 'ANNA' OR name LIKE 'c%' ORDER BY n", "Anna\ncarl"),
-        ("SELECT name FROM customers ORDER BY name DESC LIMIT 1, 1", "Bert"),
-        ("SELECT name FROM customers ORDER BY 1 LIMIT 2 OFFSET 1", "Bert\ncarl"),
-        ("SELECT id FROM customers WHERE id = '2'", "2"),
-        ("SELECT COUNT(*) FROM customers WHERE id = 'abc'", "0"),
-        ("SELECT id FROM orders WHERE placed >= '2024-1-2' AND placed < '2024-02-01'", "2"),
-        ("SELECT id FROM customers WHERE born = '1980-01-02 00:00:00'", "1"),
-        ("SELECT id FROM customers WHERE born BETWEEN 19800101 AND 19801231", "1"),
-        ("SELECT id, state FROM orders ORDER BY state DESC, id", "3|sent\n1|paid\n2|open\n4|open"),
-        ("SELECT id FROM orders WHERE state = 2", "1"),
-        ("SELECT name FROM customers WHERE id IN (SELECT customer FROM orders WHERE amount > 6)", "Anna"),
-        ("SELECT name, (SELECT SUM(amount) FROM orders o WHERE o.customer = c.id) s FROM customers c ORDER BY id", "Anna|30.50\nBert|5.25\ncarl|NULL"),
-        ("SELECT name FROM customers c WHERE EXISTS (SELECT * FROM orders WHERE customer = c.id) AND NOT EXISTS (SELECT 1 FROM orders WHERE customer = c.id AND state = 'sent')", "Anna"),
-        ("SELECT t.n, t.k FROM (SELECT city AS n, COUNT(*) AS k FROM customers GROUP BY city) AS t ORDER BY t.k DESC", "Bern|2\nBasel|1"),
-        ("WITH x AS (SELECT id, name FROM customers WHERE city = 'bern'), y (a) AS (SELECT id FROM x) SELECT COUNT(*) FROM y", "2"),
-        ("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5) SELECT GROUP_CONCAT(i ORDER BY i DESC SEPARATOR '-') FROM n", "5-4-3-2-1"),
-        ("SELECT name FROM customers UNION SELECT 'Zoe' UNION ALL SELECT 'Zoe' ORDER BY name DESC LIMIT 3", "Zoe\nZoe\ncarl"),
-        ("(SELECT 1 AS a) UNION (SELECT 2 ORDER BY 1 LIMIT 1) ORDER BY a DESC", "2\n1"),
-        ("SELECT 1 UNION SELECT 2 INTERSECT SELECT 2 EXCEPT SELECT 1", "2"),
-        ("SELECT id, ROW_NUMBER() OVER (PARTITION BY customer ORDER BY id) r, SUM(amount) OVER w FROM orders WINDOW w AS (ORDER BY id ROWS UNBOUNDED PRECEDING) ORDER BY id", "1|1|10.50\n2|2|30.50\n3|1|35.75\n4|1|36.75"),
-        ("SELECT LAG(id, 1, 0) OVER (ORDER BY id) FROM orders ORDER BY id", "0\n1\n2\n3"),
-        ("SELECT COUNT(DISTINCT city), COUNT(DISTINCT city, name), GROUP_CONCAT(DISTINCT city ORDER BY city SEPARATOR ';') FROM customers", "2|3|Basel;Bern"),
-        ("SELECT DISTINCT UPPER(city) c FROM customers ORDER BY c", "BASEL\nBERN"),
-        ("SELECT MIN(name), MAX(amount), BIT_OR(o.id), STD(o.id) FROM customers c, orders o WHERE o.customer = c.id", "Anna|20.00|3|0.816496580927726"),
-        ("SELECT COUNT(*) FROM customers NATURAL JOIN (SELECT 1 AS id, 2 AS x) t", "1"),
-        ("SELECT * FROM (SELECT 1 AS id, 'a' AS p) a LEFT JOIN (SELECT 1 AS id, 'b' AS q) b USING (id)", "1|a|b"),
-        ("SELECT a.id, b.q FROM (SELECT 1 AS id) a RIGHT JOIN (SELECT 2 AS id, 'b' AS q) b ON a.id = b.id", "NULL|b"),
-        ("SELECT c.name FROM customers c LEFT JOIN (orders o JOIN customers d ON d.id = o.customer) ON o.customer = c.id AND o.amount > 15 WHERE o.id IS NOT NULL", "Anna"),
-        ("SELECT amount + 1, amount * 2, amount / 3, -amount, ROUND(amount) FROM orders WHERE id = 1", "11.50|21.00|3.500000|-10.50|11"),
-        ("SELECT YEAR(placed) y, MONTH(placed), COUNT(*) FROM orders WHERE placed IS NOT NULL GROUP BY y, MONTH(placed) ORDER BY 2", "2024|1|2\n2024|2|1"),
-        ("SELECT IF(amount > 6, 'big', 'small') s, COUNT(*) FROM orders GROUP BY s ORDER BY s", "big|2\nsmall|2"),
-        ("SELECT name FROM shop.customers WHERE shop.customers.id = 1", "Anna"),
-        ("SELECT 1 FROM DUAL WHERE 1 HAVING 1", "1"),
-        ("SELECT id AS x FROM customers HAVING x > 2", "3"),
-        ("VALUES ROW(1, 'a'), ROW(2, 'b')", "1|a\n2|b"),
-        ("SELECT id FROM customers WHERE name = 'Anna' LOCK IN SHARE MODE", "1"),
-        ("SELECT SQL_CALC_FOUND_ROWS id FROM customers ORDER BY id LIMIT 1", "1"),
-        ("SELECT COALESCE(born, 'never') FROM customers WHERE id = 2", "never"),
-        ("SELECT * FROM orders WHERE (customer, state) = (1, 'paid')", "1|1|10.50|2024-01-01 00:00:00|paid"),
-        ("SELECT id FROM orders WHERE (customer, state) IN (SELECT customer, state FROM orders WHERE id = 2)", "2"),
-    ]);
+    check(
+        &mut engine,
+        &[
+            (
+                "SELECT c.name, o.amount FROM customers c JOIN orders o ON o.customer = c.id ORDER BY o.id",
+                "Anna|10.50\nAnna|20.00\nBert|5.25",
+            ),
+            (
+                "SELECT name, COUNT(o.id) n, SUM(amount), AVG(amount) FROM customers c LEFT JOIN orders o ON o.customer = c.id GROUP BY c.id, name ORDER BY n DESC, name",
+                "Anna|2|30.50|15.250000\nBert|1|5.25|5.250000\ncarl|0|NULL|NULL",
+            ),
+            ("SELECT city, COUNT(*) FROM customers GROUP BY city HAVING COUNT(*) > 1", "Bern|2"),
+            ("SELECT name n FROM customers WHERE name = 'ANNA' OR name LIKE 'c%' ORDER BY n", "Anna\ncarl"),
+            ("SELECT name FROM customers ORDER BY name DESC LIMIT 1, 1", "Bert"),
+            ("SELECT name FROM customers ORDER BY 1 LIMIT 2 OFFSET 1", "Bert\ncarl"),
+            ("SELECT id FROM customers WHERE id = '2'", "2"),
+            ("SELECT COUNT(*) FROM customers WHERE id = 'abc'", "0"),
+            ("SELECT id FROM orders WHERE placed >= '2024-1-2' AND placed < '2024-02-01'", "2"),
+            ("SELECT id FROM customers WHERE born = '1980-01-02 00:00:00'", "1"),
+            ("SELECT id FROM customers WHERE born BETWEEN 19800101 AND 19801231", "1"),
+            ("SELECT id, state FROM orders ORDER BY state DESC, id", "3|sent\n1|paid\n2|open\n4|open"),
+            ("SELECT id FROM orders WHERE state = 2", "1"),
+            ("SELECT name FROM customers WHERE id IN (SELECT customer FROM orders WHERE amount > 6)", "Anna"),
+            (
+                "SELECT name, (SELECT SUM(amount) FROM orders o WHERE o.customer = c.id) s FROM customers c ORDER BY id",
+                "Anna|30.50\nBert|5.25\ncarl|NULL",
+            ),
+            (
+                "SELECT name FROM customers c WHERE EXISTS (SELECT * FROM orders WHERE customer = c.id) AND NOT EXISTS (SELECT 1 FROM orders WHERE customer = c.id AND state = 'sent')",
+                "Anna",
+            ),
+            (
+                "SELECT t.n, t.k FROM (SELECT city AS n, COUNT(*) AS k FROM customers GROUP BY city) AS t ORDER BY t.k DESC",
+                "Bern|2\nBasel|1",
+            ),
+            (
+                "WITH x AS (SELECT id, name FROM customers WHERE city = 'bern'), y (a) AS (SELECT id FROM x) SELECT COUNT(*) FROM y",
+                "2",
+            ),
+            (
+                "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5) SELECT GROUP_CONCAT(i ORDER BY i DESC SEPARATOR '-') FROM n",
+                "5-4-3-2-1",
+            ),
+            (
+                "SELECT name FROM customers UNION SELECT 'Zoe' UNION ALL SELECT 'Zoe' ORDER BY name DESC LIMIT 3",
+                "Zoe\nZoe\ncarl",
+            ),
+            ("(SELECT 1 AS a) UNION (SELECT 2 ORDER BY 1 LIMIT 1) ORDER BY a DESC", "2\n1"),
+            ("SELECT 1 UNION SELECT 2 INTERSECT SELECT 2 EXCEPT SELECT 1", "2"),
+            (
+                "SELECT id, ROW_NUMBER() OVER (PARTITION BY customer ORDER BY id) r, SUM(amount) OVER w FROM orders WINDOW w AS (ORDER BY id ROWS UNBOUNDED PRECEDING) ORDER BY id",
+                "1|1|10.50\n2|2|30.50\n3|1|35.75\n4|1|36.75",
+            ),
+            ("SELECT LAG(id, 1, 0) OVER (ORDER BY id) FROM orders ORDER BY id", "0\n1\n2\n3"),
+            (
+                "SELECT COUNT(DISTINCT city), COUNT(DISTINCT city, name), GROUP_CONCAT(DISTINCT city ORDER BY city SEPARATOR ';') FROM customers",
+                "2|3|Basel;Bern",
+            ),
+            ("SELECT DISTINCT UPPER(city) c FROM customers ORDER BY c", "BASEL\nBERN"),
+            (
+                "SELECT MIN(name), MAX(amount), BIT_OR(o.id), STD(o.id) FROM customers c, orders o WHERE o.customer = c.id",
+                "Anna|20.00|3|0.816496580927726",
+            ),
+            ("SELECT COUNT(*) FROM customers NATURAL JOIN (SELECT 1 AS id, 2 AS x) t", "1"),
+            ("SELECT * FROM (SELECT 1 AS id, 'a' AS p) a LEFT JOIN (SELECT 1 AS id, 'b' AS q) b USING (id)", "1|a|b"),
+            (
+                "SELECT a.id, b.q FROM (SELECT 1 AS id) a RIGHT JOIN (SELECT 2 AS id, 'b' AS q) b ON a.id = b.id",
+                "NULL|b",
+            ),
+            (
+                "SELECT c.name FROM customers c LEFT JOIN (orders o JOIN customers d ON d.id = o.customer) ON o.customer = c.id AND o.amount > 15 WHERE o.id IS NOT NULL",
+                "Anna",
+            ),
+            (
+                "SELECT amount + 1, amount * 2, amount / 3, -amount, ROUND(amount) FROM orders WHERE id = 1",
+                "11.50|21.00|3.500000|-10.50|11",
+            ),
+            (
+                "SELECT YEAR(placed) y, MONTH(placed), COUNT(*) FROM orders WHERE placed IS NOT NULL GROUP BY y, MONTH(placed) ORDER BY 2",
+                "2024|1|2\n2024|2|1",
+            ),
+            ("SELECT IF(amount > 6, 'big', 'small') s, COUNT(*) FROM orders GROUP BY s ORDER BY s", "big|2\nsmall|2"),
+            ("SELECT name FROM shop.customers WHERE shop.customers.id = 1", "Anna"),
+            ("SELECT 1 FROM DUAL WHERE 1 HAVING 1", "1"),
+            ("SELECT id AS x FROM customers HAVING x > 2", "3"),
+            ("VALUES ROW(1, 'a'), ROW(2, 'b')", "1|a\n2|b"),
+            ("SELECT id FROM customers WHERE name = 'Anna' LOCK IN SHARE MODE", "1"),
+            ("SELECT SQL_CALC_FOUND_ROWS id FROM customers ORDER BY id LIMIT 1", "1"),
+            ("SELECT COALESCE(born, 'never') FROM customers WHERE id = 2", "never"),
+            ("SELECT * FROM orders WHERE (customer, state) = (1, 'paid')", "1|1|10.50|2024-01-01 00:00:00|paid"),
+            ("SELECT id FROM orders WHERE (customer, state) IN (SELECT customer, state FROM orders WHERE id = 2)", "2"),
+        ],
+    );
 }
 
 #[test]
 fn writes() {
     let mut engine = shop();
     let all = "SELECT id, name, city FROM customers ORDER BY id";
-    check(&mut engine, &[
-        ("INSERT INTO customers SET name = 'Dora', city = DEFAULT", ""),
-        ("SELECT name, city, id > 3 FROM customers WHERE name = 'Dora'", "Dora|Bern|1"),
-        ("DELETE FROM customers WHERE name = 'Dora'", ""),
-        ("UPDATE customers SET city = CONCAT(city, '!'), name = city WHERE id = 1", ""),
-        (all, "1|Bern!|Bern!\n2|Bert|Basel\n3|carl|Bern"),
-        ("UPDATE customers SET name = 'last' ORDER BY id DESC LIMIT 1", ""),
-        (all, "1|Bern!|Bern!\n2|Bert|Basel\n3|last|Bern"),
-        ("INSERT INTO customers (id, name) VALUES (1, 'again') ON DUPLICATE KEY UPDATE name = CONCAT(VALUES(name), '-', name), city = 'Chur'", ""),
-        ("INSERT INTO customers (id, name) VALUES (2, 'new') AS n ON DUPLICATE KEY UPDATE name = n.name", ""),
-        ("INSERT INTO customers (id, name) VALUES (3, 'renamed') AS n (i, m) ON DUPLICATE KEY UPDATE name = m, city = CONCAT(n.m, '?')", ""),
-        (all, "1|again-Bern!|Chur\n2|new|Basel\n3|renamed|renamed?"),
-        ("INSERT IGNORE INTO customers (id, name) VALUES (1, 'x'), (9, 'nine')", ""),
-        ("REPLACE INTO customers (id, name) VALUES (9, 'NINE')", ""),
-        (all, "1|again-Bern!|Chur\n2|new|Basel\n3|renamed|renamed?\n9|NINE|Bern"),
-        ("DELETE FROM customers ORDER BY id LIMIT 2", ""),
-        (all, "3|renamed|renamed?\n9|NINE|Bern"),
-        ("INSERT INTO customers (id, name) SELECT id + 100, state FROM orders WHERE id < 3 ON DUPLICATE KEY UPDATE name = 'dup'", ""),
-        ("SELECT name FROM customers WHERE id > 100 ORDER BY id", "paid\nopen"),
-        ("UPDATE orders o JOIN customers c ON c.id = o.id + 100 SET o.amount = o.amount + 1, o.state = c.name WHERE o.id = 1", ""),
-        ("SELECT amount, state FROM orders WHERE id = 1", "11.50|paid"),
-        ("DELETE o FROM orders o LEFT JOIN customers c ON c.id = o.customer WHERE c.id IS NULL", ""),
-        ("SELECT COUNT(*) FROM orders", "0"),
-        ("INSERT INTO orders (id, customer) VALUES (10, NULL); INSERT INTO orders VALUES (11, 1, DEFAULT, '2024-05-06 07:08:09.6', 3)", ""),
-        ("SELECT * FROM orders", "10|NULL|0.00|2024-03-15 10:20:30|open\n11|1|0.00|2024-05-06 07:08:10|sent"),
-        ("DELETE FROM orders; SELECT COUNT(*) FROM orders", "0"),
-    ]);
-    assert_eq!(engine.error("INSERT INTO customers (name) VALUES ('a', 'b')"), "1136 Column count doesn't match value count at row 1");
-    assert_eq!(engine.error("INSERT INTO customers (city) VALUES ('a')"), "1364 Field 'name' doesn't have a default value");
+    check(
+        &mut engine,
+        &[
+            ("INSERT INTO customers SET name = 'Dora', city = DEFAULT", ""),
+            ("SELECT name, city, id > 3 FROM customers WHERE name = 'Dora'", "Dora|Bern|1"),
+            ("DELETE FROM customers WHERE name = 'Dora'", ""),
+            ("UPDATE customers SET city = CONCAT(city, '!'), name = city WHERE id = 1", ""),
+            (all, "1|Bern!|Bern!\n2|Bert|Basel\n3|carl|Bern"),
+            ("UPDATE customers SET name = 'last' ORDER BY id DESC LIMIT 1", ""),
+            (all, "1|Bern!|Bern!\n2|Bert|Basel\n3|last|Bern"),
+            (
+                "INSERT INTO customers (id, name) VALUES (1, 'again') ON DUPLICATE KEY UPDATE name = CONCAT(VALUES(name), '-', name), city = 'Chur'",
+                "",
+            ),
+            ("INSERT INTO customers (id, name) VALUES (2, 'new') AS n ON DUPLICATE KEY UPDATE name = n.name", ""),
+            (
+                "INSERT INTO customers (id, name) VALUES (3, 'renamed') AS n (i, m) ON DUPLICATE KEY UPDATE name = m, city = CONCAT(n.m, '?')",
+                "",
+            ),
+            (all, "1|again-Bern!|Chur\n2|new|Basel\n3|renamed|renamed?"),
+            ("INSERT IGNORE INTO customers (id, name) VALUES (1, 'x'), (9, 'nine')", ""),
+            ("REPLACE INTO customers (id, name) VALUES (9, 'NINE')", ""),
+            (all, "1|again-Bern!|Chur\n2|new|Basel\n3|renamed|renamed?\n9|NINE|Bern"),
+            ("DELETE FROM customers ORDER BY id LIMIT 2", ""),
+            (all, "3|renamed|renamed?\n9|NINE|Bern"),
+            (
+                "INSERT INTO customers (id, name) SELECT id + 100, state FROM orders WHERE id < 3 ON DUPLICATE KEY UPDATE name = 'dup'",
+                "",
+            ),
+            ("SELECT name FROM customers WHERE id > 100 ORDER BY id", "paid\nopen"),
+            (
+                "UPDATE orders o JOIN customers c ON c.id = o.id + 100 SET o.amount = o.amount + 1, o.state = c.name WHERE o.id = 1",
+                "",
+            ),
+            ("SELECT amount, state FROM orders WHERE id = 1", "11.50|paid"),
+            ("DELETE o FROM orders o LEFT JOIN customers c ON c.id = o.customer WHERE c.id IS NULL", ""),
+            ("SELECT COUNT(*) FROM orders", "0"),
+            (
+                "INSERT INTO orders (id, customer) VALUES (10, NULL); INSERT INTO orders VALUES (11, 1, DEFAULT, '2024-05-06 07:08:09.6', 3)",
+                "",
+            ),
+            ("SELECT * FROM orders", "10|NULL|0.00|2024-03-15 10:20:30|open\n11|1|0.00|2024-05-06 07:08:10|sent"),
+            ("DELETE FROM orders; SELECT COUNT(*) FROM orders", "0"),
+        ],
+    );
+    assert_eq!(
+        engine.error("INSERT INTO customers (name) VALUES ('a', 'b')"),
+        "1136 Column count doesn't match value count at row 1"
+    );
+    assert_eq!(
+        engine.error("INSERT INTO customers (city) VALUES ('a')"),
+        "1364 Field 'name' doesn't have a default value"
+    );
     assert_eq!(engine.error("INSERT INTO customers (name) VALUES (NULL)"), "1048 Column 'name' cannot be null");
     assert_eq!(engine.error("UPDATE customers SET name = NULL"), "1048 Column 'name' cannot be null");
 }
@@ -202,7 +370,10 @@ fn on_update_current_timestamp() {
         )
         .unwrap();
     engine.run("UPDATE t SET v = 2").unwrap();
-    assert_eq!(engine.run("SELECT * FROM t ORDER BY id").unwrap(), "1|2|2024-03-15 10:20:30.123\n2|2|2020-01-01 00:00:00.000");
+    assert_eq!(
+        engine.run("SELECT * FROM t ORDER BY id").unwrap(),
+        "1|2|2024-03-15 10:20:30.123\n2|2|2020-01-01 00:00:00.000"
+    );
 }
 
 #[test]
@@ -248,7 +419,10 @@ fn values_are_checked_as_strict_mode_does() {
         engine.run("SELECT * FROM t").unwrap(),
         "1|-128|4294967295|18446744073709551615|1.01|0.1|ab |ab|2024-01-02 03:04:06|2024-01-31|26:03:04.57|2069|Y|a,c|x'610000'|{\"k\": [1, 2]}|x'05'"
     );
-    assert_eq!(engine.run("SELECT b > 9223372036854775807, b = 18446744073709551615, e + 0, m + 0, bt + 0 FROM t").unwrap(), "1|1|2|5|5");
+    assert_eq!(
+        engine.run("SELECT b > 9223372036854775807, b = 18446744073709551615, e + 0, m + 0, bt + 0 FROM t").unwrap(),
+        "1|1|2|5|5"
+    );
     engine.run("INSERT IGNORE INTO t (id, i, s, e) VALUES (2, 300, 'abcdef', 'nope')").unwrap();
     assert_eq!(engine.warnings(), [1264, 1406, 1265]);
     assert_eq!(engine.run("SELECT i, s, e FROM t WHERE id = 2").unwrap(), "127|abc|");
@@ -257,9 +431,15 @@ fn values_are_checked_as_strict_mode_does() {
 #[test]
 fn prepared_statements() {
     let mut engine = shop();
-    let rows = engine.run_with("SELECT name FROM customers WHERE id = ? OR name = ?", &[Value::from("1"), Value::from("CARL")]);
+    let rows = engine
+        .run_with("SELECT name FROM customers WHERE id = ? OR name = ?", &[Value::from("1"), Value::from("CARL")]);
     assert_eq!(rows.unwrap(), "Anna\ncarl");
-    engine.run_with("INSERT INTO orders (id, amount, placed) VALUES (?, ?, ?)", &[Value::Int(50), Value::from("7.126"), Value::from("2024-6-7")]).unwrap();
+    engine
+        .run_with(
+            "INSERT INTO orders (id, amount, placed) VALUES (?, ?, ?)",
+            &[Value::Int(50), Value::from("7.126"), Value::from("2024-6-7")],
+        )
+        .unwrap();
     assert_eq!(engine.run("SELECT amount, placed FROM orders WHERE id = 50").unwrap(), "7.13|2024-06-07 00:00:00");
     let error = engine.run_with("UPDATE orders SET amount = ? WHERE id = 50", &[Value::from("x")]).unwrap_err();
     assert_eq!(error.code, 1366);
@@ -270,23 +450,32 @@ fn prepared_statements() {
 #[test]
 fn user_variables() {
     let mut engine = shop();
-    check(&mut engine, &[
-        ("SET @a = 1, @b = 'x'; SELECT @a + 1, @b, @missing", "2|x|NULL"),
-        ("SET @c = (SELECT COUNT(*) FROM customers); SELECT @c", "3"),
-        ("SELECT name, city INTO @n, @c FROM customers WHERE id = 2; SELECT @n, @c", "Bert|Basel"),
-        ("SELECT id FROM customers WHERE name = @n", "2"),
-    ]);
-    assert_eq!(engine.error("SELECT @x := 1"), "1235 This version of Marmot doesn't yet support 'assignment to a user variable inside an expression (:=)'");
+    check(
+        &mut engine,
+        &[
+            ("SET @a = 1, @b = 'x'; SELECT @a + 1, @b, @missing", "2|x|NULL"),
+            ("SET @c = (SELECT COUNT(*) FROM customers); SELECT @c", "3"),
+            ("SELECT name, city INTO @n, @c FROM customers WHERE id = 2; SELECT @n, @c", "Bert|Basel"),
+            ("SELECT id FROM customers WHERE name = @n", "2"),
+        ],
+    );
+    assert_eq!(
+        engine.error("SELECT @x := 1"),
+        "1235 This version of Marmot doesn't yet support 'assignment to a user variable inside an expression (:=)'"
+    );
 }
 
 #[test]
 fn scalar_subqueries_have_one_row() {
     let mut engine = shop();
     assert_eq!(engine.error("SELECT (SELECT id FROM customers)"), "1242 Subquery returns more than 1 row");
-    check(&mut engine, &[
-        ("SELECT (SELECT id FROM customers WHERE id = 2), (SELECT id FROM customers WHERE id = 99)", "2|NULL"),
-        ("SELECT (SELECT MAX(id) FROM customers), (SELECT id FROM customers ORDER BY id DESC LIMIT 1)", "3|3"),
-    ]);
+    check(
+        &mut engine,
+        &[
+            ("SELECT (SELECT id FROM customers WHERE id = 2), (SELECT id FROM customers WHERE id = 99)", "2|NULL"),
+            ("SELECT (SELECT MAX(id) FROM customers), (SELECT id FROM customers ORDER BY id DESC LIMIT 1)", "3|3"),
+        ],
+    );
 }
 
 #[test]
@@ -299,27 +488,42 @@ fn altering_tables() {
         )
         .unwrap();
     let show = "SELECT * FROM t ORDER BY id";
-    check(&mut engine, &[
-        ("ALTER TABLE t ADD COLUMN c DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP AFTER id, ADD d INT", ""),
-        (show, "1|2024-03-15 10:20:30|10|7|NULL\n2|2024-03-15 10:20:30|20|8|NULL"),
-        ("ALTER TABLE t MODIFY a INT UNSIGNED, DROP COLUMN c, RENAME COLUMN d TO e", ""),
-        (show, "1|10|7|NULL\n2|20|8|NULL"),
-        ("ALTER TABLE t CHANGE b bb BIGINT NOT NULL FIRST, ALTER COLUMN bb SET DEFAULT 9, ADD INDEX (e)", ""),
-        ("INSERT INTO t (id) VALUES (3)", ""),
-        (show, "7|1|10|NULL\n8|2|20|NULL\n9|3|NULL|NULL"),
-        ("ALTER TABLE t DROP PRIMARY KEY, ADD PRIMARY KEY (bb)", ""),
-        ("SHOW COLUMNS FROM t", "bb|bigint|NO|PRI|9|\nid|int|NO||NULL|\na|int unsigned|YES|UNI|NULL|\ne|int|YES|MUL|NULL|"),
-        ("ALTER TABLE t RENAME TO s, COMMENT = 'hello'", ""),
-        ("SELECT id FROM s ORDER BY bb DESC", "3\n2\n1"),
-        ("ALTER TABLE s DROP INDEX ua, DROP KEY kb, ADD UNIQUE u (id)", ""),
-        ("RENAME TABLE s TO r; TRUNCATE TABLE r; SELECT COUNT(*) FROM r", "0"),
-        ("CREATE TABLE l LIKE r; SHOW TABLES", "l\nr"),
-        ("DROP TABLE IF EXISTS l, nope; SHOW TABLES", "r"),
-        ("ALTER TABLE r DROP PRIMARY KEY; INSERT INTO r (id, bb) VALUES (5, 1), (6, 1); SELECT * FROM r ORDER BY id", "1|5|NULL|NULL\n1|6|NULL|NULL"),
-        ("ALTER TABLE r ADD n INT NOT NULL AUTO_INCREMENT PRIMARY KEY FIRST; SELECT n, id FROM r ORDER BY n", "1|5\n2|6"),
-    ]);
+    check(
+        &mut engine,
+        &[
+            ("ALTER TABLE t ADD COLUMN c DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP AFTER id, ADD d INT", ""),
+            (show, "1|2024-03-15 10:20:30|10|7|NULL\n2|2024-03-15 10:20:30|20|8|NULL"),
+            ("ALTER TABLE t MODIFY a INT UNSIGNED, DROP COLUMN c, RENAME COLUMN d TO e", ""),
+            (show, "1|10|7|NULL\n2|20|8|NULL"),
+            ("ALTER TABLE t CHANGE b bb BIGINT NOT NULL FIRST, ALTER COLUMN bb SET DEFAULT 9, ADD INDEX (e)", ""),
+            ("INSERT INTO t (id) VALUES (3)", ""),
+            (show, "7|1|10|NULL\n8|2|20|NULL\n9|3|NULL|NULL"),
+            ("ALTER TABLE t DROP PRIMARY KEY, ADD PRIMARY KEY (bb)", ""),
+            (
+                "SHOW COLUMNS FROM t",
+                "bb|bigint|NO|PRI|9|\nid|int|NO||NULL|\na|int unsigned|YES|UNI|NULL|\ne|int|YES|MUL|NULL|",
+            ),
+            ("ALTER TABLE t RENAME TO s, COMMENT = 'hello'", ""),
+            ("SELECT id FROM s ORDER BY bb DESC", "3\n2\n1"),
+            ("ALTER TABLE s DROP INDEX ua, DROP KEY kb, ADD UNIQUE u (id)", ""),
+            ("RENAME TABLE s TO r; TRUNCATE TABLE r; SELECT COUNT(*) FROM r", "0"),
+            ("CREATE TABLE l LIKE r; SHOW TABLES", "l\nr"),
+            ("DROP TABLE IF EXISTS l, nope; SHOW TABLES", "r"),
+            (
+                "ALTER TABLE r DROP PRIMARY KEY; INSERT INTO r (id, bb) VALUES (5, 1), (6, 1); SELECT * FROM r ORDER BY id",
+                "1|5|NULL|NULL\n1|6|NULL|NULL",
+            ),
+            (
+                "ALTER TABLE r ADD n INT NOT NULL AUTO_INCREMENT PRIMARY KEY FIRST; SELECT n, id FROM r ORDER BY n",
+                "1|5\n2|6",
+            ),
+        ],
+    );
     assert!(engine.error("INSERT INTO r (id, bb) VALUES (7, 0)").starts_with("1 CHECK constraint failed"));
-    assert_eq!(engine.error("ALTER TABLE r MODIFY id VARCHAR(1), DROP COLUMN zz"), "1091 Can't DROP 'zz'; check that column/key exists");
+    assert_eq!(
+        engine.error("ALTER TABLE r MODIFY id VARCHAR(1), DROP COLUMN zz"),
+        "1091 Can't DROP 'zz'; check that column/key exists"
+    );
 }
 
 #[test]
@@ -362,16 +566,25 @@ fn show_statements() {
     let text = create.split_once('|').unwrap().1.replacen("customers", "copy", 1);
     engine.run(&text).unwrap();
     assert_eq!(engine.run("SHOW CREATE TABLE copy").unwrap().replace("copy", "customers"), create);
-    check(&mut engine, &[
-        ("SHOW TABLES LIKE 'CUST%'", "customers"),
-        ("SHOW FULL TABLES WHERE Table_type = 'base table' AND Tables_in_shop LIKE 'o%'", "orders|BASE TABLE"),
-        ("DESCRIBE orders state", "state|enum('open','paid','sent')|NO||open|"),
-        ("DESC orders placed", "placed|datetime|YES||CURRENT_TIMESTAMP|DEFAULT_GENERATED"),
-        ("SHOW COLUMNS FROM orders WHERE Field = 'ID'", "id|bigint|NO|PRI|NULL|"),
-        ("SHOW INDEX FROM orders WHERE Key_name = 'customer'", "orders|1|customer|1|customer|A|0|NULL|NULL|YES|BTREE|||YES|NULL"),
-        ("SHOW DATABASES", "shop"),
-        ("ANALYZE TABLE orders, nope", "shop.orders|analyze|status|OK\nshop.nope|analyze|Error|Table 'shop.nope' doesn't exist\nshop.nope|analyze|status|Operation failed"),
-    ]);
+    check(
+        &mut engine,
+        &[
+            ("SHOW TABLES LIKE 'CUST%'", "customers"),
+            ("SHOW FULL TABLES WHERE Table_type = 'base table' AND Tables_in_shop LIKE 'o%'", "orders|BASE TABLE"),
+            ("DESCRIBE orders state", "state|enum('open','paid','sent')|NO||open|"),
+            ("DESC orders placed", "placed|datetime|YES||CURRENT_TIMESTAMP|DEFAULT_GENERATED"),
+            ("SHOW COLUMNS FROM orders WHERE Field = 'ID'", "id|bigint|NO|PRI|NULL|"),
+            (
+                "SHOW INDEX FROM orders WHERE Key_name = 'customer'",
+                "orders|1|customer|1|customer|A|0|NULL|NULL|YES|BTREE|||YES|NULL",
+            ),
+            ("SHOW DATABASES", "shop"),
+            (
+                "ANALYZE TABLE orders, nope",
+                "shop.orders|analyze|status|OK\nshop.nope|analyze|Error|Table 'shop.nope' doesn't exist\nshop.nope|analyze|status|Operation failed",
+            ),
+        ],
+    );
     assert_eq!(engine.names("SHOW TABLES LIKE 'x'"), "Tables_in_shop (x)");
 }
 
@@ -388,21 +601,184 @@ fn plans_are_reused_by_shape() {
     engine.run("ALTER TABLE customers DROP COLUMN born").unwrap();
     assert_eq!(engine.run("SELECT * FROM customers WHERE id = 2").unwrap(), "2|Bert|Basel");
     // Literals that were looked at make variants.
-    check(&mut engine, &[
-        ("SELECT id, name FROM customers ORDER BY 1 DESC LIMIT 1", "3|carl"),
-        ("SELECT id, name FROM customers ORDER BY 2 LIMIT 1", "1|Anna"),
-        ("SELECT ROUND(1.2345, 1) AS r", "1.2"),
-        ("SELECT ROUND(1.2345, 3) AS r", "1.235"),
-    ]);
+    check(
+        &mut engine,
+        &[
+            ("SELECT id, name FROM customers ORDER BY 1 DESC LIMIT 1", "3|carl"),
+            ("SELECT id, name FROM customers ORDER BY 2 LIMIT 1", "1|Anna"),
+            ("SELECT ROUND(1.2345, 1) AS r", "1.2"),
+            ("SELECT ROUND(1.2345, 3) AS r", "1.235"),
+        ],
+    );
 }
 
 #[test]
 fn ids_and_defaults() {
     let mut engine = Engine::new();
-    check(&mut engine, &[
-        ("CREATE TABLE n (a INT, b VARCHAR(5) DEFAULT 'x'); INSERT INTO n VALUES (1, DEFAULT), (1, 'y'); INSERT INTO n () VALUES ()", ""),
-        ("SELECT * FROM n ORDER BY b, a", "NULL|x\n1|x\n1|y"),
-        ("UPDATE n SET a = 2 ORDER BY b DESC LIMIT 1; SELECT a, b FROM n ORDER BY b DESC LIMIT 1", "2|y"),
-        ("CREATE TABLE e (id INT PRIMARY KEY, u CHAR(36) DEFAULT (UUID()), n INT DEFAULT (1 + 2)); INSERT INTO e (id) VALUES (1); SELECT LENGTH(u), n FROM e", "36|3"),
-    ]);
+    check(
+        &mut engine,
+        &[
+            (
+                "CREATE TABLE n (a INT, b VARCHAR(5) DEFAULT 'x'); INSERT INTO n VALUES (1, DEFAULT), (1, 'y'); INSERT INTO n () VALUES ()",
+                "",
+            ),
+            ("SELECT * FROM n ORDER BY b, a", "NULL|x\n1|x\n1|y"),
+            ("UPDATE n SET a = 2 ORDER BY b DESC LIMIT 1; SELECT a, b FROM n ORDER BY b DESC LIMIT 1", "2|y"),
+            (
+                "CREATE TABLE e (id INT PRIMARY KEY, u CHAR(36) DEFAULT (UUID()), n INT DEFAULT (1 + 2)); INSERT INTO e (id) VALUES (1); SELECT LENGTH(u), n FROM e",
+                "36|3",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn what_a_blog_sends() {
+    let mut engine = Engine::new();
+    let schema = "
+        CREATE TABLE wp_users (
+          ID bigint(20) unsigned NOT NULL auto_increment,
+          user_login varchar(60) NOT NULL default '',
+          user_registered datetime NOT NULL default '0000-00-00 00:00:00',
+          PRIMARY KEY  (ID), KEY user_login_key (user_login)
+        ) DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_520_ci;
+        CREATE TABLE wp_options (
+          option_id bigint(20) unsigned NOT NULL auto_increment,
+          option_name varchar(191) NOT NULL default '',
+          option_value longtext NOT NULL,
+          autoload varchar(20) NOT NULL default 'yes',
+          PRIMARY KEY  (option_id), UNIQUE KEY option_name (option_name), KEY autoload (autoload)
+        ) DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_520_ci;
+        CREATE TABLE wp_posts (
+          ID bigint(20) unsigned NOT NULL auto_increment, post_author bigint(20) unsigned NOT NULL default '0',
+          post_date datetime NOT NULL default '0000-00-00 00:00:00', post_title text NOT NULL,
+          post_status varchar(20) NOT NULL default 'publish', post_name varchar(200) NOT NULL default '',
+          post_type varchar(20) NOT NULL default 'post',
+          PRIMARY KEY  (ID), KEY post_name (post_name(191)), KEY type_status_date (post_type,post_status,post_date,ID)
+        );
+        CREATE TABLE wp_postmeta (
+          meta_id bigint(20) unsigned NOT NULL auto_increment, post_id bigint(20) unsigned NOT NULL default '0',
+          meta_key varchar(255) default NULL, meta_value longtext,
+          PRIMARY KEY  (meta_id), KEY post_id (post_id), KEY meta_key (meta_key(191))
+        );
+        CREATE TABLE wp_term_relationships (
+          object_id bigint(20) unsigned NOT NULL default 0, term_taxonomy_id bigint(20) unsigned NOT NULL default 0,
+          term_order int(11) NOT NULL default 0, PRIMARY KEY  (object_id,term_taxonomy_id), KEY term_taxonomy_id (term_taxonomy_id)
+        )";
+    // WordPress clears the strict modes for its session.
+    engine.modes = marmot::sql::Modes::parse("NO_ENGINE_SUBSTITUTION").unwrap();
+    engine.run(schema).unwrap();
+    check(
+        &mut engine,
+        &[
+            (
+                "INSERT INTO `wp_options` (`option_name`, `option_value`, `autoload`) VALUES ('siteurl', 'http://x', 'yes') ON DUPLICATE KEY UPDATE `option_name` = VALUES(`option_name`), `option_value` = VALUES(`option_value`), `autoload` = VALUES(`autoload`)",
+                "",
+            ),
+            (
+                "INSERT INTO `wp_options` (`option_name`, `option_value`, `autoload`) VALUES ('siteurl', 'http://y', 'no') ON DUPLICATE KEY UPDATE `option_name` = VALUES(`option_name`), `option_value` = VALUES(`option_value`), `autoload` = VALUES(`autoload`)",
+                "",
+            ),
+            ("SELECT option_value FROM wp_options WHERE option_name = 'SiteURL' LIMIT 1", "http://y"),
+            (
+                "INSERT IGNORE INTO `wp_options` ( `option_name`, `option_value`, `autoload` ) VALUES ('siteurl', 'z', 'no') /* LOCK */",
+                "",
+            ),
+            (
+                "INSERT INTO wp_posts (ID, post_author, post_date, post_title) VALUES (1, 1, '2024-01-05 10:00:00', 'Hello'), (2, 1, '2024-02-05 10:00:00', 'It\\'s \\\"quoted\\\"'), (3, '2', '', 'Bad date')",
+                "",
+            ),
+            ("INSERT INTO wp_postmeta (post_id, meta_key, meta_value) SELECT ID, '_views', ID * 10 FROM wp_posts", ""),
+            (
+                "SELECT SQL_CALC_FOUND_ROWS  wp_posts.ID FROM wp_posts  WHERE 1=1  AND ((wp_posts.post_type = 'post' AND (wp_posts.post_status = 'publish' OR wp_posts.post_status = 'private')))  ORDER BY wp_posts.post_date DESC LIMIT 0, 2",
+                "2\n1",
+            ),
+            (
+                "SELECT p.post_title FROM wp_posts p INNER JOIN wp_postmeta m ON ( p.ID = m.post_id ) WHERE m.meta_key = '_views' AND CAST(m.meta_value AS SIGNED) > '15' GROUP BY p.ID ORDER BY m.meta_value+0 DESC",
+                "Bad date\nIt's \"quoted\"",
+            ),
+            (
+                "SELECT YEAR(post_date) AS `year`, MONTH(post_date) AS `month`, count(ID) as posts FROM wp_posts WHERE post_type = 'post' AND post_status = 'publish' GROUP BY YEAR(post_date), MONTH(post_date) ORDER BY post_date DESC",
+                "2024|2|1\n2024|1|1\n0|0|1",
+            ),
+            (
+                "SELECT COUNT(NULLIF(`meta_value` LIKE '%\\\"administrator\\\"%', false)), COUNT(*) FROM wp_postmeta",
+                "0|3",
+            ),
+            (
+                "UPDATE `wp_posts` SET `post_title` = 'x', `post_author` = 'abc' WHERE `ID` = 1; SELECT post_author FROM wp_posts WHERE ID = 1",
+                "0",
+            ),
+            (
+                "DELETE a, b FROM wp_options a, wp_options b WHERE a.option_id = 99",
+                "ERROR 1235 (42000): This version of Marmot doesn't yet support 'DELETE from several tables at once'",
+            ),
+            (
+                "SHOW FULL COLUMNS FROM `wp_users` LIKE 'ID'",
+                "ID|bigint unsigned|NULL|NO|PRI|NULL|auto_increment|select,insert,update,references|",
+            ),
+            (
+                "SELECT ID, post_name FROM wp_posts WHERE post_name IN ('a','') AND post_type IN ('page','post') ORDER BY FIELD(ID, 3, 1, 2) LIMIT 1",
+                "3|",
+            ),
+            (
+                "SELECT t.object_id FROM wp_term_relationships AS t WHERE t.term_taxonomy_id IN (1) AND NOT EXISTS ( SELECT 1 FROM wp_posts WHERE ID = t.object_id )",
+                "",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn what_a_benchmark_sends() {
+    let mut engine = Engine::new();
+    check(
+        &mut engine,
+        &[
+            (
+                "CREATE TABLE sbtest1(\n  id INTEGER NOT NULL AUTO_INCREMENT,\n  k INTEGER DEFAULT '0' NOT NULL,\n  c CHAR(120) DEFAULT '' NOT NULL,\n  pad CHAR(60) DEFAULT '' NOT NULL,\n  PRIMARY KEY (id)\n) /*! ENGINE = innodb */ ",
+                "",
+            ),
+            ("INSERT INTO sbtest1(k, c, pad) VALUES(1, 'a', 'x'),(2, 'b', 'y'),(3, 'c', 'z'),(4, 'd', 'w')", ""),
+            ("CREATE INDEX k_1 ON sbtest1(k)", ""),
+            ("SELECT c FROM sbtest1 WHERE id=3", "c"),
+            ("SELECT c FROM sbtest1 WHERE id BETWEEN 2 AND 3", "b\nc"),
+            ("SELECT SUM(k) FROM sbtest1 WHERE id BETWEEN 1 AND 3", "6"),
+            ("SELECT c FROM sbtest1 WHERE id BETWEEN 1 AND 3 ORDER BY c", "a\nb\nc"),
+            ("SELECT DISTINCT c FROM sbtest1 WHERE id BETWEEN 1 AND 2 ORDER BY c", "a\nb"),
+            (
+                "UPDATE sbtest1 SET k=k+1 WHERE id=1; UPDATE sbtest1 SET c='q' WHERE id=1; SELECT k, c FROM sbtest1 WHERE id = 1",
+                "2|q",
+            ),
+            (
+                "DELETE FROM sbtest1 WHERE id=4; INSERT INTO sbtest1 (id, k, c, pad) VALUES (4, 9, 'n', 'm'); SELECT * FROM sbtest1 WHERE id = 4",
+                "4|9|n|m",
+            ),
+            ("DROP TABLE IF EXISTS sbtest1", ""),
+        ],
+    );
+}
+
+#[test]
+fn indexes_are_used() {
+    let mut engine = Engine::new();
+    engine
+        .run(
+            "CREATE TABLE p (id BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY, name VARCHAR(20), at DATETIME, KEY (name), KEY (at));
+             CREATE TABLE m (id INT PRIMARY KEY, p BIGINT UNSIGNED NOT NULL, KEY (p))",
+        )
+        .unwrap();
+    for (sql, plan) in [
+        ("SELECT * FROM p WHERE id = '5'", "SEARCH p USING INTEGER PRIMARY KEY (rowid=?)"),
+        ("SELECT * FROM p WHERE name = 'x'", "SEARCH p USING INDEX"),
+        ("SELECT * FROM p WHERE name IN ('x', 'y')", "SEARCH p USING INDEX"),
+        ("SELECT * FROM p WHERE at > '2024-1-1' AND at <= NOW()", "SEARCH p USING INDEX"),
+        ("SELECT * FROM m WHERE p = 7", "SEARCH m USING COVERING INDEX"),
+        ("SELECT m.id FROM p LEFT JOIN m ON m.p = p.id", "SEARCH m USING COVERING INDEX"),
+        ("SELECT id FROM p WHERE id IN (SELECT p FROM m WHERE id = 1)", "SEARCH p USING INTEGER PRIMARY KEY (rowid=?)"),
+        ("SELECT name FROM p ORDER BY name LIMIT 1", "SCAN p USING COVERING INDEX"),
+    ] {
+        let actual = engine.explain(sql);
+        assert!(actual.contains(plan), "{sql}: {actual}");
+    }
 }

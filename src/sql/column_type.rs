@@ -5,7 +5,7 @@
 //! | MySQL | SQLite column | cell |
 //! |---|---|---|
 //! | TINYINT .. BIGINT, YEAR, BIT | INTEGER | `Int` |
-//! | BIGINT UNSIGNED, not a rowid | no affinity | `Int`; above 2^63-1 twenty digits of `Text`, which sort after |
+//! | BIGINT UNSIGNED above 2^63-1, not as rowid | INTEGER | `Text` that sorts after the integers (see `unsigned`) |
 //! | DECIMAL | NUMERIC | `Int` or `Real`; exact up to 15 significant digits, more are refused |
 //! | FLOAT, DOUBLE | REAL | `Real` |
 //! | CHAR, VARCHAR, TEXT, ENUM, SET, JSON | TEXT, NOCASE for `_ci` | `Text` |
@@ -197,9 +197,8 @@ impl ColumnType {
     }
 
     /// SQLite's declared type.
-    pub fn sqlite(&self, rowid: bool) -> &'static str {
+    pub fn sqlite(&self) -> &'static str {
         match self {
-            ColumnType::Integer { size: IntegerSize::Big, unsigned: true, .. } if !rowid => "BLOB",
             ColumnType::Integer { .. } | ColumnType::Bit(_) | ColumnType::Year => "INTEGER",
             ColumnType::Decimal { .. } => "NUMERIC",
             ColumnType::Float { .. } => "REAL",
@@ -305,11 +304,11 @@ impl fmt::Display for ColumnType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())?;
         match self {
-            ColumnType::Integer { width: Some(width), zerofill, size, unsigned } => {
-                // MySQL 8.0.19 shows widths only where they still mean something.
-                if *zerofill || (*size == IntegerSize::Tiny && *width == 1 && !unsigned) {
-                    write!(f, "({width})")?;
-                }
+            // MySQL 8.0.19 shows widths only where they still mean something.
+            ColumnType::Integer { width: Some(width), zerofill, size, unsigned }
+                if *zerofill || (*size == IntegerSize::Tiny && *width == 1 && !unsigned) =>
+            {
+                write!(f, "({width})")?;
             }
             ColumnType::Decimal { precision, scale, .. } => write!(f, "({precision},{scale})")?,
             ColumnType::Float { display: Some((m, d)), .. } => write!(f, "({m},{d})")?,

@@ -47,7 +47,7 @@ impl Warning {
         Warning { level: WarningLevel::Note, code: error.code, message: error.message }
     }
     /// A warning with the number and text of `error`: what `IGNORE` and non-strict modes make of an error.
-    pub fn warning(error: Error) -> Warning {
+    pub fn of(error: Error) -> Warning {
         Warning { level: WarningLevel::Warning, code: error.code, message: error.message }
     }
 }

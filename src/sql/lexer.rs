@@ -390,7 +390,7 @@ impl<'a> Lexer<'a> {
         let from = start + 2;
         let end = from + self.sql[from..].find('\'').ok_or_else(|| self.syntax(start))?;
         let digits = &self.sql[from..end];
-        let even = radix != 16 || digits.len() % 2 == 0;
+        let even = radix != 16 || digits.len().is_multiple_of(2);
         if !even || !digits.chars().all(|c| c.is_digit(radix)) {
             return Err(self.syntax(start));
         }

@@ -409,7 +409,8 @@ impl Amount {
         let mut take = |micro: bool| -> Option<i128> {
             match fields.pop() {
                 Some(digits) if micro => Some(i128::from(fraction(digits))),
-                Some(digits) => digits.parse().ok(),
+                // Nothing within the calendar needs more than 64 bits.
+                Some(digits) => digits.parse::<i64>().ok().map(i128::from),
                 None => Some(0),
             }
         };
@@ -432,7 +433,7 @@ impl Amount {
             }
             Unit::Second => {
                 let (whole, digits) = text.trim().split_once('.').unwrap_or((text.trim(), ""));
-                let whole: i128 = whole.trim_start_matches(['-', '+']).parse().ok()?;
+                let whole: i128 = whole.trim_start_matches(['-', '+']).parse::<u64>().ok()?.into();
                 let digits: String = digits.chars().take_while(char::is_ascii_digit).collect();
                 return Some(Amount { months: 0, micros: sign * (whole * SECOND + i128::from(fraction(&digits))) });
             }

@@ -5,9 +5,10 @@
 
 use super::parse::parse_one;
 use super::{
-    Catalog, CompileContext, Context, Convert, Error, Modes, Parameter, Plan, PlanCache, Program, Source, translate,
+    AGGREGATES, Catalog, CompileContext, Context, Convert, Error, FUNCTIONS, FunctionContext, Modes, Parameter, Plan,
+    PlanCache, Program, Source, translate,
 };
-use crate::types::{NodeId, TableId};
+use crate::types::{NodeId, TableId, Value};
 use goldenscript::Command;
 use proptest::prelude::*;
 use std::error::Error as StdError;
@@ -196,6 +197,40 @@ proptest! {
             }
         }
         let _ = feed(&catalog, &words.concat(), Modes::default());
+    }
+
+    /// No function panics, whatever it is given.
+    #[test]
+    fn functions_take_any_arguments(
+        arguments in prop::collection::vec(prop_oneof![
+            Just(Value::Null),
+            any::<i64>().prop_map(Value::Int),
+            (-3i64..40).prop_map(Value::Int),
+            any::<f64>().prop_map(Value::real),
+            "\\PC{0,12}".prop_map(Value::text),
+            "[-+0-9:. T]{0,20}".prop_map(Value::text),
+            "[{}\\[\\]\",:0-9a$.*]{0,16}".prop_map(Value::text),
+            Just(Value::from("MINUTE_SECOND")),
+            Just(Value::from("MONTH")),
+            prop::collection::vec(any::<u8>(), 0..8).prop_map(|b| Value::Blob(b.into())),
+        ], 6),
+    ) {
+        let context = FunctionContext::default();
+        for function in FUNCTIONS {
+            let counts = match usize::try_from(function.arity) {
+                Ok(arity) => arity..=arity,
+                // The translator never writes such a call without arguments.
+                Err(_) => 1..=6,
+            };
+            for count in counts {
+                let _ = (function.eval)(&context, &arguments[..count]);
+            }
+        }
+        for aggregate in AGGREGATES {
+            let mut group = (aggregate.start)();
+            let _ = group.step(&arguments[..aggregate.arity.max(0) as usize]);
+            let _ = group.finish();
+        }
     }
 
     /// The plan cache never answers with a plan for another text: it and a fresh translation agree.

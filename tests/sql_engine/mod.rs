@@ -1,9 +1,8 @@
 //! A small engine for tests: statements translated by `marmot::sql` and run on plain in-memory SQLite databases.
 
 use marmot::sql::{
-    AGGREGATES, Accumulator, Catalog, CompileContext, Context, Environment, Error, FUNCTIONS,
-    FunctionContext, Modes, Plan, PlanCache, Prepared, Program, ResultColumn, ResultType, SchemaChange, SetTarget,
-    SetValue, Wanted, bind,
+    AGGREGATES, Accumulator, Catalog, CompileContext, Context, Environment, Error, FUNCTIONS, FunctionContext, Modes,
+    Plan, PlanCache, Prepared, Program, ResultColumn, ResultType, SchemaChange, SetTarget, SetValue, Wanted, bind,
 };
 use marmot::types::{NodeId, TableId, Value};
 use rusqlite::functions::{Aggregate, Context as Call, FunctionFlags};
@@ -188,7 +187,13 @@ impl Engine {
         Ok(last)
     }
 
-    fn values(&self, program: &Program, prepared: &Prepared, client: &[Value], ignore: bool) -> Result<Vec<Value>, Error> {
+    fn values(
+        &self,
+        program: &Program,
+        prepared: &Prepared,
+        client: &[Value],
+        ignore: bool,
+    ) -> Result<Vec<Value>, Error> {
         let functions = self.functions.lock().unwrap();
         functions.strict.set(self.modes.strict());
         functions.ignore.set(ignore);
@@ -278,7 +283,11 @@ impl Engine {
             if let Err(e) = self.connection.execute_batch(sql) {
                 self.connection.execute_batch("ROLLBACK TO ddl; RELEASE ddl").unwrap();
                 let raised = self.fault.lock().unwrap().take();
-                return Err(raised.unwrap_or_else(|| Error { code: 1, state: "SQLIT", message: format!("{e} in {sql}") }));
+                return Err(raised.unwrap_or_else(|| Error {
+                    code: 1,
+                    state: "SQLIT",
+                    message: format!("{e} in {sql}"),
+                }));
             }
         }
         self.connection.execute_batch("RELEASE ddl; PRAGMA foreign_keys = on").unwrap();
@@ -292,6 +301,21 @@ impl Engine {
             Ok(rows) => format!("no error: {rows}"),
             Err(error) => format!("{} {}", error.code, error.message),
         }
+    }
+
+    /// How SQLite goes about a query.
+    pub fn explain(&mut self, sql: &str) -> String {
+        let database = self.database.clone();
+        let context = Context { catalog: &self.catalog, database: database.as_deref(), modes: self.modes };
+        let (prepared, _) = self.cache.prepare(sql, &context).unwrap();
+        let Plan::Read(read) = &*prepared.unwrap().plan else { return String::new() };
+        let mut statement = self.connection.prepare(&format!("EXPLAIN QUERY PLAN {}", read.program.sql)).unwrap();
+        let mut rows = statement.raw_query();
+        let mut lines = Vec::new();
+        while let Some(row) = rows.next().unwrap() {
+            lines.push(row.get::<_, String>(3).unwrap());
+        }
+        lines.join("\n")
     }
 
     /// How many warnings the last statement left.

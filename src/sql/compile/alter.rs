@@ -11,7 +11,7 @@ use crate::sql::catalog::{Catalog, Column, ColumnDefault, Database, HIDDEN_KEY, 
 use crate::sql::error::Error;
 use crate::sql::modes::Modes;
 use crate::sql::schema_change::{CompileContext, SchemaProgram};
-use crate::sql::store::Rule;
+use crate::sql::storage_rule::Rule;
 use crate::sql::tokens::tokenise;
 use crate::sql::translate::{constant_expression, quote_name, quote_text, quote_value};
 use crate::types::ColumnId;
@@ -34,6 +34,7 @@ pub fn alter_table(
     let mut explicit_null = Vec::new();
     // Drops come first in MySQL, so that a key can be replaced by another of its name.
     let (drops, others): (Vec<&Alteration>, Vec<&Alteration>) = alterations.iter().partition(|a| is_key_drop(a));
+    rename_columns(&mut new, alterations)?;
     for alteration in drops.into_iter().chain(others) {
         apply(&mut new, alteration, catalog, database, context, &mut explicit_null)?;
     }
@@ -169,16 +170,8 @@ fn apply(
                 None => Ok(()),
             }
         }
-        Alteration::RenameColumn { name, to } => {
-            let at = position(table, name)?;
-            if !name.eq_ignore_ascii_case(to) && table.column(to).is_some() {
-                return Err(Error::duplicate_column(to));
-            }
-            super::key::check_name(to)?;
-            rename_in_checks(table, &table.columns[at].name.clone(), to)?;
-            table.columns[at].name.clone_from(to);
-            Ok(())
-        }
+        // Done before all others.
+        Alteration::RenameColumn { .. } => Ok(()),
         Alteration::SetDefault { column, default } => {
             let at = position(table, column)?;
             let nullable = table.columns[at].nullable;
@@ -306,6 +299,30 @@ fn drop_column(table: &mut Table, name: &str, database: &Database) -> Result<(),
     Ok(())
 }
 
+/// All RENAME COLUMN clauses at once, by the names before the statement: two columns may swap theirs.
+fn rename_columns(table: &mut Table, alterations: &[Alteration]) -> Result<(), Error> {
+    let mut renames = Vec::new();
+    for alteration in alterations {
+        if let Alteration::RenameColumn { name, to } = alteration {
+            super::key::check_name(to)?;
+            renames.push((position(table, name)?, to));
+        }
+    }
+    for (at, _) in &renames {
+        rename_in_checks(table, &table.columns[*at].name.clone(), &format!("{REBUILT}_{at}"))?;
+    }
+    for (at, to) in &renames {
+        rename_in_checks(table, &format!("{REBUILT}_{at}"), to)?;
+        table.columns[*at].name = (*to).clone();
+    }
+    for (at, to) in renames {
+        if table.columns.iter().enumerate().any(|(i, c)| i != at && c.name.eq_ignore_ascii_case(to)) {
+            return Err(Error::duplicate_column(to));
+        }
+    }
+    Ok(())
+}
+
 /// A column's new name inside CHECK expressions and expression defaults.
 fn rename_in_checks(table: &mut Table, from: &str, to: &str) -> Result<(), Error> {
     let replaced = |text: &str| -> Result<String, Error> {
@@ -360,9 +377,7 @@ fn needs_rebuild(old: &Table, new: &Table) -> bool {
     }
     new.columns.iter().any(|column| match old.column_by_id(column.id) {
         None => false,
-        Some(before) => {
-            before.nullable != column.nullable || !is_widening(&before.ty, &column.ty, is_rowid(new, column))
-        }
+        Some(before) => before.nullable != column.nullable || !is_widening(&before.ty, &column.ty),
     })
 }
 
@@ -398,9 +413,8 @@ fn change_in_place(database: &Database, old: &Table, new: &Table, now: &str, pro
         }
     }
     for column in &old.columns {
-        match new.column_by_id(column.id) {
-            None => statements.push(format!("ALTER TABLE {table} DROP COLUMN {}", quote_name(&column.name))),
-            Some(_) => {}
+        if new.column_by_id(column.id).is_none() {
+            statements.push(format!("ALTER TABLE {table} DROP COLUMN {}", quote_name(&column.name)));
         }
     }
     // Through names of their own, so that two columns may swap theirs.
@@ -492,7 +506,7 @@ fn rebuild(database: &Database, old: &Table, new: &Table, now: &str, program: &m
 /// A cell of the old table as one of the new, by the rules of storing.
 fn copied(before: &Column, after: &Column, rowid: bool) -> String {
     let name = quote_name(&before.name);
-    if before.ty == after.ty || is_widening(&before.ty, &after.ty, rowid) {
+    if before.ty == after.ty || is_widening(&before.ty, &after.ty) {
         return name;
     }
     let value = match (before.ty.is_temporal(), after.ty.is_numeric()) {

@@ -71,7 +71,7 @@ pub fn table_source(database: &DatabaseName, table: &Arc<Table>, alias: &str) ->
 
 impl Translator<'_> {
     /// The whole clause, without the word FROM. Its sources join the current scope.
-    pub fn from_clause(&mut self, tables: &[TableWithJoins]) -> Result<String, Error> {
+    pub fn source_list(&mut self, tables: &[TableWithJoins]) -> Result<String, Error> {
         let mut parts = Vec::new();
         for table in tables {
             let part = self.joined(table)?;

@@ -234,7 +234,9 @@ impl Translator<'_> {
         let value = self.expression(arguments[0])?;
         let wanted = arguments.get(1).map(|d| match d {
             // Rounding to tens leaves no decimals.
-            Expr::UnaryOp { op: sqlparser::ast::UnaryOperator::Minus, expr } => self.constant(expr).map(|_| Literal::Int(0)),
+            Expr::UnaryOp { op: sqlparser::ast::UnaryOperator::Minus, expr } => {
+                self.constant(expr).map(|_| Literal::Int(0))
+            }
             d => self.constant(d),
         });
         let decimals = match arguments.get(1) {
@@ -251,7 +253,7 @@ impl Translator<'_> {
             (Some(ColumnType::Decimal { scale: own, .. }), Some(scale)) => {
                 ResultType::Known(ColumnType::decimal(65, scale.min(*own)))
             }
-            (Some(ty), None) if matches!(ty, ColumnType::Decimal { .. }) => value.ty.clone(),
+            (Some(ColumnType::Decimal { .. }), None) => value.ty.clone(),
             (None, _) => value.ty.clone(),
             _ => ResultType::Known(ColumnType::double()),
         };

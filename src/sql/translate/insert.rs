@@ -10,7 +10,8 @@ use crate::sql::error::Error;
 use crate::sql::parameter::{Convert, Source as From, Wanted};
 use crate::sql::parse::{Insert, InsertSource};
 use crate::sql::plan::{AutoIncrement, ResultType, Write, WriteKind};
-use crate::sql::store::{Rule, store};
+use crate::sql::storage_rule::Rule;
+use crate::sql::store::store;
 use crate::types::Value;
 use sqlparser::ast::Expr;
 use std::sync::Arc;
@@ -188,11 +189,12 @@ impl Translator<'_> {
         }
         if let Some(parameter) = value.parameter.and_then(|i| self.parameters.get_mut(i)) {
             let rule = Arc::new(rule);
-            if parameter.convert == Convert::Plain && !matches!(parameter.source, From::Environment(_)) {
+            // A value of unknown type that the session knows may be used elsewhere too.
+            let shared = matches!(parameter.source, From::Environment(_)) && value.kind() == Kind::Open;
+            if parameter.convert == Convert::Plain && !shared {
                 parameter.convert = Convert::Store { rule, row };
                 return Ok(value.sql.clone());
             }
-            // What the session knows may be used elsewhere too: a parameter of its own.
             let source = parameter.source.clone();
             return Ok(self.parameter(source, Convert::Store { rule, row }).0);
         }

@@ -25,7 +25,7 @@ impl Translator<'_> {
                 format!("marmot_json_array({})", items.collect::<Result<Vec<_>, _>>()?.join(", "))
             }
             "JSON_OBJECT" => {
-                if arguments.len() % 2 != 0 {
+                if !arguments.len().is_multiple_of(2) {
                     return Err(Error::parameter_count(name));
                 }
                 let mut parts = Vec::new();
@@ -36,7 +36,7 @@ impl Translator<'_> {
                 format!("marmot_json_object({})", parts.join(", "))
             }
             "JSON_SET" | "JSON_INSERT" | "JSON_REPLACE" | "JSON_ARRAY_APPEND" => {
-                if arguments.len() < 3 || arguments.len() % 2 == 0 {
+                if arguments.len() < 3 || arguments.len().is_multiple_of(2) {
                     return Err(Error::parameter_count(name));
                 }
                 let mut parts = vec![self.expression(arguments[0])?.sql];

@@ -78,15 +78,14 @@ impl Translator<'_> {
                     self.convert(value, Convert::Temporal(ty));
                 }
             }
-            (Kind::Temporal, Kind::Temporal) => {
-                // A date against a datetime is midnight of that day.
+            // A date against a datetime is midnight of that day.
+            (Kind::Temporal, Kind::Temporal)
                 if value.known() == Some(&ColumnType::Date)
                     && other.parameter.is_none()
-                    && matches!(other.known(), Some(ColumnType::DateTime(_) | ColumnType::Timestamp(_)))
-                {
-                    value.sql = format!("marmot_cast_datetime({}, {})", value.sql, other.fsp());
-                    value.column = false;
-                }
+                    && matches!(other.known(), Some(ColumnType::DateTime(_) | ColumnType::Timestamp(_))) =>
+            {
+                value.sql = format!("marmot_cast_datetime({}, {})", value.sql, other.fsp());
+                value.column = false;
             }
             (Kind::Text | Kind::Open, Kind::Binary) if free => {
                 self.convert(value, Convert::Binary);

@@ -265,7 +265,7 @@ impl Translator<'_> {
     }
 
     fn select_scoped(&mut self, select: &Select, tail: Tail<'_>, in_compound: bool) -> Result<Block, Error> {
-        let from = self.from_clause(&select.from)?;
+        let from = self.source_list(&select.from)?;
         let mut conditions = Vec::new();
         if let Some(condition) = &select.selection {
             conditions.push(self.in_clause("where clause", |t| t.condition(condition))?);

@@ -145,7 +145,7 @@ impl Translator<'_> {
         let mut place = 0;
         loop {
             self.scopes.push(Scope::default());
-            let from = self.from_clause(&select.from)?;
+            let from = self.source_list(&select.from)?;
             let Some(source) = self.scope().sources.get(place).cloned() else {
                 self.scopes.pop();
                 self.parameters.clear();

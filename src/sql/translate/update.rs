@@ -176,7 +176,7 @@ impl Translator<'_> {
             return Err(Error::wrong_usage("UPDATE", if update.limit.is_some() { "LIMIT" } else { "ORDER BY" }));
         }
         self.scopes.push(Scope::default());
-        let from = self.from_clause(&update.tables)?;
+        let from = self.source_list(&update.tables)?;
         let mut target: Option<(usize, Arc<Table>)> = None;
         let mut list: Vec<(Column, Typed)> = Vec::new();
         for (path, value) in &update.assignments {
@@ -297,7 +297,7 @@ impl Translator<'_> {
         }
         let [target] = targets else { return Err(Error::unsupported("DELETE from several tables at once")) };
         self.scopes.push(Scope { alias_use: AliasUse::Never, ..Scope::default() });
-        let from = self.from_clause(tables)?;
+        let from = self.source_list(tables)?;
         let source = self.scope().source(target.database.as_deref(), &target.name).cloned();
         let Some(source) = source else { return Err(Error::unknown_table_in(&target.name, "MULTI DELETE")) };
         let Some(table) = source.table.clone() else { return Err(Error::unsupported("DELETE from a derived table")) };
