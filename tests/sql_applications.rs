@@ -1,6 +1,7 @@
 //! What applications send, translated and executed: a blog's statements, a benchmark's, and that indexes serve them.
 #![cfg(feature = "shell")]
 
+#[allow(dead_code)] // the other test binary uses the rest of it
 mod sql_engine;
 
 use sql_engine::{Engine, check};

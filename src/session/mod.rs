@@ -8,20 +8,20 @@
 //!
 //! # A statement's way
 //!
-//! `run_text` splits and plans ([`plans`]), `dispatch` hands the plan to its part:
+//! `run_text` splits and plans (`plans`), `dispatch` hands the plan to its part:
 //!
 //! * A query in autocommit runs on the session's [`Reader`](crate::sqlite::Reader). It makes no workspace and asks the core
-//!   nothing, unless `marmot_read_consistency` wants a barrier first ([`read`]).
+//!   nothing, unless `marmot_read_consistency` wants a barrier first (`read`).
 //! * A change in autocommit takes a snapshot, runs on the [`Workspace`](crate::sqlite::Workspace), and its write set goes to the
 //!   core. If somebody was in the way it runs again on a fresh snapshot, with the precedence of its first attempt, until
-//!   `innodb_lock_wait_timeout` has passed ([`write`], [`retry`]).
+//!   `innodb_lock_wait_timeout` has passed (`write`, `retry`).
 //! * Within BEGIN .. COMMIT everything runs on the workspace, pinned to one snapshot *and the catalog of that snapshot*, from
 //!   the first statement that touches data. A failed statement undoes itself only; a refused COMMIT ends the transaction
-//!   ([`transaction`]). FOR UPDATE and FOR SHARE add the rows they read to what the commit validates; nobody ever waits
+//!   (`transaction`). FOR UPDATE and FOR SHARE add the rows they read to what the commit validates; nobody ever waits
 //!   for them.
 //! * DDL locks the schema on a quorum, is compiled against the schema under the lock, tried out privately, and committed for
-//!   everyone ([`schema_change`]).
-//! * SHOW and `information_schema` are plain queries of tables that are filled just before ([`system`]).
+//!   everyone (`schema_change`).
+//! * SHOW and `information_schema` are plain queries of tables that are filled just before (`system`).
 //!
 //! A plan belongs to a version of the schema. Where SQLite or the snapshot's version shows that it changed since, the
 //! statement is planned again; a client never sees that.

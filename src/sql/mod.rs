@@ -6,7 +6,7 @@
 //!    left is the statement's shape. A known shape has its [`Plan`] already, and nothing below happens.
 //! 2. `tokens` makes sqlparser's tokens of the same lexemes, `parse` a [`Statement`]: queries and expressions by
 //!    sqlparser under our `dialect`, everything around them by hand.
-//! 3. [`translate`] resolves names against the [`Catalog`], infers MySQL's types, and writes SQLite text. A literal
+//! 3. [`translate()`] resolves names against the [`Catalog`], infers MySQL's types, and writes SQLite text. A literal
 //!    becomes a [`Parameter`] together with the conversion it needs: numbers and dates are brought into the form of the
 //!    column they are compared with, values to be stored are checked against their column by `store`.
 //! 4. The session calls [`bind`] with the literals, the client's values and its own [`Environment`], and runs the

@@ -76,7 +76,7 @@ pub struct CompileContext<'a> {
 /// `foreign_keys` **off** (else SQLite's DROP TABLE would cascade into child tables) and `legacy_alter_table` off. They
 /// address tables as `"database"."table"`. They name no function that differs between nodes. The applier skips
 /// programs at or below the file's applied position, so that they need not be repeatable statement by statement;
-/// CREATE and DROP are so all the same (IF [NOT] EXISTS).
+/// CREATE and DROP are so all the same (IF (NOT) EXISTS).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SchemaProgram {
     pub database: DatabaseName,
