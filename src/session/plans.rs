@@ -30,8 +30,7 @@ impl Session {
             modes: self.state.settings.modes,
         };
         let (prepared, used) = self.server.plans.prepare(text, &context)?;
-        let planned =
-            prepared.map(|Prepared { plan, literals, markers }| Planned { plan, literals, markers, schema });
+        let planned = prepared.map(|Prepared { plan, literals, markers }| Planned { plan, literals, markers, schema });
         Ok((planned, used))
     }
 }

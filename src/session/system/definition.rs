@@ -1,8 +1,8 @@
 //! How a system table is defined: its columns, and the function that gives its rows when a statement names it.
 
 use super::Facts;
-use crate::sql::{ColumnType, TextKind};
 use crate::sql::{Collation, Column, Database, Table, TableOptions};
+use crate::sql::{ColumnType, TextKind};
 use crate::types::{ColumnId, NodeId, TableId, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;

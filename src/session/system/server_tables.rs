@@ -127,7 +127,8 @@ pub const PLUGINS: SystemTable = SystemTable {
         ("PLUGIN_LICENSE", Text(80)),
     ],
     rows: |_| {
-        let auth = |name| vec![
+        let auth = |name| {
+            vec![
                 text(name),
                 text("1.0"),
                 text("ACTIVE"),
@@ -135,7 +136,8 @@ pub const PLUGINS: SystemTable = SystemTable {
                 Value::Null,
                 Value::Null,
                 text("Apache-2.0"),
-            ];
+            ]
+        };
         vec![auth("mysql_native_password"), auth("caching_sha2_password")]
     },
 };
