@@ -207,6 +207,7 @@ impl Node {
                 io.out.notice(Notice::ClockAhead { peer: txn.origin.node(), ahead_ms });
                 continue;
             }
+            self.sync.heard.join(&shipped.record.dependencies);
             let live = self.live.entry(txn).or_default();
             if live.record.is_none() || live.lock_only {
                 if let (Some(held), Some(_)) = (&live.record, live.prepared) {

@@ -204,6 +204,8 @@ impl Node {
         let txn = record.txn;
         let clock = self.clock.tick(self.now.wall);
         let mono = self.now.mono;
+        // What it depends on exists somewhere: positions that only a lost node knew to be empty are recovered here.
+        self.sync.heard.join(&record.dependencies);
         let live = self.live.entry(txn).or_default();
         if let Some(earlier) = &live.record
             && live.prepared.is_some()
