@@ -64,10 +64,25 @@ fn prepare(arguments: &Arguments, loaded: &Loaded) -> Result<(DirLock, Option<Pi
     Ok((directory, pid_file))
 }
 
-/// The server itself is not part of this build yet: says so, after everything around it was set up.
+/// Cargo builds this program beside the simulator, where it has no sockets, threads or signals to run on.
+#[cfg(madsim)]
+fn run(_: Loaded, readiness: Readiness) -> Result<(), String> {
+    let why = "this program was built for the simulator".to_string();
+    readiness.failed(&why);
+    Err(why)
+}
+
+/// Runs the server; a waiting parent is told once it answers, or why it does not.
+#[cfg(not(madsim))]
 fn run(loaded: Loaded, readiness: Readiness) -> Result<(), String> {
-    print!("{loaded}");
-    let why = "there is no server in this build yet; the configuration above is what it would use";
-    readiness.failed(why);
-    Err(why.to_string())
+    let waiting = std::cell::Cell::new(Some(readiness));
+    let result = marmot::shell::run(&loaded.config, |line| {
+        if let Some(readiness) = waiting.take() {
+            readiness.ready(line);
+        }
+    });
+    if let (Some(readiness), Err(why)) = (waiting.take(), &result) {
+        readiness.failed(why);
+    }
+    result
 }

@@ -4,11 +4,16 @@ use libtest_mimic::{Arguments, Trial};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+#[path = "../fuzz/bodies/mysql_packet.rs"]
+mod mysql_packet;
 #[path = "../fuzz/bodies/peer_frame.rs"]
 mod peer_frame;
 
 /// Each target with its body; a folder without a body here, or the other way round, is a failure.
-const TARGETS: &[(&str, fn(&[u8]))] = &[("peer_frame", peer_frame::run)];
+const TARGETS: &[(&str, Body)] = &[("mysql_packet", mysql_packet::run), ("peer_frame", peer_frame::run)];
+
+/// What a target does with one input; it panics if something is wrong.
+type Body = fn(&[u8]);
 
 fn main() -> ExitCode {
     let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");

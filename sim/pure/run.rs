@@ -45,6 +45,7 @@ impl Nursery {
             return finish(World::new(options, None, detail));
         }
         let key = (options.nodes, options.keys);
+        #[allow(clippy::map_entry)]
         if !self.founded.contains_key(&key) {
             match found(options.nodes, options.keys) {
                 Ok(founded) => self.founded.insert(key, founded),

@@ -439,7 +439,7 @@ impl World {
             self.marks.hit(mark);
             return self.crash(m, Some(down));
         }
-        if self.options.strict || self.machines[m].rounds % 256 == 0 {
+        if self.options.strict || self.machines[m].rounds.is_multiple_of(256) {
             self.check_machine(m);
         }
     }

@@ -2,7 +2,8 @@
 
 use super::message::Envelope;
 use crate::types::{
-    ApplySeq, AutoIdMode, ClientId, DatabaseName, NodeId, ReadLevel, Snapshot, Span, Stamp, TxnId, WriteLevel, WriteSet,
+    ApplySeq, AutoIdMode, ClientId, DatabaseName, NodeId, ReadLevel, RowImage, Snapshot, Span, Stamp, TableId, TxnId,
+    WriteLevel, WriteSet,
 };
 use std::sync::Arc;
 
@@ -21,6 +22,8 @@ pub enum Input {
     Applied(ApplySeq),
     /// The applier's work up to here is durable in the database files: the redo log below it is no longer needed.
     Synced(ApplySeq),
+    /// While applying `winner`, whose unique value it had, the applier removed a row: its image goes to the conflict log.
+    Evicted { winner: TxnId, table: TableId, image: RowImage },
     /// The oldest snapshot an open transaction still needs moved (`None`: no transaction is open). Key states newer
     /// than it are kept, so that a long transaction can still be validated.
     OldestSnapshot(Option<Snapshot>),

@@ -315,6 +315,7 @@ impl Node {
             Input::ClientGone(client) => self.on_client_gone(&mut io, client)?,
             Input::Applied(seq) => self.on_applied(&mut io, seq)?,
             Input::Synced(seq) => self.log.synced = self.log.synced.max(seq),
+            Input::Evicted { winner, table, image } => self.on_evicted(&mut io, winner, table, image)?,
             Input::OldestSnapshot(snapshot) => self.progress.oldest_snapshot = snapshot,
             Input::Drain => {
                 self.draining = true;

@@ -122,7 +122,7 @@ impl Encoding {
                 put_short(out, |out| number::put_integer_as_decimal(out, i, decimals));
             }
             (Encoding::Decimal { decimals }, Cell::Real(r)) => {
-                put_long(out, |out| number::put_double(out, r, decimals.min(30)));
+                put_short(out, |out| number::put_double(out, r, decimals.min(30)));
             }
             (_, Cell::Int(i)) => put_short(out, |out| number::put_integer(out, i, false, 0)),
             (_, Cell::Real(r)) => put_short(out, |out| number::put_double(out, r, Column::NOT_FIXED)),
@@ -192,7 +192,8 @@ fn put_bits(i: i64, bytes: u8, out: &mut Vec<u8>) {
     out.put_lenenc_bytes(&bits[8 - usize::from(bytes.min(8))..]);
 }
 
-/// Appends what `write` appends, as a length-encoded string of at most 250 bytes, without a temporary.
+/// Appends what `write` appends, as a length-encoded string; without a temporary if that has at most 250 bytes (only the
+/// fixed-point form of a huge double has more).
 fn put_short(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     let at = out.len();
     out.push(0);
@@ -205,11 +206,6 @@ fn put_short(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
         out.truncate(at);
         out.put_lenenc_bytes(&text);
     }
-}
-
-/// As [`put_short`]; the fixed-point form of a huge double may have more than 250 digits.
-fn put_long(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
-    put_short(out, write);
 }
 
 #[cfg(test)]

@@ -82,9 +82,10 @@ impl Inbound {
         self.sequence = sequence;
     }
 
-    /// The number of the packet after the last one handed out: that of the answer.
+    /// The number of the packet after the last one handed out: that of the answer. Under compression packets take part in
+    /// the frames' numbering: an answer begins with the number of its frame.
     pub fn next_sequence(&self) -> u8 {
-        self.sequence
+        if self.decompressor.is_some() { self.next_compressed_sequence() } else { self.sequence }
     }
 
     /// The number of the compressed frame after the last one read.
@@ -175,7 +176,8 @@ impl Inbound {
         loop {
             let Some(length) = length_of(&self.plain[at..]) else { return Ok(None) };
             let Some(number) = self.plain.get(at + 3) else { return Ok(None) };
-            if *number != self.sequence.wrapping_add(frames as u8) {
+            // Under compression the frames around the packets are checked instead; clients number what is inside differently.
+            if self.decompressor.is_none() && *number != self.sequence.wrapping_add(frames as u8) {
                 return Err(Broken::OutOfOrder);
             }
             total += length;

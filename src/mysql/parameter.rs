@@ -74,10 +74,11 @@ impl StatementState {
             return Err(UNKNOWN_ERROR.message(text));
         }
         let own = usize::from(self.parameters);
-        let counted = attributes && flags & PARAMETER_COUNT_AVAILABLE != 0;
-        if own == 0 && !counted {
+        if own == 0 && !(attributes && flags & PARAMETER_COUNT_AVAILABLE != 0) {
             return Ok(Vec::new());
         }
+        // As MySQL: for a statement with parameters the capability alone decides, the flag is for those without.
+        let counted = attributes;
         let mut reader = reader;
         let count = if counted { count_of(&mut reader)? } else { own };
         if count < own {
@@ -287,6 +288,10 @@ mod tests {
         let values = state.values(Reader::new(&packet), PARAMETER_COUNT_AVAILABLE, true).unwrap();
         assert_eq!(values.len(), 1);
         assert_eq!(values[0].value, Value::Int(5));
+        assert_eq!(state.values(Reader::new(&[1, 0, 0, 6]), 0, true).unwrap()[0].value, Value::Int(6));
+        let mut none = StatementState::new(0);
+        assert_eq!(none.values(Reader::new(&[]), 0, true), Ok(vec![]));
+        assert_eq!(none.values(Reader::new(&[0]), PARAMETER_COUNT_AVAILABLE, true), Ok(vec![]));
         let mut query = Reader::new(b"\x01\x01\x00\x01\xfd\x00\x01n\x01vSELECT 1");
         skip_attributes(&mut query).unwrap();
         assert_eq!(query.rest(), b"SELECT 1");

@@ -8,7 +8,7 @@ use crate::core::{ApplyTask, Fatal};
 use crate::sqlite::Applier;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout};
 
 /// Transactions applied in one batch at most.
 const BATCH_MAX: usize = 512;
@@ -37,7 +37,7 @@ async fn serve(
     let mut sync_at = Instant::now() + SYNC_EVERY;
     loop {
         let first = match unsynced {
-            true => timeout_at(sync_at, tasks.recv()).await.ok(),
+            true => timeout(sync_at.saturating_duration_since(Instant::now()), tasks.recv()).await.ok(),
             false => Some(tasks.recv().await),
         };
         match first {
@@ -54,8 +54,10 @@ async fn serve(
                 }
                 let applied = applier.apply(&batch)?;
                 batch.clear();
-                for evicted in &applied.evicted {
-                    tracing::warn!(?evicted, "a row gave way to a later one with the same unique value");
+                for evicted in applied.evicted {
+                    let (winner, table, image) = (evicted.winner, evicted.table, evicted.image);
+                    // A driver that is gone has ended the process already.
+                    let _ = reports.send(Report::Evicted { winner, table, image });
                 }
                 if reports.send(Report::Applied(applied.seq)).is_err() {
                     return Ok(());

@@ -5,6 +5,8 @@ use crate::session::{ConflictLog, ConflictRow};
 use crate::sqlite::StoreReader;
 use std::path::PathBuf;
 
+const BUSY_TIMEOUT_MS: u32 = 1000;
+
 /// Opens the file anew for every question: conflicts are rare, and so are questions about them.
 pub struct StoredConflicts {
     path: PathBuf,
@@ -17,8 +19,9 @@ impl StoredConflicts {
     }
 
     fn read(&self, limit: usize) -> Result<Vec<ConflictRow>, crate::core::Fatal> {
-        let reader = StoreReader::open(&self.path, self.vfs.as_deref())?;
-        let rows = reader.scan_back(Table::Conflict, &[0xff; 40], limit)?;
+        let opened = StoreReader::open(&self.path, self.vfs.as_deref(), BUSY_TIMEOUT_MS);
+        let mut reader = opened.map_err(|e| crate::core::Fatal::Storage(e.to_string()))?;
+        let rows = reader.latest(Table::Conflict, limit)?;
         rows.iter().map(|(_, value)| decode::<Stored>(Table::Conflict, value).map(|stored| describe(&stored))).collect()
     }
 }

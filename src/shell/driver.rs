@@ -12,10 +12,12 @@ use super::clock::SystemClock;
 use super::frame::encode_envelope;
 use super::link::Links;
 use crate::core::message::{Envelope, Message};
-use crate::core::{ApplyTask, Destination, Effect, Effects, Fatal, Input, Node, Notice, Published as Publish, Response};
+use crate::core::{
+    ApplyTask, Destination, Effect, Effects, Fatal, Input, Node, Notice, Published as Publish, Response,
+};
 use crate::session::{CoreCall, Published};
 use crate::sqlite::Store;
-use crate::types::{ApplySeq, ClientId, Mono, Snapshot, Span};
+use crate::types::{ApplySeq, ClientId, Mono, RowImage, Snapshot, Span, TableId, TxnId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -35,6 +37,8 @@ pub enum Report {
     Applied(ApplySeq),
     /// … and durable in the files.
     Synced(ApplySeq),
+    /// A row gave way to a later one with the same unique value.
+    Evicted { winner: TxnId, table: TableId, image: RowImage },
     /// The applier failed: the process must end.
     Failed(Fatal),
     /// Refuse new work, finish what runs, then stop.
@@ -180,6 +184,7 @@ impl Driver {
                     Input::Applied(seq)
                 }
                 Event::Report(Report::Synced(seq)) => Input::Synced(seq),
+                Event::Report(Report::Evicted { winner, table, image }) => Input::Evicted { winner, table, image },
                 Event::Report(Report::Failed(fatal)) => return Err(fatal),
                 Event::Report(Report::Drain) => {
                     self.draining = true;

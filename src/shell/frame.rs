@@ -195,12 +195,7 @@ mod tests {
 
     fn envelope(sequence: u64) -> Envelope {
         let txn = TxnId { origin: NodeId(1), sequence };
-        Envelope {
-            from: NodeId(1),
-            from_address: "a:1".into(),
-            clock: Hlc(7),
-            message: Message::Inquire { txn },
-        }
+        Envelope { from: NodeId(1), from_address: "a:1".into(), clock: Hlc(7), message: Message::Inquire { txn } }
     }
 
     #[test]

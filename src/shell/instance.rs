@@ -1,6 +1,7 @@
 //! One running node: stores opened, core recovered, tasks started. The daemon runs one; a simulation runs several.
 
 use super::applier;
+use super::checkpointer;
 use super::client::{Front, FrontConfig, Tls};
 use super::clock::SystemClock;
 use super::conflicts::StoredConflicts;
@@ -12,7 +13,7 @@ use crate::config::Config;
 use crate::core::{Effects, Fatal, Node, Storage, Table};
 use crate::mysql::{Accounts, Credential};
 use crate::session::{CoreHandle, Globals, Parts, Published, Server, VERSION, applier_functions};
-use crate::sqlite::{DataDir, Options, Store};
+use crate::sqlite::{DataDir, FileCheckpointer, Options, Store};
 use crate::types::{NodeId, Value};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -126,6 +127,10 @@ impl Instance {
         let applier = data.open_applier(&applier_functions()).map_err(|e| e.to_string())?;
         dedicated("applier", applier::run(applier, tasks_out, reports.clone())).map_err(|e| e.to_string())?;
 
+        let own = FileCheckpointer::open(&directory.join("marmot.db"), vfs.as_deref()).map_err(|e| e.to_string())?;
+        let checkpointing = checkpointer::run(data.open_checkpointer(), own, stop_out.clone());
+        dedicated("checkpointer", checkpointing).map_err(|e| e.to_string())?;
+
         let links = Links::new(key, nonces, environment.cluster.clone());
         let channels = Channels { calls: calls_out, envelopes: envelopes_out, reports: reports_out, tasks, ready };
         let room = room(directory.clone(), vfs.is_some());
@@ -142,7 +147,7 @@ impl Instance {
             node: node_id,
             data,
             core: CoreHandle::new(calls, published),
-            clock: Arc::new(clock),
+            clock: Arc::new(clock.clone()),
             globals: Arc::new(globals(config, node_id).map_err(|e| e.to_string())?),
             seed: (environment.random)(),
             conflicts: Some(Arc::new(StoredConflicts::new(directory.join("marmot.db"), vfs))),
@@ -154,7 +159,7 @@ impl Instance {
             (environment.clients)(Box::pin(front.clone().accept_unix(unix, stop_out.clone())));
         }
         let expiring = server.clone();
-        (environment.clients)(Box::pin(expire(expiring, stop_out)));
+        (environment.clients)(Box::pin(expire(expiring, clock, stop_out)));
         Ok(Instance { node: node_id, server, ready: ready_out, reports, stop, ended, front })
     }
 
@@ -169,12 +174,14 @@ impl Instance {
 }
 
 /// Closes transactions and connections that are over their time.
-async fn expire(server: Arc<Server>, mut stop: watch::Receiver<bool>) {
+async fn expire(server: Arc<Server>, clock: SystemClock, mut stop: watch::Receiver<bool>) {
     loop {
         tokio::select! {
             biased;
             changed = stop.changed() => if changed.is_err() || *stop.borrow() { return },
-            () = tokio::time::sleep(std::time::Duration::from_secs(1)) => server.expire(),
+            () = tokio::time::sleep(std::time::Duration::from_millis(250)) => {
+                server.registry().expire(clock.now().mono);
+            }
         }
     }
 }
@@ -215,7 +222,7 @@ fn room(directory: PathBuf, simulated: bool) -> Box<dyn FnMut() -> bool + Send> 
         // A question that cannot be answered is no reason to refuse work.
         simulated
             || nix::sys::statvfs::statvfs(&directory)
-                .map_or(true, |s| s.blocks_available() as u64 * s.fragment_size() as u64 >= ROOM_BYTES)
+                .map_or(true, |s| s.blocks_available() * s.fragment_size() >= ROOM_BYTES)
     })
 }
 

@@ -4,9 +4,7 @@
 //! A link is best effort, as the protocol expects: while the peer is away it retries with back-off, and what does not
 //! fit its bounded queue is dropped and counted. Nothing here waits on a slow peer.
 
-use super::frame::{
-    ClusterKey, DIALER_HELLO, FrameError, LISTENER_HELLO, NONCE, PROOF, Session, hello, read_hello,
-};
+use super::frame::{ClusterKey, DIALER_HELLO, FrameError, LISTENER_HELLO, NONCE, PROOF, Session, hello, read_hello};
 use super::spawn::Spawn;
 use crate::core::Address;
 use crate::core::message::Envelope;

@@ -1,3 +1,29 @@
-//! The only tokio, sockets and clocks.
+//! The only place with sockets, threads and clocks: the driver that owns the core, links to peers, clients, the daemon.
+//!
+//! ```text
+//!  clients ─▶ client ─▶ session ──calls──▶ ┌────────┐ ──tasks──▶ applier ─▶ database files
+//!  peers ───▶ link::listen ──envelopes───▶ │ driver │ ◀─reports─┘
+//!  peers ◀─── link::Links ◀──── effects ── │ (core) │ ── rounds ─▶ marmot.db
+//!                                          └────────┘
+//! ```
+//!
+//! The driver alone touches the core; everything else is messages with bounded queues. [`Instance`] is one running node:
+//! the daemon ([`run`]) runs one on real sockets, the simulator several on simulated ones, from the same code.
 
+mod applier;
+mod checkpointer;
 pub mod client;
+mod clock;
+mod conflicts;
+mod driver;
+pub mod frame;
+mod instance;
+mod link;
+#[cfg(not(madsim))]
+mod serve;
+pub mod spawn;
+
+pub use clock::SystemClock;
+pub use instance::{Environment, Instance, Listeners};
+#[cfg(not(madsim))]
+pub use serve::run;

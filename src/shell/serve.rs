@@ -119,9 +119,11 @@ async fn bind_mysql(config: &Config) -> Result<(TcpListener, Option<UnixListener
     Ok((mysql, unix))
 }
 
-/// Random numbers of the operating system's quality: seeds, nonces and identities.
+/// Random numbers of the operating system's: for seeds, nonces and identities. Without any the process must not go on,
+/// for its nonces would repeat.
 fn rand_u64() -> u64 {
-    use rand::Rng;
-    let mut generator: rand::rngs::ThreadRng = rand::rng();
-    generator.next_u64()
+    let mut bytes = [0; 8];
+    let provider = tokio_rustls::rustls::crypto::ring::default_provider();
+    provider.secure_random.fill(&mut bytes).expect("the operating system gives random numbers");
+    u64::from_le_bytes(bytes)
 }

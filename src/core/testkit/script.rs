@@ -43,7 +43,7 @@ impl Runner for Script {
                 cluster.start(nodes);
             }
             "write" | "delete" => {
-                let id = node(&args.next_pos().ok_or("which node?")?)?;
+                let id = node(args.next_pos().ok_or("which node?")?)?;
                 let key = args.next_pos().ok_or("which key?")?.to_string();
                 let level: WriteLevel = args.take_key("level").unwrap_or("QUORUM").parse()?;
                 let mut cells = Vec::new();
@@ -56,12 +56,12 @@ impl Runner for Script {
                 cluster.write(id, &key, cells, level);
             }
             "barrier" => {
-                let id = node(&args.next_pos().ok_or("which node?")?)?;
+                let id = node(args.next_pos().ok_or("which node?")?)?;
                 cluster.request(id, Request::Barrier(ReadLevel::Quorum));
             }
             "remove" => {
-                let id = node(&args.next_pos().ok_or("which node?")?)?;
-                let gone = node(&args.next_pos().ok_or("which member?")?)?;
+                let id = node(args.next_pos().ok_or("which node?")?)?;
+                let gone = node(args.next_pos().ok_or("which member?")?)?;
                 cluster.request(id, Request::Member(MemberChange::Remove(gone)));
             }
             "deliver" | "lose" => {
@@ -81,16 +81,16 @@ impl Runner for Script {
             "settle" => cluster.settle(),
             "tick" => cluster.advance(args.next_pos().ok_or("how long?")?.parse()?),
             "cut" => {
-                let a = node(&args.next_pos().ok_or("from which node?")?)?;
-                let b = node(&args.next_pos().ok_or("to which node?")?)?;
+                let a = node(args.next_pos().ok_or("from which node?")?)?;
+                let b = node(args.next_pos().ok_or("to which node?")?)?;
                 cluster.cut(a, b);
                 if args.next_pos().is_some() {
                     cluster.cut(b, a);
                 }
             }
             "heal" => cluster.heal(),
-            "crash" => cluster.crash(node(&args.next_pos().ok_or("which node?")?)?),
-            "restart" => cluster.restart(node(&args.next_pos().ok_or("which node?")?)?),
+            "crash" => cluster.crash(node(args.next_pos().ok_or("which node?")?)?),
+            "restart" => cluster.restart(node(args.next_pos().ok_or("which node?")?)?),
             "rows" => {
                 for (id, machine) in &cluster.machines {
                     let rows: Vec<String> = machine

@@ -9,7 +9,7 @@ use crate::core::node::{Io, Node};
 use crate::core::planted::Bug;
 use crate::core::replicate::ConflictRow;
 use crate::core::storage::{Table, save};
-use crate::types::{NodeId, Stamp, TxnId, VersionVector, WriteLevel, WriteSet};
+use crate::types::{NodeId, RowImage, RowKey, Stamp, TableId, TxnId, VersionVector, WriteLevel, WriteSet};
 use std::sync::Arc;
 
 impl Node {
@@ -154,6 +154,26 @@ impl Node {
                 loser: conflict.loser,
             });
         }
+        Ok(())
+    }
+
+    /// The applier removed a row that was in the way of a unique value.
+    pub(crate) fn on_evicted(
+        &mut self,
+        io: &mut Io<'_>,
+        winner: TxnId,
+        table: TableId,
+        image: RowImage,
+    ) -> Result<(), Fatal> {
+        let hlc = self.clock.tick(self.now.wall);
+        // Nobody knows any more who wrote the row: its versions sank below the watermark.
+        let loser = TxnId::default();
+        let row = RowKey { table, key: Arc::from([]) };
+        let conflict = ConflictRow { stamp: Stamp { hlc, node: self.id }, row, winner, loser, image: Some(image) };
+        let mut key = hlc.0.to_be_bytes().to_vec();
+        key.extend_from_slice(&winner.to_bytes());
+        save(io.store, Table::Conflict, &key, &conflict)?;
+        io.out.notice(Notice::Conflict { table, winner, loser });
         Ok(())
     }
 

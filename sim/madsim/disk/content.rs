@@ -1,0 +1,257 @@
+//! What is on the disk, what would survive, and what goes wrong.
+
+use crate::dice::Dice;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Sectors are written whole or not at all.
+const SECTOR: usize = 512;
+
+/// Of the syncs of a lying disk one in so many is honest: it then loses the latest commits, not everything.
+const HONEST_ONE_IN: u64 = 6;
+
+/// What a stop of the machine takes along.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// Only the process ended: what was written is still in the operating system's cache.
+    Nothing,
+    /// Every write since the last sync.
+    Unsynced,
+    /// Of the writes since the last sync each survives by chance, some of them only in part.
+    Torn,
+}
+
+/// An operation that can be made to fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    Read,
+    Write,
+    Sync,
+}
+
+/// How often things happened, to prove that they did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    pub writes: u64,
+    pub syncs: u64,
+    /// Unsynced writes that a power loss took away.
+    pub lost: u64,
+    /// … and those that survived in part.
+    pub torn: u64,
+    /// Operations that failed because the simulation wanted it.
+    pub failed: u64,
+    /// Writes refused for lack of room.
+    pub full: u64,
+}
+
+impl Counts {
+    pub fn add(&mut self, other: &Counts) {
+        self.writes += other.writes;
+        self.syncs += other.syncs;
+        self.lost += other.lost;
+        self.torn += other.torn;
+        self.failed += other.failed;
+        self.full += other.full;
+    }
+}
+
+enum Change {
+    Write(usize, Vec<u8>),
+    Truncate(usize),
+}
+
+#[derive(Default)]
+struct File {
+    /// `None`: not even the name would survive.
+    durable: Option<Vec<u8>>,
+    view: Vec<u8>,
+    unsynced: Vec<Change>,
+}
+
+/// All files of one disk.
+pub(super) struct Content {
+    files: BTreeMap<String, File>,
+    /// Deleted files that would be back after a power loss.
+    deleted: BTreeMap<String, Vec<u8>>,
+    dice: Dice,
+    pub counts: Counts,
+    /// The operation of this kind that is so many ahead (0: the next) fails, once.
+    pub failing: Option<(Failure, u64)>,
+    /// Bytes of all files at most.
+    pub capacity: Option<usize>,
+    /// Some syncs say yes and do nothing: a disk that no database can survive, for the proof that losses are seen.
+    pub lying: bool,
+}
+
+/// Why an operation did not happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trouble {
+    Failed,
+    Full,
+}
+
+fn put(bytes: &mut Vec<u8>, at: usize, data: &[u8]) {
+    if bytes.len() < at + data.len() {
+        bytes.resize(at + data.len(), 0);
+    }
+    bytes[at..at + data.len()].copy_from_slice(data);
+}
+
+impl Content {
+    pub fn new(dice: Dice) -> Content {
+        Content {
+            files: BTreeMap::new(),
+            deleted: BTreeMap::new(),
+            dice,
+            counts: Counts::default(),
+            failing: None,
+            capacity: None,
+            lying: false,
+        }
+    }
+
+    /// 64 bits for SQLite, which asks its disk for randomness.
+    pub fn random(&mut self) -> u64 {
+        self.dice.next()
+    }
+
+    pub fn exists(&self, name: &str) -> bool {
+        self.files.contains_key(name)
+    }
+
+    pub fn create(&mut self, name: &str) {
+        self.files.entry(name.to_string()).or_default();
+    }
+
+    pub fn len(&self, name: &str) -> usize {
+        self.files.get(name).map_or(0, |file| file.view.len())
+    }
+
+    /// Fills `out` from `at` on, zeros beyond the end; whether there was enough.
+    pub fn read(&mut self, name: &str, at: usize, out: &mut [u8]) -> Result<bool, Trouble> {
+        self.may_fail(Failure::Read)?;
+        let view = self.files.get(name).map_or(&[][..], |file| &file.view);
+        let there = view.get(at..).unwrap_or_default();
+        let n = there.len().min(out.len());
+        out[..n].copy_from_slice(&there[..n]);
+        out[n..].fill(0);
+        Ok(n == out.len())
+    }
+
+    pub fn write(&mut self, name: &str, at: usize, data: &[u8]) -> Result<(), Trouble> {
+        self.may_fail(Failure::Write)?;
+        let growth = (at + data.len()).saturating_sub(self.len(name));
+        if growth > 0 && self.capacity.is_some_and(|capacity| self.used() + growth > capacity) {
+            self.counts.full += 1;
+            return Err(Trouble::Full);
+        }
+        self.counts.writes += 1;
+        let file = self.files.entry(name.to_string()).or_default();
+        put(&mut file.view, at, data);
+        file.unsynced.push(Change::Write(at, data.to_vec()));
+        Ok(())
+    }
+
+    pub fn truncate(&mut self, name: &str, len: usize) {
+        let file = self.files.entry(name.to_string()).or_default();
+        file.view.resize(len, 0);
+        file.unsynced.push(Change::Truncate(len));
+    }
+
+    pub fn sync(&mut self, name: &str) -> Result<(), Trouble> {
+        self.may_fail(Failure::Sync)?;
+        self.counts.syncs += 1;
+        if self.lying && !self.dice.one_in(HONEST_ONE_IN) {
+            return Ok(());
+        }
+        self.deleted.clear();
+        let Some(file) = self.files.get_mut(name) else { return Ok(()) };
+        let durable = file.durable.get_or_insert_default();
+        for change in file.unsynced.drain(..) {
+            match change {
+                Change::Write(at, data) => put(durable, at, &data),
+                Change::Truncate(len) => durable.resize(len, 0),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether there was such a file. With `at_once` the deletion is durable.
+    pub fn delete(&mut self, name: &str, at_once: bool) -> bool {
+        let Some(file) = self.files.remove(name) else { return false };
+        match file.durable {
+            _ if at_once => self.deleted.clear(),
+            Some(durable) => drop(self.deleted.insert(name.to_string(), durable)),
+            None => {}
+        }
+        true
+    }
+
+    /// The machine stops: what is read from now on is what survived.
+    pub fn lose(&mut self, loss: Loss) {
+        if loss == Loss::Nothing {
+            return;
+        }
+        for file in self.files.values_mut() {
+            let changes = std::mem::take(&mut file.unsynced);
+            let mut image = file.durable.take();
+            for change in changes {
+                if loss == Loss::Unsynced || self.dice.one_in(2) {
+                    self.counts.lost += 1;
+                    continue;
+                }
+                let image = image.get_or_insert_default();
+                match change {
+                    Change::Truncate(len) => image.resize(len, 0),
+                    Change::Write(at, data) => {
+                        let torn = data.len() > SECTOR && self.dice.one_in(4);
+                        self.counts.torn += u64::from(torn);
+                        for (i, sector) in data.chunks(SECTOR).enumerate() {
+                            if !torn || self.dice.one_in(2) {
+                                put(image, at + i * SECTOR, sector);
+                            }
+                        }
+                    }
+                }
+            }
+            file.view = image.clone().unwrap_or_default();
+            file.durable = image;
+        }
+        self.files.retain(|_, file| file.durable.is_some());
+        for (name, image) in std::mem::take(&mut self.deleted) {
+            if loss == Loss::Unsynced || self.dice.one_in(2) {
+                let back = File { durable: Some(image.clone()), view: image, unsynced: Vec::new() };
+                self.files.entry(name).or_insert(back);
+            }
+        }
+    }
+
+    pub fn used(&self) -> usize {
+        self.files.values().map(|file| file.view.len()).sum()
+    }
+
+    /// A number for the names and contents of all files.
+    pub fn digest(&self) -> u64 {
+        let mut digest = crate::trace::Digest::default();
+        for (name, file) in &self.files {
+            digest.add(name.as_bytes());
+            digest.add(&file.view);
+        }
+        digest.value()
+    }
+
+    fn may_fail(&mut self, operation: Failure) -> Result<(), Trouble> {
+        match &mut self.failing {
+            Some((failing, ahead)) if *failing == operation => {
+                if *ahead > 0 {
+                    *ahead -= 1;
+                    return Ok(());
+                }
+                self.failing = None;
+                self.counts.failed += 1;
+                Err(Trouble::Failed)
+            }
+            _ => Ok(()),
+        }
+    }
+}

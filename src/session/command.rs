@@ -1,0 +1,179 @@
+//! Commands the session answers from its own state: SHOW WARNINGS, KILL, PREPARE, EXPLAIN, ...
+
+use super::diagnostics::Level;
+use super::execute::{Failure, Run};
+use super::session::Session;
+use crate::mysql::{self, ResultWriter, SqlError};
+use crate::sql::{ColumnType, PrepareSource, ResultColumn, ResultType, SessionCommand};
+use crate::types::Value;
+
+/// A result column of that name and type.
+fn column(name: &str, ty: ColumnType) -> ResultColumn {
+    ResultColumn { name: name.into(), ty: ResultType::Known(ty), nullable: true, origin: None }
+}
+
+impl Session {
+    pub(super) async fn command(
+        &mut self,
+        run: Run<'_>,
+        command: &SessionCommand,
+        out: &mut ResultWriter<'_>,
+    ) -> Result<(), Failure> {
+        match command {
+            SessionCommand::ShowWarnings { errors_only, count, offset, limit } => {
+                self.show_warnings(*errors_only, *count, *offset, *limit, out).await?;
+                return Ok(());
+            }
+            SessionCommand::ShowGrants { user } => {
+                let user = user.clone().unwrap_or_else(|| self.state.user.clone());
+                let columns = [column(&format!("Grants for {user}@%"), ColumnType::varchar(1024))];
+                let rows = [vec![Value::text(format!("GRANT ALL PRIVILEGES ON *.* TO `{user}`@`%`"))]];
+                self.literal_rows(&columns, &rows, out).await?;
+                return Ok(());
+            }
+            SessionCommand::Explain(program, databases) => {
+                let details = self.explain(run, program, databases)?;
+                self.show_plan(&details, out).await?;
+                return Ok(());
+            }
+            SessionCommand::Execute { name, using } => return Ok(self.execute_named(name, using, out).await?),
+            SessionCommand::Kill { connection, query_only } => {
+                if !self.server.registry.kill(*connection, !query_only) {
+                    return Err(mysql::NO_SUCH_THREAD.with(&[connection]).into());
+                }
+                if *connection == self.state.connection_id {
+                    return Err(SqlError::new(1317, "Query execution was interrupted").into());
+                }
+            }
+            SessionCommand::Prepare { name, source } => {
+                let text = match source {
+                    PrepareSource::Text(text) => text.clone(),
+                    PrepareSource::Variable(variable) => match self.state.user_variables.get(variable) {
+                        Some(Value::Text(text)) => text.to_string(),
+                        other => other.map_or("NULL".to_string(), Value::to_string),
+                    },
+                };
+                // MySQL forgets the old statement even if the new one is wrong.
+                self.named.remove(&name.to_lowercase());
+                let prepared = self.prepare_text(&text)?;
+                self.named.insert(name.to_lowercase(), prepared);
+            }
+            SessionCommand::Deallocate { name } => {
+                if self.named.remove(&name.to_lowercase()).is_none() {
+                    return Err(unknown_statement(name, "DEALLOCATE PREPARE").into());
+                }
+            }
+            SessionCommand::Do(read) => self.run_quietly(run, read).await?,
+        }
+        self.take_warnings();
+        self.state.row_count = 0;
+        out.ok(self.done(0, 0, String::new()))?;
+        Ok(())
+    }
+
+    async fn show_warnings(
+        &mut self,
+        errors_only: bool,
+        count: bool,
+        offset: u64,
+        limit: Option<u64>,
+        out: &mut ResultWriter<'_>,
+    ) -> Result<(), SqlError> {
+        let diagnostics = &self.state.diagnostics;
+        if count {
+            let (name, n) = match errors_only {
+                true => ("@@session.error_count", diagnostics.error_count()),
+                false => ("@@session.warning_count", diagnostics.warning_count()),
+            };
+            let rows = [vec![Value::Int(i64::try_from(n).unwrap_or(i64::MAX))]];
+            return self.literal_rows(&[column(name, ColumnType::bigint_unsigned())], &rows, out).await;
+        }
+        let columns = [
+            column("Level", ColumnType::varchar(7)),
+            column("Code", ColumnType::int()),
+            column("Message", ColumnType::varchar(512)),
+        ];
+        let usize_of = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+        let listed = diagnostics.list().iter().filter(|c| !errors_only || c.level == Level::Error);
+        let rows: Vec<Vec<Value>> = listed
+            .skip(usize_of(offset))
+            .take(limit.map_or(usize::MAX, usize_of))
+            .map(|c| vec![Value::text(c.level.name()), Value::Int(i64::from(c.code)), Value::text(&*c.message)])
+            .collect();
+        self.literal_rows(&columns, &rows, out).await
+    }
+
+    /// SQLite's query plan in the columns of MySQL's EXPLAIN.
+    async fn show_plan(&mut self, details: &[String], out: &mut ResultWriter<'_>) -> Result<(), SqlError> {
+        let text = || ColumnType::varchar(255);
+        let columns = [
+            column("id", ColumnType::bigint_unsigned()),
+            column("select_type", text()),
+            column("table", text()),
+            column("partitions", text()),
+            column("type", text()),
+            column("possible_keys", text()),
+            column("key", text()),
+            column("key_len", text()),
+            column("ref", text()),
+            column("rows", ColumnType::bigint_unsigned()),
+            column("filtered", ColumnType::double()),
+            column("Extra", text()),
+        ];
+        let row = |detail: &String| {
+            let words: Vec<&str> = detail.split(' ').collect();
+            let known = |t: Option<&str>| t.map_or(Value::Null, Value::text);
+            let table = matches!(words.first(), Some(&("SCAN" | "SEARCH"))).then(|| words.get(1).copied()).flatten();
+            let access = match words.first() {
+                Some(&"SCAN") => Some("ALL"),
+                Some(&"SEARCH") => Some("ref"),
+                _ => None,
+            };
+            let index = words.iter().position(|w| *w == "INDEX").and_then(|at| words.get(at + 1).copied());
+            let primary = (index.is_none() && detail.contains("PRIMARY KEY")).then_some("PRIMARY");
+            let key = known(index.or(primary));
+            vec![
+                Value::Int(1),
+                Value::text("SIMPLE"),
+                known(table),
+                Value::Null,
+                known(access),
+                key.clone(),
+                key,
+                Value::Null,
+                Value::Null,
+                Value::Null,
+                Value::Null,
+                Value::text(detail.as_str()),
+            ]
+        };
+        let rows: Vec<Vec<Value>> = details.iter().map(row).collect();
+        self.literal_rows(&columns, &rows, out).await
+    }
+
+    /// `EXECUTE name USING @a, @b`.
+    async fn execute_named(
+        &mut self,
+        name: &str,
+        using: &[String],
+        out: &mut ResultWriter<'_>,
+    ) -> Result<(), SqlError> {
+        let key = name.to_lowercase();
+        let mut prepared = self.named.get(&key).cloned().ok_or_else(|| unknown_statement(name, "EXECUTE"))?;
+        let value = |variable: &String| self.state.user_variables.get(variable).cloned().unwrap_or_default();
+        let values: Vec<Value> = using.iter().map(value).collect();
+        if prepared.is_indirect() {
+            return Err(SqlError::unsupported("EXECUTE within a prepared statement"));
+        }
+        // The future would contain itself.
+        Box::pin(self.run_prepared(&mut prepared, &values, out)).await?;
+        if let Some(kept) = self.named.get_mut(&key) {
+            *kept = prepared;
+        }
+        Ok(())
+    }
+}
+
+fn unknown_statement(name: &str, by: &str) -> SqlError {
+    SqlError::new(1243, format!("Unknown prepared statement handler ({name}) given to {by}"))
+}

@@ -1,0 +1,103 @@
+//! The diagnostics area: what the last statement had to say (`SHOW WARNINGS`, `SHOW ERRORS`).
+
+use crate::mysql::SqlError;
+
+/// How bad a condition is, by the name SHOW WARNINGS prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    Note,
+    Warning,
+    Error,
+}
+
+impl Level {
+    pub fn name(self) -> &'static str {
+        match self {
+            Level::Note => "Note",
+            Level::Warning => "Warning",
+            Level::Error => "Error",
+        }
+    }
+}
+
+/// One message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Condition {
+    pub level: Level,
+    pub code: u16,
+    pub message: String,
+}
+
+/// The messages of one statement, at most `max_error_count` of them; all are counted.
+#[derive(Clone, Debug, Default)]
+pub struct Diagnostics {
+    list: Vec<Condition>,
+    limit: usize,
+    warnings: usize,
+    errors: usize,
+}
+
+impl Diagnostics {
+    /// Forgets the previous statement's messages.
+    pub fn start(&mut self, limit: usize) {
+        *self = Diagnostics { limit, ..Diagnostics::default() };
+    }
+
+    pub fn push(&mut self, level: Level, code: u16, message: impl Into<String>) {
+        match level {
+            Level::Error => self.errors += 1,
+            Level::Note | Level::Warning => self.warnings += 1,
+        }
+        if self.list.len() < self.limit {
+            self.list.push(Condition { level, code, message: message.into() });
+        }
+    }
+
+    pub fn note(&mut self, code: u16, message: impl Into<String>) {
+        self.push(Level::Note, code, message);
+    }
+
+    pub fn warning(&mut self, code: u16, message: impl Into<String>) {
+        self.push(Level::Warning, code, message);
+    }
+
+    pub fn error(&mut self, error: &SqlError) {
+        self.push(Level::Error, error.code, error.message.clone());
+    }
+
+    pub fn list(&self) -> &[Condition] {
+        &self.list
+    }
+
+    /// What an OK packet says: everything, clamped to 16 bits.
+    pub fn count(&self) -> u16 {
+        u16::try_from(self.warnings + self.errors).unwrap_or(u16::MAX)
+    }
+
+    /// `@@warning_count`.
+    pub fn warning_count(&self) -> usize {
+        self.warnings + self.errors
+    }
+
+    /// `@@error_count`.
+    pub fn error_count(&self) -> usize {
+        self.errors
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_are_counted_and_some_are_kept() {
+        let mut d = Diagnostics::default();
+        d.start(2);
+        d.note(1, "a");
+        d.warning(2, "b");
+        d.error(&SqlError::new(1064, "c"));
+        assert_eq!((d.count(), d.error_count(), d.list().len()), (3, 1, 2));
+        d.start(2);
+        assert_eq!(d.count(), 0);
+    }
+}

@@ -1,0 +1,240 @@
+//! From a statement's text to the part of the session that runs it.
+
+use super::plans::Planned;
+use super::session::Session;
+use crate::core::{MemberChange, Request, Response};
+use crate::mysql::{ResultWriter, SqlError};
+use crate::sql::{self, Admin, Plan, SessionCommand, Warning, WarningLevel, bind};
+use crate::sql::{Parameter, Program, Source, Wanted};
+use crate::types::{DatabaseName, Value};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// How a statement ended that was not executed to its end.
+pub(super) enum Failure {
+    Sql(SqlError),
+    /// The schema changed since it was planned: plan it again. Nothing was done.
+    Stale,
+}
+
+impl From<SqlError> for Failure {
+    fn from(e: SqlError) -> Failure {
+        Failure::Sql(e)
+    }
+}
+
+/// A statement about to run: its plan, and the values it was given.
+#[derive(Clone, Copy)]
+pub(super) struct Run<'a> {
+    pub planned: &'a Planned,
+    pub client: &'a [Value],
+    pub text: &'a str,
+    /// The database its unqualified names are in.
+    pub database: &'a Option<DatabaseName>,
+}
+
+impl Session {
+    /// Runs every statement of a text, in order, up to the first error.
+    pub(super) async fn run_text(&mut self, text: &str, out: &mut ResultWriter<'_>) -> Result<(), SqlError> {
+        let mut rest = text;
+        let mut first = true;
+        loop {
+            let (planned, used) = match self.plan(rest) {
+                Ok(found) => found,
+                Err(error) => {
+                    self.state.diagnostics.start(self.state.settings.max_errors);
+                    self.note_failure(&error);
+                    return Err(error);
+                }
+            };
+            let Some(planned) = planned else {
+                if !first {
+                    return Ok(());
+                }
+                return Err(crate::mysql::EMPTY_QUERY.with(&[]));
+            };
+            if !first && !self.state.multi_statements {
+                return Err(self.syntax_error(rest));
+            }
+            if planned.markers > 0 {
+                return Err(self.syntax_error("?"));
+            }
+            // A client that may not send several statements is told before the first one runs.
+            if first && !self.state.multi_statements && !matches!(self.plan(&rest[used..]), Ok((None, _))) {
+                return Err(self.syntax_error(&rest[used..]));
+            }
+            let database = self.state.database.clone();
+            let run = Run { planned: &planned, client: &[], text: &rest[..used], database: &database };
+            self.run_planned(run, out).await?;
+            first = false;
+            rest = &rest[used..];
+        }
+    }
+
+    pub(super) fn syntax_error(&self, near: &str) -> SqlError {
+        let near: String = near.trim_start().chars().take(80).collect();
+        sql::Error::syntax(near, 1).into()
+    }
+
+    /// Remembers an error for SHOW ERRORS.
+    pub(super) fn note_failure(&mut self, error: &SqlError) {
+        self.state.diagnostics.error(error);
+        self.state.row_count = -1;
+    }
+
+    /// Runs one planned statement and writes its result.
+    pub(super) async fn run_planned(&mut self, run: Run<'_>, out: &mut ResultWriter<'_>) -> Result<(), SqlError> {
+        self.server.questions.fetch_add(1, Ordering::Relaxed);
+        let now = self.server.clock.now();
+        self.state.start_statement(now.wall);
+        if let Some(connection) = &self.connection {
+            let statement: Arc<str> = run.text.trim().into();
+            connection.set_activity(|a| (a.statement, a.since) = (Some(statement), now.mono));
+            // A KILL QUERY that came while nothing ran is void.
+            let _ = connection.take_stop();
+        }
+        let outcome = self.attempt(run, out).await;
+        if let Some(connection) = &self.connection {
+            let now = self.server.clock.now().mono;
+            connection.set_activity(|a| (a.statement, a.since) = (None, now));
+        }
+        outcome.inspect_err(|e| self.note_failure(e))
+    }
+
+    /// Runs it, and again with a new plan if the schema changed in between.
+    async fn attempt(&mut self, run: Run<'_>, out: &mut ResultWriter<'_>) -> Result<(), SqlError> {
+        let mut again: Option<Planned> = None;
+        for _ in 0..16 {
+            let planned = again.as_ref().unwrap_or(run.planned);
+            if !keeps_diagnostics(&planned.plan) {
+                self.state.diagnostics.start(self.state.settings.max_errors);
+            }
+            self.prepare_context(&planned.plan);
+            match self.dispatch(Run { planned, ..run }, out).await {
+                Ok(()) => return Ok(()),
+                Err(Failure::Sql(error)) => {
+                    self.take_warnings();
+                    if self.open.is_some() && self.is_lost() {
+                        // SQLite gave the transaction up on an error: so must the client.
+                        self.roll_back();
+                    }
+                    return Err(error);
+                }
+                Err(Failure::Stale) => again = self.plan_in(run.database, run.text)?,
+            }
+        }
+        Err(SqlError::internal("the schema changes too quickly"))
+    }
+
+    /// Plans the first statement of a text whose unqualified names are in `database`.
+    pub(super) fn plan_in(&mut self, database: &Option<DatabaseName>, text: &str) -> Result<Option<Planned>, SqlError> {
+        let own = std::mem::replace(&mut self.state.database, database.clone());
+        let planned = self.plan(text);
+        self.state.database = own;
+        Ok(planned?.0)
+    }
+
+    async fn dispatch(&mut self, run: Run<'_>, out: &mut ResultWriter<'_>) -> Result<(), Failure> {
+        let plan = run.planned.plan.clone();
+        match &*plan {
+            Plan::Read(read) => return self.read(run, read, out).await,
+            Plan::Write(write) => return self.write(run, write, out).await,
+            Plan::Schema(change) => self.change_schema(change).await?,
+            Plan::Begin { read_only, consistent_snapshot } => self.begin(*read_only, *consistent_snapshot).await?,
+            Plan::Commit(completion) => {
+                let read_only = self.open.as_ref().is_some_and(|o| o.read_only);
+                self.commit().await?;
+                self.complete(*completion, read_only).await?;
+            }
+            Plan::Rollback(completion) => {
+                let read_only = self.open.as_ref().is_some_and(|o| o.read_only);
+                self.roll_back();
+                self.complete(*completion, read_only).await?;
+            }
+            Plan::Savepoint(name) => self.savepoint(name).await?,
+            Plan::RollbackTo(name) => self.rollback_to(name)?,
+            Plan::Release(name) => self.release(name)?,
+            Plan::Set(assignments) => self.set(run, assignments).await?,
+            Plan::Use(name) => self.use_database(name)?,
+            Plan::Session(command) => return self.command(run, command, out).await,
+            Plan::Rows { columns, rows } => return Ok(self.literal_rows(columns, rows, out).await?),
+            Plan::Admin(Admin::RemoveNode(node)) => self.change_members(MemberChange::Remove(*node)).await?,
+            Plan::Nothing(warnings) => self.push_warnings(warnings),
+        }
+        self.take_warnings();
+        self.state.row_count = 0;
+        out.ok(self.done(0, 0, String::new()))?;
+        Ok(())
+    }
+
+    async fn change_members(&mut self, change: MemberChange) -> Result<(), SqlError> {
+        self.commit().await?;
+        match self.core.request(Request::Member(change)).await {
+            Some(Response::MemberChanged) => Ok(()),
+            Some(Response::Refused(refused)) => Err(super::refusal::to_sql(&refused)),
+            Some(other) => Err(SqlError::internal(format!("unexpected answer to a member change: {other:?}"))),
+            None => Err(super::refusal::unknown_outcome("the node stopped")),
+        }
+    }
+
+    /// Sets up what functions know during the statement.
+    fn prepare_context(&self, plan: &Plan) {
+        let settings = &self.state.settings;
+        let context = self.context.lock();
+        context.strict.set(settings.modes.strict());
+        context.ignore.set(matches!(plan, Plan::Write(write) if write.ignore));
+        context.no_zero_date.set(settings.modes.no_zero_date());
+        context.no_zero_in_date.set(settings.modes.no_zero_in_date());
+        context.utc_offset.set(settings.utc_offset(self.state.micros));
+        context.now.set(self.state.micros.div_euclid(1_000_000));
+        context.random.set(self.server.random());
+        context.node.set(self.server.node.0 & 0xffff_ffff_ffff);
+        context.last_insert_id.set(None);
+        context.warning_count.set(0);
+        context.warnings.borrow_mut().clear();
+    }
+
+    /// Moves the functions' warnings, and what LAST_INSERT_ID(x) was given, to the session.
+    pub(super) fn take_warnings(&mut self) {
+        let (warnings, last_insert_id) = {
+            let context = self.context.lock();
+            (context.warnings.take(), context.last_insert_id.take())
+        };
+        self.push_warnings(&warnings);
+        if let Some(id) = last_insert_id {
+            self.state.last_insert_id = id.cast_unsigned();
+        }
+    }
+
+    pub(super) fn push_warnings(&mut self, warnings: &[Warning]) {
+        for warning in warnings {
+            match warning.level {
+                WarningLevel::Note => self.state.diagnostics.note(warning.code, &*warning.message),
+                WarningLevel::Warning => self.state.diagnostics.warning(warning.code, &*warning.message),
+            }
+        }
+    }
+
+    /// The values of a program's parameters.
+    pub(super) fn bind(&self, run: Run<'_>, program: &Program) -> Result<Vec<Value>, SqlError> {
+        self.bind_parameters(run, &program.parameters)
+    }
+
+    fn bind_parameters(&self, run: Run<'_>, parameters: &[Parameter]) -> Result<Vec<Value>, SqlError> {
+        let context = self.context.lock();
+        Ok(bind(parameters, &run.planned.literals, run.client, &self.state, &context)?)
+    }
+}
+
+/// What shows the previous statement's conditions must not clear them first.
+fn keeps_diagnostics(plan: &Plan) -> bool {
+    let counts = |p: &Parameter| match &p.source {
+        Source::Environment(Wanted::System(_, name)) => name == "warning_count" || name == "error_count",
+        _ => false,
+    };
+    match plan {
+        Plan::Session(SessionCommand::ShowWarnings { .. }) => true,
+        Plan::Read(read) => read.program.parameters.iter().any(counts),
+        _ => false,
+    }
+}

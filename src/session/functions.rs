@@ -1,0 +1,55 @@
+//! The translator's functions on a session's connections, with the context they share.
+
+use crate::sql::{self, AGGREGATES, Accumulator, FUNCTIONS, FunctionContext};
+use crate::sqlite::{self, FunctionError, Functions};
+use crate::types::Value;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// One session's function context. Clones share it.
+#[derive(Clone, Default)]
+pub struct SharedContext(Arc<Mutex<FunctionContext>>);
+
+impl SharedContext {
+    /// The context, for as long as the guard lives: never across the execution of a statement, whose functions lock it.
+    pub fn lock(&self) -> MutexGuard<'_, FunctionContext> {
+        // A function that panicked left at most a wrong warning behind.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The functions to register on connections that use this context.
+    pub fn functions(&self) -> Functions {
+        let mut functions = Functions::new();
+        for function in FUNCTIONS {
+            let context = self.clone();
+            let eval = function.eval;
+            let call = move |arguments: &[Value]| eval(&context.lock(), arguments).map_err(raised);
+            functions.scalar(function.name, function.arity, function.deterministic, Arc::new(call));
+        }
+        for aggregate in AGGREGATES {
+            let start = aggregate.start;
+            let new = move || Box::new(Group(start())) as Box<dyn sqlite::Aggregate>;
+            functions.aggregate(aggregate.name, aggregate.arity, Arc::new(new));
+        }
+        functions
+    }
+}
+
+/// The functions for the applier, which evaluates them in schema changes only.
+pub fn applier_functions() -> Functions {
+    SharedContext::default().functions()
+}
+
+fn raised(error: sql::Error) -> FunctionError {
+    FunctionError { code: error.code, state: error.state.to_string(), message: error.message }
+}
+
+struct Group(Box<dyn Accumulator>);
+
+impl sqlite::Aggregate for Group {
+    fn step(&mut self, arguments: &[Value]) -> Result<(), FunctionError> {
+        self.0.step(arguments).map_err(raised)
+    }
+    fn finish(mut self: Box<Self>) -> Result<Value, FunctionError> {
+        self.0.finish().map_err(raised)
+    }
+}

@@ -1,0 +1,85 @@
+//! Prepared statements: the text, and the plan it had when it was last used.
+
+use super::execute::Run;
+use super::metadata;
+use super::plans::Planned;
+use super::session::Session;
+use crate::mysql::{self, Column, ResultWriter, SqlError};
+use crate::sql::{Modes, Plan};
+use crate::types::{DatabaseName, Value};
+use std::sync::Arc;
+
+/// A prepared statement, of either protocol.
+#[derive(Clone)]
+pub struct PreparedText {
+    text: Arc<str>,
+    planned: Planned,
+    /// What the plan depends on besides the catalog. A statement keeps the database it was prepared in.
+    database: Option<DatabaseName>,
+    modes: Modes,
+}
+
+impl PreparedText {
+    /// How many `?` it has.
+    pub fn markers(&self) -> usize {
+        self.planned.markers
+    }
+
+    /// Whether it is itself a PREPARE, EXECUTE or DEALLOCATE, which MySQL does not allow.
+    pub fn is_indirect(&self) -> bool {
+        use crate::sql::SessionCommand::{Deallocate, Execute, Prepare};
+        matches!(&*self.planned.plan, Plan::Session(Prepare { .. } | Execute { .. } | Deallocate { .. }))
+    }
+
+    /// The result's columns as far as they are known before it runs.
+    pub fn columns(&self, charset: u16) -> Vec<Column> {
+        let columns = match &*self.planned.plan {
+            Plan::Read(read) if read.into.is_empty() => &read.columns,
+            Plan::Rows { columns, .. } => columns,
+            _ => return Vec::new(),
+        };
+        columns.iter().map(|c| metadata::describe(c, None, charset)).collect()
+    }
+}
+
+impl Session {
+    /// Plans a text of one statement to be run later.
+    pub(super) fn prepare_text(&mut self, text: &str) -> Result<PreparedText, SqlError> {
+        self.state.diagnostics.start(self.state.settings.max_errors);
+        let planned = self.plan_one(text).inspect_err(|e| self.state.diagnostics.error(e))?;
+        let database = self.state.database.clone();
+        Ok(PreparedText { text: text.into(), planned, database, modes: self.state.settings.modes })
+    }
+
+    /// Runs a prepared statement; plans it again if the schema or the SQL mode changed.
+    pub(super) async fn run_prepared(
+        &mut self,
+        prepared: &mut PreparedText,
+        values: &[Value],
+        out: &mut ResultWriter<'_>,
+    ) -> Result<(), SqlError> {
+        if values.len() != prepared.markers() {
+            return Err(mysql::WRONG_ARGUMENTS.with(&[&"EXECUTE"]));
+        }
+        let schema = self.schema()?;
+        let fresh = Arc::ptr_eq(&schema, &prepared.planned.schema) && prepared.modes == self.state.settings.modes;
+        if !fresh {
+            let planned = self.plan_in(&prepared.database, &prepared.text).inspect_err(|e| self.note_failure(e))?;
+            prepared.planned = planned.ok_or_else(|| mysql::EMPTY_QUERY.with(&[]))?;
+            prepared.modes = self.state.settings.modes;
+        }
+        let run =
+            Run { planned: &prepared.planned, client: values, text: &prepared.text, database: &prepared.database };
+        self.run_planned(run, out).await
+    }
+
+    /// The plan of a text that must be exactly one statement.
+    fn plan_one(&mut self, text: &str) -> Result<Planned, SqlError> {
+        let (planned, used) = self.plan(text)?;
+        let planned = planned.ok_or_else(|| mysql::EMPTY_QUERY.with(&[]))?;
+        match self.plan(&text[used..])? {
+            (None, _) => Ok(planned),
+            (Some(_), _) => Err(self.syntax_error(&text[used..])),
+        }
+    }
+}

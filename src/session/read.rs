@@ -1,0 +1,376 @@
+//! Queries and their rows.
+
+use super::execute::{Failure, Run};
+use super::metadata;
+use super::refusal;
+use super::server::Schema;
+use super::session::{Session, plain};
+use super::system::{self, Facts, SystemTable};
+use crate::core::{Request, Response};
+use crate::mysql::{self, Cell, ResultWriter, SqlError};
+use crate::sql::{Locking, Program, Read, ResultColumn, ResultType};
+use crate::sqlite::{self, Reader, RowRef, Rows};
+use crate::types::{DatabaseName, Key, KeyAccess, Mode, Value};
+use std::sync::atomic::Ordering;
+
+/// At most this many entries of the conflict log are shown at once.
+const CONFLICTS_SHOWN: usize = 10_000;
+
+/// Where a query runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Reader,
+    Workspace,
+}
+
+impl Session {
+    /// A SELECT.
+    pub(super) async fn read(&mut self, run: Run<'_>, read: &Read, out: &mut ResultWriter<'_>) -> Result<(), Failure> {
+        if !read.into.is_empty() {
+            return self.read_into(run, read, out).await;
+        }
+        let parameters = self.bind(run, &read.program)?;
+        let place = self.place(read).await?;
+        if let Some(locking) = read.locking.as_ref().filter(|_| place == Place::Workspace) {
+            self.lock_rows(run, locking)?;
+        }
+        let (status, charset) = (mysql::Handler::status(self), self.state.settings.charset);
+        self.limit_statement(true);
+        let sent = {
+            let rows = match place {
+                Place::Workspace => self.workspace()?.query(&read.program.sql, &parameters),
+                Place::Reader => self.reader()?.query(&read.databases, &read.program.sql, &parameters),
+            };
+            match rows {
+                Ok(rows) => Sending { columns: &read.columns, charset, status }.rows(rows, out).await,
+                Err(error) => Err(Broken::Sqlite(error)),
+            }
+        };
+        self.limit_statement(false);
+        let sent = sent.map_err(|broken| self.read_failure(run, broken, out))?;
+        self.state.found_rows = match &read.found_rows {
+            Some(program) => self.count_rows(run, place, read, program)?,
+            None => sent,
+        };
+        self.state.row_count = -1;
+        self.take_warnings();
+        out.end_rows(self.end_of_rows())?;
+        Ok(())
+    }
+
+    /// Where the query runs: the reading connection, unless a transaction's snapshot must be seen.
+    async fn place(&mut self, read: &Read) -> Result<Place, SqlError> {
+        let of_user = read.tables.iter().any(|(database, _)| !Session::is_system(database));
+        let of_system = read.tables.iter().any(|(database, _)| Session::is_system(database));
+        if of_user {
+            self.open_implicitly();
+        }
+        let in_transaction = self.open.is_some() && of_user;
+        if in_transaction && of_system {
+            let what = "system tables and tables of a user in one query within a transaction";
+            return Err(SqlError::unsupported(what));
+        }
+        if in_transaction {
+            self.pin(&read.databases).await?;
+            return Ok(Place::Workspace);
+        }
+        if of_user {
+            self.barrier().await?;
+        }
+        if of_system {
+            self.fill_system_tables(read).await?;
+        }
+        Ok(Place::Reader)
+    }
+
+    /// What to tell of a query that broke. One that sent nothing yet is planned again if the schema changed.
+    fn read_failure(&self, run: Run<'_>, broken: Broken, out: &ResultWriter<'_>) -> Failure {
+        match broken {
+            Broken::Client(error) => error.into(),
+            Broken::Sqlite(error @ (sqlite::Error::Sqlite { .. } | sqlite::Error::NoSuchDatabase(_)))
+                if self.is_stale(&run.planned.schema) && out.rows() == 0 =>
+            {
+                drop(error);
+                Failure::Stale
+            }
+            Broken::Sqlite(error) => self.sqlite_error(error).into(),
+        }
+    }
+
+    fn is_stale(&self, schema: &Schema) -> bool {
+        self.schema().is_ok_and(|now| now.generation != schema.generation)
+    }
+
+    /// The rows of a query the session runs for itself.
+    async fn collect(&mut self, run: Run<'_>, read: &Read, at_most: usize) -> Result<Vec<Vec<Value>>, Failure> {
+        let parameters = self.bind(run, &read.program)?;
+        let place = self.place(read).await?;
+        let rows = match place {
+            Place::Workspace => self.workspace()?.query(&read.program.sql, &parameters),
+            Place::Reader => self.reader()?.query(&read.databases, &read.program.sql, &parameters),
+        };
+        let collected = rows.and_then(|mut rows| {
+            let mut list = Vec::new();
+            while list.len() < at_most
+                && let Some(row) = rows.next()?
+            {
+                list.push((0..read.columns.len()).map(|i| row.value(i)).collect());
+            }
+            Ok(list)
+        });
+        let mut rows: Vec<Vec<Value>> = collected.map_err(|e| self.sqlite_error(e))?;
+        for row in &mut rows {
+            for (value, column) in row.iter_mut().zip(&read.columns) {
+                if let ResultType::Known(ty) = &column.ty {
+                    *value = ty.present(std::mem::take(value));
+                }
+            }
+        }
+        Ok(rows)
+    }
+
+    /// One value: `SET x = (SELECT ...)`.
+    pub(super) async fn scalar(&mut self, run: Run<'_>, read: &Read) -> Result<Value, Failure> {
+        let mut rows = self.collect(run, read, 2).await?;
+        match (rows.len(), rows.pop()) {
+            (0, _) => Ok(Value::Null),
+            (1, Some(row)) => Ok(row.into_iter().next().unwrap_or_default()),
+            _ => Err(SqlError::new(1242, "Subquery returns more than 1 row").into()),
+        }
+    }
+
+    /// `SELECT ... INTO @a, @b`.
+    async fn read_into(&mut self, run: Run<'_>, read: &Read, out: &mut ResultWriter<'_>) -> Result<(), Failure> {
+        if read.into.len() != read.columns.len() {
+            return Err(SqlError::new(1222, "The used SELECT statements have a different number of columns").into());
+        }
+        let mut rows = self.collect(run, read, 2).await?;
+        if rows.len() > 1 {
+            return Err(SqlError::new(1172, "Result consisted of more than one row").into());
+        }
+        let affected = rows.len() as u64;
+        match rows.pop() {
+            Some(row) => self.state.user_variables.extend(read.into.iter().cloned().zip(row)),
+            None => self.state.diagnostics.warning(1329, "No data - zero rows fetched, selected, or processed"),
+        }
+        self.take_warnings();
+        self.state.row_count = i64::try_from(affected).unwrap_or(0);
+        out.ok(self.done(affected, 0, String::new()))?;
+        Ok(())
+    }
+
+    /// `DO expr`: runs a query and throws its rows away.
+    pub(super) async fn run_quietly(&mut self, run: Run<'_>, read: &Read) -> Result<(), Failure> {
+        self.collect(run, read, usize::MAX).await.map(drop)
+    }
+
+    /// The rows there would be without LIMIT.
+    fn count_rows(&mut self, run: Run<'_>, place: Place, read: &Read, program: &Program) -> Result<u64, SqlError> {
+        let parameters = self.bind(run, program)?;
+        let rows = match place {
+            Place::Workspace => self.workspace()?.query(&program.sql, &parameters),
+            Place::Reader => self.reader()?.query(&read.databases, &program.sql, &parameters),
+        };
+        let counted = rows.and_then(|mut rows| Ok(rows.next()?.map(|row| row.value(0))));
+        match counted.map_err(|e| self.sqlite_error(e))? {
+            Some(Value::Int(n)) => Ok(u64::try_from(n).unwrap_or(0)),
+            _ => Ok(0),
+        }
+    }
+
+    /// FOR UPDATE, FOR SHARE: the rows read become keys that the transaction holds when it commits. Nobody waits:
+    /// whoever commits first wins, so NOWAIT and SKIP LOCKED have nothing to do.
+    fn lock_rows(&mut self, run: Run<'_>, locking: &Locking) -> Result<(), SqlError> {
+        let mode = if locking.exclusive { Mode::Write } else { Mode::Read };
+        for target in &locking.targets {
+            let parameters = self.bind(run, &target.keys)?;
+            let workspace = self.workspace()?;
+            let rows = workspace.query(&target.keys.sql, &parameters).and_then(Rows::collect);
+            let keys = rows.and_then(|rows| {
+                let key = |row: Vec<Value>| workspace.row_key(&target.database, &target.table_name, &row);
+                rows.into_iter().map(key).collect::<sqlite::Result<Vec<_>>>()
+            });
+            let keys = keys.map_err(|e| self.sqlite_error(e))?;
+            if let Some(open) = &mut self.open {
+                keys.into_iter().for_each(|key| open.hold(KeyAccess { key: Key::Row(key), mode }));
+            }
+        }
+        Ok(())
+    }
+
+    /// EXPLAIN's rows: what SQLite says of how it would run the program.
+    pub(super) fn explain(
+        &mut self,
+        run: Run<'_>,
+        program: &Program,
+        databases: &[DatabaseName],
+    ) -> Result<Vec<String>, SqlError> {
+        let parameters = self.bind(run, program)?;
+        let sql = format!("EXPLAIN QUERY PLAN {}", program.sql);
+        let rows = self.reader()?.query(databases, &sql, &parameters).and_then(Rows::collect).map_err(plain)?;
+        let detail = |row: Vec<Value>| match row.into_iter().nth(3) {
+            Some(Value::Text(text)) => text.to_string(),
+            _ => String::new(),
+        };
+        Ok(rows.into_iter().map(detail).collect())
+    }
+
+    /// Rows that need no storage.
+    pub(super) async fn literal_rows(
+        &mut self,
+        columns: &[ResultColumn],
+        rows: &[Vec<Value>],
+        out: &mut ResultWriter<'_>,
+    ) -> Result<(), SqlError> {
+        let first = |i: usize| rows.first().and_then(|r| r.get(i)).map(stored_cell);
+        let charset = self.state.settings.charset;
+        let described: Vec<_> =
+            columns.iter().enumerate().map(|(i, c)| metadata::describe(c, first(i), charset)).collect();
+        out.columns(&described, mysql::Handler::status(self))?;
+        for row in rows {
+            out.row(row.iter().map(Cell::from))?;
+            if out.wants_flush() {
+                out.flush().await?;
+            }
+        }
+        self.state.row_count = -1;
+        self.state.found_rows = rows.len() as u64;
+        self.take_warnings();
+        out.end_rows(self.end_of_rows())
+    }
+
+    /// Fills the system tables that a query names.
+    async fn fill_system_tables(&mut self, read: &Read) -> Result<(), SqlError> {
+        let tables: Vec<&'static SystemTable> =
+            read.tables.iter().filter_map(|(database, table)| system::find(database, table)).collect();
+        let cluster = match tables.iter().any(|t| system::needs_cluster(t)) {
+            false => None,
+            true => match self.core.request(Request::ClusterStatus).await {
+                Some(Response::ClusterStatus(status)) => Some(status),
+                Some(Response::Refused(refused)) => return Err(refusal::to_sql(&refused)),
+                _ => None,
+            },
+        };
+        let conflicts = match &self.server.conflicts {
+            Some(log) if tables.iter().any(|t| t.name == "conflicts") => log.latest(CONFLICTS_SHOWN),
+            _ => Vec::new(),
+        };
+        let schema = self.server.schema()?;
+        let facts = Facts {
+            catalog: &schema.catalog,
+            registry: &self.server.registry,
+            variables: &self.state.variables,
+            now: self.server.clock.now(),
+            started: self.server.started,
+            user: &self.state.user,
+            questions: self.server.questions.load(Ordering::Relaxed),
+            cluster: cluster.as_deref(),
+            conflicts: &conflicts,
+        };
+        let rows: Vec<(&SystemTable, Vec<Vec<Value>>)> = tables.iter().map(|t| (*t, (t.rows)(&facts))).collect();
+        // A query may name a system database without naming a table of it.
+        let databases: Vec<DatabaseName> = read.databases.iter().filter(|d| Session::is_system(d)).cloned().collect();
+        let reader = self.reader()?;
+        databases.iter().try_for_each(|d| reader.attach_memory(d)).map_err(plain)?;
+        rows.into_iter().try_for_each(|(table, rows)| fill(reader, table, rows)).map_err(plain)
+    }
+}
+
+fn fill(reader: &mut Reader, table: &SystemTable, rows: Vec<Vec<Value>>) -> sqlite::Result<()> {
+    reader.attach_memory(table.database)?;
+    reader.execute_local(&table.create(), &[])?;
+    reader.execute_local(&table.clear(), &[])?;
+    let insert = table.insert();
+    rows.iter().try_for_each(|row| reader.execute_local(&insert, row).map(drop))
+}
+
+/// Why rows stopped coming.
+enum Broken {
+    Sqlite(sqlite::Error),
+    /// The client is gone, or a cell cannot be what its column says.
+    Client(SqlError),
+}
+
+impl From<SqlError> for Broken {
+    fn from(e: SqlError) -> Broken {
+        Broken::Client(e)
+    }
+}
+
+impl From<sqlite::Error> for Broken {
+    fn from(e: sqlite::Error) -> Broken {
+        Broken::Sqlite(e)
+    }
+}
+
+/// A row set on its way out.
+struct Sending<'a> {
+    columns: &'a [ResultColumn],
+    charset: u16,
+    status: mysql::StatusFlags,
+}
+
+impl Sending<'_> {
+    /// Writes columns and rows, and flushes so often that memory stays bounded. Returns the number of rows.
+    async fn rows(&self, mut rows: Rows<'_>, out: &mut ResultWriter<'_>) -> Result<u64, Broken> {
+        let mut sent = 0;
+        while self.one(&mut rows, sent == 0, out)? {
+            sent += 1;
+            if out.wants_flush() {
+                out.flush().await?;
+            }
+        }
+        if sent == 0 {
+            self.begin(None, out)?;
+        }
+        Ok(sent)
+    }
+
+    /// Writes the next row, after the columns if it is the first; false at the end.
+    fn one(&self, rows: &mut Rows<'_>, first: bool, out: &mut ResultWriter<'_>) -> Result<bool, Broken> {
+        let Some(row) = rows.next()? else { return Ok(false) };
+        if first {
+            self.begin(Some(row), out)?;
+        }
+        let goes = |i: usize| metadata::goes_out_as_it_is(&self.columns[i].ty, row.cell(i));
+        if (0..self.columns.len()).all(goes) {
+            out.row((0..self.columns.len()).map(|i| cell(row.cell(i))))?;
+            return Ok(true);
+        }
+        let present = |(i, column): (usize, &ResultColumn)| match &column.ty {
+            ResultType::Known(ty) => ty.present(row.value(i)),
+            ResultType::Dynamic | ResultType::Null => row.value(i),
+        };
+        let values: Vec<Value> = self.columns.iter().enumerate().map(present).collect();
+        out.row(values.iter().map(Cell::from))?;
+        Ok(true)
+    }
+
+    fn begin(&self, first: Option<RowRef<'_>>, out: &mut ResultWriter<'_>) -> Result<(), SqlError> {
+        let describe = |(i, column): (usize, &ResultColumn)| {
+            metadata::describe(column, first.map(|row| row.cell(i)), self.charset)
+        };
+        let described: Vec<_> = self.columns.iter().enumerate().map(describe).collect();
+        out.columns(&described, self.status)
+    }
+}
+
+fn cell(cell: sqlite::Cell<'_>) -> Cell<'_> {
+    match cell {
+        sqlite::Cell::Null => Cell::Null,
+        sqlite::Cell::Int(i) => Cell::Int(i),
+        sqlite::Cell::Real(x) => Cell::Real(x),
+        sqlite::Cell::Text(t) => Cell::Text(t),
+        sqlite::Cell::Blob(b) => Cell::Blob(b),
+    }
+}
+
+fn stored_cell(value: &Value) -> sqlite::Cell<'_> {
+    match value {
+        Value::Null => sqlite::Cell::Null,
+        Value::Int(i) => sqlite::Cell::Int(*i),
+        Value::Real(x) => sqlite::Cell::Real(x.0),
+        Value::Text(t) => sqlite::Cell::Text(t.as_bytes()),
+        Value::Blob(b) => sqlite::Cell::Blob(b),
+    }
+}

@@ -1,0 +1,403 @@
+//! System tables that describe the server rather than the data: engines, character sets, connections, variables,
+//! status, and the empty tables that tools look into.
+
+use super::{Facts, Holds::*, SystemTable, text};
+use crate::session::variables::charset::{CHARSETS, COLLATIONS, charset, default_collation};
+use crate::types::Value;
+
+const INFORMATION_SCHEMA: &str = "information_schema";
+const PERFORMANCE_SCHEMA: &str = "performance_schema";
+
+fn nothing(_: &Facts<'_>) -> Vec<Vec<Value>> {
+    Vec::new()
+}
+
+fn yes(on: bool) -> Value {
+    text(if on { "Yes" } else { "" })
+}
+
+pub const ENGINES: SystemTable = SystemTable {
+    database: INFORMATION_SCHEMA,
+    name: "ENGINES",
+    columns: &[
+        ("ENGINE", Text(64)),
+        ("SUPPORT", Text(8)),
+        ("COMMENT", Text(80)),
+        ("TRANSACTIONS", Text(3)),
+        ("XA", Text(3)),
+        ("SAVEPOINTS", Text(3)),
+    ],
+    rows: |_| {
+        let comment = "SQLite files with distributed transactions; the name is kept for clients";
+        let row = ["InnoDB", "DEFAULT", comment, "YES", "NO", "YES"];
+        vec![row.iter().map(|t| text(t)).collect()]
+    },
+};
+
+pub const CHARACTER_SETS: SystemTable = SystemTable {
+    database: INFORMATION_SCHEMA,
+    name: "CHARACTER_SETS",
+    columns: &[
+        ("CHARACTER_SET_NAME", Text(64)),
+        ("DEFAULT_COLLATE_NAME", Text(64)),
+        ("DESCRIPTION", Text(2048)),
+        ("MAXLEN", Unsigned),
+    ],
+    rows: |_| {
+        let row = |c: &crate::session::variables::charset::Charset| {
+            let collation = default_collation(c.name).map_or("", |c| c.name);
+            vec![text(c.name), text(collation), text(c.description), Value::Int(i64::from(c.max_length))]
+        };
+        CHARSETS.iter().map(row).collect()
+    },
+};
+
+pub const COLLATIONS_TABLE: SystemTable = SystemTable {
+    database: INFORMATION_SCHEMA,
+    name: "COLLATIONS",
+    columns: &[
+        ("COLLATION_NAME", Text(64)),
+        ("CHARACTER_SET_NAME", Text(64)),
+        ("ID", Unsigned),
+        ("IS_DEFAULT", Text(3)),
+        ("IS_COMPILED", Text(3)),
+        ("SORTLEN", Unsigned),
+        ("PAD_ATTRIBUTE", Text(9)),
+    ],
+    rows: |_| {
+        let row = |c: &crate::session::variables::charset::Collation| {
+            let pad = if c.name.contains("_0900_") || c.name == "binary" { "NO PAD" } else { "PAD SPACE" };
+            let id = Value::Int(i64::from(c.id));
+            vec![text(c.name), text(c.charset), id, yes(c.is_default), text("Yes"), Value::Int(1), text(pad)]
+        };
+        COLLATIONS.iter().map(row).collect()
+    },
+};
+
+pub const APPLICABILITY: SystemTable = SystemTable {
+    database: INFORMATION_SCHEMA,
+    name: "COLLATION_CHARACTER_SET_APPLICABILITY",
+    columns: &[("COLLATION_NAME", Text(64)), ("CHARACTER_SET_NAME", Text(64))],
+    rows: |_| COLLATIONS.iter().map(|c| vec![text(c.name), text(charset(c.charset).map_or("", |s| s.name))]).collect(),
+};
+
+pub const PROCESSLIST: SystemTable = SystemTable {
+    database: INFORMATION_SCHEMA,
+    name: "PROCESSLIST",
+    columns: &[
+        ("ID", Unsigned),
+        ("USER", Text(32)),
+        ("HOST", Text(261)),
+        ("DB", Text(64)),
+        ("COMMAND", Text(16)),
+        ("TIME", Int),
+        ("STATE", Text(64)),
+        ("INFO", Long),
+    ],
+    rows: |facts| {
+        let row = |c: &std::sync::Arc<crate::session::Connection>| {
+            let activity = c.activity();
+            let seconds = facts.now.mono.since(activity.since).as_millis() / 1000;
+            let running = activity.statement.is_some();
+            vec![
+                Value::Int(i64::try_from(c.id).unwrap_or(i64::MAX)),
+                text(&activity.user),
+                text(&c.host),
+                activity.database.as_deref().map_or(Value::Null, text),
+                text(if running { "Query" } else { "Sleep" }),
+                Value::Int(i64::try_from(seconds).unwrap_or(i64::MAX)),
+                text(if running { "executing" } else { "" }),
+                activity.statement.map_or(Value::Null, Value::Text),
+            ]
+        };
+        facts.registry.list().iter().map(row).collect()
+    },
+};
+
+pub const PLUGINS: SystemTable = SystemTable {
+    database: INFORMATION_SCHEMA,
+    name: "PLUGINS",
+    columns: &[
+        ("PLUGIN_NAME", Text(64)),
+        ("PLUGIN_VERSION", Text(20)),
+        ("PLUGIN_STATUS", Text(10)),
+        ("PLUGIN_TYPE", Text(80)),
+        ("PLUGIN_LIBRARY", Text(64)),
+        ("PLUGIN_DESCRIPTION", Long),
+        ("PLUGIN_LICENSE", Text(80)),
+    ],
+    rows: |_| {
+        let auth = |name| {
+            vec![
+                text(name),
+                text("1.0"),
+                text("ACTIVE"),
+                text("AUTHENTICATION"),
+                Value::Null,
+                Value::Null,
+                text("Apache-2.0"),
+            ]
+        };
+        vec![auth("mysql_native_password"), auth("caching_sha2_password")]
+    },
+};
+
+pub const SCHEMA_PRIVILEGES: SystemTable = SystemTable {
+    database: INFORMATION_SCHEMA,
+    name: "SCHEMA_PRIVILEGES",
+    columns: &[
+        ("GRANTEE", Text(292)),
+        ("TABLE_CATALOG", Text(512)),
+        ("TABLE_SCHEMA", Text(64)),
+        ("PRIVILEGE_TYPE", Text(64)),
+        ("IS_GRANTABLE", Text(3)),
+    ],
+    rows: nothing,
+};
+
+pub const TABLE_PRIVILEGES: SystemTable = SystemTable {
+    database: INFORMATION_SCHEMA,
+    name: "TABLE_PRIVILEGES",
+    columns: &[
+        ("GRANTEE", Text(292)),
+        ("TABLE_CATALOG", Text(512)),
+        ("TABLE_SCHEMA", Text(64)),
+        ("TABLE_NAME", Text(64)),
+        ("PRIVILEGE_TYPE", Text(64)),
+        ("IS_GRANTABLE", Text(3)),
+    ],
+    rows: nothing,
+};
+
+pub const USER_PRIVILEGES: SystemTable = SystemTable {
+    database: INFORMATION_SCHEMA,
+    name: "USER_PRIVILEGES",
+    columns: &[
+        ("GRANTEE", Text(292)),
+        ("TABLE_CATALOG", Text(512)),
+        ("PRIVILEGE_TYPE", Text(64)),
+        ("IS_GRANTABLE", Text(3)),
+    ],
+    rows: |facts| {
+        let grantee = format!("'{}'@'%'", facts.user);
+        let all = ["SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "INDEX", "ALTER", "REFERENCES"];
+        all.iter().map(|p| vec![text(&grantee), text("def"), text(p), text("NO")]).collect()
+    },
+};
+
+pub const VIEWS: SystemTable = SystemTable {
+    database: INFORMATION_SCHEMA,
+    name: "VIEWS",
+    columns: &[
+        ("TABLE_CATALOG", Text(64)),
+        ("TABLE_SCHEMA", Text(64)),
+        ("TABLE_NAME", Text(64)),
+        ("VIEW_DEFINITION", Long),
+        ("CHECK_OPTION", Text(8)),
+        ("IS_UPDATABLE", Text(3)),
+        ("DEFINER", Text(288)),
+        ("SECURITY_TYPE", Text(7)),
+        ("CHARACTER_SET_CLIENT", Text(64)),
+        ("COLLATION_CONNECTION", Text(64)),
+    ],
+    rows: nothing,
+};
+
+pub const ROUTINES: SystemTable = SystemTable {
+    database: INFORMATION_SCHEMA,
+    name: "ROUTINES",
+    columns: &[
+        ("SPECIFIC_NAME", Text(64)),
+        ("ROUTINE_CATALOG", Text(64)),
+        ("ROUTINE_SCHEMA", Text(64)),
+        ("ROUTINE_NAME", Text(64)),
+        ("ROUTINE_TYPE", Text(10)),
+        ("DATA_TYPE", Long),
+        ("DTD_IDENTIFIER", Long),
+        ("ROUTINE_BODY", Text(8)),
+        ("ROUTINE_DEFINITION", Long),
+        ("IS_DETERMINISTIC", Text(3)),
+        ("SQL_DATA_ACCESS", Text(64)),
+        ("SECURITY_TYPE", Text(7)),
+        ("CREATED", Time),
+        ("LAST_ALTERED", Time),
+        ("SQL_MODE", Long),
+        ("ROUTINE_COMMENT", Long),
+        ("DEFINER", Text(288)),
+        ("CHARACTER_SET_CLIENT", Text(64)),
+        ("COLLATION_CONNECTION", Text(64)),
+        ("DATABASE_COLLATION", Text(64)),
+    ],
+    rows: nothing,
+};
+
+pub const PARAMETERS: SystemTable = SystemTable {
+    database: INFORMATION_SCHEMA,
+    name: "PARAMETERS",
+    columns: &[
+        ("SPECIFIC_CATALOG", Text(64)),
+        ("SPECIFIC_SCHEMA", Text(64)),
+        ("SPECIFIC_NAME", Text(64)),
+        ("ORDINAL_POSITION", Unsigned),
+        ("PARAMETER_MODE", Text(5)),
+        ("PARAMETER_NAME", Text(64)),
+        ("DATA_TYPE", Long),
+        ("DTD_IDENTIFIER", Long),
+        ("ROUTINE_TYPE", Text(10)),
+    ],
+    rows: nothing,
+};
+
+pub const TRIGGERS: SystemTable = SystemTable {
+    database: INFORMATION_SCHEMA,
+    name: "TRIGGERS",
+    columns: &[
+        ("TRIGGER_CATALOG", Text(64)),
+        ("TRIGGER_SCHEMA", Text(64)),
+        ("TRIGGER_NAME", Text(64)),
+        ("EVENT_MANIPULATION", Text(6)),
+        ("EVENT_OBJECT_CATALOG", Text(64)),
+        ("EVENT_OBJECT_SCHEMA", Text(64)),
+        ("EVENT_OBJECT_TABLE", Text(64)),
+        ("ACTION_ORDER", Unsigned),
+        ("ACTION_STATEMENT", Long),
+        ("ACTION_TIMING", Text(6)),
+        ("CREATED", Time),
+        ("SQL_MODE", Long),
+        ("DEFINER", Text(288)),
+        ("CHARACTER_SET_CLIENT", Text(64)),
+        ("COLLATION_CONNECTION", Text(64)),
+        ("DATABASE_COLLATION", Text(64)),
+    ],
+    rows: nothing,
+};
+
+pub const EVENTS: SystemTable = SystemTable {
+    database: INFORMATION_SCHEMA,
+    name: "EVENTS",
+    columns: &[
+        ("EVENT_CATALOG", Text(64)),
+        ("EVENT_SCHEMA", Text(64)),
+        ("EVENT_NAME", Text(64)),
+        ("DEFINER", Text(288)),
+        ("TIME_ZONE", Text(64)),
+        ("EVENT_DEFINITION", Long),
+        ("EVENT_TYPE", Text(9)),
+        ("STATUS", Text(18)),
+        ("CREATED", Time),
+        ("LAST_ALTERED", Time),
+        ("EVENT_COMMENT", Text(2048)),
+    ],
+    rows: nothing,
+};
+
+pub const PARTITIONS: SystemTable = SystemTable {
+    database: INFORMATION_SCHEMA,
+    name: "PARTITIONS",
+    columns: &[
+        ("TABLE_CATALOG", Text(64)),
+        ("TABLE_SCHEMA", Text(64)),
+        ("TABLE_NAME", Text(64)),
+        ("PARTITION_NAME", Text(64)),
+        ("SUBPARTITION_NAME", Text(64)),
+        ("PARTITION_ORDINAL_POSITION", Unsigned),
+        ("PARTITION_METHOD", Text(13)),
+        ("PARTITION_EXPRESSION", Text(2048)),
+        ("PARTITION_DESCRIPTION", Long),
+        ("TABLE_ROWS", Unsigned),
+    ],
+    rows: nothing,
+};
+
+pub const FILES: SystemTable = SystemTable {
+    database: INFORMATION_SCHEMA,
+    name: "FILES",
+    columns: &[
+        ("FILE_ID", Big),
+        ("FILE_NAME", Long),
+        ("FILE_TYPE", Text(256)),
+        ("TABLESPACE_NAME", Text(268)),
+        ("TABLE_SCHEMA", Text(64)),
+        ("TABLE_NAME", Text(64)),
+        ("LOGFILE_GROUP_NAME", Text(256)),
+        ("ENGINE", Text(64)),
+        ("TOTAL_EXTENTS", Big),
+        ("EXTENT_SIZE", Big),
+        ("INITIAL_SIZE", Big),
+        ("EXTRA", Text(255)),
+    ],
+    rows: nothing,
+};
+
+/// Name and value pairs, as `SHOW VARIABLES` and `SHOW STATUS` read them.
+const PAIRS: &[(&str, super::Holds)] = &[("VARIABLE_NAME", Text(64)), ("VARIABLE_VALUE", Text(1024))];
+
+fn pairs(list: Vec<(&'static str, String)>) -> Vec<Vec<Value>> {
+    list.into_iter().map(|(name, value)| vec![text(name), text(&value)]).collect()
+}
+
+pub const SESSION_VARIABLES: SystemTable = SystemTable {
+    database: PERFORMANCE_SCHEMA,
+    name: "session_variables",
+    columns: PAIRS,
+    rows: |facts| pairs(facts.variables.list(false)),
+};
+
+pub const GLOBAL_VARIABLES: SystemTable = SystemTable {
+    database: PERFORMANCE_SCHEMA,
+    name: "global_variables",
+    columns: PAIRS,
+    rows: |facts| pairs(facts.variables.list(true)),
+};
+
+pub const SESSION_STATUS: SystemTable = SystemTable {
+    database: PERFORMANCE_SCHEMA,
+    name: "session_status",
+    columns: PAIRS,
+    rows: |facts| pairs(status(facts)),
+};
+
+pub const GLOBAL_STATUS: SystemTable = SystemTable {
+    database: PERFORMANCE_SCHEMA,
+    name: "global_status",
+    columns: PAIRS,
+    rows: |facts| pairs(status(facts)),
+};
+
+/// What `SHOW STATUS` lists.
+fn status(facts: &Facts<'_>) -> Vec<(&'static str, String)> {
+    let connections = facts.registry.list();
+    let running = connections.iter().filter(|c| c.activity().statement.is_some()).count();
+    let mut list = vec![
+        ("Connections", facts.registry.total().to_string()),
+        ("Questions", facts.questions.to_string()),
+        ("Ssl_cipher", String::new()),
+        ("Threads_connected", connections.len().to_string()),
+        ("Threads_running", running.to_string()),
+        ("Uptime", (facts.now.mono.since(facts.started).as_millis() / 1000).to_string()),
+    ];
+    if let Some(node) = facts.cluster {
+        list.push(("marmot_alive_voters", node.alive_voters.to_string()));
+        list.push(("marmot_applied_seq", node.applied.to_string()));
+        list.push(("marmot_epoch", node.epoch.0.to_string()));
+        list.push(("marmot_intents", node.intents.to_string()));
+        list.push(("marmot_node_id", node.id.0.to_string()));
+        list.push(("marmot_voters", node.voters.to_string()));
+        list.push(("marmot_watermark", node.watermark.to_string()));
+    }
+    list
+}
+
+pub const USER: SystemTable = SystemTable {
+    database: "mysql",
+    name: "user",
+    columns: &[("Host", Text(255)), ("User", Text(32)), ("plugin", Text(64)), ("account_locked", Text(1))],
+    rows: |facts| vec![vec![text("%"), text(facts.user), text("caching_sha2_password"), text("N")]],
+};
+
+pub const TIME_ZONE_NAME: SystemTable = SystemTable {
+    database: "mysql",
+    name: "time_zone_name",
+    columns: &[("Name", Text(64)), ("Time_zone_id", Unsigned)],
+    rows: nothing,
+};

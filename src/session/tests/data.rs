@@ -1,0 +1,182 @@
+//! Single statements with autocommit: what they change, count and answer.
+
+use super::*;
+
+#[tokio::test]
+async fn rows_written_are_read_and_counted() {
+    let (_node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(20), n INT)").await;
+    let inserted = c.ok("INSERT INTO t VALUES (1, 'a', 10), (2, 'b', 20), (3, 'c', 30)").await;
+    assert_eq!(inserted.affected_rows, 3);
+    assert_eq!(inserted.info, "Records: 3  Duplicates: 0  Warnings: 0");
+    assert_eq!(c.lines("SELECT id, v, n FROM t ORDER BY id").await, ["1 a 10", "2 b 20", "3 c 30"]);
+    let updated = c.ok("UPDATE t SET n = 20 WHERE id < 3").await;
+    assert_eq!(updated.affected_rows, 1, "one row already had the value");
+    assert_eq!(updated.info, "Rows matched: 2  Changed: 1  Warnings: 0");
+    assert_eq!(c.value("SELECT ROW_COUNT()").await, "1");
+    assert_eq!(c.ok("DELETE FROM t WHERE n = 20").await.affected_rows, 2);
+    assert_eq!(c.ok("REPLACE INTO t VALUES (3, 'x', 1)").await.affected_rows, 2);
+    assert_eq!(c.ok("DELETE FROM t").await.affected_rows, 1);
+    assert_eq!(c.value("SELECT COUNT(*) FROM t").await, "0");
+}
+
+#[tokio::test]
+async fn upserts_count_two_for_a_changed_row() {
+    let (_node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE t (id INT PRIMARY KEY, n INT)").await;
+    let upsert = "INSERT INTO t VALUES (1, 5) ON DUPLICATE KEY UPDATE n = VALUES(n) + n";
+    assert_eq!(c.ok(upsert).await.affected_rows, 1);
+    assert_eq!(c.ok(upsert).await.affected_rows, 2);
+    assert_eq!(c.value("SELECT n FROM t").await, "10");
+}
+
+#[tokio::test]
+async fn found_rows_is_what_the_client_asked_for() {
+    let (node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE t (id INT PRIMARY KEY, n INT)").await;
+    c.ok("INSERT INTO t VALUES (1, 1), (2, 1)").await;
+    let mut found = node.connect(CapabilityFlags::CLIENT_FOUND_ROWS).await;
+    assert_eq!(found.ok("UPDATE d.t SET n = 1").await.affected_rows, 2);
+    assert_eq!(c.ok("UPDATE t SET n = 1").await.affected_rows, 0);
+    c.rows("SELECT SQL_CALC_FOUND_ROWS * FROM t LIMIT 1").await;
+    assert_eq!(c.value("SELECT FOUND_ROWS()").await, "2");
+}
+
+#[tokio::test]
+async fn a_plain_select_needs_neither_workspace_nor_core() {
+    let (node, mut writer) = Node::with_database().await;
+    writer.ok("CREATE TABLE t (id INT PRIMARY KEY)").await;
+    writer.ok("INSERT INTO t VALUES (1)").await;
+    let mut reader = node.another().await;
+    node.requests();
+    assert_eq!(reader.value("SELECT id FROM t WHERE id = 1").await, "1");
+    assert!(node.requests().is_empty());
+    assert!(!reader.session.has_workspace());
+    reader.ok("SET marmot_read_consistency = 'QUORUM'").await;
+    reader.rows("SELECT id FROM t").await;
+    assert!(matches!(node.requests()[..], [Request::Barrier(crate::types::ReadLevel::Quorum)]));
+}
+
+#[tokio::test]
+async fn constraint_errors_are_mysqls() {
+    let (_node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE p (id INT PRIMARY KEY)").await;
+    c.ok("CREATE TABLE t (id INT PRIMARY KEY, a VARCHAR(9) NOT NULL, b INT, UNIQUE KEY ab (a, b), \
+         CONSTRAINT big CHECK (b < 100), CONSTRAINT fk FOREIGN KEY (b) REFERENCES p (id))")
+        .await;
+    c.ok("INSERT INTO p VALUES (1), (2)").await;
+    c.ok("INSERT INTO t VALUES (1, 'x', 1)").await;
+    let e = c.error("INSERT INTO t VALUES (1, 'y', 2)").await;
+    assert_eq!((e.code, &*e.message), (1062, "Duplicate entry '1' for key 't.PRIMARY'"));
+    let e = c.error("INSERT INTO t VALUES (2, 'y', 2), (3, 'x', 1)").await;
+    assert_eq!((e.code, &*e.message), (1062, "Duplicate entry 'x-1' for key 't.ab'"));
+    assert_eq!(c.value("SELECT COUNT(*) FROM t").await, "1", "a failed statement leaves nothing");
+    let e = c.error("INSERT INTO t (id, a, b) VALUES (4, NULL, 1)").await;
+    assert_eq!((e.code, &*e.message), (1048, "Column 'a' cannot be null"));
+    let e = c.error("INSERT INTO t VALUES (4, 'z', 100)").await;
+    assert_eq!(e.code, 3819, "{e}");
+    let e = c.error("INSERT INTO t VALUES (4, 'z', 9)").await;
+    assert_eq!(e.code, 1452, "{e}");
+    assert!(e.message.contains("CONSTRAINT `fk` FOREIGN KEY (`b`) REFERENCES `p` (`id`)"), "{e}");
+    assert_eq!(c.code("DELETE FROM p WHERE id = 1").await, 1451);
+    assert_eq!(c.lines("SHOW ERRORS").await.len(), 1);
+    c.ok("SET foreign_key_checks = 0").await;
+    c.ok("INSERT INTO t VALUES (4, 'z', 9)").await;
+    c.ok("SET foreign_key_checks = 1").await;
+    assert_eq!(c.code("INSERT INTO t VALUES (5, 'zz', 9)").await, 1452);
+}
+
+#[tokio::test]
+async fn a_conflict_runs_the_statement_again_with_its_first_precedence() {
+    let (node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE t (id INT PRIMARY KEY, n INT)").await;
+    c.ok("INSERT INTO t VALUES (1, 1)").await;
+    node.requests();
+    node.refuse([node.conflict(), node.conflict(), None]);
+    assert_eq!(c.ok("UPDATE t SET n = n + 1").await.affected_rows, 1);
+    assert_eq!(c.value("SELECT n FROM t").await, "2");
+    let begin = Some(Stamp { hlc: Hlc(42), node: ME });
+    let quorum = WriteLevel::Quorum;
+    assert_eq!(commits(&node.requests()), [(quorum, None), (quorum, begin), (quorum, begin)]);
+}
+
+#[tokio::test]
+async fn conflicts_end_in_1205_after_the_lock_wait_timeout() {
+    let (node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE t (id INT PRIMARY KEY)").await;
+    c.ok("SET innodb_lock_wait_timeout = 1").await;
+    node.refuse((0..1000).map(|_| node.conflict()));
+    assert_eq!(c.code("INSERT INTO t VALUES (1)").await, 1205);
+    node.script.lock().unwrap().refuse.clear();
+    assert_eq!(c.value("SELECT COUNT(*) FROM t").await, "0");
+}
+
+#[tokio::test]
+async fn refusals_have_their_own_codes() {
+    let (node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE t (id INT PRIMARY KEY)").await;
+    let txn = TxnId { origin: ME, sequence: 9 };
+    let cases = [
+        (Refusal::NoQuorum { answered: 1, voters: 3 }, 1105),
+        (Refusal::UnknownOutcome { txn }, 1180),
+        (Refusal::Overloaded, 1637),
+        (Refusal::TooLarge { size: 2, limit: 1 }, 1197),
+        (Refusal::ShuttingDown, 1053),
+    ];
+    for (refusal, code) in cases {
+        node.refuse([Some(refusal)]);
+        assert_eq!(c.code("INSERT INTO t VALUES (1)").await, code);
+    }
+    c.ok("SET marmot_write_consistency = 'ALL'").await;
+    node.requests();
+    c.ok("INSERT INTO t VALUES (1)").await;
+    assert_eq!(commits(&node.requests()), [(WriteLevel::All, None)]);
+}
+
+#[tokio::test]
+async fn several_statements_give_several_results_up_to_the_first_error() {
+    let (_node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE t (id INT PRIMARY KEY)").await;
+    let results = c.results("INSERT INTO t VALUES (1); SELECT id FROM t; INSERT INTO t VALUES (1); SELECT 9").await;
+    assert!(
+        matches!(&results[..], [Recorded::Ok(_), Recorded::Rows { .. }, Recorded::Error(e)] if e.code == 1062),
+        "{results:?}"
+    );
+    c.session.set_multi_statements(false);
+    assert_eq!(c.code("DELETE FROM t; SELECT 1").await, 1064);
+    assert_eq!(c.value("SELECT COUNT(*) FROM t").await, "1", "nothing of a refused batch runs");
+    assert_eq!(c.value("SELECT 5; ").await, "5");
+    assert_eq!(c.code(" -- nothing").await, 1065);
+}
+
+#[tokio::test]
+async fn result_metadata_is_that_of_the_table() {
+    let (_node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE t (id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY, v VARCHAR(20), d DECIMAL(8,2))")
+        .await;
+    c.ok("INSERT INTO t VALUES (1, 'a', 1.5)").await;
+    let results = c.results("SELECT x.id AS i, x.v, x.d, 1 + 1 AS e FROM t AS x").await;
+    let [Recorded::Rows { columns, rows, .. }] = &results[..] else { panic!("{results:?}") };
+    assert_eq!(rows[0][..3], [Some("1".into()), Some("a".into()), Some("1.50".into())]);
+    let id = &columns[0];
+    assert_eq!((&*id.schema, &*id.table, &*id.org_table, &*id.name, &*id.org_name), ("d", "x", "t", "i", "id"));
+    use crate::mysql::{ColumnFlags as F, ColumnType as T};
+    let key = F::NOT_NULL_FLAG | F::PRI_KEY_FLAG | F::UNSIGNED_FLAG | F::AUTO_INCREMENT_FLAG;
+    assert!(id.flags.contains(key), "{:?}", id.flags);
+    assert_eq!((id.ty, id.length), (T::MYSQL_TYPE_LONGLONG, 20));
+    assert_eq!((columns[1].ty, columns[1].length, columns[1].charset), (T::MYSQL_TYPE_VAR_STRING, 80, 255));
+    assert_eq!((columns[2].ty, columns[2].decimals), (T::MYSQL_TYPE_NEWDECIMAL, 2));
+    assert_eq!((&*columns[3].name, &*columns[3].table), ("e", ""));
+    let fields = c.session.field_list("t", "%").await.expect("the table exists");
+    assert_eq!(fields.iter().map(|f| &*f.name).collect::<Vec<_>>(), ["id", "v", "d"]);
+}
+
+#[tokio::test]
+async fn now_is_the_clock_of_the_statement() {
+    let (node, mut c) = Node::with_database().await;
+    assert_eq!(c.value("SELECT NOW()").await, "2023-11-14 22:13:20");
+    node.clock.sleep(Span::from_secs(61)).await;
+    assert_eq!(c.value("SELECT NOW(), NOW()").await, "2023-11-14 22:14:21 2023-11-14 22:14:21");
+    c.ok("SET time_zone = '+01:00'").await;
+    assert_eq!(c.value("SELECT NOW()").await, "2023-11-14 23:14:21");
+}

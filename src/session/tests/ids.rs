@@ -1,0 +1,103 @@
+//! AUTO_INCREMENT: time-ordered ids for BIGINT, small ones for narrower columns, LAST_INSERT_ID().
+
+use super::*;
+
+#[tokio::test]
+async fn bigint_ids_come_from_the_core_in_blocks() {
+    let (node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE t (id BIGINT AUTO_INCREMENT PRIMARY KEY, v INT)").await;
+    node.requests();
+    let first = c.ok("INSERT INTO t (v) VALUES (1)").await.last_insert_id;
+    assert_eq!(first, 1 << 40);
+    let second = c.ok("INSERT INTO t (v) VALUES (2), (3)").await.last_insert_id;
+    assert_eq!(second, first + 1);
+    assert_eq!(c.value("SELECT LAST_INSERT_ID()").await, second.to_string());
+    let third = c.ok("INSERT INTO t (v) VALUES (4)").await.last_insert_id;
+    assert_eq!(third, first + 3, "ids are taken one after the other");
+    let leases = node.requests().iter().filter(|r| matches!(r, Request::AutoIds { .. })).count();
+    assert_eq!(leases, 1);
+    let many: Vec<String> = (0..100).map(|i| format!("({i})")).collect();
+    let block = c.ok(&format!("INSERT INTO t (v) VALUES {}", many.join(","))).await;
+    assert_eq!(block.affected_rows, 100);
+    let range = c.value("SELECT MAX(id) - MIN(id) FROM t WHERE id >= LAST_INSERT_ID()").await;
+    assert_eq!(range, "99", "the ids of one statement are consecutive");
+}
+
+#[tokio::test]
+async fn insert_select_gets_as_many_ids_as_it_needs() {
+    let (_node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE s (v INT PRIMARY KEY)").await;
+    let many: Vec<String> = (0..500).map(|i| format!("({i})")).collect();
+    c.ok(&format!("INSERT INTO s VALUES {}", many.join(","))).await;
+    c.ok("CREATE TABLE t (id BIGINT AUTO_INCREMENT PRIMARY KEY, v INT)").await;
+    assert_eq!(c.ok("INSERT INTO t (v) SELECT v FROM s").await.affected_rows, 500);
+    assert_eq!(c.value("SELECT MAX(id) - MIN(id) FROM t").await, "499");
+    c.ok("CREATE TABLE u (id INT AUTO_INCREMENT PRIMARY KEY, v INT)").await;
+    assert_eq!(c.ok("INSERT INTO u (v) SELECT v FROM s").await.affected_rows, 500);
+    assert_eq!(c.value("SELECT MIN(id), MAX(id) FROM u").await, "1 500");
+}
+
+#[tokio::test]
+async fn narrow_columns_get_small_ids_without_collisions() {
+    let (node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, v INT)").await;
+    assert_eq!(c.ok("INSERT INTO t (v) VALUES (1)").await.last_insert_id, 1);
+    let mut other = node.another().await;
+    assert_eq!(other.ok("INSERT INTO t (v) VALUES (2)").await.last_insert_id, 2);
+    assert_eq!(c.ok("INSERT INTO t VALUES (NULL, 3), (0, 4)").await.last_insert_id, 3);
+    // An id of the block used by hand: the next block is taken.
+    c.ok("INSERT INTO t VALUES (5, 5)").await;
+    let next = c.ok("INSERT INTO t (v) VALUES (6)").await.last_insert_id;
+    assert!(next > 5, "{next}");
+    c.ok("SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO'").await;
+    c.ok("INSERT INTO t VALUES (0, 7)").await;
+    assert_eq!(c.value("SELECT id FROM t WHERE v = 7").await, "0");
+}
+
+#[tokio::test]
+async fn an_exhausted_type_is_an_error() {
+    let (_node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE t (id TINYINT AUTO_INCREMENT PRIMARY KEY, v INT)").await;
+    for i in 1..=127 {
+        assert_eq!(c.ok("INSERT INTO t (v) VALUES (1)").await.last_insert_id, i);
+    }
+    assert_eq!(c.code("INSERT INTO t (v) VALUES (1)").await, 1467);
+    assert_eq!(c.value("SELECT COUNT(*) FROM t").await, "127");
+}
+
+#[tokio::test]
+async fn the_table_option_is_where_ids_start() {
+    let (_node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, v INT) AUTO_INCREMENT = 1000").await;
+    assert_eq!(c.ok("INSERT INTO t (v) VALUES (1)").await.last_insert_id, 1000);
+}
+
+#[tokio::test]
+async fn a_lease_survives_conflicts_and_open_transactions() {
+    let (node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, v INT)").await;
+    c.ok("BEGIN").await;
+    node.refuse([node.conflict(), None]);
+    assert_eq!(c.ok("INSERT INTO t (v) VALUES (1)").await.last_insert_id, 1);
+    c.ok("COMMIT").await;
+    assert_eq!(c.lines("SELECT id, v FROM t").await, ["1 1"]);
+}
+
+#[tokio::test]
+async fn tables_without_a_primary_key_have_hidden_ids() {
+    let (_node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE t (v INT)").await;
+    c.ok("INSERT INTO t VALUES (1), (1), (2)").await;
+    assert_eq!(c.lines("SELECT * FROM t ORDER BY v").await, ["1", "1", "2"]);
+    assert_eq!(c.ok("DELETE FROM t WHERE v = 1").await.affected_rows, 2);
+    let many: Vec<String> = (0..300).map(|i| format!("({i})")).collect();
+    assert_eq!(c.ok(&format!("INSERT INTO t VALUES {}", many.join(","))).await.affected_rows, 300);
+}
+
+#[tokio::test]
+async fn last_insert_id_can_be_set() {
+    let (_node, mut c) = Node::with_database().await;
+    assert_eq!(c.value("SELECT LAST_INSERT_ID(41)").await, "41");
+    assert_eq!(c.value("SELECT LAST_INSERT_ID()").await, "41");
+    assert_eq!(c.value("SELECT @@last_insert_id").await, "41");
+}

@@ -1,0 +1,114 @@
+//! DDL under the schema lock.
+
+use super::*;
+
+#[tokio::test]
+async fn tables_come_change_and_go() {
+    let (_node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(5))").await;
+    c.ok("INSERT INTO t VALUES (1, 'a')").await;
+    c.ok("ALTER TABLE t ADD COLUMN n INT NOT NULL DEFAULT 7, ADD UNIQUE KEY uv (v)").await;
+    assert_eq!(c.lines("SELECT * FROM t").await, ["1 a 7"]);
+    assert_eq!(c.error("INSERT INTO t VALUES (2, 'a', 1)").await.message, "Duplicate entry 'a' for key 't.uv'");
+    c.ok("CREATE INDEX i ON t (n)").await;
+    c.ok("DROP INDEX i ON t").await;
+    c.ok("RENAME TABLE t TO u").await;
+    assert_eq!(c.code("SELECT * FROM t").await, 1146);
+    c.ok("TRUNCATE TABLE u").await;
+    assert_eq!(c.value("SELECT COUNT(*) FROM u").await, "0");
+    c.ok("DROP TABLE u").await;
+    assert_eq!(c.code("DROP TABLE u").await, 1051);
+}
+
+#[tokio::test]
+async fn if_exists_gives_a_note_and_releases_the_lock() {
+    let (node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE t (id INT PRIMARY KEY)").await;
+    node.requests();
+    assert_eq!(c.ok("CREATE TABLE IF NOT EXISTS t (id INT PRIMARY KEY)").await.warnings, 1);
+    assert_eq!(c.lines("SHOW WARNINGS").await, ["Note 1050 Table 't' already exists"]);
+    assert_eq!(c.ok("DROP TABLE IF EXISTS nope").await.warnings, 1);
+    let aborted = node.requests().iter().filter(|r| matches!(r, Request::AbortLocked { .. })).count();
+    assert_eq!(aborted, 2);
+    assert_eq!(c.code("CREATE TABLE t (id INT PRIMARY KEY)").await, 1050);
+    assert!(node.requests().iter().any(|r| matches!(r, Request::AbortLocked { .. })));
+}
+
+#[tokio::test]
+async fn a_change_that_the_data_forbids_fails_here() {
+    let (node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE t (id INT PRIMARY KEY, v INT)").await;
+    c.ok("INSERT INTO t VALUES (1, 5), (2, 5)").await;
+    node.requests();
+    assert_eq!(c.code("ALTER TABLE t ADD UNIQUE KEY (v)").await, 1062);
+    let requests = node.requests();
+    assert!(requests.iter().any(|r| matches!(r, Request::AbortLocked { .. })), "{requests:?}");
+    assert!(!requests.iter().any(|r| matches!(r, Request::CommitLocked { .. })));
+    c.ok("INSERT INTO t VALUES (3, 5)").await;
+}
+
+#[tokio::test]
+async fn databases_are_created_used_and_dropped() {
+    let node = Node::start();
+    let mut c = node.connect(CapabilityFlags::empty()).await;
+    assert_eq!(c.code("USE shop").await, 1049);
+    assert_eq!(c.code("SELECT * FROM t").await, 1046);
+    c.ok("CREATE DATABASE shop").await;
+    assert_eq!(c.code("CREATE DATABASE shop").await, 1007);
+    c.session.init_db("shop").await.expect("it exists");
+    assert_eq!(c.value("SELECT DATABASE()").await, "shop");
+    c.ok("CREATE TABLE t (id INT PRIMARY KEY)").await;
+    c.ok("CREATE DATABASE other").await;
+    c.ok("CREATE TABLE other.u (id INT PRIMARY KEY)").await;
+    c.ok("INSERT INTO t VALUES (1)").await;
+    c.ok("INSERT INTO other.u VALUES (1)").await;
+    assert_eq!(c.value("SELECT COUNT(*) FROM t JOIN other.u ON t.id = u.id").await, "1");
+    c.ok("BEGIN").await;
+    c.ok("UPDATE t SET id = 2").await;
+    c.ok("UPDATE other.u SET id = 2").await;
+    c.ok("COMMIT").await;
+    assert_eq!(c.value("SELECT COUNT(*) FROM t JOIN other.u ON t.id = u.id WHERE t.id = 2").await, "1");
+    c.ok("DROP DATABASE shop").await;
+    assert_eq!(c.value("SELECT DATABASE()").await, "NULL");
+    assert_eq!(c.code("SELECT * FROM shop.t").await, 1049);
+    c.ok("CREATE DATABASE shop").await;
+    assert_eq!(c.code("SELECT * FROM shop.t").await, 1146);
+}
+
+#[tokio::test]
+async fn other_sessions_follow_the_schema() {
+    let (node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE t (id INT PRIMARY KEY)").await;
+    c.ok("INSERT INTO t VALUES (1)").await;
+    let mut other = node.another().await;
+    assert_eq!(other.lines("SELECT * FROM t").await, ["1"]);
+    c.ok("ALTER TABLE t ADD COLUMN v INT").await;
+    assert_eq!(other.lines("SELECT * FROM t").await, ["1 NULL"]);
+    other.ok("INSERT INTO t VALUES (2, 2)").await;
+    c.ok("ALTER TABLE t DROP COLUMN v").await;
+    assert_eq!(other.code("INSERT INTO t VALUES (3, 3)").await, 1136);
+}
+
+#[tokio::test]
+async fn a_transaction_keeps_the_schema_of_its_snapshot() {
+    let (node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE t (id INT PRIMARY KEY)").await;
+    c.ok("INSERT INTO t VALUES (1)").await;
+    let mut other = node.another().await;
+    other.ok("BEGIN").await;
+    assert_eq!(other.lines("SELECT * FROM t").await, ["1"]);
+    c.ok("ALTER TABLE t ADD COLUMN v INT").await;
+    assert_eq!(other.lines("SELECT * FROM t").await, ["1"]);
+    other.ok("INSERT INTO t VALUES (2)").await;
+    assert_eq!(other.code("COMMIT").await, 1213, "it was executed under another schema");
+    assert_eq!(other.lines("SELECT * FROM t").await, ["1 NULL"]);
+}
+
+#[tokio::test]
+async fn administration_goes_to_the_core() {
+    let (node, mut c) = Node::with_database().await;
+    node.requests();
+    c.ok("ALTER CLUSTER REMOVE NODE 3").await;
+    let removed = crate::core::MemberChange::Remove(NodeId(3));
+    assert_eq!(node.requests(), [Request::Member(removed)]);
+}

@@ -1,0 +1,74 @@
+//! SET, variables, user variables, KILL.
+
+use super::*;
+
+#[tokio::test]
+async fn variables_are_set_read_and_refused() {
+    let (_node, mut c) = Node::with_database().await;
+    c.ok("SET SESSION wait_timeout = 100, @x = 'y'").await;
+    assert_eq!(c.value("SELECT @@wait_timeout, @@global.wait_timeout, @x, @unset").await, "100 28800 y NULL");
+    assert_eq!(c.code("SET nonsense = 1").await, 1193);
+    assert_eq!(c.code("SELECT @@nonsense").await, 1193);
+    assert_eq!(c.code("SET version = 'x'").await, 1238);
+    assert_eq!(c.code("SET SESSION max_connections = 1").await, 1229);
+    assert_eq!(c.code("SET autocommit = 7").await, 1231);
+    assert_eq!(c.code("SET wait_timeout = 'soon'").await, 1232);
+    assert_eq!(c.code("SET wait_timeout = 50, nonsense = 1").await, 1193);
+    assert_eq!(c.value("SELECT @@wait_timeout").await, "100", "all or nothing");
+    assert_eq!(c.ok("SET wait_timeout = 0").await.warnings, 1);
+    assert_eq!(c.lines("SHOW WARNINGS").await, ["Warning 1292 Truncated incorrect wait_timeout value: '0'"]);
+    assert_eq!(c.value("SELECT @@warning_count").await, "1");
+    assert!(c.value("SELECT @@version").await.starts_with("8.0."));
+    assert_eq!(c.lines("SHOW VARIABLES LIKE 'lower_case_table_names'").await, ["lower_case_table_names 0"]);
+    c.ok("SET @n = (SELECT 1 + 1)").await;
+    assert_eq!(c.value("SELECT @n").await, "2");
+}
+
+#[tokio::test]
+async fn names_and_isolation() {
+    let (_node, mut c) = Node::with_database().await;
+    c.ok("SET NAMES utf8mb4 COLLATE utf8mb4_bin").await;
+    assert_eq!(c.value("SELECT @@character_set_client, @@collation_connection").await, "utf8mb4 utf8mb4_bin");
+    assert_eq!(c.code("SET NAMES klingon").await, 1115);
+    assert_eq!(c.code("SET NAMES latin1").await, 1235);
+    assert_eq!(c.code("SET NAMES utf8mb4 COLLATE utf8mb3_bin").await, 1253);
+    c.ok("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED").await;
+    assert_eq!(c.value("SELECT @@transaction_isolation").await, "READ-COMMITTED");
+    assert_eq!(c.code("SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE").await, 1235);
+    c.ok("BEGIN").await;
+    assert_eq!(c.code("SET TRANSACTION READ ONLY").await, 1568);
+}
+
+#[tokio::test]
+async fn sql_modes_change_how_text_is_read() {
+    let (_node, mut c) = Node::with_database().await;
+    assert_eq!(c.value("SELECT \"a\"").await, "a");
+    c.ok("SET sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES'").await;
+    assert!(c.session.status().contains(StatusFlags::SERVER_STATUS_NO_BACKSLASH_ESCAPES));
+    assert_eq!(c.code("SELECT \"a\"").await, 1054);
+    assert_eq!(c.value("SELECT 'a\\n'").await, "a\\n");
+}
+
+#[tokio::test]
+async fn sessions_are_listed_and_killed() {
+    let (node, mut c) = Node::with_database().await;
+    let mut victim = node.another().await;
+    let id = victim.value("SELECT CONNECTION_ID()").await;
+    assert_eq!(c.lines("SHOW PROCESSLIST").await.len(), 2);
+    assert_eq!(c.code("KILL 999").await, 1094);
+    c.ok(&format!("KILL {id}")).await;
+    assert_eq!(victim.session.killed().await.code, 1927);
+    victim.session.disconnected().await;
+    assert_eq!(c.lines("SHOW PROCESSLIST").await.len(), 1);
+    assert_eq!(c.code("KILL QUERY CONNECTION_ID()").await, 1064);
+}
+
+#[tokio::test]
+async fn select_into_and_do() {
+    let (_node, mut c) = Node::with_database().await;
+    c.ok("SELECT 1, 'b' INTO @a, @b").await;
+    assert_eq!(c.value("SELECT @a, @b").await, "1 b");
+    c.ok("DO 1 + 1").await;
+    assert_eq!(c.ok("SELECT 1 FROM DUAL WHERE 0 = 1 INTO @a").await.warnings, 1);
+    assert_eq!(c.code("SELECT 1 UNION SELECT 2 INTO @a").await, 1172);
+}

@@ -1,0 +1,287 @@
+//! INSERT, REPLACE, UPDATE, DELETE: executed on the workspace, committed at once or with the transaction.
+
+use super::constraint::{self, Subject};
+use super::duplicate;
+use super::execute::{Failure, Run};
+use super::ids::Ids;
+use super::refusal;
+use super::retry::Retry;
+use super::session::Session;
+use crate::core::{Request, Response};
+use crate::mysql::{self, ResultWriter, SqlError};
+use crate::sql::{Catalog, Write, WriteKind};
+use crate::sqlite::{Constraint, Error, Executed, IdKind};
+use crate::types::Value;
+use std::sync::Arc;
+
+/// A generated id that is taken already means that somebody chose it by hand: other ids are tried so often.
+const ID_ATTEMPTS: usize = 3;
+
+/// What a statement did.
+#[derive(Clone, Copy, Debug)]
+struct Done {
+    executed: Executed,
+    /// The first id it generated.
+    generated: Option<i64>,
+}
+
+impl Session {
+    /// Runs a data change.
+    pub(super) async fn write(
+        &mut self,
+        run: Run<'_>,
+        write: &Write,
+        out: &mut ResultWriter<'_>,
+    ) -> Result<(), Failure> {
+        if write.tables.iter().any(|(database, _)| Session::is_system(database)) {
+            return Err(SqlError::unsupported("system tables in a statement that writes").into());
+        }
+        self.open_implicitly();
+        if self.open.as_ref().is_some_and(|o| o.read_only) {
+            return Err(mysql::CANT_EXECUTE_IN_READ_ONLY_TRANSACTION.with(&[]).into());
+        }
+        if self.open.is_none() && (self.state.settings.read_only || self.once.read_only == Some(true)) {
+            self.once.read_only = None;
+            return Err(mysql::CANT_EXECUTE_IN_READ_ONLY_TRANSACTION.with(&[]).into());
+        }
+        let done = match &self.open {
+            Some(_) => self.write_in_transaction(run, write).await?,
+            None => self.write_alone(run, write).await?,
+        };
+        self.take_warnings();
+        let affected = self.affected(write.kind, done.executed);
+        if let Some(id) = done.generated {
+            self.state.last_insert_id = id.cast_unsigned();
+        }
+        self.state.row_count = i64::try_from(affected).unwrap_or(i64::MAX);
+        self.state.found_rows = affected;
+        let info = self.info(write, done.executed);
+        let id = done.generated.map_or(0, i64::cast_unsigned);
+        out.ok(self.done(affected, id, info))?;
+        Ok(())
+    }
+
+    /// Within a transaction: a failure undoes the statement only, unless SQLite lost the whole transaction.
+    async fn write_in_transaction(&mut self, run: Run<'_>, write: &Write) -> Result<Done, Failure> {
+        self.pin(&write.databases).await?;
+        let parameters = self.bind(run, &write.program)?;
+        let outcome = self.execute(&run.planned.schema.catalog, write, &parameters).await;
+        if let Err(Broken::Lost(error)) = outcome {
+            self.roll_back();
+            return Err(error.into());
+        }
+        Ok(outcome?)
+    }
+
+    /// Alone: executed on a fresh snapshot and committed, again and again while others are in the way.
+    async fn write_alone(&mut self, run: Run<'_>, write: &Write) -> Result<Done, Failure> {
+        self.barrier().await?;
+        let parameters = self.bind(run, &write.program)?;
+        let server = self.server.clone();
+        let mut retry = Retry::new(&server, self.state.settings.lock_wait);
+        loop {
+            if let Some(error) = self.stopped() {
+                return Err(error.into());
+            }
+            let (snapshot, schema) = self.begin_workspace(&write.databases)?;
+            let same = |d: &crate::types::DatabaseName| {
+                Session::is_system(d) || schema.version(d) == run.planned.schema.version(d)
+            };
+            if !write.databases.iter().all(same) {
+                self.end_workspace();
+                return Err(Failure::Stale);
+            }
+            let executed = self.execute(&schema.catalog, write, &parameters).await;
+            let taken = match executed {
+                Ok(done) => self
+                    .workspace()?
+                    .take_write_set()
+                    .map(|set| (done, set))
+                    .map_err(|e| Broken::Statement(self.write_error(e, &schema.catalog, write, None))),
+                Err(broken) => Err(broken),
+            };
+            self.end_workspace();
+            let (done, write_set) = taken?;
+            if write_set.is_empty() {
+                return Ok(done);
+            }
+            let request = Request::Commit {
+                write_set: Arc::new(write_set),
+                snapshot: snapshot.get(),
+                level: self.state.settings.write,
+                begin: retry.begin(),
+                lock_wait: retry.left(&server),
+            };
+            match self.core.request(request).await {
+                Some(Response::Committed { .. }) => return Ok(done),
+                Some(Response::Refused(refused)) => {
+                    drop(snapshot);
+                    retry.after(&server, &refused).await?;
+                }
+                Some(other) => {
+                    return Err(SqlError::internal(format!("unexpected answer to a commit: {other:?}")).into());
+                }
+                None => return Err(refusal::unknown_outcome("the node stopped").into()),
+            }
+        }
+    }
+
+    /// Executes the statement on the workspace, with as many ids as it turns out to need.
+    async fn execute(&mut self, catalog: &Catalog, write: &Write, parameters: &[Value]) -> Result<Done, Broken> {
+        let zero_is_a_value = self.state.settings.modes.no_auto_value_on_zero();
+        let mut ids = Ids::for_statement(write);
+        let mut attempts = 0;
+        loop {
+            self.lease_ids(&mut ids, write).await?;
+            let workspace = self.workspace()?;
+            workspace.ids().start_statement(zero_is_a_value);
+            let executed = workspace.execute(&write.program.sql, parameters);
+            let generated = workspace.ids().first_generated();
+            // Asked while the ids are still there, for the statement is run once more for it.
+            let duplicate = match &executed {
+                Err(Error::Constraint { kind: Constraint::Unique(c) | Constraint::PrimaryKey(c), .. }) => {
+                    duplicate::value(workspace, write, parameters, &constraint::column_names(c))
+                }
+                _ => None,
+            };
+            self.return_ids(&mut ids, write);
+            match executed {
+                Ok(executed) => return Ok(Done { executed, generated }),
+                Err(Error::NoIds(kind)) => ids.want_more(kind),
+                Err(Error::Interrupted { transaction_lost: true }) => {
+                    let error = Error::Interrupted { transaction_lost: true };
+                    return Err(Broken::Lost(self.sqlite_error(error)));
+                }
+                Err(error) if self.is_lost() => return Err(Broken::Lost(self.sqlite_error(error))),
+                Err(error) => {
+                    attempts += 1;
+                    if attempts < ID_ATTEMPTS && ids.explains(&error, write) {
+                        self.server.sequences.forget(write.table_id);
+                        continue;
+                    }
+                    return Err(Broken::Statement(self.write_error(error, catalog, write, duplicate)));
+                }
+            }
+        }
+    }
+
+    /// Whether SQLite rolled the whole transaction back.
+    pub(super) fn is_lost(&self) -> bool {
+        self.workspace.as_ref().is_some_and(crate::sqlite::Workspace::is_lost)
+    }
+
+    fn write_error(&self, error: Error, catalog: &Catalog, write: &Write, duplicate: Option<String>) -> SqlError {
+        if matches!(error, Error::Interrupted { .. }) {
+            return self.sqlite_error(error);
+        }
+        let subject = Subject { catalog, database: &write.database, table: &write.table, kind: Some(write.kind) };
+        constraint::to_sql(error, Some(subject), duplicate.as_deref())
+    }
+
+    /// Affected rows as MySQL counts them.
+    fn affected(&self, kind: WriteKind, executed: Executed) -> u64 {
+        let rows = executed.rows;
+        let found = self.state.found_rows_wanted;
+        match kind {
+            WriteKind::Insert => rows.inserted,
+            WriteKind::Upsert => rows.inserted + 2 * rows.updated + if found { rows.unchanged } else { 0 },
+            WriteKind::Replace => rows.inserted + rows.deleted,
+            WriteKind::Update if found => executed.changes,
+            WriteKind::Update => rows.updated,
+            WriteKind::Delete => rows.deleted,
+        }
+    }
+
+    /// The OK packet's text.
+    fn info(&self, write: &Write, executed: Executed) -> String {
+        let warnings = self.state.diagnostics.warning_count();
+        let rows = executed.rows;
+        match write.kind {
+            WriteKind::Update => {
+                format!("Rows matched: {}  Changed: {}  Warnings: {warnings}", executed.changes, rows.updated)
+            }
+            WriteKind::Insert | WriteKind::Upsert | WriteKind::Replace if write.rows != Some(1) => {
+                let asked = write.rows.map_or(rows.inserted, |n| n as u64);
+                let duplicates = match write.kind {
+                    WriteKind::Insert => asked.saturating_sub(rows.inserted),
+                    WriteKind::Upsert => rows.updated,
+                    _ => rows.deleted,
+                };
+                format!("Records: {asked}  Duplicates: {duplicates}  Warnings: {warnings}")
+            }
+            _ => String::new(),
+        }
+    }
+
+    /// Leases what the statement is going to need.
+    async fn lease_ids(&mut self, ids: &mut Ids, write: &Write) -> Result<(), SqlError> {
+        if ids.rows_wanted() > 0 && self.workspace()?.ids().left(IdKind::Row) < ids.rows_wanted() {
+            let first = self.big_ids(ids.rows_wanted()).await?;
+            let ids_of = self.workspace()?.ids();
+            ids_of.clear(IdKind::Row);
+            ids_of.lease(IdKind::Row, first, ids.rows_wanted());
+        }
+        let Some((auto, count)) = ids.auto_wanted(write) else { return Ok(()) };
+        let first = match Ids::is_big(auto) {
+            true => self.big_ids(count).await?,
+            false => {
+                let target = super::sequence::Target {
+                    database: &write.database,
+                    table: &write.table,
+                    id: write.table_id,
+                    auto,
+                };
+                let server = self.server.clone();
+                let wait = self.state.settings.lock_wait;
+                server.sequences.ids(&server, &self.core, &target, count, wait).await?
+            }
+        };
+        let last = first.saturating_add(i64::try_from(count - 1).unwrap_or(i64::MAX));
+        if last > auto.max {
+            return Err(mysql::AUTOINC_READ_FAILED.with(&[]));
+        }
+        let source = self.workspace()?.ids();
+        source.clear(IdKind::Auto);
+        source.lease(IdKind::Auto, first, count);
+        ids.leased(first, count);
+        Ok(())
+    }
+
+    /// Gives back the ids at the end of the lease that the statement did not take.
+    fn return_ids(&mut self, ids: &mut Ids, write: &Write) {
+        let Some(workspace) = &self.workspace else { return };
+        let left = workspace.ids().left(IdKind::Auto);
+        workspace.ids().clear(IdKind::Auto);
+        let Some((end, big)) = ids.returned(write) else { return };
+        if left == 0 {
+            return;
+        }
+        if big {
+            self.big_ids.give_back(end, left);
+        } else {
+            self.server.sequences.give_back(write.table_id, end, left);
+        }
+    }
+}
+
+/// How a statement failed.
+enum Broken {
+    /// It had no effect; the transaction goes on.
+    Statement(SqlError),
+    /// The transaction is gone.
+    Lost(SqlError),
+}
+
+impl From<SqlError> for Broken {
+    fn from(e: SqlError) -> Broken {
+        Broken::Statement(e)
+    }
+}
+
+impl From<Broken> for Failure {
+    fn from(broken: Broken) -> Failure {
+        match broken {
+            Broken::Statement(e) | Broken::Lost(e) => Failure::Sql(e),
+        }
+    }
+}

@@ -1,0 +1,334 @@
+//! The catalog: every table as its MySQL definition said, plus the ids Marmot gave it.
+//!
+//! `SHOW CREATE TABLE`, `DESCRIBE`, `information_schema`, result metadata and the rules for storing values all come
+//! from here, never from SQLite's affinities. A [`Catalog`] is a value: cloning it copies an `Arc`, changing it makes
+//! a new one. Each database's part is stored in that database's file and changes with its DDL.
+
+use super::column_type::ColumnType;
+use crate::types::{ColumnId, DatabaseName, IndexId, TableId};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The primary key of a table that declares none.
+pub const HIDDEN_KEY: &str = "__marmot_rowid";
+/// The id of the [`HIDDEN_KEY`] column; never a declared column's.
+pub const HIDDEN_KEY_ID: ColumnId = ColumnId(0);
+/// The prefix of every name Marmot keeps for itself inside a database file; refused in user DDL.
+pub const RESERVED_PREFIX: &str = "__marmot_";
+
+/// All databases.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Catalog {
+    databases: Arc<BTreeMap<DatabaseName, Arc<Database>>>,
+}
+
+impl Catalog {
+    pub fn new() -> Catalog {
+        Catalog::default()
+    }
+    /// The database of exactly this name (MySQL on Linux compares database names by their bytes).
+    pub fn database(&self, name: &str) -> Option<&Arc<Database>> {
+        self.databases.get(name)
+    }
+    pub fn table(&self, database: &str, table: &str) -> Option<&Arc<Table>> {
+        self.databases.get(database)?.tables.get(table)
+    }
+    /// Ascending by name.
+    pub fn databases(&self) -> impl Iterator<Item = &Arc<Database>> {
+        self.databases.values()
+    }
+    /// A catalog in which `database` replaces or joins the others.
+    pub fn with(&self, database: Database) -> Catalog {
+        let mut databases = (*self.databases).clone();
+        databases.insert(database.name.clone(), Arc::new(database));
+        Catalog { databases: Arc::new(databases) }
+    }
+    /// A catalog without the database `name`.
+    pub fn without(&self, name: &str) -> Catalog {
+        let mut databases = (*self.databases).clone();
+        databases.remove(name);
+        Catalog { databases: Arc::new(databases) }
+    }
+}
+
+impl FromIterator<Database> for Catalog {
+    fn from_iter<I: IntoIterator<Item = Database>>(databases: I) -> Self {
+        let databases = databases.into_iter().map(|d| (d.name.clone(), Arc::new(d))).collect();
+        Catalog { databases: Arc::new(databases) }
+    }
+}
+
+/// One database (MySQL: schema), and the file `<name>.db`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Database {
+    pub name: DatabaseName,
+    /// What tables inherit.
+    pub collation: Collation,
+    pub tables: BTreeMap<String, Arc<Table>>,
+    /// Changes with every DDL and is never the same again for this name, so that a cached plan can tell whether it
+    /// still holds. Equal on all nodes.
+    pub version: u64,
+    /// `information_schema`, `mysql`, `performance_schema`, `marmot`: kept in memory, never replicated, and not
+    /// open to DDL or DML.
+    pub system: bool,
+}
+
+impl Database {
+    /// An empty user database.
+    pub fn new(name: impl Into<DatabaseName>, collation: Collation, version: u64) -> Database {
+        Database { name: name.into(), collation, tables: BTreeMap::new(), version, system: false }
+    }
+    /// The table whose name SQLite would call the same: it compares names without ASCII case.
+    pub fn table_ignoring_case(&self, name: &str) -> Option<&Arc<Table>> {
+        self.tables.get(name).or_else(|| self.tables.values().find(|t| t.name.eq_ignore_ascii_case(name)))
+    }
+    /// The table a row change names.
+    pub fn table_by_id(&self, id: TableId) -> Option<&Arc<Table>> {
+        self.tables.values().find(|t| t.id == id)
+    }
+}
+
+/// One table.
+///
+/// **Invariants**: column names are unique without case; `primary` and every index name existing columns; `columns` is
+/// never empty; ids are below `next_column` / `next_index` and never given twice.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Table {
+    pub id: TableId,
+    pub name: String,
+    /// Declared columns in order, without the hidden key.
+    pub columns: Vec<Column>,
+    /// The declared primary key; `None` means [`HIDDEN_KEY`].
+    pub primary: Option<Index>,
+    /// Secondary indexes in the order of `SHOW CREATE TABLE`.
+    pub indexes: Vec<Index>,
+    pub foreign_keys: Vec<ForeignKey>,
+    pub checks: Vec<Check>,
+    pub options: TableOptions,
+    /// The next fresh [`ColumnId`].
+    pub next_column: u32,
+    /// The next fresh [`IndexId`].
+    pub next_index: u32,
+}
+
+impl Table {
+    /// A column by name, without ASCII case, and its position.
+    pub fn column(&self, name: &str) -> Option<(usize, &Column)> {
+        self.columns.iter().enumerate().find(|(_, c)| c.name.eq_ignore_ascii_case(name))
+    }
+    pub fn column_by_id(&self, id: ColumnId) -> Option<&Column> {
+        self.columns.iter().find(|c| c.id == id)
+    }
+    pub fn auto_increment(&self) -> Option<&Column> {
+        self.columns.iter().find(|c| c.auto_increment)
+    }
+    /// The names of the key columns of a row's identity, in key order; the hidden key if none is declared.
+    pub fn key_columns(&self) -> Vec<&str> {
+        match &self.primary {
+            Some(primary) => primary.columns.iter().map(|c| self.name_of(c.column)).collect(),
+            None => vec![HIDDEN_KEY],
+        }
+    }
+    /// Whether the primary key is SQLite's rowid: the hidden key, or one integer column that fits a signed 64-bit
+    /// number. BIGINT UNSIGNED counts: values above its signed half are then refused (1264).
+    pub fn key_is_rowid(&self) -> bool {
+        match &self.primary {
+            None => true,
+            Some(primary) => match primary.columns.as_slice() {
+                [only] => self.column_by_id(only.column).is_some_and(|c| matches!(c.ty, ColumnType::Integer { .. })),
+                _ => false,
+            },
+        }
+    }
+    /// All unique indexes but the primary key.
+    pub fn unique_indexes(&self) -> impl Iterator<Item = &Index> {
+        self.indexes.iter().filter(|i| i.kind == IndexKind::Unique)
+    }
+    /// The name of a column that an index or key of this table mentions.
+    pub fn name_of(&self, id: ColumnId) -> &str {
+        self.column_by_id(id).map_or(HIDDEN_KEY, |c| c.name.as_str())
+    }
+}
+
+/// One column.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Column {
+    pub id: ColumnId,
+    pub name: String,
+    pub ty: ColumnType,
+    pub nullable: bool,
+    pub default: Option<ColumnDefault>,
+    /// `ON UPDATE CURRENT_TIMESTAMP(fsp)`.
+    pub on_update: Option<u8>,
+    pub auto_increment: bool,
+    pub comment: String,
+    /// Left out of `SELECT *`.
+    pub invisible: bool,
+}
+
+/// What an INSERT that leaves a column out puts there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum ColumnDefault {
+    /// A constant, as MySQL's SHOW CREATE TABLE prints it between quotes; already in the column's format.
+    Constant(crate::types::Value),
+    /// `CURRENT_TIMESTAMP(fsp)`.
+    Now(u8),
+    /// `(expression)`, as MySQL text.
+    Expression(String),
+}
+
+/// An index or the primary key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Index {
+    pub id: IndexId,
+    /// `PRIMARY` for the primary key.
+    pub name: String,
+    pub kind: IndexKind,
+    pub columns: Vec<IndexColumn>,
+    pub comment: String,
+    pub invisible: bool,
+}
+
+/// What an [`Index`] promises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum IndexKind {
+    Primary,
+    Unique,
+    Plain,
+}
+
+/// One part of an index.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexColumn {
+    pub column: ColumnId,
+    /// Only the first so many characters (bytes for binary columns) count.
+    pub prefix: Option<u32>,
+    pub descending: bool,
+}
+
+/// A foreign key, by column names of this table and of the parent (same database).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForeignKey {
+    pub name: String,
+    pub columns: Vec<ColumnId>,
+    pub parent_database: DatabaseName,
+    pub parent_table: String,
+    pub parent_columns: Vec<String>,
+    pub on_delete: ReferentialAction,
+    pub on_update: ReferentialAction,
+}
+
+/// What happens to child rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ReferentialAction {
+    #[default]
+    NoAction,
+    Restrict,
+    Cascade,
+    SetNull,
+    SetDefault,
+}
+
+impl ReferentialAction {
+    /// As SQL writes it.
+    pub fn sql(self) -> &'static str {
+        match self {
+            ReferentialAction::NoAction => "NO ACTION",
+            ReferentialAction::Restrict => "RESTRICT",
+            ReferentialAction::Cascade => "CASCADE",
+            ReferentialAction::SetNull => "SET NULL",
+            ReferentialAction::SetDefault => "SET DEFAULT",
+        }
+    }
+}
+
+/// A CHECK constraint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    pub name: String,
+    /// The condition as MySQL text, without the outer parentheses.
+    pub expression: String,
+    pub enforced: bool,
+}
+
+/// Table options: kept to be shown, mostly without effect.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TableOptions {
+    /// As written; `InnoDB` by default.
+    pub engine: String,
+    pub collation: Collation,
+    pub comment: String,
+    /// `AUTO_INCREMENT=n`: ids start at or above it.
+    pub auto_increment: Option<u64>,
+    /// Other options as `(NAME, value)`, for instance `("ROW_FORMAT", "DYNAMIC")`.
+    pub others: Vec<(String, String)>,
+    /// Wall-clock time of the CREATE, `YYYY-MM-DD HH:MM:SS` in UTC.
+    pub created: String,
+}
+
+/// A MySQL collation by name, for instance `utf8mb4_0900_ai_ci`. It implies its character set.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Collation(Arc<str>);
+
+impl Collation {
+    /// MySQL 8.0's default.
+    pub const DEFAULT: &str = "utf8mb4_0900_ai_ci";
+
+    /// A known collation, by name without case; `None` if MySQL has no such collation that Marmot knows.
+    pub fn new(name: &str) -> Option<Collation> {
+        let name = name.to_ascii_lowercase();
+        let charset = name.split('_').next().unwrap_or_default();
+        let ends = ["_ci", "_cs", "_bin"].iter().any(|e| name.ends_with(e));
+        (name == "binary" || ends && Collation::default_of(charset).is_some()).then(|| Collation(name.into()))
+    }
+    /// The default collation of a character set; `None` if the set is unknown.
+    pub fn default_of(charset: &str) -> Option<Collation> {
+        let charset = charset.to_ascii_lowercase();
+        let name = match charset.as_str() {
+            "utf8mb4" => Collation::DEFAULT,
+            "utf8" | "utf8mb3" => "utf8mb3_general_ci",
+            "latin1" => "latin1_swedish_ci",
+            "binary" => "binary",
+            "ascii" | "ucs2" | "utf16" | "utf32" | "latin2" | "latin5" | "latin7" | "cp1250" | "cp1251" | "cp1252"
+            | "cp1256" | "cp1257" | "greek" | "hebrew" | "koi8r" | "koi8u" | "macroman" | "cp850" | "cp852"
+            | "cp866" => {
+                return Some(Collation(format!("{charset}_general_ci").into()));
+            }
+            "gbk" | "gb2312" | "big5" => return Some(Collation(format!("{charset}_chinese_ci").into())),
+            "sjis" | "cp932" | "ujis" => return Some(Collation(format!("{charset}_japanese_ci").into())),
+            "euckr" => "euckr_korean_ci",
+            "tis620" => "tis620_thai_ci",
+            _ => return None,
+        };
+        Some(Collation(name.into()))
+    }
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+    /// The character set. `utf8` is an alias of `utf8mb3`.
+    pub fn charset(&self) -> &str {
+        match self.0.split('_').next().unwrap_or_default() {
+            "utf8" => "utf8mb3",
+            charset => charset,
+        }
+    }
+    /// Whether letters that differ only in case are equal; such columns are `COLLATE NOCASE` in SQLite.
+    pub fn ignores_case(&self) -> bool {
+        self.0.ends_with("_ci")
+    }
+    /// Whether this is its character set's default, which SHOW CREATE leaves unsaid.
+    pub fn is_default(&self) -> bool {
+        Collation::default_of(self.charset()).as_ref() == Some(self)
+    }
+    /// SQLite's built-in collation for columns of this collation.
+    pub fn sqlite(&self) -> &'static str {
+        if self.ignores_case() { "NOCASE" } else { "BINARY" }
+    }
+}
+
+impl Default for Collation {
+    fn default() -> Self {
+        Collation(Collation::DEFAULT.into())
+    }
+}

@@ -1,0 +1,518 @@
+//! ALTER TABLE: clauses applied one by one to the definition, then the least work that takes the file there.
+
+use super::collation::{resolve_collation, with_collation};
+use super::definition::{add_column, add_inline_key, change_options, check_table_name, checked_default, column_of};
+use super::foreign_key::{add_check, add_foreign_key, children};
+use super::key::{add_key, check_table};
+use super::sqlite_table::{column_definition, create_index, create_table, index_name, is_widening, parenthesised};
+use super::table::{follow_parent, rename_parent};
+use crate::sql::alteration::{Alteration, Place};
+use crate::sql::catalog::{Catalog, Column, ColumnDefault, Database, HIDDEN_KEY, Index, Table};
+use crate::sql::error::Error;
+use crate::sql::modes::Modes;
+use crate::sql::schema_change::{CompileContext, SchemaProgram};
+use crate::sql::storage_rule::Rule;
+use crate::sql::tokens::tokenise;
+use crate::sql::translate::{constant_expression, quote_name, quote_text, quote_value};
+use crate::types::ColumnId;
+use sqlparser::tokenizer::Token;
+use std::sync::Arc;
+
+/// The name of a table while it is rebuilt.
+const REBUILT: &str = "__marmot_rebuilt";
+
+/// Compiles the clauses into `program`; false if they change nothing.
+pub fn alter_table(
+    catalog: &Catalog,
+    database: &Database,
+    old: &Arc<Table>,
+    alterations: &[Alteration],
+    context: &mut CompileContext<'_>,
+    program: &mut SchemaProgram,
+) -> Result<bool, Error> {
+    let mut new = (**old).clone();
+    let mut explicit_null = Vec::new();
+    // Drops come first in MySQL, so that a key can be replaced by another of its name.
+    let (drops, others): (Vec<&Alteration>, Vec<&Alteration>) = alterations.iter().partition(|a| is_key_drop(a));
+    rename_columns(&mut new, alterations)?;
+    for alteration in drops.into_iter().chain(others) {
+        apply(&mut new, alteration, catalog, database, context, &mut explicit_null)?;
+    }
+    check_table(&mut new, |name| explicit_null.iter().any(|n: &String| n.eq_ignore_ascii_case(name)))?;
+    for check in &new.checks {
+        constant_expression(&check.expression, Some(&new), "check constraint")?;
+    }
+    if new == **old {
+        return Ok(false);
+    }
+    if needs_rebuild(old, &new) {
+        if key_identity(old) != key_identity(&new) {
+            // Rows are known by another key from now on: another table, so that late rows by the old one are not taken.
+            new.id = (context.fresh)();
+        }
+        rebuild(database, old, &new, &context.now, program)?;
+    } else {
+        change_in_place(database, old, &new, &context.now, program);
+    }
+    record(database, old, new, program);
+    Ok(true)
+}
+
+fn is_key_drop(alteration: &Alteration) -> bool {
+    matches!(
+        alteration,
+        Alteration::DropKey(_)
+            | Alteration::DropPrimaryKey
+            | Alteration::DropForeignKey(_)
+            | Alteration::DropCheck(_)
+            | Alteration::DropConstraint(_)
+    )
+}
+
+/// The new table and the tables that refer to it, into the catalog change.
+fn record(database: &Database, old: &Table, new: Table, program: &mut SchemaProgram) {
+    let mut after = database.clone();
+    after.tables.remove(&old.name);
+    let (from, to) = (old.name.clone(), new.name.clone());
+    let mut new = new;
+    if from != to {
+        rename_parent(&mut new, &from, &to);
+        follow_parent(&mut after, &from, &to);
+        program.catalog.remove.push(from);
+    }
+    for column in new.columns.clone() {
+        let before = old.column_by_id(column.id).map(|c| c.name.clone());
+        if let Some(before) = before.filter(|b| *b != column.name) {
+            rename_parent_column(&mut after, &to, &before, &column.name);
+            rename_own_parent_column(&mut new, &to, &before, &column.name);
+        }
+    }
+    let changed = after.tables.iter().filter(|(name, t)| database.tables.get(*name) != Some(t)).map(|(_, t)| t.clone());
+    program.catalog.upsert = changed.collect();
+    program.catalog.upsert.push(Arc::new(new));
+}
+
+fn rename_parent_column(database: &mut Database, parent: &str, from: &str, to: &str) {
+    for table in database.tables.values_mut() {
+        if table.foreign_keys.iter().any(|k| k.parent_table.eq_ignore_ascii_case(parent)) {
+            rename_own_parent_column(Arc::make_mut(table), parent, from, to);
+        }
+    }
+}
+
+fn rename_own_parent_column(table: &mut Table, parent: &str, from: &str, to: &str) {
+    for key in table.foreign_keys.iter_mut().filter(|k| k.parent_table.eq_ignore_ascii_case(parent)) {
+        for column in key.parent_columns.iter_mut().filter(|c| c.eq_ignore_ascii_case(from)) {
+            *column = to.to_string();
+        }
+    }
+}
+
+fn position(table: &Table, name: &str) -> Result<usize, Error> {
+    match table.column(name) {
+        Some((position, _)) => Ok(position),
+        None => Err(Error::unknown_column(name, &table.name)),
+    }
+}
+
+/// Moves the column at `from` to its place.
+fn place_column(table: &mut Table, from: usize, place: &Place) -> Result<(), Error> {
+    let column = table.columns.remove(from);
+    let at = match place {
+        Place::Last => Ok(table.columns.len()),
+        Place::First => Ok(0),
+        Place::After(name) => position(table, name).map(|i| i + 1),
+    };
+    match at {
+        Ok(at) => {
+            table.columns.insert(at, column);
+            Ok(())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn apply(
+    table: &mut Table,
+    alteration: &Alteration,
+    catalog: &Catalog,
+    database: &Database,
+    context: &CompileContext<'_>,
+    explicit_null: &mut Vec<String>,
+) -> Result<(), Error> {
+    match alteration {
+        Alteration::AddColumn { column, place } => {
+            add_column(table, column)?;
+            add_inline_key(table, column)?;
+            if column.nullable == Some(true) {
+                explicit_null.push(column.name.clone());
+            }
+            let last = table.columns.len() - 1;
+            place_column(table, last, place)
+        }
+        Alteration::DropColumn(name) => drop_column(table, name, database),
+        Alteration::ChangeColumn { name, column, place } => {
+            let at = position(table, name)?;
+            if !name.eq_ignore_ascii_case(&column.name) && table.column(&column.name).is_some() {
+                return Err(Error::duplicate_column(&column.name));
+            }
+            let changed = column_of(column, table.columns[at].id, &table.options.collation)?;
+            if table.columns[at].name != changed.name {
+                rename_in_checks(table, &table.columns[at].name.clone(), &changed.name)?;
+            }
+            table.columns[at] = changed;
+            add_inline_key(table, column)?;
+            if column.nullable == Some(true) {
+                explicit_null.push(column.name.clone());
+            }
+            match place {
+                Some(place) => place_column(table, at, place),
+                None => Ok(()),
+            }
+        }
+        // Done before all others.
+        Alteration::RenameColumn { .. } => Ok(()),
+        Alteration::SetDefault { column, default } => {
+            let at = position(table, column)?;
+            let nullable = table.columns[at].nullable;
+            table.columns[at].default = checked_default(&table.columns[at], nullable, default)?;
+            Ok(())
+        }
+        Alteration::DropDefault { column } => {
+            let at = position(table, column)?;
+            table.columns[at].default = None;
+            Ok(())
+        }
+        Alteration::SetColumnVisible { column, visible } => {
+            let at = position(table, column)?;
+            table.columns[at].invisible = !visible;
+            Ok(())
+        }
+        Alteration::AddKey(key) => add_key(table, key).map(drop),
+        Alteration::DropKey(name) => {
+            let at = index_position(table, name)?;
+            table.indexes.remove(at);
+            Ok(())
+        }
+        Alteration::DropPrimaryKey => match table.primary.take() {
+            Some(_) => Ok(()),
+            None => Err(Error::cannot_drop("PRIMARY")),
+        },
+        Alteration::RenameKey { name, to } => {
+            let at = table.indexes.iter().position(|i| i.name.eq_ignore_ascii_case(name));
+            let Some(at) = at else { return Err(Error::no_such_key(name, &table.name)) };
+            if table.indexes.iter().enumerate().any(|(i, x)| i != at && x.name.eq_ignore_ascii_case(to)) {
+                return Err(Error::duplicate_key_name(to));
+            }
+            table.indexes[at].name.clone_from(to);
+            Ok(())
+        }
+        Alteration::SetKeyVisible { name, visible } => {
+            let at = table.indexes.iter().position(|i| i.name.eq_ignore_ascii_case(name));
+            let Some(at) = at else { return Err(Error::no_such_key(name, &table.name)) };
+            table.indexes[at].invisible = !visible;
+            Ok(())
+        }
+        Alteration::AddForeignKey(key) => add_foreign_key(table, key, catalog, database, context.foreign_key_checks),
+        Alteration::DropForeignKey(name) => {
+            let at = table.foreign_keys.iter().position(|k| k.name.eq_ignore_ascii_case(name));
+            table.foreign_keys.remove(at.ok_or_else(|| Error::cannot_drop(name))?);
+            Ok(())
+        }
+        Alteration::AddCheck(check) => add_check(table, check),
+        Alteration::DropCheck(name) => {
+            let at = table.checks.iter().position(|c| c.name.eq_ignore_ascii_case(name));
+            table.checks.remove(at.ok_or_else(|| Error::cannot_drop(name))?);
+            Ok(())
+        }
+        Alteration::DropConstraint(name) => drop_constraint(table, name),
+        Alteration::EnforceCheck { name, enforced } => {
+            let check = table.checks.iter_mut().find(|c| c.name.eq_ignore_ascii_case(name));
+            check.ok_or_else(|| Error::cannot_drop(name))?.enforced = *enforced;
+            Ok(())
+        }
+        Alteration::RenameTable(name) => {
+            check_table_name(name)?;
+            let other = database.table_ignoring_case(name).filter(|t| t.id != table.id);
+            if other.is_some() {
+                return Err(Error::table_exists(name));
+            }
+            table.name.clone_from(name);
+            Ok(())
+        }
+        Alteration::Options(options) => change_options(&mut table.options, options),
+        Alteration::ConvertTo { charset, collation } => {
+            let new = resolve_collation(Some(charset), collation.as_deref())?.unwrap_or_default();
+            table.columns.iter_mut().for_each(|c| with_collation(&mut c.ty, &new));
+            table.options.collation = new;
+            Ok(())
+        }
+        Alteration::Nothing => Ok(()),
+    }
+}
+
+fn index_position(table: &Table, name: &str) -> Result<usize, Error> {
+    table.indexes.iter().position(|i| i.name.eq_ignore_ascii_case(name)).ok_or_else(|| Error::cannot_drop(name))
+}
+
+fn drop_constraint(table: &mut Table, name: &str) -> Result<(), Error> {
+    if name.eq_ignore_ascii_case("PRIMARY") && table.primary.is_some() {
+        table.primary = None;
+    } else if let Some(at) = table.foreign_keys.iter().position(|k| k.name.eq_ignore_ascii_case(name)) {
+        table.foreign_keys.remove(at);
+    } else if let Some(at) = table.checks.iter().position(|c| c.name.eq_ignore_ascii_case(name)) {
+        table.checks.remove(at);
+    } else if let Ok(at) = index_position(table, name) {
+        table.indexes.remove(at);
+    } else {
+        let message = format!("Constraint '{name}' does not exist.");
+        return Err(Error { code: 3940, state: "HY000", message });
+    }
+    Ok(())
+}
+
+/// Takes a column out of the table and its keys; keys without columns go too.
+fn drop_column(table: &mut Table, name: &str, database: &Database) -> Result<(), Error> {
+    let Some((at, column)) = table.column(name) else { return Err(Error::cannot_drop(name)) };
+    let id = column.id;
+    if table.columns.len() == 1 {
+        return Err(Error::cannot_remove_all());
+    }
+    if let Some(key) = table.foreign_keys.iter().find(|k| k.columns.contains(&id)) {
+        return Err(Error::foreign_key_in_use(name, &key.name));
+    }
+    let mut referring = children(database, &table.name);
+    if let Some((child, key)) = referring.find(|(_, k)| k.parent_columns.iter().any(|c| c.eq_ignore_ascii_case(name))) {
+        let message = format!(
+            "Cannot drop column '{name}': needed in a foreign key constraint '{}' of table '{}'",
+            key.name, child.name
+        );
+        return Err(Error { code: 1829, state: "HY000", message });
+    }
+    table.columns.remove(at);
+    let without = |index: &mut Index| {
+        index.columns.retain(|c| c.column != id);
+        !index.columns.is_empty()
+    };
+    table.primary = table.primary.take().and_then(|mut p| without(&mut p).then_some(p));
+    table.indexes.retain_mut(without);
+    Ok(())
+}
+
+/// All RENAME COLUMN clauses at once, by the names before the statement: two columns may swap theirs.
+fn rename_columns(table: &mut Table, alterations: &[Alteration]) -> Result<(), Error> {
+    let mut renames = Vec::new();
+    for alteration in alterations {
+        if let Alteration::RenameColumn { name, to } = alteration {
+            super::key::check_name(to)?;
+            renames.push((position(table, name)?, to));
+        }
+    }
+    for (at, _) in &renames {
+        rename_in_checks(table, &table.columns[*at].name.clone(), &format!("{REBUILT}_{at}"))?;
+    }
+    for (at, to) in &renames {
+        rename_in_checks(table, &format!("{REBUILT}_{at}"), to)?;
+        table.columns[*at].name = (*to).clone();
+    }
+    for (at, to) in renames {
+        if table.columns.iter().enumerate().any(|(i, c)| i != at && c.name.eq_ignore_ascii_case(to)) {
+            return Err(Error::duplicate_column(to));
+        }
+    }
+    Ok(())
+}
+
+/// A column's new name inside CHECK expressions and expression defaults.
+fn rename_in_checks(table: &mut Table, from: &str, to: &str) -> Result<(), Error> {
+    let replaced = |text: &str| -> Result<String, Error> {
+        let tokens = tokenise(text, Modes::NONE)?;
+        let mut out = String::new();
+        let mut copied = 0;
+        for (token, (start, end)) in tokens.tokens.iter().zip(&tokens.ranges) {
+            if matches!(&token.token, Token::Word(w) if w.value.eq_ignore_ascii_case(from)) {
+                out.push_str(&text[copied..*start]);
+                out.push_str(&crate::sql::translate::backquoted(to));
+                copied = *end;
+            }
+        }
+        out.push_str(&text[copied..]);
+        Ok(out)
+    };
+    for check in &mut table.checks {
+        check.expression = replaced(&check.expression)?;
+    }
+    Ok(())
+}
+
+/// What identifies a row: the key columns' ids with their types and collations.
+fn key_identity(table: &Table) -> Vec<(ColumnId, Option<crate::sql::column_type::ColumnType>)> {
+    let columns = table.primary.iter().flat_map(|p| &p.columns);
+    columns.map(|c| (c.column, table.column_by_id(c.column).map(|c| c.ty.clone()))).collect()
+}
+
+fn key_ids(table: &Table) -> Option<Vec<ColumnId>> {
+    table.primary.as_ref().map(|p| p.columns.iter().map(|c| c.column).collect())
+}
+
+fn needs_rebuild(old: &Table, new: &Table) -> bool {
+    let enforced = |t: &Table| t.checks.iter().filter(|c| c.enforced).cloned().collect::<Vec<_>>();
+    let names_changed = new.columns.iter().any(|c| old.column_by_id(c.id).is_some_and(|o| o.name != c.name));
+    if key_ids(old) != key_ids(new) || old.key_is_rowid() != new.key_is_rowid() {
+        return true;
+    }
+    // Renaming rewrites SQLite's own text of checks and foreign keys, so only other changes count.
+    if old.foreign_keys.len() != new.foreign_keys.len()
+        || old.foreign_keys.iter().zip(&new.foreign_keys).any(|(a, b)| a.name != b.name)
+    {
+        return true;
+    }
+    let (before, after) = (enforced(old), enforced(new));
+    if before.len() != after.len() || (!names_changed && before != after) {
+        return true;
+    }
+    let dropped = old.columns.iter().filter(|c| new.column_by_id(c.id).is_none()).count();
+    if dropped > 0 && !before.is_empty() {
+        return true;
+    }
+    new.columns.iter().any(|column| match old.column_by_id(column.id) {
+        None => false,
+        Some(before) => before.nullable != column.nullable || !is_widening(&before.ty, &column.ty),
+    })
+}
+
+fn is_rowid(table: &Table, column: &Column) -> bool {
+    table.key_is_rowid() && crate::sql::translate::is_key(table, column)
+}
+
+/// The SQLite constant that existing rows get in a new column.
+fn fill(column: &Column, now: &str) -> Result<String, Error> {
+    Ok(match &column.default {
+        Some(ColumnDefault::Constant(value)) => quote_value(value),
+        Some(ColumnDefault::Now(fsp)) => {
+            let digits = crate::sql::column_type::zeros(*fsp);
+            quote_text(&format!("{}{digits}", now.get(..19).unwrap_or(now)))
+        }
+        Some(ColumnDefault::Expression(text)) => {
+            let value = constant_expression(text, None, "default value expression")?;
+            format!("marmot_store({}, {value}, 1)", quote_text(&Rule::of(column, false).encode()))
+        }
+        None if column.nullable => "NULL".to_string(),
+        None => quote_value(&column.ty.implicit_default()),
+    })
+}
+
+fn change_in_place(database: &Database, old: &Table, new: &Table, now: &str, program: &mut SchemaProgram) {
+    let db = quote_name(&database.name);
+    let table = format!("{db}.{}", quote_name(&old.name));
+    let statements = &mut program.statements;
+    for index in &old.indexes {
+        let same = new.indexes.iter().any(|i| i.id == index.id && i.columns == index.columns && i.kind == index.kind);
+        if !same {
+            statements.push(format!("DROP INDEX IF EXISTS {db}.{}", quote_name(&index_name(old.id, index))));
+        }
+    }
+    for column in &old.columns {
+        if new.column_by_id(column.id).is_none() {
+            statements.push(format!("ALTER TABLE {table} DROP COLUMN {}", quote_name(&column.name)));
+        }
+    }
+    // Through names of their own, so that two columns may swap theirs.
+    let renamed: Vec<(&Column, &Column)> = old
+        .columns
+        .iter()
+        .filter_map(|c| new.column_by_id(c.id).filter(|n| n.name != c.name).map(|n| (c, n)))
+        .collect();
+    let swaps = renamed.iter().any(|(_, n)| renamed.iter().any(|(o, _)| o.name.eq_ignore_ascii_case(&n.name)));
+    let rename =
+        |from: &str, to: &str| format!("ALTER TABLE {table} RENAME COLUMN {} TO {}", quote_name(from), quote_name(to));
+    if swaps {
+        for (before, _) in &renamed {
+            statements.push(rename(&before.name, &format!("__marmot_column_{}", before.id.0)));
+        }
+        for (before, after) in &renamed {
+            statements.push(rename(&format!("__marmot_column_{}", before.id.0), &after.name));
+        }
+    } else {
+        statements.extend(renamed.iter().map(|(before, after)| rename(&before.name, &after.name)));
+    }
+    for column in new.columns.iter().filter(|c| old.column_by_id(c.id).is_none()) {
+        let constant = fill(column, now).unwrap_or_else(|_| "NULL".to_string());
+        let plain = Column { default: None, ..column.clone() };
+        let mut definition = column_definition(new, &plain);
+        if constant != "NULL" {
+            definition.push_str(&format!(" DEFAULT {}", parenthesised(&constant)));
+        }
+        statements.push(format!("ALTER TABLE {table} ADD COLUMN {definition}"));
+    }
+    for index in &new.indexes {
+        let same = old.indexes.iter().any(|i| i.id == index.id && i.columns == index.columns && i.kind == index.kind);
+        if !same {
+            statements.push(create_index(&database.name, new, &old.name, index));
+        }
+    }
+    if old.name != new.name {
+        statements.push(format!("ALTER TABLE {table} RENAME TO {}", quote_name(&new.name)));
+    }
+}
+
+fn rebuild(database: &Database, old: &Table, new: &Table, now: &str, program: &mut SchemaProgram) -> Result<(), Error> {
+    let db = quote_name(&database.name);
+    let mut names = Vec::new();
+    let mut cells = Vec::new();
+    let mut order = String::new();
+    if new.primary.is_none() {
+        names.push(quote_name(HIDDEN_KEY));
+        cells.push(match &old.primary {
+            None => quote_name(HIDDEN_KEY),
+            // Numbered by the old key, so that all nodes give the same.
+            Some(_) => {
+                let keys: Vec<String> = old.key_columns().iter().map(|k| quote_name(k)).collect();
+                order = format!(" ORDER BY {}", keys.join(", "));
+                format!("row_number() OVER (ORDER BY {})", keys.join(", "))
+            }
+        });
+    }
+    for column in &new.columns {
+        names.push(quote_name(&column.name));
+        let rowid = is_rowid(new, column);
+        cells.push(match old.column_by_id(column.id) {
+            Some(before) => copied(before, column, rowid),
+            None if column.auto_increment => {
+                // Existing rows are numbered in the order of their key.
+                let keys: Vec<String> = old.key_columns().iter().map(|k| quote_name(k)).collect();
+                format!("row_number() OVER (ORDER BY {})", keys.join(", "))
+            }
+            None => fill(column, now)?,
+        });
+    }
+    let statements = &mut program.statements;
+    statements.push(create_table(&database.name, new, REBUILT)?);
+    statements.push(format!(
+        "INSERT INTO {db}.{} ({}) SELECT {} FROM {db}.{}{order}",
+        quote_name(REBUILT),
+        names.join(", "),
+        cells.join(", "),
+        quote_name(&old.name)
+    ));
+    statements.push(format!("DROP TABLE {db}.{}", quote_name(&old.name)));
+    statements.push(format!("ALTER TABLE {db}.{} RENAME TO {}", quote_name(REBUILT), quote_name(&new.name)));
+    for index in &new.indexes {
+        statements.push(create_index(&database.name, new, &new.name, index));
+    }
+    Ok(())
+}
+
+/// A cell of the old table as one of the new, by the rules of storing.
+fn copied(before: &Column, after: &Column, rowid: bool) -> String {
+    let name = quote_name(&before.name);
+    if before.ty == after.ty || is_widening(&before.ty, &after.ty) {
+        return name;
+    }
+    let value = match (before.ty.is_temporal(), after.ty.is_numeric()) {
+        (true, true) => format!("marmot_temporal_number({name})"),
+        _ => name,
+    };
+    let nullable = Rule { nullable: true, ..Rule::of(after, rowid) };
+    format!("marmot_store({}, {value}, 0)", quote_text(&nullable.encode()))
+}

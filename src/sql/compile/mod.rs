@@ -1,0 +1,16 @@
+//! Schema changes compiled: checked against the catalog, turned into SQLite text and a catalog change.
+//!
+//! What SQLite's ALTER TABLE cannot do becomes a rebuild: a new table, its rows copied with the conversions that a
+//! store would make, the old one dropped, the new one renamed (SQLite manual, "Making Other Kinds Of Table Schema
+//! Changes"). Column order, comments, defaults and widened types are the catalog's alone and touch no row.
+
+mod alter;
+mod collation;
+mod definition;
+mod foreign_key;
+mod key;
+mod sqlite_table;
+mod table;
+
+pub use collation::resolve_collation;
+pub use table::compile;

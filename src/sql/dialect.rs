@@ -1,0 +1,419 @@
+//! MySQL as sqlparser is to read it: its own dialect, with the operator precedence of the manual ("Operator
+//! Precedence") and the expressions that the stock dialect misreads.
+//!
+//! Most tokens arrive here already spelled for sqlparser (see [`super::tokens`]). Constructs that its tree has no node
+//! for become calls of functions whose names start with `#`, which no text can spell.
+
+use sqlparser::ast::{
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
+    ObjectName, UnaryOperator, Value, ValueWithSpan,
+};
+use sqlparser::dialect::{Dialect, MySqlDialect, Precedence};
+use sqlparser::keywords::Keyword;
+use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::Token;
+use std::any::TypeId;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct MarmotDialect {
+    stock: MySqlDialect,
+}
+
+const UNARY: u8 = 70;
+const BANG: u8 = 80;
+const CARET: u8 = 60;
+const SHIFT: u8 = 40;
+
+/// Reserved words that cannot name anything without quotes (manual, "Keywords and Reserved Words"), as far as taking
+/// one for a name would hide an error.
+const RESERVED: &[&str] = &[
+    "ADD",
+    "ALL",
+    "ALTER",
+    "ANALYZE",
+    "AND",
+    "AS",
+    "ASC",
+    "BETWEEN",
+    "BOTH",
+    "BY",
+    "CASCADE",
+    "CASE",
+    "CHECK",
+    "COLLATE",
+    "COLUMN",
+    "CONSTRAINT",
+    "CREATE",
+    "CROSS",
+    "DELETE",
+    "DESC",
+    "DESCRIBE",
+    "DISTINCT",
+    "DIV",
+    "DROP",
+    "ELSE",
+    "EXCEPT",
+    "EXISTS",
+    "EXPLAIN",
+    "FOR",
+    "FORCE",
+    "FOREIGN",
+    "FROM",
+    "GRANT",
+    "GROUP",
+    "HAVING",
+    "IGNORE",
+    "IN",
+    "INDEX",
+    "INNER",
+    "INTERSECT",
+    "INTO",
+    "IS",
+    "JOIN",
+    "KEY",
+    "KEYS",
+    "KILL",
+    "LEADING",
+    "LIKE",
+    "LIMIT",
+    "LOCK",
+    "NATURAL",
+    "NOT",
+    "ON",
+    "OPTIMIZE",
+    "OR",
+    "ORDER",
+    "OUTER",
+    "PRIMARY",
+    "REFERENCES",
+    "REGEXP",
+    "RENAME",
+    "REVOKE",
+    "RLIKE",
+    "SELECT",
+    "SET",
+    "SHOW",
+    "TABLE",
+    "THEN",
+    "TO",
+    "TRAILING",
+    "TRIGGER",
+    "UNION",
+    "UNIQUE",
+    "UNLOCK",
+    "UPDATE",
+    "USE",
+    "USING",
+    "WHEN",
+    "WHERE",
+    "WITH",
+    "XOR",
+];
+/// Functions that MySQL calls without parentheses.
+const BARE_FUNCTIONS: &[&str] = &[
+    "CURRENT_TIMESTAMP",
+    "CURRENT_DATE",
+    "CURRENT_TIME",
+    "CURRENT_USER",
+    "LOCALTIME",
+    "LOCALTIMESTAMP",
+    "UTC_DATE",
+    "UTC_TIME",
+    "UTC_TIMESTAMP",
+];
+
+/// Whether a word needs quotes to be a name.
+pub fn is_reserved(word: &str) -> bool {
+    RESERVED.iter().any(|r| r.eq_ignore_ascii_case(word))
+}
+
+fn is_any(word: &str, any: &[&str]) -> bool {
+    any.iter().any(|k| k.eq_ignore_ascii_case(word))
+}
+
+/// A call of `name`.
+pub fn call(name: Ident, arguments: Vec<Expr>) -> Expr {
+    let args = arguments.into_iter().map(|e| FunctionArg::Unnamed(FunctionArgExpr::Expr(e))).collect();
+    Expr::Function(Function {
+        name: ObjectName::from(vec![name]),
+        uses_odbc_syntax: false,
+        parameters: FunctionArguments::None,
+        args: FunctionArguments::List(FunctionArgumentList { duplicate_treatment: None, args, clauses: vec![] }),
+        within_group: vec![],
+        filter: None,
+        null_treatment: None,
+        over: None,
+    })
+}
+
+/// A constant of ours inside the tree: it has no place in the text.
+pub fn constant(text: impl Into<String>) -> Expr {
+    Expr::Value(ValueWithSpan {
+        value: Value::SingleQuotedString(text.into()),
+        span: sqlparser::tokenizer::Span::empty(),
+    })
+}
+
+fn unexpected<T>(parser: &Parser) -> Result<T, ParserError> {
+    let found = parser.peek_token();
+    Err(ParserError::ParserError(format!("unexpected {} at Line: 1, Column: {}", found.token, found.span.start.column)))
+}
+
+/// Takes the next token if it is the unquoted word `expected`.
+pub fn accept_word(parser: &mut Parser, expected: &str) -> bool {
+    let found = matches!(&parser.peek_token_ref().token,
+        Token::Word(w) if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(expected));
+    if found {
+        parser.next_token();
+    }
+    found
+}
+
+impl MarmotDialect {
+    fn word_prefix(&self, parser: &mut Parser, word: &str) -> Option<Result<Expr, ParserError>> {
+        let next = parser.peek_nth_token_ref(1).token.clone();
+        let parenthesis = next == Token::LParen;
+        let upper = word.to_ascii_uppercase();
+        match upper.as_str() {
+            "INTERVAL" => return Some(self.interval(parser)),
+            "BINARY" if !matches!(next, Token::Period | Token::Comma | Token::RParen | Token::EOF) => {
+                let word = parser.next_token();
+                let name = Ident::with_span(word.span, "#binary");
+                return Some(parser.parse_subexpr(BANG).map(|e| call(name, vec![e])));
+            }
+            "CAST" | "CONVERT" if parenthesis => return Some(self.cast(parser, upper == "CAST")),
+            "EXTRACT" if parenthesis => return Some(self.extract(parser)),
+            "CHAR" if parenthesis => return Some(self.char_function(parser)),
+            "MATCH" => return Some(Err(ParserError::ParserError("\u{1}MATCH ... AGAINST".into()))),
+            "DATE" | "TIME" | "TIMESTAMP" if matches!(next, Token::SingleQuotedString(_)) => {
+                let word = parser.next_token();
+                let value = parser.parse_value().map(Expr::Value);
+                let name = Ident::with_span(word.span, format!("#{}", upper.to_lowercase()));
+                return Some(value.map(|v| call(name, vec![v])));
+            }
+            "TRIM" | "SUBSTRING" | "SUBSTR" | "MID" | "POSITION" | "ROW" if parenthesis => return None,
+            "NULL" | "TRUE" | "FALSE" => return Some(parser.parse_value().map(Expr::Value)),
+            "CASE" | "EXISTS" | "NOT" => return None,
+            _ => {}
+        }
+        if is_any(&upper, BARE_FUNCTIONS) && !parenthesis {
+            let word = parser.next_token();
+            return Some(Ok(call(Ident::with_span(word.span, upper), vec![])));
+        }
+        if is_reserved(&upper) && !(parenthesis && is_any(&upper, &["DATABASE", "SCHEMA"])) {
+            return Some(unexpected(parser));
+        }
+        Some(self.name_or_call(parser))
+    }
+
+    /// A name, or a call if a parenthesis follows. `a.b` is put together by the caller.
+    fn name_or_call(&self, parser: &mut Parser) -> Result<Expr, ParserError> {
+        let name = parser.parse_identifier()?;
+        if parser.peek_token_ref().token == Token::LParen && name.quote_style.is_none() {
+            return parser.parse_function(ObjectName::from(vec![name]));
+        }
+        Ok(Expr::Identifier(name))
+    }
+
+    /// `INTERVAL expr unit`, or the function INTERVAL(a, b, ...).
+    fn interval(&self, parser: &mut Parser) -> Result<Expr, ParserError> {
+        let word = parser.next_token();
+        let quantity = parser.maybe_parse(|p| {
+            let value = p.parse_expr()?;
+            match &p.peek_token_ref().token {
+                Token::Word(unit) if super::interval::Unit::parse(&unit.value).is_some() => {
+                    let unit = unit.value.to_ascii_uppercase();
+                    p.next_token();
+                    Ok((value, unit))
+                }
+                _ => unexpected(p),
+            }
+        })?;
+        match quantity {
+            Some((value, unit)) => Ok(call(Ident::with_span(word.span, "#interval"), vec![value, constant(unit)])),
+            None if parser.peek_token_ref().token == Token::LParen => {
+                parser.parse_function(ObjectName::from(vec![Ident::with_span(word.span, "INTERVAL")]))
+            }
+            None => unexpected(parser),
+        }
+    }
+
+    /// `CAST(e AS type)`, `CONVERT(e, type)`, `CONVERT(e USING charset)`: `#cast(e, 'TYPE')`.
+    fn cast(&self, parser: &mut Parser, cast: bool) -> Result<Expr, ParserError> {
+        let word = parser.next_token();
+        parser.expect_token(&Token::LParen)?;
+        let value = parser.parse_expr()?;
+        let name = Ident::with_span(word.span, "#cast");
+        if !cast && accept_word(parser, "USING") {
+            let charset = parser.parse_identifier()?;
+            parser.expect_token(&Token::RParen)?;
+            let target = if charset.value.eq_ignore_ascii_case("binary") { "BINARY" } else { "CHAR" };
+            return Ok(call(name, vec![value, constant(target)]));
+        }
+        if cast {
+            if !accept_word(parser, "AS") {
+                return unexpected(parser);
+            }
+        } else {
+            parser.expect_token(&Token::Comma)?;
+        }
+        // The type's words and numbers up to the closing parenthesis; the translator reads them.
+        let mut target = String::new();
+        let mut depth = 0;
+        loop {
+            let token = parser.next_token();
+            match &token.token {
+                Token::LParen => depth += 1,
+                Token::RParen if depth == 0 => break,
+                Token::RParen => depth -= 1,
+                Token::Word(_) | Token::Number(..) | Token::Comma => {}
+                _ => {
+                    parser.prev_token();
+                    return unexpected(parser);
+                }
+            }
+            target.push_str(&token.token.to_string().to_ascii_uppercase());
+            target.push(' ');
+        }
+        Ok(call(name, vec![value, constant(target.trim_end())]))
+    }
+
+    /// `EXTRACT(unit FROM e)`: `#extract(e, 'UNIT')`.
+    fn extract(&self, parser: &mut Parser) -> Result<Expr, ParserError> {
+        let word = parser.next_token();
+        parser.expect_token(&Token::LParen)?;
+        let unit = parser.parse_identifier()?.value.to_ascii_uppercase();
+        if super::interval::Unit::parse(&unit).is_none() || !accept_word(parser, "FROM") {
+            return unexpected(parser);
+        }
+        let value = parser.parse_expr()?;
+        parser.expect_token(&Token::RParen)?;
+        Ok(call(Ident::with_span(word.span, "#extract"), vec![value, constant(unit)]))
+    }
+
+    /// `CHAR(n, ... [USING charset])`.
+    fn char_function(&self, parser: &mut Parser) -> Result<Expr, ParserError> {
+        let word = parser.next_token();
+        parser.expect_token(&Token::LParen)?;
+        let arguments = parser.parse_comma_separated(Parser::parse_expr)?;
+        let using = accept_word(parser, "USING");
+        if using {
+            parser.parse_identifier()?;
+        }
+        parser.expect_token(&Token::RParen)?;
+        let name = if using { "#char_using" } else { "CHAR" };
+        Ok(call(Ident::with_span(word.span, name), arguments))
+    }
+}
+
+impl Dialect for MarmotDialect {
+    /// sqlparser asks for its own dialect by type in some places.
+    fn dialect(&self) -> TypeId {
+        TypeId::of::<MySqlDialect>()
+    }
+    fn is_identifier_start(&self, ch: char) -> bool {
+        self.stock.is_identifier_start(ch)
+    }
+    fn is_identifier_part(&self, ch: char) -> bool {
+        self.stock.is_identifier_part(ch)
+    }
+    fn is_delimited_identifier_start(&self, ch: char) -> bool {
+        ch == '`'
+    }
+    fn identifier_quote_style(&self, _identifier: &str) -> Option<char> {
+        Some('`')
+    }
+    fn supports_bitwise_shift_operators(&self) -> bool {
+        true
+    }
+    fn supports_limit_comma(&self) -> bool {
+        true
+    }
+    fn supports_select_modifiers(&self) -> bool {
+        true
+    }
+    fn supports_table_hints(&self) -> bool {
+        true
+    }
+    fn supports_cross_join_constraint(&self) -> bool {
+        true
+    }
+    fn supports_group_by_with_modifier(&self) -> bool {
+        true
+    }
+    fn supports_left_associative_joins_without_parens(&self) -> bool {
+        false
+    }
+    fn is_table_factor_alias(&self, explicit: bool, kw: &Keyword, parser: &mut Parser) -> bool {
+        // OF, NOWAIT and the like may be aliases; what begins the next clause may not.
+        self.stock.is_table_factor_alias(explicit, kw, parser) && (explicit || *kw != Keyword::EXCEPT)
+    }
+
+    fn prec_value(&self, precedence: Precedence) -> u8 {
+        match precedence {
+            Precedence::Period => 100,
+            Precedence::DoubleColon => 95,
+            Precedence::AtTz => 95,
+            Precedence::MulDivModOp => 50,
+            Precedence::PlusMinus => 45,
+            Precedence::Caret => CARET,
+            Precedence::Ampersand => 36,
+            Precedence::Pipe => 34,
+            Precedence::Colon => 34,
+            Precedence::PgOther => 90,
+            // LIKE, IN and BETWEEN make a predicate before a comparison looks at it.
+            Precedence::Between => 30,
+            Precedence::Like => 30,
+            Precedence::Eq => 25,
+            Precedence::Is => 25,
+            Precedence::UnaryNot => 20,
+            Precedence::And => 15,
+            Precedence::Xor => 12,
+            Precedence::Or => 10,
+        }
+    }
+
+    fn get_next_precedence(&self, parser: &Parser) -> Option<Result<u8, ParserError>> {
+        match &parser.peek_token_ref().token {
+            Token::ShiftLeft | Token::ShiftRight => Some(Ok(SHIFT)),
+            Token::Assignment => Some(Ok(5)),
+            Token::ExclamationMark | Token::Tilde | Token::Colon | Token::LBrace => Some(Ok(0)),
+            Token::Word(word) if word.quote_style.is_some() => Some(Ok(0)),
+            _ => None,
+        }
+    }
+
+    fn parse_prefix(&self, parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
+        let token = parser.peek_token_ref().token.clone();
+        let unary = |parser: &mut Parser, op, precedence| {
+            parser.next_token();
+            Some(parser.parse_subexpr(precedence).map(|e| Expr::UnaryOp { op, expr: Box::new(e) }))
+        };
+        match &token {
+            Token::Minus => unary(parser, UnaryOperator::Minus, UNARY),
+            Token::Plus => unary(parser, UnaryOperator::Plus, UNARY),
+            Token::Tilde => unary(parser, UnaryOperator::BitwiseNot, UNARY),
+            Token::ExclamationMark => unary(parser, UnaryOperator::Not, BANG),
+            Token::Number(..) | Token::SingleQuotedString(_) | Token::Placeholder(_) => {
+                Some(parser.parse_value().map(Expr::Value))
+            }
+            Token::Word(word) if word.quote_style.is_some() => Some(self.name_or_call(parser)),
+            Token::Word(word) => self.word_prefix(parser, &word.value.clone()),
+            Token::LParen => None,
+            _ => Some(unexpected(parser)),
+        }
+    }
+
+    fn parse_infix(&self, parser: &mut Parser, left: &Expr, precedence: u8) -> Option<Result<Expr, ParserError>> {
+        let op = match &parser.peek_token_ref().token {
+            Token::Word(word) if word.keyword == Keyword::DIV => BinaryOperator::MyIntegerDivide,
+            _ => return None,
+        };
+        parser.next_token();
+        let left = Box::new(left.clone());
+        Some(parser.parse_subexpr(precedence).map(|e| Expr::BinaryOp { left, op, right: Box::new(e) }))
+    }
+}
+
+const _: () = assert!(UNARY > CARET && BANG > UNARY && CARET > 50 && SHIFT > 36 && SHIFT < 45);

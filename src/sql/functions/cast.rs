@@ -1,0 +1,206 @@
+//! CAST and CONVERT (manual, "Cast Functions and Operators"), and the translator's own functions.
+
+use super::argument::{bytes, integer, maybe_text, nth, real, text};
+use super::numeric::maybe_unsigned;
+use super::registry::{Function, FunctionContext};
+use crate::sql::error::Error;
+use crate::sql::present::{plain_digits, round_digits};
+use crate::sql::storage_rule::Rule;
+use crate::sql::store::{self, as_datetime, as_time, to_number};
+use crate::sql::temporal::{MAX_TIME, time_text};
+use crate::types::Value;
+
+macro_rules! functions {
+    ($($name:literal $arity:literal $eval:expr;)+) => {
+        pub(super) const FUNCTIONS: &[Function] = &[
+            $(Function { name: $name, arity: $arity, deterministic: true, eval: $eval },)+
+            Function { name: "marmot_last_insert_id", arity: 1, deterministic: false, eval: last_insert_id },
+        ];
+    };
+}
+
+functions! {
+    "marmot_store" 3 store_cell;
+    "marmot_cast_signed" 1 |_, a| Ok(signed(&a[0]));
+    "marmot_cast_unsigned" 1 |_, a| Ok(unsigned(&a[0]));
+    "marmot_cast_decimal" 3 |_, a| Ok(decimal(a));
+    "marmot_cast_double" 1 |_, a| Ok(real(&a[0]).map_or(Value::Null, Value::real));
+    "marmot_cast_char" 2 |_, a| Ok(character(a));
+    "marmot_cast_binary" 2 |_, a| Ok(binary(a));
+    "marmot_cast_date" 1 |_, a| Ok(cast_date(&a[0]));
+    "marmot_cast_datetime" 2 |_, a| Ok(cast_datetime(a));
+    "marmot_cast_time" 2 |_, a| Ok(cast_time(a));
+    "marmot_cast_year" 1 |_, a| Ok(as_datetime(&a[0]).map_or_else(|| signed(&a[0]), |p| Value::Int(i64::from(p.value.year))));
+    "marmot_tuple" -1 |_, a| Ok(tuple(a));
+    "marmot_enum_index" 2 |_, a| Ok(enum_index(a));
+    "marmot_set_bits" 2 |_, a| Ok(set_bits(a));
+    "marmot_separated" 2 |_, a| Ok(separated(a));
+    "marmot_is_true" 1 |_, a| Ok(real(&a[0]).map_or(Value::Null, |x| Value::Int(i64::from(x != 0.0))));
+    "marmot_only_row" 2 only_row;
+}
+
+/// `marmot_store(rule, value, row)`.
+fn store_cell(context: &FunctionContext, a: &[Value]) -> Result<Value, Error> {
+    let rule = match &a[0] {
+        Value::Text(rule) => Rule::decode(rule),
+        _ => None,
+    };
+    let rule = rule.ok_or_else(|| Error::malformed_payload("storage rule"))?;
+    let row = integer(&a[2]).and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
+    store::store(&rule, a[1].clone(), row, context)
+}
+
+/// Text to integer as CAST does: its leading digits, a fraction cut off.
+fn signed(value: &Value) -> Value {
+    match value {
+        Value::Text(_) | Value::Blob(_) => match to_number(value) {
+            Value::Real(x) => Value::Int(x.0.trunc() as i64),
+            Value::Text(cell) => Value::Int(crate::sql::unsigned::parse(&cell).map_or(i64::MAX, |n| n as i64)),
+            number => number,
+        },
+        other => integer(other).map_or(Value::Null, Value::Int),
+    }
+}
+
+fn unsigned(value: &Value) -> Value {
+    match to_number(value) {
+        Value::Null => Value::Null,
+        Value::Int(n) => maybe_unsigned(Some(n as u64)),
+        Value::Real(x) if x.0 < 0.0 => maybe_unsigned(Some(x.0.round() as i64 as u64)),
+        Value::Real(x) => maybe_unsigned(Some(x.0.round() as u64)),
+        other => other,
+    }
+}
+
+/// `cast_decimal(value, precision, scale)`.
+fn decimal(a: &[Value]) -> Value {
+    let (Some(precision), Some(scale)) = (integer(&a[1]), integer(&a[2])) else { return Value::Null };
+    let digits = match to_number(&a[0]) {
+        Value::Null => return Value::Null,
+        Value::Int(n) => n.to_string(),
+        Value::Real(x) if x.0.is_finite() => plain_digits(x.0),
+        other => text(&other).map(|t| t.into_owned()).unwrap_or_default(),
+    };
+    let (precision, scale) = (precision.clamp(1, 65) as usize, scale.clamp(0, 30) as usize);
+    let mut rounded = round_digits(&digits, scale);
+    let whole = rounded.trim_start_matches('-').split('.').next().unwrap_or("").trim_start_matches('0').len();
+    if whole > precision.saturating_sub(scale) {
+        let sign = if rounded.starts_with('-') { "-" } else { "" };
+        rounded = format!("{sign}{}.{}", "9".repeat(precision.saturating_sub(scale)), "9".repeat(scale));
+    }
+    match rounded.trim_end_matches('.').parse::<i64>() {
+        Ok(n) => Value::Int(n),
+        Err(_) => Value::real(rounded.parse().unwrap_or(0.0)),
+    }
+}
+
+/// `cast_char(value, length)`; a negative length is none.
+fn character(a: &[Value]) -> Value {
+    let Some(whole) = text(&a[0]) else { return Value::Null };
+    match integer(&a[1]).and_then(|n| usize::try_from(n).ok()) {
+        Some(n) => Value::text(whole.chars().take(n).collect::<String>()),
+        None => Value::text(&*whole),
+    }
+}
+
+fn binary(a: &[Value]) -> Value {
+    let Some(whole) = bytes(&a[0]) else { return Value::Null };
+    let mut out = whole.into_owned();
+    if let Some(n) = integer(&a[1]).and_then(|n| usize::try_from(n).ok()) {
+        out.resize(n.min(1 << 24), 0);
+    }
+    Value::Blob(out.into())
+}
+
+fn cast_date(value: &Value) -> Value {
+    maybe_text(as_datetime(value).filter(|p| !p.value.is_zero_date()).map(|p| p.value.date_text()))
+}
+
+fn cast_datetime(a: &[Value]) -> Value {
+    let fsp = integer(&a[1]).unwrap_or(0).clamp(0, 6) as u8;
+    maybe_text(as_datetime(&a[0]).and_then(|p| p.value.rounded(fsp)).map(|d| d.text(fsp)))
+}
+
+fn cast_time(a: &[Value]) -> Value {
+    let fsp = integer(&a[1]).unwrap_or(0).clamp(0, 6) as u8;
+    let unit = 10i64.pow(6 - u32::from(fsp));
+    let rounded = as_time(&a[0]).map(|p| (p.value.abs() + unit / 2) / unit * unit * p.value.signum());
+    maybe_text(rounded.map(|m| time_text(m.clamp(-MAX_TIME, MAX_TIME), fsp)))
+}
+
+/// One value out of several, different for different ones, NULL if one of them is: for COUNT(DISTINCT a, b). Text is
+/// compared without case by the caller's collation.
+fn tuple(a: &[Value]) -> Value {
+    let mut out = String::new();
+    for value in a {
+        let Some(part) = text(value) else { return Value::Null };
+        let kind = if matches!(value, Value::Blob(_)) { 'b' } else { 'v' };
+        out.push_str(&format!("{kind}{}:{part}", part.len()));
+    }
+    Value::text(out)
+}
+
+/// `enum_index(text, 'a,b,c')` with the values joined by a character that none of them has.
+fn enum_index(a: &[Value]) -> Value {
+    let (Some(cell), Some(values)) = (text(&a[0]), text(&a[1])) else { return Value::Null };
+    Value::Int(values.split('\u{1f}').position(|v| v == cell).map_or(0, |i| i as i64 + 1))
+}
+
+fn set_bits(a: &[Value]) -> Value {
+    let (Some(cell), Some(values)) = (text(&a[0]), text(&a[1])) else { return Value::Null };
+    let members: Vec<&str> = cell.split(',').collect();
+    let bits = values.split('\u{1f}').take(64).enumerate().filter(|(_, v)| members.contains(v));
+    Value::Int(bits.fold(0, |n, (i, _)| n | 1 << i))
+}
+
+/// `separated(value, separator)`: a value that brings its separator with it, for GROUP_CONCAT(DISTINCT ... SEPARATOR).
+fn separated(a: &[Value]) -> Value {
+    match (text(&a[0]), text(nth(a, 1))) {
+        (Some(value), Some(separator)) => Value::text(format!("{}:{separator}{value}", separator.len())),
+        _ => Value::Null,
+    }
+}
+
+/// `only_row(count, value)`: a scalar subquery's value, unless it has more than one row.
+fn only_row(_: &FunctionContext, a: &[Value]) -> Result<Value, Error> {
+    match integer(&a[0]) {
+        Some(n) if n > 1 => Err(Error::too_many_rows_in_subquery()),
+        _ => Ok(a[1].clone()),
+    }
+}
+
+/// `LAST_INSERT_ID(expr)`: remembers the value and returns it.
+fn last_insert_id(context: &FunctionContext, a: &[Value]) -> Result<Value, Error> {
+    let value = signed(&a[0]);
+    if let Value::Int(n) = value {
+        context.last_insert_id.set(Some(n));
+    }
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(name: &str, arguments: &[Value]) -> Value {
+        let function = FUNCTIONS.iter().find(|f| f.name == name).unwrap();
+        (function.eval)(&FunctionContext::default(), arguments).unwrap()
+    }
+
+    #[test]
+    fn casts() {
+        let (t, i) = (Value::from("12abc"), Value::Int);
+        assert_eq!(call("marmot_cast_signed", &[t]), i(12));
+        assert_eq!(call("marmot_cast_signed", &[Value::real(1.6)]), i(2));
+        assert_eq!(call("marmot_cast_signed", &[Value::from("1.6")]), i(1));
+        assert_eq!(call("marmot_cast_unsigned", &[i(-1)]), crate::sql::unsigned::cell(u64::MAX));
+        assert_eq!(call("marmot_cast_decimal", &[Value::from("1234.567"), i(5), i(2)]), Value::real(999.99));
+        assert_eq!(call("marmot_cast_char", &[i(123), i(2)]), Value::from("12"));
+        assert_eq!(call("marmot_cast_date", &[Value::from("2024-01-02 03:04:05")]), Value::from("2024-01-02"));
+        assert_eq!(call("marmot_cast_time", &[Value::from("10:11:12.6"), i(0)]), Value::from("10:11:13"));
+        assert_ne!(
+            call("marmot_tuple", &[Value::from("a"), Value::from("bc")]),
+            call("marmot_tuple", &[Value::from("ab"), Value::from("c")])
+        );
+    }
+}

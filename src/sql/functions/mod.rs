@@ -1,0 +1,59 @@
+//! MySQL's functions in pure Rust. `sqlite` registers [`FUNCTIONS`] and [`AGGREGATES`] on every connection; the
+//! translator calls them by the names they have here, all of which start with `marmot_`.
+//!
+//! Not in the tables, because they need the workspace: `marmot_auto_id(value)` and `marmot_row_id()`.
+
+mod aggregate;
+mod argument;
+mod cast;
+mod date;
+mod date_format;
+mod hash;
+mod json;
+mod json_path;
+mod numeric;
+mod regexp;
+mod registry;
+mod string;
+
+pub use aggregate::AGGREGATES;
+pub use date_format::pattern_parts;
+pub use registry::{Accumulator, Aggregate, Function, FunctionContext, MAX_WARNINGS};
+pub use string::matches_like;
+
+const GROUPS: &[&[Function]] = &[
+    string::FUNCTIONS,
+    numeric::FUNCTIONS,
+    date::FUNCTIONS,
+    cast::FUNCTIONS,
+    json::FUNCTIONS,
+    hash::FUNCTIONS,
+    regexp::FUNCTIONS,
+];
+
+/// Every scalar function.
+pub const FUNCTIONS: &[Function] = &flatten::<{ count(GROUPS) }>(GROUPS);
+
+const fn count(groups: &[&[Function]]) -> usize {
+    let (mut total, mut i) = (0, 0);
+    while i < groups.len() {
+        total += groups[i].len();
+        i += 1;
+    }
+    total
+}
+
+const fn flatten<const N: usize>(groups: &[&[Function]]) -> [Function; N] {
+    let mut all = [groups[0][0]; N];
+    let (mut at, mut group) = (0, 0);
+    while group < groups.len() {
+        let mut i = 0;
+        while i < groups[group].len() {
+            all[at] = groups[group][i];
+            at += 1;
+            i += 1;
+        }
+        group += 1;
+    }
+    all
+}

@@ -1,0 +1,275 @@
+//! Numeric functions (manual, "Mathematical Functions") and the operators that SQLite computes differently.
+
+use super::argument::{integer, maybe_int, maybe_real, nth, real, text};
+use super::registry::{Function, FunctionContext};
+use crate::sql::error::Error;
+use crate::sql::present::{plain_digits, round_digits};
+use crate::sql::store::to_number;
+use crate::sql::unsigned;
+use crate::types::Value;
+
+macro_rules! functions {
+    ($($name:literal $arity:literal $eval:expr;)+) => {
+        pub(super) const FUNCTIONS: &[Function] = &[
+            $(Function { name: $name, arity: $arity, deterministic: true, eval: $eval },)+
+            Function { name: "marmot_rand", arity: -1, deterministic: false, eval: rand },
+        ];
+    };
+}
+
+fn unary(value: &Value, f: fn(f64) -> f64) -> Value {
+    maybe_real(real(value).map(f))
+}
+
+functions! {
+    "marmot_ceil" 1 |_, a| Ok(to_whole(&a[0], f64::ceil));
+    "marmot_floor" 1 |_, a| Ok(to_whole(&a[0], f64::floor));
+    "marmot_round" 2 |_, a| Ok(round(a));
+    "marmot_truncate" 2 |_, a| Ok(truncate(a));
+    "marmot_sqrt" 1 |_, a| Ok(unary(&a[0], f64::sqrt));
+    "marmot_exp" 1 |_, a| Ok(unary(&a[0], f64::exp));
+    "marmot_ln" 1 |_, a| Ok(logarithm(&a[0], f64::ln));
+    "marmot_log" 2 |_, a| Ok(log(a));
+    "marmot_log2" 1 |_, a| Ok(logarithm(&a[0], f64::log2));
+    "marmot_log10" 1 |_, a| Ok(logarithm(&a[0], f64::log10));
+    "marmot_pow" 2 |_, a| Ok(pow(a));
+    "marmot_sin" 1 |_, a| Ok(unary(&a[0], f64::sin));
+    "marmot_cos" 1 |_, a| Ok(unary(&a[0], f64::cos));
+    "marmot_tan" 1 |_, a| Ok(unary(&a[0], f64::tan));
+    "marmot_cot" 1 |_, a| Ok(unary(&a[0], |x| 1.0 / x.tan()));
+    "marmot_asin" 1 |_, a| Ok(unary(&a[0], f64::asin));
+    "marmot_acos" 1 |_, a| Ok(unary(&a[0], f64::acos));
+    "marmot_atan" -1 |_, a| Ok(atan(a));
+    "marmot_radians" 1 |_, a| Ok(unary(&a[0], f64::to_radians));
+    "marmot_degrees" 1 |_, a| Ok(unary(&a[0], f64::to_degrees));
+    "marmot_pi" 0 |_, _| Ok(Value::real(std::f64::consts::PI));
+    "marmot_sign" 1 |_, a| Ok(maybe_int(real(&a[0]).map(|x| i64::from(x > 0.0) - i64::from(x < 0.0))));
+    "marmot_abs" 1 |_, a| Ok(abs(&a[0]));
+    "marmot_mod" 2 |_, a| Ok(modulo(&a[0], &a[1]));
+    "marmot_div" 2 |_, a| Ok(int_div(&a[0], &a[1]));
+    "marmot_greatest" -1 |_, a| Ok(extreme(a, std::cmp::Ordering::Greater));
+    "marmot_least" -1 |_, a| Ok(extreme(a, std::cmp::Ordering::Less));
+    "marmot_interval" -1 |_, a| Ok(interval(a));
+    "marmot_bit_count" 1 |_, a| Ok(maybe_int(integer(&a[0]).map(|n| i64::from(n.count_ones()))));
+    "marmot_bit_and" 2 |_, a| Ok(bits(a, |x, y| x & y));
+    "marmot_bit_or" 2 |_, a| Ok(bits(a, |x, y| x | y));
+    "marmot_bit_xor" 2 |_, a| Ok(bits(a, |x, y| x ^ y));
+    "marmot_shift_left" 2 |_, a| Ok(bits(a, |x, y| u32::try_from(y).ok().and_then(|y| x.checked_shl(y)).unwrap_or(0)));
+    "marmot_shift_right" 2 |_, a| Ok(bits(a, |x, y| u32::try_from(y).ok().and_then(|y| x.checked_shr(y)).unwrap_or(0)));
+    "marmot_bit_not" 1 |_, a| Ok(maybe_unsigned(as_bits(&a[0]).map(|n| !n)));
+    "marmot_number" 1 |_, a| Ok(to_number(&a[0]));
+    "marmot_crc32" 1 |_, a| Ok(super::hash::crc32(&a[0]));
+}
+
+/// The bits that MySQL's bit operators see: 64, unsigned.
+fn as_bits(value: &Value) -> Option<u64> {
+    match to_number(value) {
+        Value::Null => None,
+        Value::Int(n) => Some(n as u64),
+        Value::Real(x) if x.0 < 0.0 => Some(x.0.round() as i64 as u64),
+        Value::Real(x) => Some(x.0.round() as u64),
+        Value::Text(cell) => unsigned::parse(&cell),
+        Value::Blob(_) => Some(0),
+    }
+}
+
+pub(super) fn maybe_unsigned(n: Option<u64>) -> Value {
+    n.map_or(Value::Null, unsigned::cell)
+}
+
+fn bits(a: &[Value], f: fn(u64, u64) -> u64) -> Value {
+    match (as_bits(&a[0]), as_bits(&a[1])) {
+        (Some(x), Some(y)) => maybe_unsigned(Some(f(x, y))),
+        _ => Value::Null,
+    }
+}
+
+fn to_whole(value: &Value, f: fn(f64) -> f64) -> Value {
+    match to_number(value) {
+        Value::Real(x) => {
+            let whole = f(x.0);
+            if whole.abs() < 9.2e18 { Value::Int(whole as i64) } else { Value::real(whole) }
+        }
+        other => other,
+    }
+}
+
+fn digits(value: &Value) -> Option<String> {
+    match to_number(value) {
+        Value::Int(n) => Some(n.to_string()),
+        Value::Real(x) if x.0.is_finite() => Some(plain_digits(x.0)),
+        _ => None,
+    }
+}
+
+fn parsed(text: &str) -> Value {
+    text.parse().map_or_else(|_| maybe_real(text.parse().ok()), Value::Int)
+}
+
+fn round(a: &[Value]) -> Value {
+    let (Some(number), Some(decimals)) = (digits(&a[0]), integer(&a[1])) else { return Value::Null };
+    if decimals >= 0 {
+        return match to_number(&a[0]) {
+            Value::Int(n) => Value::Int(n),
+            _ => maybe_real(round_digits(&number, decimals.min(30) as usize).parse().ok()),
+        };
+    }
+    scaled(&number, decimals, true)
+}
+
+fn truncate(a: &[Value]) -> Value {
+    let (Some(number), Some(decimals)) = (digits(&a[0]), integer(&a[1])) else { return Value::Null };
+    if decimals < 0 {
+        return scaled(&number, decimals, false);
+    }
+    match number.split_once('.') {
+        None => parsed(&number),
+        Some((whole, rest)) => {
+            let keep = rest.len().min(decimals.min(30) as usize);
+            maybe_real(format!("{whole}.{}", &rest[..keep]).parse().ok())
+        }
+    }
+}
+
+/// Rounds or cuts to a power of ten.
+fn scaled(number: &str, decimals: i64, round: bool) -> Value {
+    let Ok(n) = round_digits(number.split('.').next().unwrap_or("0"), 0).parse::<i128>() else { return Value::Null };
+    let Some(unit) = 10i128.checked_pow(u32::try_from(decimals.unsigned_abs()).unwrap_or(u32::MAX)) else {
+        return Value::Int(0);
+    };
+    let half = if round { unit / 2 } else { 0 };
+    let result = n.checked_abs().and_then(|n| n.checked_add(half)).and_then(|n| (n / unit).checked_mul(unit));
+    result.map_or(Value::Null, |r| parsed(&(r * n.signum()).to_string()))
+}
+
+fn logarithm(value: &Value, f: fn(f64) -> f64) -> Value {
+    maybe_real(real(value).filter(|x| *x > 0.0).map(f))
+}
+
+fn log(a: &[Value]) -> Value {
+    let base = real(&a[0]).filter(|b| *b > 0.0 && *b != 1.0);
+    let number = real(&a[1]).filter(|x| *x > 0.0);
+    maybe_real(base.zip(number).map(|(b, x)| x.ln() / b.ln()))
+}
+
+fn pow(a: &[Value]) -> Value {
+    maybe_real(real(&a[0]).zip(real(&a[1])).map(|(x, y)| x.powf(y)))
+}
+
+fn atan(a: &[Value]) -> Value {
+    match a {
+        [y, x] => maybe_real(real(y).zip(real(x)).map(|(y, x)| y.atan2(x))),
+        _ => unary(nth(a, 0), f64::atan),
+    }
+}
+
+fn abs(value: &Value) -> Value {
+    match to_number(value) {
+        Value::Int(n) => n.checked_abs().map_or_else(|| Value::real((n as f64).abs()), Value::Int),
+        Value::Real(x) => Value::real(x.0.abs()),
+        other => other,
+    }
+}
+
+fn modulo(a: &Value, b: &Value) -> Value {
+    match (to_number(a), to_number(b)) {
+        (Value::Null, _) | (_, Value::Null) => Value::Null,
+        (Value::Int(_), Value::Int(0)) => Value::Null,
+        (Value::Int(x), Value::Int(y)) => Value::Int(x.wrapping_rem(y)),
+        (x, y) => match (real(&x), real(&y)) {
+            (Some(x), Some(y)) if y != 0.0 => {
+                // The digits of decimals, not the noise of doubles.
+                let places = [x, y].map(|n| plain_digits(n).split_once('.').map_or(0, |(_, d)| d.len()));
+                let places = places[0].max(places[1]).min(15);
+                maybe_real(round_digits(&plain_digits(x % y), places).parse().ok())
+            }
+            _ => Value::Null,
+        },
+    }
+}
+
+fn int_div(a: &Value, b: &Value) -> Value {
+    match (to_number(a), to_number(b)) {
+        (Value::Int(x), Value::Int(y)) => x.checked_div(y).map_or(Value::Null, Value::Int),
+        (x, y) => match (real(&x), real(&y)) {
+            (Some(x), Some(y)) if y != 0.0 => Value::Int((x / y).trunc() as i64),
+            _ => Value::Null,
+        },
+    }
+}
+
+/// GREATEST and LEAST: as numbers if one argument is a number, else as text.
+fn extreme(a: &[Value], wanted: std::cmp::Ordering) -> Value {
+    if a.contains(&Value::Null) {
+        return Value::Null;
+    }
+    let numeric = a.iter().any(|v| matches!(v, Value::Int(_) | Value::Real(_)));
+    let mut best = nth(a, 0);
+    for value in a.iter().skip(1) {
+        let order = if numeric {
+            match (to_number(value), to_number(best)) {
+                (Value::Int(x), Value::Int(y)) => x.cmp(&y),
+                (x, y) => real(&x).unwrap_or(0.0).total_cmp(&real(&y).unwrap_or(0.0)),
+            }
+        } else {
+            let fold = |v: &Value| text(v).map(|t| t.to_lowercase());
+            fold(value).cmp(&fold(best))
+        };
+        if order == wanted {
+            best = value;
+        }
+    }
+    if numeric { to_number(best) } else { best.clone() }
+}
+
+fn interval(a: &[Value]) -> Value {
+    let Some(n) = real(nth(a, 0)) else { return Value::Int(-1) };
+    Value::Int(a.iter().skip(1).take_while(|v| real(v).is_none_or(|x| x <= n)).count() as i64)
+}
+
+/// A number in [0, 1); with a seed the first of that seed's sequence.
+fn rand(context: &FunctionContext, a: &[Value]) -> Result<Value, Error> {
+    let bits = match a.first().map(integer) {
+        None => context.next_random(),
+        Some(seed) => {
+            let fixed = FunctionContext::default();
+            fixed.random.set(seed.unwrap_or(0) as u64);
+            fixed.next_random()
+        }
+    };
+    Ok(Value::real((bits >> 11) as f64 / (1u64 << 53) as f64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(name: &str, arguments: &[Value]) -> Value {
+        let function = FUNCTIONS.iter().find(|f| f.name == name).unwrap();
+        (function.eval)(&FunctionContext::default(), arguments).unwrap()
+    }
+
+    #[test]
+    fn as_the_manual_says() {
+        let (i, r) = (Value::Int, Value::real);
+        assert_eq!(call("marmot_round", &[r(-1.58), i(0)]), r(-2.0));
+        assert_eq!(call("marmot_round", &[r(1.298), i(1)]), r(1.3));
+        assert_eq!(call("marmot_round", &[r(23.298), i(-1)]), i(20));
+        assert_eq!(call("marmot_round", &[r(2.5), i(0)]), r(3.0));
+        assert_eq!(call("marmot_truncate", &[r(1.999), i(1)]), r(1.9));
+        assert_eq!(call("marmot_truncate", &[i(122), i(-2)]), i(100));
+        assert_eq!(call("marmot_mod", &[r(34.5), i(3)]), r(1.5));
+        assert_eq!(call("marmot_mod", &[i(234), i(0)]), Value::Null);
+        assert_eq!(call("marmot_mod", &[i(i64::MIN), i(-1)]), i(0));
+        assert_eq!(call("marmot_div", &[r(5.9), i(2)]), i(2));
+        assert_eq!(call("marmot_ceil", &[r(-1.23)]), i(-1));
+        assert_eq!(call("marmot_greatest", &[Value::from("B"), Value::from("a"), Value::from("C")]), Value::from("C"));
+        assert_eq!(call("marmot_least", &[r(34.0), i(3), i(5)]), i(3));
+        assert_eq!(call("marmot_interval", &[i(23), i(1), i(15), i(17), i(30)]), i(3));
+        assert_eq!(call("marmot_bit_not", &[i(0)]), unsigned::cell(u64::MAX));
+        assert_eq!(call("marmot_shift_left", &[i(1), i(64)]), i(0));
+        assert_eq!(call("marmot_log", &[i(2), i(65536)]), r(16.0));
+        assert_eq!(call("marmot_ln", &[i(0)]), Value::Null);
+        assert_eq!(call("marmot_rand", &[i(3)]), call("marmot_rand", &[i(3)]));
+    }
+}

@@ -1,0 +1,88 @@
+//! The table of functions that SQLite is given, and what a running function may know.
+
+use crate::sql::error::{Error, Warning};
+use crate::types::Value;
+use std::cell::{Cell, RefCell};
+
+/// A scalar function. Names starting with `marmot_` are the translator's own; the others have MySQL's meaning and
+/// are called by MySQL's name with the prefix `marmot_`.
+#[derive(Clone, Copy)]
+pub struct Function {
+    /// The name to register.
+    pub name: &'static str,
+    /// The number of arguments; -1 for any.
+    pub arity: i32,
+    /// Whether equal arguments give equal results, whatever the context (SQLITE_DETERMINISTIC).
+    pub deterministic: bool,
+    /// An error fails the statement: the caller of SQLite keeps it and reports it in place of SQLite's own.
+    pub eval: fn(&FunctionContext, &[Value]) -> Result<Value, Error>,
+}
+
+/// An aggregate function.
+pub struct Aggregate {
+    pub name: &'static str,
+    /// The number of arguments; -1 for any.
+    pub arity: i32,
+    /// A fresh accumulator for one group.
+    pub start: fn() -> Box<dyn Accumulator>,
+}
+
+/// The state of an aggregate over one group.
+pub trait Accumulator: Send {
+    fn step(&mut self, arguments: &[Value]) -> Result<(), Error>;
+    fn finish(&mut self) -> Result<Value, Error>;
+}
+
+/// What functions know besides their arguments: one per connection, set up by the session before each statement.
+/// Single-threaded.
+#[derive(Debug, Default)]
+pub struct FunctionContext {
+    /// Values that do not fit a column are errors; else they are adjusted with a warning
+    /// (STRICT_TRANS_TABLES or STRICT_ALL_TABLES in `sql_mode`).
+    pub strict: Cell<bool>,
+    /// The statement has IGNORE: errors of values become warnings.
+    pub ignore: Cell<bool>,
+    /// `NO_ZERO_DATE` / `NO_ZERO_IN_DATE` in `sql_mode`.
+    pub no_zero_date: Cell<bool>,
+    pub no_zero_in_date: Cell<bool>,
+    /// The session's `time_zone` as seconds east of UTC.
+    pub utc_offset: Cell<i32>,
+    /// `NOW()` of this statement in seconds since the Unix epoch (UTC), for functions that need "today".
+    pub now: Cell<i64>,
+    /// State of RAND() and UUID(): the session seeds it for each statement.
+    pub random: Cell<u64>,
+    /// The 48 bits of UUID()'s node part.
+    pub node: Cell<u64>,
+    /// What `LAST_INSERT_ID(expr)` was given, for the session to pick up.
+    pub last_insert_id: Cell<Option<i64>>,
+    /// Warnings of this statement, at most [`MAX_WARNINGS`]; the session takes them.
+    pub warnings: RefCell<Vec<Warning>>,
+    /// All warnings, also those above the limit.
+    pub warning_count: Cell<u64>,
+}
+
+/// MySQL's `max_error_count`.
+pub const MAX_WARNINGS: usize = 1024;
+
+impl FunctionContext {
+    /// Remembers a warning.
+    pub fn warn(&self, warning: Warning) {
+        self.warning_count.set(self.warning_count.get() + 1);
+        let mut warnings = self.warnings.borrow_mut();
+        if warnings.len() < MAX_WARNINGS {
+            warnings.push(warning);
+        }
+    }
+    /// Whether a bad value is an error.
+    pub fn is_strict(&self) -> bool {
+        self.strict.get() && !self.ignore.get()
+    }
+    /// The next 64 random bits (splitmix64).
+    pub fn next_random(&self) -> u64 {
+        let state = self.random.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.random.set(state);
+        let z = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+}

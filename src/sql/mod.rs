@@ -1,0 +1,82 @@
+//! MySQL text in, SQLite text out. Pure: no IO, no clock, no randomness of its own.
+//!
+//! A statement's way through this layer:
+//!
+//! 1. [`PlanCache::prepare`] runs the hand-written `lexer` over the text ([`normalise`]): literals come out, what is
+//!    left is the statement's shape. A known shape has its [`Plan`] already, and nothing below happens.
+//! 2. `tokens` makes sqlparser's tokens of the same lexemes, `parse` a [`Statement`]: queries and expressions by
+//!    sqlparser under our `dialect`, everything around them by hand.
+//! 3. [`translate()`] resolves names against the [`Catalog`], infers MySQL's types, and writes SQLite text. A literal
+//!    becomes a [`Parameter`] together with the conversion it needs: numbers and dates are brought into the form of the
+//!    column they are compared with, values to be stored are checked against their column by `store`.
+//! 4. The session calls [`bind`] with the literals, the client's values and its own [`Environment`], and runs the
+//!    program on a connection that has [`FUNCTIONS`] and [`AGGREGATES`].
+//!
+//! DDL becomes a [`SchemaChange`], which [`SchemaChange::compile`] turns into a [`SchemaProgram`] under the schema lock:
+//! SQLite statements and the catalog change, the same on every node.
+//!
+//! # What differs from MySQL
+//!
+//! - `_ci` collations ignore case of ASCII letters only, and no accents; trailing spaces count.
+//! - DECIMAL values are exact up to 15 significant digits; more are refused (1235), never rounded silently. Integer
+//!   arithmetic that leaves 64 bits becomes floating point instead of error 1690.
+//! - BIGINT UNSIGNED primary keys of one column end at 2^63-1 (1264).
+//! - TIMESTAMP is kept as given, in the session's time zone; TIME sorts as text.
+//! - ONLY_FULL_GROUP_BY is not enforced. UPDATE with ORDER BY and no LIMIT changes rows in any order.
+//!
+//! What is refused by name (1235): views, triggers, routines, events, accounts, temporary tables, CREATE TABLE ...
+//! SELECT, generated columns, FULLTEXT and SPATIAL, functional key parts, partition maintenance, WITH ROLLUP, LATERAL,
+//! JSON_TABLE, `:=` in expressions, changes of several tables by one UPDATE or DELETE, XA, HANDLER, LOAD DATA.
+
+mod alteration;
+mod cache;
+mod catalog;
+mod column_type;
+mod compile;
+mod definition;
+mod dialect;
+mod error;
+mod functions;
+mod interval;
+mod json;
+mod lexer;
+mod modes;
+mod normal;
+mod parameter;
+mod parse;
+mod plan;
+mod present;
+mod schema_change;
+mod storage_rule;
+mod store;
+mod temporal;
+mod tokens;
+mod translate;
+mod unsigned;
+
+#[cfg(test)]
+mod tests;
+
+pub use alteration::{Alteration, Place};
+pub use cache::{PlanCache, Prepared};
+pub use catalog::{
+    Catalog, Check, Collation, Column, ColumnDefault, Database, ForeignKey, HIDDEN_KEY, HIDDEN_KEY_ID, Index,
+    IndexColumn, IndexKind, RESERVED_PREFIX, ReferentialAction, Table, TableOptions,
+};
+pub use column_type::{BinaryKind, ColumnType, IntegerSize, TextKind};
+pub use definition::{
+    CheckDefinition, ColumnDefinition, ForeignKeyDefinition, KeyDefinition, KeyPart, OptionsDefinition,
+    TableDefinition, TypeDefinition,
+};
+pub use error::{Error, Warning, WarningLevel};
+pub use functions::{AGGREGATES, Accumulator, Aggregate, FUNCTIONS, Function, FunctionContext, MAX_WARNINGS};
+pub use modes::Modes;
+pub use normal::{Normalised, normalise};
+pub use parameter::{Convert, Environment, Literal, Parameter, Source, Wanted, bind};
+pub use parse::{Statement, parse};
+pub use plan::{
+    Admin, Assignment, AutoIncrement, Completion, LockTarget, Locking, Origin, Plan, PrepareSource, Program, Read,
+    ResultColumn, ResultType, SessionCommand, SetTarget, SetValue, VariableScope, Write, WriteKind,
+};
+pub use schema_change::{CatalogChange, CompileContext, Compiled, ProgramKind, SchemaChange, SchemaProgram};
+pub use translate::{Context, column_key, default_text, extra, show_create_table, translate};

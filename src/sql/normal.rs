@@ -1,0 +1,81 @@
+//! The shape of a statement: its text without its literals. Statements of one shape share a plan.
+
+use super::error::Error;
+use super::lexer::{Lexeme, Lexer};
+use super::modes::Modes;
+use super::parameter::Literal;
+
+/// One statement's shape and what was taken out of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Normalised {
+    /// The text with every number and string replaced by a mark of its kind, and one space between lexemes.
+    pub key: String,
+    /// In the order of the text.
+    pub literals: Vec<Literal>,
+    /// `?` markers.
+    pub markers: usize,
+    /// Where the next statement begins: just past this one's semicolon.
+    pub end: usize,
+    /// Nothing but space and comments.
+    pub is_empty: bool,
+}
+
+/// Splits the first statement off `sql` and takes its literals out. The marks `\u{1}i`, `\u{1}t`, ... cannot come from
+/// the text itself, where a control character is no lexeme.
+///
+/// # Errors
+/// 1064 for text that is no sequence of lexemes.
+pub fn normalise(sql: &str, modes: Modes) -> Result<Normalised, Error> {
+    let mut lexer = Lexer::new(sql, modes);
+    let mut normal =
+        Normalised { key: String::with_capacity(sql.len().min(4096)), is_empty: true, ..Default::default() };
+    loop {
+        let (lexeme, start, end) = lexer.next()?;
+        match lexeme {
+            Lexeme::End | Lexeme::Semicolon => {
+                normal.end = end;
+                return Ok(normal);
+            }
+            Lexeme::Marker => {
+                normal.markers += 1;
+                normal.key.push('?');
+            }
+            Lexeme::Literal(literal) => {
+                normal.key.push('\u{1}');
+                match &literal {
+                    Literal::Int(_) => normal.key.push('i'),
+                    Literal::Text(_) => normal.key.push('t'),
+                    Literal::Float(_) => normal.key.push('f'),
+                    // The number of decimals is part of the result's type.
+                    Literal::Decimal(digits) => {
+                        let scale = digits.find('.').map_or(0, |point| digits.len() - point - 1);
+                        normal.key.push('d');
+                        normal.key.push(char::from_u32(scale as u32).unwrap_or('\u{10ffff}'));
+                    }
+                }
+                normal.literals.push(literal);
+            }
+            _ => normal.key.push_str(&sql[start..end]),
+        }
+        normal.key.push(' ');
+        normal.is_empty = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_shape_for_many_texts() {
+        let shape = |sql| normalise(sql, Modes::default()).unwrap();
+        let a = shape("SELECT * FROM t WHERE a = 1 AND b = 'x'");
+        let b = shape("SELECT *  FROM t /* c */ WHERE a = 42 AND b = 'it''s';SELECT 2");
+        assert_eq!(a.key, b.key);
+        assert_eq!(b.literals, [Literal::Int(42), Literal::Text("it's".into())]);
+        assert_eq!(&"SELECT *  FROM t /* c */ WHERE a = 42 AND b = 'it''s';SELECT 2"[b.end..], "SELECT 2");
+        assert_ne!(a.key, shape("SELECT * FROM t WHERE a = '1' AND b = 'x'").key);
+        assert_ne!(shape("SELECT 1.5").key, shape("SELECT 1.50").key);
+        assert!(shape(" -- nothing\n").is_empty);
+    }
+}

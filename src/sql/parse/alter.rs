@@ -1,0 +1,238 @@
+//! ALTER TABLE, ALTER DATABASE, ALTER CLUSTER.
+
+use super::{Body, Reader, TableChange};
+use crate::sql::alteration::{Alteration, Place};
+use crate::sql::definition::OptionsDefinition;
+use crate::sql::error::Error;
+use crate::sql::plan::Plan;
+use crate::sql::schema_change::SchemaChange;
+use sqlparser::tokenizer::Token;
+
+impl Reader<'_> {
+    pub(super) fn alter(&mut self) -> Result<Body, Error> {
+        self.skip();
+        self.refuse_objects("ALTER")?;
+        if self.accept("CLUSTER") {
+            return self.remove_node();
+        }
+        if self.accept("DATABASE") || self.accept("SCHEMA") {
+            let option = ["DEFAULT", "CHARACTER", "CHARSET", "COLLATE", "ENCRYPTION"].iter().any(|w| self.looks_at(w));
+            let name = if option { String::new() } else { self.name()? };
+            let collation = self.database_options()?;
+            return Ok(Body::Ready(Plan::Schema(SchemaChange::AlterDatabase { name: name.into(), collation })));
+        }
+        self.accept("IGNORE");
+        self.expect("TABLE")?;
+        let name = self.table_name()?;
+        let mut alterations = Vec::new();
+        if !self.at_end() {
+            loop {
+                self.alteration(&mut alterations)?;
+                if !self.take(&Token::Comma) {
+                    break;
+                }
+            }
+        }
+        Ok(Body::Table { name, change: TableChange::Alter(alterations) })
+    }
+
+    fn alteration(&mut self, all: &mut Vec<Alteration>) -> Result<(), Error> {
+        match self.accept_any(&["ADD", "DROP", "MODIFY", "CHANGE", "RENAME", "ALTER", "CONVERT TO"]) {
+            Some("ADD") => self.alter_add(all)?,
+            Some("DROP") => {
+                let alteration = self.alter_drop()?;
+                all.push(alteration);
+            }
+            Some("MODIFY") => {
+                self.accept("COLUMN");
+                let parsed = self.column_definition()?;
+                let place = self.place()?;
+                let name = parsed.column.name.clone();
+                all.push(Alteration::ChangeColumn { name, column: parsed.column, place });
+                all.extend(parsed.checks.into_iter().map(Alteration::AddCheck));
+            }
+            Some("CHANGE") => {
+                self.accept("COLUMN");
+                let name = self.name()?;
+                let parsed = self.column_definition()?;
+                let place = self.place()?;
+                all.push(Alteration::ChangeColumn { name, column: parsed.column, place });
+                all.extend(parsed.checks.into_iter().map(Alteration::AddCheck));
+            }
+            Some("RENAME") => {
+                let alteration = self.alter_rename()?;
+                all.push(alteration);
+            }
+            Some("ALTER") => {
+                let alteration = self.alter_alter()?;
+                all.push(alteration);
+            }
+            Some(_) => {
+                if !self.accept("CHARACTER SET") {
+                    self.expect("CHARSET")?;
+                }
+                let charset = self.name_or_text()?;
+                let collation = if self.accept("COLLATE") {
+                    self.take(&Token::Eq);
+                    Some(self.name_or_text()?)
+                } else {
+                    None
+                };
+                all.push(Alteration::ConvertTo { charset, collation });
+            }
+            None => {
+                let alteration = self.alter_other()?;
+                all.push(alteration);
+            }
+        }
+        Ok(())
+    }
+
+    fn alter_add(&mut self, all: &mut Vec<Alteration>) -> Result<(), Error> {
+        if self.looks_at("PARTITION") {
+            return Err(Error::unsupported("ALTER TABLE ... ADD PARTITION"));
+        }
+        if self.looks_at_key() {
+            all.push(self.key_or_constraint()?);
+            return Ok(());
+        }
+        self.accept("COLUMN");
+        if self.take(&Token::LParen) {
+            loop {
+                if self.looks_at_key() {
+                    all.push(self.key_or_constraint()?);
+                } else {
+                    let parsed = self.column_definition()?;
+                    all.push(Alteration::AddColumn { column: parsed.column, place: Place::Last });
+                    all.extend(parsed.checks.into_iter().map(Alteration::AddCheck));
+                }
+                if !self.take(&Token::Comma) {
+                    return self.need(&Token::RParen);
+                }
+            }
+        }
+        let parsed = self.column_definition()?;
+        let place = self.place()?.unwrap_or_default();
+        all.push(Alteration::AddColumn { column: parsed.column, place });
+        all.extend(parsed.checks.into_iter().map(Alteration::AddCheck));
+        Ok(())
+    }
+
+    fn place(&mut self) -> Result<Option<Place>, Error> {
+        if self.accept("FIRST") {
+            return Ok(Some(Place::First));
+        }
+        if self.accept("AFTER") {
+            return Ok(Some(Place::After(self.name()?)));
+        }
+        Ok(None)
+    }
+
+    fn alter_drop(&mut self) -> Result<Alteration, Error> {
+        if self.looks_at("PARTITION") {
+            return Err(Error::unsupported("ALTER TABLE ... DROP PARTITION"));
+        }
+        Ok(if self.accept("PRIMARY KEY") {
+            Alteration::DropPrimaryKey
+        } else if self.accept("FOREIGN KEY") {
+            Alteration::DropForeignKey(self.name()?)
+        } else if self.accept("KEY") || self.accept("INDEX") {
+            Alteration::DropKey(self.name()?)
+        } else if self.accept("CHECK") {
+            Alteration::DropCheck(self.name()?)
+        } else if self.accept("CONSTRAINT") {
+            Alteration::DropConstraint(self.name()?)
+        } else {
+            self.accept("COLUMN");
+            Alteration::DropColumn(self.name()?)
+        })
+    }
+
+    fn alter_rename(&mut self) -> Result<Alteration, Error> {
+        if self.accept("COLUMN") {
+            let name = self.name()?;
+            self.expect("TO")?;
+            return Ok(Alteration::RenameColumn { name, to: self.name()? });
+        }
+        if self.accept("KEY") || self.accept("INDEX") {
+            let name = self.name()?;
+            self.expect("TO")?;
+            return Ok(Alteration::RenameKey { name, to: self.name()? });
+        }
+        if !self.accept("TO") && !self.accept("AS") {
+            self.take(&Token::Eq);
+        }
+        let name = self.table_name()?;
+        if name.database.is_some() {
+            return Err(Error::unsupported("ALTER TABLE ... RENAME into another database"));
+        }
+        Ok(Alteration::RenameTable(name.name))
+    }
+
+    fn alter_alter(&mut self) -> Result<Alteration, Error> {
+        if self.accept("INDEX") {
+            let name = self.name()?;
+            let Some(word) = self.accept_any(&["VISIBLE", "INVISIBLE"]) else { return self.unexpected() };
+            return Ok(Alteration::SetKeyVisible { name, visible: word == "VISIBLE" });
+        }
+        if self.accept("CHECK") || self.accept("CONSTRAINT") {
+            let name = self.name()?;
+            let enforced = !self.accept("NOT");
+            self.expect("ENFORCED")?;
+            return Ok(Alteration::EnforceCheck { name, enforced });
+        }
+        self.accept("COLUMN");
+        let column = self.name()?;
+        if self.accept("DROP DEFAULT") {
+            return Ok(Alteration::DropDefault { column });
+        }
+        self.expect("SET")?;
+        if let Some(word) = self.accept_any(&["VISIBLE", "INVISIBLE"]) {
+            return Ok(Alteration::SetColumnVisible { column, visible: word == "VISIBLE" });
+        }
+        self.expect("DEFAULT")?;
+        match self.default_value()? {
+            Some(default) => Ok(Alteration::SetDefault { column, default }),
+            None => self.unexpected(),
+        }
+    }
+
+    fn alter_other(&mut self) -> Result<Alteration, Error> {
+        let partitions = [
+            "PARTITION",
+            "TRUNCATE",
+            "COALESCE",
+            "REORGANIZE",
+            "EXCHANGE",
+            "ANALYZE",
+            "CHECK",
+            "OPTIMIZE",
+            "REBUILD",
+            "REPAIR",
+            "REMOVE",
+            "DISCARD",
+            "IMPORT",
+        ];
+        if let Some(word) = partitions.iter().find(|w| self.looks_at(w)) {
+            return Err(Error::unsupported(format!("ALTER TABLE ... {word} PARTITION")));
+        }
+        let ignored = ["FORCE", "ENABLE KEYS", "DISABLE KEYS", "WITHOUT VALIDATION", "WITH VALIDATION"];
+        if self.accept_any(&ignored).is_some() {
+            return Ok(Alteration::Nothing);
+        }
+        if self.looks_at("ALGORITHM") || self.looks_at("LOCK") {
+            self.online_options()?;
+            return Ok(Alteration::Nothing);
+        }
+        if self.accept("ORDER BY") {
+            // The order of rows on disk is the primary key's.
+            self.list(|r| {
+                r.name()?;
+                Ok(r.accept_any(&["ASC", "DESC"]))
+            })?;
+            return Ok(Alteration::Nothing);
+        }
+        let mut options = OptionsDefinition::default();
+        if self.table_options(&mut options)? { Ok(Alteration::Options(options)) } else { self.unexpected() }
+    }
+}

@@ -1,0 +1,367 @@
+//! Column definitions and their types.
+
+use super::Reader;
+use crate::sql::catalog::{Collation, ColumnDefault, IndexKind};
+use crate::sql::column_type::{BinaryKind, ColumnType, IntegerSize, TextKind};
+use crate::sql::definition::{CheckDefinition, ColumnDefinition, ForeignKeyDefinition, TypeDefinition};
+use crate::sql::error::Error;
+use crate::sql::parameter::Literal;
+use crate::types::Value;
+use sqlparser::tokenizer::Token;
+
+/// A column and the table-level parts that its definition may hold.
+pub struct ParsedColumn {
+    pub column: ColumnDefinition,
+    pub checks: Vec<CheckDefinition>,
+    pub foreign_key: Option<ForeignKeyDefinition>,
+}
+
+impl Reader<'_> {
+    /// `name type [attributes]`.
+    pub(super) fn column_definition(&mut self) -> Result<ParsedColumn, Error> {
+        let name = self.name()?;
+        let (ty, serial) = self.column_type(&name)?;
+        let mut parsed = ParsedColumn {
+            column: ColumnDefinition {
+                name,
+                ty,
+                nullable: serial.then_some(false),
+                default: None,
+                on_update: None,
+                auto_increment: serial,
+                comment: String::new(),
+                invisible: false,
+                key: serial.then_some(IndexKind::Unique),
+            },
+            checks: vec![],
+            foreign_key: None,
+        };
+        while self.column_attribute(&mut parsed)? {}
+        Ok(parsed)
+    }
+
+    /// One attribute; false if none comes next.
+    fn column_attribute(&mut self, parsed: &mut ParsedColumn) -> Result<bool, Error> {
+        let column = &mut parsed.column;
+        if self.accept("NOT NULL") {
+            column.nullable = Some(false);
+        } else if self.accept("NULL") {
+            column.nullable = Some(true);
+        } else if self.accept("DEFAULT") {
+            column.default = self.default_value()?;
+        } else if self.accept("ON UPDATE") {
+            let Some(fsp) = self.now_call()? else { return self.unexpected() };
+            column.on_update = Some(fsp);
+        } else if self.accept("AUTO_INCREMENT") {
+            column.auto_increment = true;
+        } else if self.accept("PRIMARY KEY") || self.accept("PRIMARY") || self.accept("KEY") {
+            column.key = Some(IndexKind::Primary);
+        } else if self.accept("UNIQUE KEY") || self.accept("UNIQUE") {
+            column.key = column.key.or(Some(IndexKind::Unique));
+        } else if self.accept("COMMENT") {
+            column.comment = self.text()?;
+        } else if self.accept("COLLATE") {
+            column.ty.collation = Some(self.name_or_text()?);
+        } else if self.accept("CHARACTER SET") || self.accept("CHARSET") {
+            column.ty.charset = Some(self.name_or_text()?);
+        } else if self.accept("INVISIBLE") {
+            column.invisible = true;
+        } else if self.accept("VISIBLE") {
+            column.invisible = false;
+        } else if self.accept("SERIAL DEFAULT VALUE") {
+            column.nullable = Some(false);
+            column.auto_increment = true;
+            column.key = column.key.or(Some(IndexKind::Unique));
+        } else if self.accept("COLUMN_FORMAT") || self.accept("STORAGE") || self.accept("ENGINE_ATTRIBUTE") {
+            self.name_or_text()?;
+        } else if self.looks_at("GENERATED") || self.looks_at("AS") {
+            return Err(Error::unsupported("generated columns"));
+        } else if self.looks_at("SRID") {
+            return Err(Error::unsupported("spatial types"));
+        } else if self.looks_at("CHECK") || self.looks_at("CONSTRAINT") {
+            let name = if self.accept("CONSTRAINT") && !self.looks_at("CHECK") { Some(self.name()?) } else { None };
+            parsed.checks.push(self.check(name)?);
+        } else if self.looks_at("REFERENCES") {
+            // MySQL 8.0 reads an inline REFERENCES and ignores it.
+            let column = parsed.column.name.clone();
+            self.references(None, vec![column])?;
+        } else {
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    /// What follows DEFAULT. `DEFAULT NULL` is `Some(Constant(Null))`.
+    pub(super) fn default_value(&mut self) -> Result<Option<ColumnDefault>, Error> {
+        if let Some(fsp) = self.now_call()? {
+            return Ok(Some(ColumnDefault::Now(fsp)));
+        }
+        if *self.peek() == Token::LParen {
+            self.skip();
+            let first = self.position();
+            self.expression()?;
+            let text = self.text_since(first);
+            self.need(&Token::RParen)?;
+            return Ok(Some(ColumnDefault::Expression(text)));
+        }
+        let negate = self.take(&Token::Minus);
+        if !negate {
+            self.take(&Token::Plus);
+        }
+        let value = match (self.literal(), self.peek()) {
+            (Some(Literal::Decimal(digits)), _) => Value::text(format!("{}{digits}", if negate { "-" } else { "" })),
+            (Some(literal), _) => literal.value(negate),
+            (None, Token::Placeholder(text)) => match super::super::translate::placeholder_bytes(text) {
+                Some((bytes, false)) => Value::text(String::from_utf8_lossy(&bytes).into_owned()),
+                Some((bytes, true)) => Value::Int(bytes.iter().fold(0i64, |n, b| n << 8 | i64::from(*b))),
+                None => return self.unexpected(),
+            },
+            _ if self.looks_at("NULL") => Value::Null,
+            _ if self.looks_at("TRUE") => Value::Int(1),
+            _ if self.looks_at("FALSE") => Value::Int(0),
+            _ => return self.unexpected(),
+        };
+        self.skip();
+        Ok(Some(ColumnDefault::Constant(value)))
+    }
+
+    /// `CURRENT_TIMESTAMP`, `NOW(n)` and their synonyms, with the number of fraction digits.
+    fn now_call(&mut self) -> Result<Option<u8>, Error> {
+        let names = ["CURRENT_TIMESTAMP", "NOW", "LOCALTIMESTAMP", "LOCALTIME"];
+        if self.accept_any(&names).is_none() {
+            return Ok(None);
+        }
+        let mut fsp = 0;
+        if self.take(&Token::LParen) {
+            if *self.peek() != Token::RParen {
+                fsp = self.unsigned()?;
+            }
+            self.need(&Token::RParen)?;
+        }
+        match u8::try_from(fsp) {
+            Ok(fsp) if fsp <= 6 => Ok(Some(fsp)),
+            _ => Err(Error::too_big_precision(fsp, "CURRENT_TIMESTAMP", 6)),
+        }
+    }
+
+    /// `CHECK (expr) [[NOT] ENFORCED]`.
+    pub(super) fn check(&mut self, name: Option<String>) -> Result<CheckDefinition, Error> {
+        self.expect("CHECK")?;
+        self.need(&Token::LParen)?;
+        let first = self.position();
+        self.expression()?;
+        let expression = self.text_since(first);
+        self.need(&Token::RParen)?;
+        let enforced = !self.accept("NOT ENFORCED");
+        self.accept("ENFORCED");
+        Ok(CheckDefinition { name, expression, enforced })
+    }
+
+    /// A type with its attributes; `true` for SERIAL.
+    fn column_type(&mut self, column: &str) -> Result<(TypeDefinition, bool), Error> {
+        let Token::Word(word) = self.peek() else { return self.unexpected() };
+        let mut name = word.value.to_ascii_uppercase();
+        if word.quote_style.is_some() {
+            return self.unexpected();
+        }
+        self.skip();
+        if name == "NATIONAL" || name == "LONG" {
+            let Token::Word(word) = self.peek() else { return self.unexpected() };
+            name = format!("{name} {}", word.value.to_ascii_uppercase());
+            self.skip();
+        }
+        let mut serial = false;
+        let ty = match name.as_str() {
+            "TINYINT" | "INT1" => self.integer(IntegerSize::Tiny)?,
+            "SMALLINT" | "INT2" => self.integer(IntegerSize::Small)?,
+            "MEDIUMINT" | "INT3" | "MIDDLEINT" => self.integer(IntegerSize::Medium)?,
+            "INT" | "INTEGER" | "INT4" => self.integer(IntegerSize::Int)?,
+            "BIGINT" | "INT8" => self.integer(IntegerSize::Big)?,
+            "SERIAL" => {
+                serial = true;
+                ColumnType::bigint_unsigned()
+            }
+            "BOOL" | "BOOLEAN" => {
+                ColumnType::Integer { size: IntegerSize::Tiny, unsigned: false, zerofill: false, width: Some(1) }
+            }
+            "DECIMAL" | "DEC" | "NUMERIC" | "FIXED" => self.decimal(column)?,
+            "FLOAT" | "FLOAT4" => self.float(false)?,
+            "DOUBLE" | "FLOAT8" | "REAL" => {
+                self.accept("PRECISION");
+                self.float(true)?
+            }
+            "BIT" => {
+                let bits = self.optional_length()?.unwrap_or(1);
+                match u8::try_from(bits) {
+                    Ok(bits @ 1..=64) => ColumnType::Bit(bits),
+                    _ => return Err(Error::bad_display(column, 64)),
+                }
+            }
+            "YEAR" => {
+                self.optional_length()?;
+                ColumnType::Year
+            }
+            "DATE" => ColumnType::Date,
+            "TIME" => ColumnType::Time(self.fsp(column)?),
+            "DATETIME" => ColumnType::DateTime(self.fsp(column)?),
+            "TIMESTAMP" => ColumnType::Timestamp(self.fsp(column)?),
+            "JSON" => ColumnType::Json,
+            "ENUM" | "SET" => {
+                let mut values = self.parenthesised(Reader::text)?;
+                values.iter_mut().for_each(|v| v.truncate(v.trim_end_matches(' ').len()));
+                let collation = Collation::default();
+                if name == "ENUM" {
+                    ColumnType::Enum { values, collation }
+                } else {
+                    ColumnType::Set { values, collation }
+                }
+            }
+            "GEOMETRY" | "POINT" | "LINESTRING" | "POLYGON" | "MULTIPOINT" | "MULTILINESTRING" | "MULTIPOLYGON"
+            | "GEOMETRYCOLLECTION" => return Err(Error::unsupported("spatial types")),
+            "VECTOR" => return Err(Error::unsupported("VECTOR columns")),
+            _ => self.string_type(&name, column)?,
+        };
+        let mut definition = TypeDefinition { ty, charset: None, collation: None, binary: false };
+        if name.starts_with('N') && matches!(definition.ty, ColumnType::Text { .. }) {
+            definition.charset = Some("utf8mb3".to_string());
+        }
+        loop {
+            if self.accept("CHARACTER SET") || self.accept("CHARSET") || self.accept("CHAR SET") {
+                definition.charset = Some(self.name_or_text()?);
+            } else if self.accept("COLLATE") {
+                definition.collation = Some(self.name_or_text()?);
+            } else if definition.ty.collation().is_some() && self.accept("BINARY") {
+                definition.binary = true;
+            } else if definition.ty.collation().is_some() && self.accept("ASCII") {
+                definition.charset = Some("latin1".to_string());
+            } else if definition.ty.collation().is_some() && self.accept("UNICODE") {
+                definition.charset = Some("ucs2".to_string());
+            } else {
+                return Ok((definition, serial));
+            }
+        }
+    }
+
+    /// UNSIGNED, SIGNED and ZEROFILL, in any order.
+    fn numeric_attributes(&mut self) -> (bool, bool) {
+        let (mut unsigned, mut zerofill) = (false, false);
+        while let Some(word) = self.accept_any(&["UNSIGNED", "SIGNED", "ZEROFILL"]) {
+            unsigned |= word != "SIGNED";
+            zerofill |= word == "ZEROFILL";
+        }
+        (unsigned, zerofill)
+    }
+
+    fn integer(&mut self, size: IntegerSize) -> Result<ColumnType, Error> {
+        let width = self.optional_length()?.map(|w| u8::try_from(w).unwrap_or(u8::MAX));
+        let (unsigned, zerofill) = self.numeric_attributes();
+        // A zero-filled column without a width is as wide as its largest value.
+        let full = || size.range(true).1.to_string().len() as u8;
+        Ok(ColumnType::Integer { size, unsigned, zerofill, width: width.or_else(|| zerofill.then(full)) })
+    }
+
+    fn two_lengths(&mut self) -> Result<Option<(u64, Option<u64>)>, Error> {
+        if !self.take(&Token::LParen) {
+            return Ok(None);
+        }
+        let first = self.unsigned()?;
+        let second = if self.take(&Token::Comma) { Some(self.unsigned()?) } else { None };
+        self.need(&Token::RParen)?;
+        Ok(Some((first, second)))
+    }
+
+    fn decimal(&mut self, column: &str) -> Result<ColumnType, Error> {
+        let (precision, scale) = self.two_lengths()?.unwrap_or((10, None));
+        let scale = scale.unwrap_or(0);
+        if precision > 65 {
+            return Err(Error::too_big_precision(precision, column, 65));
+        }
+        if scale > 30 {
+            return Err(Error::too_big_scale(scale, column, 30));
+        }
+        let precision = if precision == 0 { 10 } else { precision };
+        if scale > precision {
+            return Err(Error::scale_above_precision(column));
+        }
+        let (unsigned, zerofill) = self.numeric_attributes();
+        Ok(ColumnType::Decimal { precision: precision as u8, scale: scale as u8, unsigned, zerofill })
+    }
+
+    fn float(&mut self, double: bool) -> Result<ColumnType, Error> {
+        let (double, display) = match self.two_lengths()? {
+            // FLOAT(p) chooses the size by its precision in bits.
+            Some((bits, None)) => (double || bits > 24, None),
+            Some((m, Some(d))) => (double, Some((m.min(255) as u8, d.min(30) as u8))),
+            None => (double, None),
+        };
+        let (unsigned, zerofill) = self.numeric_attributes();
+        Ok(ColumnType::Float { double, unsigned, zerofill, display })
+    }
+
+    fn fsp(&mut self, column: &str) -> Result<u8, Error> {
+        let fsp = self.optional_length()?.unwrap_or(0);
+        if fsp > 6 { Err(Error::too_big_precision(fsp, column, 6)) } else { Ok(fsp as u8) }
+    }
+
+    fn string_type(&mut self, name: &str, column: &str) -> Result<ColumnType, Error> {
+        let text = |kind, length| ColumnType::Text { kind, length, collation: Collation::default() };
+        let binary = |kind, length| ColumnType::Binary { kind, length };
+        let varying = matches!(name, "CHAR" | "CHARACTER" | "NCHAR" | "NATIONAL CHAR" | "NATIONAL CHARACTER")
+            && self.accept("VARYING");
+        Ok(match name {
+            "VARCHAR" | "NVARCHAR" | "VARCHARACTER" | "NATIONAL VARCHAR" => {
+                let Some(length) = self.optional_length()? else { return self.unexpected() };
+                self.varchar(column, length)?
+            }
+            _ if varying => {
+                let Some(length) = self.optional_length()? else { return self.unexpected() };
+                self.varchar(column, length)?
+            }
+            "CHAR" | "CHARACTER" | "NCHAR" | "NATIONAL CHAR" | "NATIONAL CHARACTER" => {
+                let length = self.optional_length()?.unwrap_or(1);
+                if length > 255 {
+                    return Err(Error::column_too_long(column, 255));
+                }
+                text(TextKind::Char, length as u32)
+            }
+            "TINYTEXT" => text(TextKind::TinyText, 0),
+            "TEXT" => match self.optional_length()? {
+                None | Some(256..=65_535) => text(TextKind::Text, 0),
+                Some(0..=255) => text(TextKind::TinyText, 0),
+                Some(65_536..=16_777_215) => text(TextKind::MediumText, 0),
+                Some(_) => text(TextKind::LongText, 0),
+            },
+            "MEDIUMTEXT" | "LONG VARCHAR" => text(TextKind::MediumText, 0),
+            "LONGTEXT" => text(TextKind::LongText, 0),
+            "BINARY" => {
+                let length = self.optional_length()?.unwrap_or(1);
+                if length > 255 {
+                    return Err(Error::column_too_long(column, 255));
+                }
+                binary(BinaryKind::Binary, length as u32)
+            }
+            "VARBINARY" => match self.optional_length()? {
+                Some(length @ 0..=65_535) => binary(BinaryKind::VarBinary, length as u32),
+                Some(_) => return Err(Error::column_too_long(column, 65_535)),
+                None => return self.unexpected(),
+            },
+            "TINYBLOB" => binary(BinaryKind::TinyBlob, 0),
+            "BLOB" => match self.optional_length()? {
+                None | Some(256..=65_535) => binary(BinaryKind::Blob, 0),
+                Some(0..=255) => binary(BinaryKind::TinyBlob, 0),
+                Some(65_536..=16_777_215) => binary(BinaryKind::MediumBlob, 0),
+                Some(_) => binary(BinaryKind::LongBlob, 0),
+            },
+            "MEDIUMBLOB" | "LONG VARBINARY" => binary(BinaryKind::MediumBlob, 0),
+            "LONGBLOB" => binary(BinaryKind::LongBlob, 0),
+            _ => return Err(self.tokens.syntax_error(self.position().saturating_sub(1))),
+        })
+    }
+
+    fn varchar(&self, column: &str, length: u64) -> Result<ColumnType, Error> {
+        if length > 65_535 {
+            return Err(Error::column_too_long(column, 16_383));
+        }
+        Ok(ColumnType::Text { kind: TextKind::VarChar, length: length as u32, collation: Collation::default() })
+    }
+}

@@ -1,0 +1,17 @@
+//! Statements as trees: queries and expressions by sqlparser, everything around them by hand, since MySQL's statement
+//! syntax is where sqlparser drops or misses most.
+
+mod alter;
+mod column;
+mod reader;
+mod session;
+mod show;
+mod statement;
+mod table;
+mod write;
+
+pub use reader::Reader;
+pub use session::{SetExpression, SetItem, scoped_name};
+pub use show::{Filter, Show};
+pub use statement::{Body, Maintenance, Statement, TableChange, TableName, parse, parse_expression, parse_one};
+pub use write::{Delete, DeleteTarget, Insert, InsertSource, Update};

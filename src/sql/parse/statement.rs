@@ -1,0 +1,401 @@
+//! The statement tree and the choice by first word.
+
+use super::show::Show;
+use super::write::{Delete, Insert, Update};
+use super::{Reader, SetItem};
+use crate::sql::alteration::Alteration;
+use crate::sql::definition::TableDefinition;
+use crate::sql::dialect::MarmotDialect;
+use crate::sql::error::Error;
+use crate::sql::modes::Modes;
+use crate::sql::plan::{Admin, Completion, Plan, PrepareSource, SessionCommand};
+use crate::sql::tokens::{Tokens, tokenise};
+use crate::types::NodeId;
+use sqlparser::ast::{Expr, Query};
+use sqlparser::tokenizer::Token;
+
+/// A parsed statement.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Statement {
+    pub(in crate::sql) body: Body,
+    pub(in crate::sql) tokens: Tokens,
+}
+
+/// A possibly qualified table name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableName {
+    pub database: Option<String>,
+    pub name: String,
+}
+
+/// What a statement does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Body {
+    /// With the variables of `INTO @a, @b`.
+    Query {
+        query: Box<Query>,
+        into: Vec<String>,
+    },
+    Insert(Box<Insert>),
+    Update(Box<Update>),
+    Delete(Box<Delete>),
+    Table {
+        name: TableName,
+        change: TableChange,
+    },
+    DropTables {
+        names: Vec<TableName>,
+        if_exists: bool,
+    },
+    RenameTables(Vec<(TableName, TableName)>),
+    Set(Vec<SetItem>),
+    Show(Show),
+    /// DESCRIBE table [column pattern].
+    Describe {
+        table: TableName,
+        column: Option<String>,
+    },
+    Explain(Box<Body>),
+    Do(Vec<Expr>),
+    Maintenance {
+        what: Maintenance,
+        tables: Vec<TableName>,
+    },
+    /// Needs no context.
+    Ready(Plan),
+}
+
+/// DDL on one table.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TableChange {
+    Create { if_not_exists: bool, definition: Box<TableDefinition> },
+    CreateLike { if_not_exists: bool, source: TableName },
+    Alter(Vec<Alteration>),
+    Truncate,
+}
+
+/// Statements that answer with a row for each table and change nothing here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Maintenance {
+    Analyze,
+    Check,
+    Checksum,
+    Optimize,
+    Repair,
+}
+
+/// Parses all statements of `sql`.
+///
+/// # Errors
+/// 1064 for what is no MySQL, 1235 for MySQL that Marmot does not support, 1065 if there is no statement.
+pub fn parse(sql: &str, modes: Modes) -> Result<Vec<Statement>, Error> {
+    let mut statements = Vec::new();
+    let mut rest = sql;
+    while !rest.is_empty() {
+        let (statement, end) = parse_one(rest, modes)?;
+        statements.extend(statement);
+        rest = &rest[end..];
+    }
+    if statements.is_empty() { Err(Error::empty_query()) } else { Ok(statements) }
+}
+
+/// Parses the first statement of `sql`; says where the next one begins. `None`: there is nothing but space.
+pub fn parse_one(sql: &str, modes: Modes) -> Result<(Option<Statement>, usize), Error> {
+    let tokens = tokenise(sql, modes)?;
+    let end = tokens.end;
+    if tokens.tokens.len() <= 1 {
+        return Ok((None, end));
+    }
+    let dialect = MarmotDialect::default();
+    let mut reader = Reader::new(&dialect, &tokens);
+    let body = reader.statement()?;
+    reader.need_end()?;
+    drop(reader);
+    Ok((Some(Statement { body, tokens }), end))
+}
+
+/// Parses one expression, for defaults and CHECK constraints out of the catalog.
+pub fn parse_expression(text: &str, modes: Modes) -> Result<(Expr, Tokens), Error> {
+    let tokens = tokenise(text, modes)?;
+    let dialect = MarmotDialect::default();
+    let mut reader = Reader::new(&dialect, &tokens);
+    let expression = reader.expression()?;
+    reader.need_end()?;
+    drop(reader);
+    Ok((expression, tokens))
+}
+
+/// Statements of MySQL that are refused by name.
+const UNSUPPORTED: &[&str] = &[
+    "CALL",
+    "HANDLER",
+    "XA",
+    "LOAD DATA",
+    "LOAD XML",
+    "IMPORT TABLE",
+    "GRANT",
+    "REVOKE",
+    "INSTALL",
+    "UNINSTALL",
+    "CLONE",
+    "CHANGE MASTER",
+    "CHANGE REPLICATION",
+    "START REPLICA",
+    "STOP REPLICA",
+    "START SLAVE",
+    "STOP SLAVE",
+    "RESET",
+    "PURGE",
+    "SHUTDOWN",
+    "RESTART",
+    "BINLOG",
+    "CACHE INDEX",
+    "LOAD INDEX",
+    "HELP",
+    "SIGNAL",
+    "RESIGNAL",
+    "GET DIAGNOSTICS",
+];
+
+impl Reader<'_> {
+    /// Any statement.
+    pub(super) fn statement(&mut self) -> Result<Body, Error> {
+        if *self.peek() == Token::LParen {
+            return self.query_statement();
+        }
+        if let Some(feature) = UNSUPPORTED.iter().find(|words| self.looks_at(words)) {
+            return Err(Error::unsupported(feature));
+        }
+        let Token::Word(word) = self.peek() else { return self.unexpected() };
+        if word.quote_style.is_some() {
+            return self.unexpected();
+        }
+        match word.value.to_ascii_uppercase().as_str() {
+            "SELECT" | "WITH" | "VALUES" | "TABLE" => self.query_statement(),
+            "INSERT" => self.insert(false),
+            "REPLACE" => self.insert(true),
+            "UPDATE" => self.update(),
+            "DELETE" => self.delete(),
+            "CREATE" => self.create(),
+            "ALTER" => self.alter(),
+            "DROP" => self.drop_statement(),
+            "RENAME" => self.rename(),
+            "TRUNCATE" => self.truncate(),
+            "USE" => self.use_statement(),
+            "SET" => self.set(),
+            "SHOW" => self.show(),
+            "DESCRIBE" | "DESC" | "EXPLAIN" => self.explain(),
+            "DO" => {
+                self.skip();
+                Ok(Body::Do(self.list(Reader::expression)?))
+            }
+            "LOCK" | "UNLOCK" => self.lock_tables(),
+            "ANALYZE" | "OPTIMIZE" | "CHECK" | "REPAIR" | "CHECKSUM" => self.maintenance(),
+            "FLUSH" => self.flush(),
+            "KILL" => self.kill(),
+            "REMOVE" => self.remove_node(),
+            "PREPARE" | "EXECUTE" | "DEALLOCATE" => self.prepared(),
+            "BEGIN" | "START" | "COMMIT" | "ROLLBACK" | "SAVEPOINT" | "RELEASE" => self.transaction(),
+            _ => self.unexpected(),
+        }
+    }
+
+    fn query_statement(&mut self) -> Result<Body, Error> {
+        let query = self.query()?;
+        if self.looks_at("INTO") {
+            return Err(Error::unsupported("SELECT ... INTO OUTFILE"));
+        }
+        Ok(Body::Query { query, into: self.tokens.into.clone() })
+    }
+
+    fn use_statement(&mut self) -> Result<Body, Error> {
+        self.skip();
+        Ok(Body::Ready(Plan::Use(self.name()?.into())))
+    }
+
+    fn explain(&mut self) -> Result<Body, Error> {
+        self.skip();
+        let format = self.accept("FORMAT");
+        if format {
+            self.need(&Token::Eq)?;
+            let name = self.name_or_text()?;
+            if !name.eq_ignore_ascii_case("TRADITIONAL") {
+                return Err(Error::unsupported(format!("EXPLAIN FORMAT={name}")));
+            }
+        }
+        if self.accept("ANALYZE") {
+            return Err(Error::unsupported("EXPLAIN ANALYZE"));
+        }
+        let explained = format || self.accept("EXTENDED") || self.accept("PARTITIONS");
+        let statement = ["SELECT", "WITH", "INSERT", "REPLACE", "UPDATE", "DELETE", "TABLE", "VALUES"];
+        if explained || *self.peek() == Token::LParen || statement.iter().any(|w| self.looks_at(w)) {
+            return Ok(Body::Explain(Box::new(self.statement()?)));
+        }
+        let table = self.table_name()?;
+        let column = if self.at_end() { None } else { Some(self.name_or_text()?) };
+        Ok(Body::Describe { table, column })
+    }
+
+    fn lock_tables(&mut self) -> Result<Body, Error> {
+        let lock = self.accept("LOCK");
+        if !lock {
+            self.skip();
+        }
+        if self.accept("INSTANCE") {
+            return Err(Error::unsupported("LOCK INSTANCE FOR BACKUP"));
+        }
+        if self.accept_any(&["TABLES", "TABLE"]).is_none() {
+            return self.unexpected();
+        }
+        if lock {
+            self.list(|r| {
+                r.table_name()?;
+                if r.accept("AS") || !["READ", "WRITE", "LOW_PRIORITY"].iter().any(|w| r.looks_at(w)) {
+                    r.name()?;
+                }
+                r.accept("LOW_PRIORITY");
+                match r.accept_any(&["READ LOCAL", "READ", "WRITE"]) {
+                    Some(_) => Ok(()),
+                    None => r.unexpected(),
+                }
+            })?;
+        }
+        Ok(Body::Ready(Plan::Nothing(vec![])))
+    }
+
+    fn maintenance(&mut self) -> Result<Body, Error> {
+        let what = match self.accept_any(&["ANALYZE", "OPTIMIZE", "CHECKSUM", "CHECK", "REPAIR"]) {
+            Some("ANALYZE") => Maintenance::Analyze,
+            Some("OPTIMIZE") => Maintenance::Optimize,
+            Some("CHECKSUM") => Maintenance::Checksum,
+            Some("CHECK") => Maintenance::Check,
+            _ => Maintenance::Repair,
+        };
+        let _ = self.accept("NO_WRITE_TO_BINLOG") || self.accept("LOCAL");
+        if self.accept_any(&["TABLES", "TABLE"]).is_none() {
+            return self.unexpected();
+        }
+        let tables = self.list(Reader::table_name)?;
+        if what == Maintenance::Checksum {
+            return Err(Error::unsupported("CHECKSUM TABLE"));
+        }
+        if what == Maintenance::Analyze && self.looks_at("UPDATE") || self.looks_at("DROP") {
+            return Err(Error::unsupported("ANALYZE TABLE ... HISTOGRAM"));
+        }
+        let options = ["QUICK", "FAST", "MEDIUM", "EXTENDED", "CHANGED", "USE_FRM", "FOR UPGRADE"];
+        while self.accept_any(&options).is_some() {}
+        Ok(Body::Maintenance { what, tables })
+    }
+
+    fn flush(&mut self) -> Result<Body, Error> {
+        self.skip();
+        let _ = self.accept("NO_WRITE_TO_BINLOG") || self.accept("LOCAL");
+        let harmless = ["TABLES", "TABLE", "STATUS", "PRIVILEGES", "HOSTS", "LOGS", "USER_RESOURCES"];
+        if self.accept_any(&harmless).is_none() || self.looks_at("WITH") || !self.at_end() {
+            return Err(Error::unsupported("FLUSH of this kind"));
+        }
+        Ok(Body::Ready(Plan::Nothing(vec![])))
+    }
+
+    fn kill(&mut self) -> Result<Body, Error> {
+        self.skip();
+        let query_only = self.accept("QUERY");
+        if !query_only {
+            self.accept("CONNECTION");
+        }
+        let connection = self.unsigned()?;
+        Ok(Body::Ready(Plan::Session(SessionCommand::Kill { connection, query_only })))
+    }
+
+    pub(super) fn remove_node(&mut self) -> Result<Body, Error> {
+        self.expect("REMOVE NODE")?;
+        let node = self.unsigned()?;
+        Ok(Body::Ready(Plan::Admin(Admin::RemoveNode(NodeId(node)))))
+    }
+
+    fn prepared(&mut self) -> Result<Body, Error> {
+        let command = match self.accept_any(&["PREPARE", "EXECUTE", "DEALLOCATE PREPARE"]) {
+            Some("PREPARE") => {
+                let name = self.name()?.to_lowercase();
+                self.expect("FROM")?;
+                let source = match self.user_variable() {
+                    Some(variable) => PrepareSource::Variable(variable),
+                    None => PrepareSource::Text(self.text()?),
+                };
+                SessionCommand::Prepare { name, source }
+            }
+            Some("EXECUTE") => {
+                let name = self.name()?.to_lowercase();
+                let mut using = vec![];
+                if self.accept("USING") {
+                    using = self.list(|r| match r.user_variable() {
+                        Some(variable) => Ok(variable),
+                        None => r.unexpected(),
+                    })?;
+                }
+                SessionCommand::Execute { name, using }
+            }
+            Some(_) => SessionCommand::Deallocate { name: self.name()?.to_lowercase() },
+            None => return self.unexpected(),
+        };
+        Ok(Body::Ready(Plan::Session(command)))
+    }
+
+    /// `@name`, taken if it comes next.
+    pub(super) fn user_variable(&mut self) -> Option<String> {
+        match self.peek() {
+            Token::Placeholder(name) if name.starts_with('@') && !name.starts_with("@@") => {
+                let name = name[1..].to_string();
+                self.skip();
+                Some(name)
+            }
+            _ => None,
+        }
+    }
+
+    fn transaction(&mut self) -> Result<Body, Error> {
+        let plan = if self.accept("BEGIN") {
+            self.accept("WORK");
+            Plan::Begin { read_only: false, consistent_snapshot: false }
+        } else if self.accept("START") {
+            self.expect("TRANSACTION")?;
+            let (mut read_only, mut consistent_snapshot) = (false, false);
+            loop {
+                match self.accept_any(&["READ ONLY", "READ WRITE", "WITH CONSISTENT SNAPSHOT"]) {
+                    Some("READ ONLY") => read_only = true,
+                    Some("WITH CONSISTENT SNAPSHOT") => consistent_snapshot = true,
+                    _ => {}
+                }
+                if !self.take(&Token::Comma) {
+                    break;
+                }
+            }
+            Plan::Begin { read_only, consistent_snapshot }
+        } else if self.accept("COMMIT") {
+            Plan::Commit(self.completion())
+        } else if self.accept("ROLLBACK") {
+            self.accept("WORK");
+            if self.accept("TO") {
+                self.accept("SAVEPOINT");
+                Plan::RollbackTo(self.name()?)
+            } else {
+                Plan::Rollback(self.completion())
+            }
+        } else if self.accept("SAVEPOINT") {
+            Plan::Savepoint(self.name()?)
+        } else {
+            self.expect("RELEASE SAVEPOINT")?;
+            Plan::Release(self.name()?)
+        };
+        Ok(Body::Ready(plan))
+    }
+
+    fn completion(&mut self) -> Completion {
+        self.accept("WORK");
+        let chain = self.accept("AND CHAIN");
+        self.accept("AND NO CHAIN");
+        let release = self.accept("RELEASE");
+        self.accept("NO RELEASE");
+        Completion { chain, release }
+    }
+}

@@ -1,0 +1,282 @@
+//! What a statement becomes: SQLite text with parameters, or a request to the session.
+
+use super::column_type::ColumnType;
+use super::error::Warning;
+use super::parameter::Parameter;
+use super::schema_change::SchemaChange;
+use crate::types::{DatabaseName, NodeId, TableId, Value};
+use std::sync::Arc;
+
+/// A translated statement. It holds for every text of the same shape (see [`super::PlanCache`]), as long as the
+/// databases it used have the same version.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Plan {
+    /// Returns rows, changes nothing.
+    Read(Read),
+    /// INSERT, REPLACE, UPDATE, DELETE of one table.
+    Write(Write),
+    /// DDL: commits the open transaction, then runs alone.
+    Schema(SchemaChange),
+    /// `BEGIN`, `START TRANSACTION`: commits the open transaction first.
+    Begin {
+        read_only: bool,
+        consistent_snapshot: bool,
+    },
+    /// `COMMIT`.
+    Commit(Completion),
+    /// `ROLLBACK`.
+    Rollback(Completion),
+    Savepoint(String),
+    RollbackTo(String),
+    Release(String),
+    /// The assignments of one SET, left to right; if one is refused none takes effect.
+    Set(Vec<Assignment>),
+    /// `USE`: the session checks that the database exists (1049).
+    Use(DatabaseName),
+    /// What only the session knows.
+    Session(SessionCommand),
+    /// Rows known without any storage: SHOW CREATE TABLE, ANALYZE TABLE and the like.
+    Rows {
+        columns: Vec<ResultColumn>,
+        rows: Vec<Vec<Value>>,
+    },
+    Admin(Admin),
+    /// Accepted without effect.
+    Nothing(Vec<Warning>),
+}
+
+/// `[AND [NO] CHAIN] [[NO] RELEASE]` of COMMIT and ROLLBACK.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Completion {
+    pub chain: bool,
+    pub release: bool,
+}
+
+/// SQLite text and where its parameters `?1..?n` come from: `parameters[0]` is `?1`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Program {
+    /// Tables are written `"database"."table"`.
+    pub sql: String,
+    pub parameters: Vec<Parameter>,
+}
+
+/// A query.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Read {
+    pub program: Program,
+    pub columns: Vec<ResultColumn>,
+    /// Every database the text names; the reader has them attached.
+    pub databases: Vec<DatabaseName>,
+    /// Every table the text names, once each: what a session fills before it reads a system database.
+    pub tables: Vec<(DatabaseName, String)>,
+    /// FOR UPDATE, FOR SHARE.
+    pub locking: Option<Locking>,
+    /// `SQL_CALC_FOUND_ROWS`: a query of one number, the rows there would be without LIMIT.
+    pub found_rows: Option<Program>,
+    /// `SELECT ... INTO @a, @b`: one row at most (1172), assigned instead of returned.
+    pub into: Vec<String>,
+}
+
+/// What a locking read locks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Locking {
+    pub exclusive: bool,
+    /// NOWAIT: fail at once (3572) rather than wait.
+    pub nowait: bool,
+    pub skip_locked: bool,
+    pub targets: Vec<LockTarget>,
+}
+
+/// One table of a locking read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LockTarget {
+    pub database: DatabaseName,
+    pub table: TableId,
+    pub table_name: String,
+    /// Returns the primary keys (the columns of [`super::Table::key_columns`], in that order) of the rows to hold.
+    pub keys: Program,
+}
+
+/// A change of one table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Write {
+    pub kind: WriteKind,
+    pub program: Program,
+    pub database: DatabaseName,
+    pub table: String,
+    pub table_id: TableId,
+    /// Every database the text names.
+    pub databases: Vec<DatabaseName>,
+    /// As [`Read::tables`].
+    pub tables: Vec<(DatabaseName, String)>,
+    /// `IGNORE`: what would be an error for a row becomes a warning.
+    pub ignore: bool,
+    /// The table's AUTO_INCREMENT column, where the statement inserts.
+    pub auto_increment: Option<AutoIncrement>,
+    /// Rows in VALUES; `None` for INSERT ... SELECT and for kinds without.
+    pub rows: Option<usize>,
+}
+
+/// Kinds of [`Write`]; they differ in how affected rows are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriteKind {
+    Insert,
+    /// INSERT ... ON DUPLICATE KEY UPDATE: an inserted row counts 1, a changed one 2, one left as it was 0 (1 with
+    /// CLIENT_FOUND_ROWS).
+    Upsert,
+    /// A replaced row counts 2.
+    Replace,
+    /// Counts changed rows, or matched ones with CLIENT_FOUND_ROWS.
+    Update,
+    Delete,
+}
+
+/// The AUTO_INCREMENT column of an inserted table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AutoIncrement {
+    pub column: String,
+    pub ty: ColumnType,
+    /// The largest id the column's type and storage hold.
+    pub max: i64,
+    /// The table option: ids start at or above it.
+    pub start: u64,
+    /// Whether every row of the statement brings a literal id, so that none needs to be leased.
+    pub all_given: bool,
+}
+
+/// How a result column looks to the client. Names are MySQL's (the expression's own text where there is no alias).
+#[derive(Clone, Debug, PartialEq)]
+pub struct ResultColumn {
+    pub name: Arc<str>,
+    pub ty: ResultType,
+    pub nullable: bool,
+    /// Where a plain column comes from.
+    pub origin: Option<Arc<Origin>>,
+}
+
+/// The type of a result column.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ResultType {
+    /// Known before execution; cells go through [`ColumnType::present`].
+    Known(ColumnType),
+    /// Only the cells tell (user variables, `@@` variables, client parameters): use the type of the first row's cell,
+    /// as BIGINT, DOUBLE, VARCHAR or BLOB.
+    Dynamic,
+    /// NULL.
+    Null,
+}
+
+/// The column behind a result column.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Origin {
+    pub database: DatabaseName,
+    /// As the statement calls it.
+    pub table_alias: String,
+    pub table: String,
+    pub column: String,
+    pub primary_key: bool,
+    pub unique_key: bool,
+    pub multiple_key: bool,
+    pub auto_increment: bool,
+    pub no_default: bool,
+    pub on_update_now: bool,
+}
+
+/// One assignment of SET.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Assignment {
+    pub target: SetTarget,
+    pub value: SetValue,
+}
+
+/// What SET sets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SetTarget {
+    /// `@name`, in lower case.
+    User(String),
+    /// A system variable, in lower case.
+    System { scope: VariableScope, name: String },
+    /// `SET NAMES`: the value is the character set; the collation rides along.
+    Names { collation: Option<String> },
+    /// `SET CHARACTER SET`.
+    CharacterSet,
+    /// `SET [scope] TRANSACTION ISOLATION LEVEL`; the value is for instance `REPEATABLE-READ`. `Once` is the next
+    /// transaction only.
+    Isolation(VariableScope),
+    /// `SET [scope] TRANSACTION READ ONLY | READ WRITE`; the value is 1 for read only.
+    ReadOnly(VariableScope),
+}
+
+/// Where a system variable is set or read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum VariableScope {
+    /// `SESSION`, `LOCAL`, `@@session.`.
+    Session,
+    Global,
+    /// `PERSIST`, `PERSIST_ONLY`.
+    Persist,
+    /// None was written: the session's value if there is one, else the global one. For SET TRANSACTION: once.
+    Unspecified,
+}
+
+/// What it is set to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SetValue {
+    Default,
+    /// A literal, or a bare word such as `ON` (as text).
+    Constant(Value),
+    /// One row, one column.
+    Query(Box<Read>),
+}
+
+/// What the session answers from its own state.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SessionCommand {
+    /// `SHOW WARNINGS`, `SHOW ERRORS` (errors only); `count` for `SHOW COUNT(*) WARNINGS`.
+    ShowWarnings {
+        errors_only: bool,
+        count: bool,
+        offset: u64,
+        limit: Option<u64>,
+    },
+    /// `SHOW GRANTS [FOR user]`.
+    ShowGrants {
+        user: Option<String>,
+    },
+    Kill {
+        connection: u64,
+        query_only: bool,
+    },
+    /// `PREPARE name FROM ...`.
+    Prepare {
+        name: String,
+        source: PrepareSource,
+    },
+    /// `EXECUTE name USING @a, @b`.
+    Execute {
+        name: String,
+        using: Vec<String>,
+    },
+    /// `DEALLOCATE PREPARE name`.
+    Deallocate {
+        name: String,
+    },
+    /// Runs a query and throws its rows away.
+    Do(Read),
+    /// `EXPLAIN statement`: runs SQLite's EXPLAIN QUERY PLAN over the program and shows it in MySQL's columns.
+    Explain(Program, Vec<DatabaseName>),
+}
+
+/// The text of PREPARE.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PrepareSource {
+    Text(String),
+    Variable(String),
+}
+
+/// Cluster administration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admin {
+    /// `ALTER CLUSTER REMOVE NODE n`, `REMOVE NODE n`: take its vote, for good.
+    RemoveNode(NodeId),
+}

@@ -1,0 +1,173 @@
+//! DDL: the change a statement asks for, and the program every node runs for it.
+
+use super::alteration::Alteration;
+use super::catalog::{Catalog, Collation, Database, Table};
+use super::definition::TableDefinition;
+use super::error::{Error, Warning};
+use crate::types::{DatabaseName, TableId};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// What a DDL statement asks for. It says nothing about the present schema; [`SchemaChange::compile`] does, under the
+/// schema lock.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SchemaChange {
+    CreateDatabase {
+        name: DatabaseName,
+        if_not_exists: bool,
+        collation: Option<Collation>,
+    },
+    AlterDatabase {
+        name: DatabaseName,
+        collation: Option<Collation>,
+    },
+    DropDatabase {
+        name: DatabaseName,
+        if_exists: bool,
+    },
+    CreateTable {
+        database: DatabaseName,
+        if_not_exists: bool,
+        definition: Box<TableDefinition>,
+    },
+    CreateTableLike {
+        database: DatabaseName,
+        name: String,
+        if_not_exists: bool,
+        source: (DatabaseName, String),
+    },
+    AlterTable {
+        database: DatabaseName,
+        name: String,
+        alterations: Vec<Alteration>,
+    },
+    /// All of one database.
+    DropTables {
+        database: DatabaseName,
+        names: Vec<String>,
+        if_exists: bool,
+    },
+    /// Left to right.
+    RenameTables {
+        database: DatabaseName,
+        renames: Vec<(String, String)>,
+    },
+    Truncate {
+        database: DatabaseName,
+        name: String,
+    },
+}
+
+/// What compiling needs besides the catalog.
+pub struct CompileContext<'a> {
+    /// Gives an id that no table ever had or will have.
+    pub fresh: &'a mut dyn FnMut() -> TableId,
+    /// A number that this database's version never had: for instance the hybrid clock.
+    pub version: u64,
+    /// The wall clock, `YYYY-MM-DD HH:MM:SS` in UTC: what CURRENT_TIMESTAMP is for rows that get a new column.
+    pub now: String,
+    /// `foreign_key_checks`: off, tables may refer to parents that do not exist yet, and parents may go.
+    pub foreign_key_checks: bool,
+}
+
+/// What every node does for a schema change, in order with DML. Encode it with postcard into [`crate::types::Ddl`].
+///
+/// The statements run in one transaction with the catalog change, on a connection that has the Marmot functions, with
+/// `foreign_keys` **off** (else SQLite's DROP TABLE would cascade into child tables) and `legacy_alter_table` off. They
+/// address tables as `"database"."table"`. They name no function that differs between nodes. The applier skips
+/// programs at or below the file's applied position, so that they need not be repeatable statement by statement;
+/// CREATE and DROP are so all the same (IF (NOT) EXISTS).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SchemaProgram {
+    pub database: DatabaseName,
+    pub kind: ProgramKind,
+    /// SQLite text, one statement each.
+    pub statements: Vec<String>,
+    pub catalog: CatalogChange,
+}
+
+/// What happens to the database file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ProgramKind {
+    /// Make the file if there is none, then run the statements.
+    CreateDatabase,
+    /// Remove the file; there are no statements.
+    DropDatabase,
+    /// Run the statements in the existing file.
+    Alter,
+}
+
+/// The change of one database's catalog.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CatalogChange {
+    /// The database's new version.
+    pub version: u64,
+    /// The database's new default collation, if that changes.
+    pub collation: Option<Collation>,
+    /// Names of tables that are no more; before `upsert`.
+    pub remove: Vec<String>,
+    /// New and changed tables, whole.
+    pub upsert: Vec<Arc<Table>>,
+}
+
+/// A compiled schema change.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Compiled {
+    /// `None`: nothing to do (IF EXISTS, IF NOT EXISTS); release the lock and answer with the warnings.
+    pub program: Option<SchemaProgram>,
+    pub warnings: Vec<Warning>,
+}
+
+impl SchemaProgram {
+    /// The catalog after this program.
+    pub fn apply(&self, catalog: &Catalog) -> Catalog {
+        if self.kind == ProgramKind::DropDatabase {
+            return catalog.without(&self.database);
+        }
+        let mut database = match catalog.database(&self.database) {
+            Some(database) => (**database).clone(),
+            None => Database::new(self.database.clone(), Collation::default(), self.catalog.version),
+        };
+        self.catalog.apply(&mut database);
+        catalog.with(database)
+    }
+}
+
+impl CatalogChange {
+    /// Changes `database` in place.
+    pub fn apply(&self, database: &mut Database) {
+        database.version = self.version;
+        if let Some(collation) = &self.collation {
+            database.collation = collation.clone();
+        }
+        for name in &self.remove {
+            database.tables.remove(name);
+        }
+        for table in &self.upsert {
+            database.tables.insert(table.name.clone(), table.clone());
+        }
+    }
+}
+
+impl SchemaChange {
+    /// The database whose schema lock the change needs.
+    pub fn database(&self) -> &DatabaseName {
+        match self {
+            SchemaChange::CreateDatabase { name, .. }
+            | SchemaChange::AlterDatabase { name, .. }
+            | SchemaChange::DropDatabase { name, .. } => name,
+            SchemaChange::CreateTable { database, .. }
+            | SchemaChange::CreateTableLike { database, .. }
+            | SchemaChange::AlterTable { database, .. }
+            | SchemaChange::DropTables { database, .. }
+            | SchemaChange::RenameTables { database, .. }
+            | SchemaChange::Truncate { database, .. } => database,
+        }
+    }
+
+    /// Turns the change into a program against `catalog`, which must be the state under the schema lock. Fails with
+    /// MySQL's errors (1050, 1060, 1146, ...) and then has no effect.
+    pub fn compile(&self, catalog: &Catalog, context: &mut CompileContext<'_>) -> Result<Compiled, Error> {
+        super::compile::compile(self, catalog, context)
+    }
+}

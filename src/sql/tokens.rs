@@ -1,0 +1,362 @@
+//! The statement as sqlparser's tokens, with what sqlparser's tree loses: where each token stood in the text, which
+//! literal it was, and the text of every select item (MySQL names result columns after it).
+//!
+//! A token's span does not hold line and column but its *number*, so that every node of the tree leads back here.
+
+use super::error::Error;
+use super::lexer::{Lexeme, Lexer, syntax_error};
+use super::modes::Modes;
+use super::parameter::Literal;
+use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan};
+use std::collections::BTreeMap;
+
+/// Parentheses may be nested so deep.
+const MAX_DEPTH: usize = 120;
+/// Operators in one expression, which sqlparser chains to the left, one level of tree each.
+const MAX_OPERATORS: usize = 1000;
+
+/// One statement's tokens.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tokens {
+    pub text: String,
+    pub tokens: Vec<TokenWithSpan>,
+    /// Byte ranges in `text`, by token.
+    pub ranges: Vec<(usize, usize)>,
+    pub literals: Vec<Literal>,
+    /// The literal behind a token.
+    pub literal_of: BTreeMap<usize, usize>,
+    pub markers: usize,
+    /// By the number of a SELECT token: the text of each of its items.
+    pub items: BTreeMap<usize, Vec<String>>,
+    /// The variables of `SELECT ... INTO @a, @b`, which sqlparser cannot read and does not see.
+    pub into: Vec<String>,
+    /// Where the next statement begins in the text given.
+    pub end: usize,
+}
+
+/// The number of the token that a node begins with.
+pub fn token_number(span: Span) -> Option<usize> {
+    usize::try_from(span.start.column).ok()?.checked_sub(1)
+}
+
+fn span(number: usize) -> Span {
+    let location = Location { line: 1, column: number as u64 + 1 };
+    Span { start: location, end: location }
+}
+
+/// Placeholders carry what they stand for in their text: `?n` a client's marker, `@n` a user variable, `@@n` a system
+/// variable, `xHEX` a binary string, `bHEX` a bit string.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02X}")).collect()
+}
+
+/// Reads the first statement of `sql`.
+///
+/// # Errors
+/// 1064 for text that is no sequence of lexemes, 1436 for text nested too deeply.
+pub fn tokenise(sql: &str, modes: Modes) -> Result<Tokens, Error> {
+    let mut lexer = Lexer::new(sql, modes);
+    let mut t = Tokens::default();
+    let mut start_of_text = None;
+    loop {
+        let (lexeme, start, end) = lexer.next()?;
+        let number = t.tokens.len();
+        let token = match lexeme {
+            Lexeme::End | Lexeme::Semicolon => {
+                t.end = end;
+                t.text = sql[..start].to_string();
+                break;
+            }
+            Lexeme::Word(word) => word_token(&t, word),
+            Lexeme::Quoted(name) => Token::make_word(&name, Some('`')),
+            Lexeme::Literal(literal) => {
+                let token = match &literal {
+                    Literal::Int(n) => Token::Number(n.to_string(), false),
+                    Literal::Decimal(digits) => Token::Number(digits.to_string(), false),
+                    Literal::Float(_) => Token::Number(sql[start..end].to_string(), false),
+                    Literal::Text(text) => Token::SingleQuotedString(text.to_string()),
+                };
+                t.literal_of.insert(number, t.literals.len());
+                t.literals.push(literal);
+                token
+            }
+            Lexeme::Hex(bytes) => Token::Placeholder(format!("x{}", hex(&bytes))),
+            Lexeme::Bits(bytes) => Token::Placeholder(format!("b{}", hex(&bytes))),
+            Lexeme::UserVariable(name) => Token::Placeholder(format!("@{name}")),
+            Lexeme::SystemVariable(name) => Token::Placeholder(format!("@@{}", name.to_lowercase())),
+            Lexeme::Marker => {
+                t.markers += 1;
+                Token::Placeholder(format!("?{}", t.markers - 1))
+            }
+            Lexeme::Symbol(symbol) => symbol_token(symbol, modes),
+        };
+        start_of_text.get_or_insert(start);
+        t.tokens.push(TokenWithSpan { token, span: span(number) });
+        t.ranges.push((start, end));
+    }
+    t.rewrite();
+    t.outline()?;
+    t.take_into();
+    let end = span(t.tokens.len());
+    t.tokens.push(TokenWithSpan { token: Token::EOF, span: end });
+    Ok(t)
+}
+
+/// Whether an operand ends before the next token: then MOD and DIV are operators.
+fn after_operand(t: &Tokens) -> bool {
+    match t.tokens.last().map(|t| &t.token) {
+        Some(Token::Word(word)) => word.quote_style.is_some() || !super::dialect::is_reserved(&word.value),
+        Some(Token::RParen | Token::Number(..) | Token::SingleQuotedString(_) | Token::Placeholder(_)) => true,
+        _ => false,
+    }
+}
+
+fn word_token(t: &Tokens, word: &str) -> Token {
+    if t.tokens.last().is_some_and(|t| t.token == Token::Period) {
+        // After a point every word is a name.
+        return Token::make_word(word, Some('`'));
+    }
+    if word.eq_ignore_ascii_case("DISTINCTROW") {
+        return Token::make_word("DISTINCT", None);
+    }
+    if word.eq_ignore_ascii_case("MOD") && after_operand(t) {
+        return Token::Mod;
+    }
+    Token::make_word(word, None)
+}
+
+fn symbol_token(symbol: &str, modes: Modes) -> Token {
+    match symbol {
+        "<=>" => Token::Spaceship,
+        "->>" => Token::LongArrow,
+        "->" => Token::Arrow,
+        "&&" => Token::make_word("AND", None),
+        "||" if modes.pipes_as_concat() => Token::StringConcat,
+        "||" => Token::make_word("OR", None),
+        ":=" => Token::Assignment,
+        "!=" | "<>" => Token::Neq,
+        "<=" => Token::LtEq,
+        ">=" => Token::GtEq,
+        "<<" => Token::ShiftLeft,
+        ">>" => Token::ShiftRight,
+        "(" => Token::LParen,
+        ")" => Token::RParen,
+        "," => Token::Comma,
+        "." => Token::Period,
+        "+" => Token::Plus,
+        "-" => Token::Minus,
+        "*" => Token::Mul,
+        "/" => Token::Div,
+        "%" => Token::Mod,
+        "=" => Token::Eq,
+        "<" => Token::Lt,
+        ">" => Token::Gt,
+        "!" => Token::ExclamationMark,
+        "~" => Token::Tilde,
+        "^" => Token::Caret,
+        "&" => Token::Ampersand,
+        "|" => Token::Pipe,
+        "{" => Token::LBrace,
+        "}" => Token::RBrace,
+        _ => Token::Colon,
+    }
+}
+
+/// The keywords that end a select list.
+const AFTER_ITEMS: &[&str] = &[
+    "FROM",
+    "WHERE",
+    "UNION",
+    "INTERSECT",
+    "EXCEPT",
+    "GROUP",
+    "HAVING",
+    "ORDER",
+    "LIMIT",
+    "FOR",
+    "INTO",
+    "WINDOW",
+    "ON",
+];
+const SELECT_MODIFIERS: &[&str] = &[
+    "ALL",
+    "DISTINCT",
+    "HIGH_PRIORITY",
+    "STRAIGHT_JOIN",
+    "SQL_SMALL_RESULT",
+    "SQL_BIG_RESULT",
+    "SQL_BUFFER_RESULT",
+    "SQL_NO_CACHE",
+    "SQL_CALC_FOUND_ROWS",
+];
+
+/// What is open while the outline is drawn.
+#[derive(Default)]
+struct Frame {
+    operators: usize,
+    /// The SELECT whose items are being read, and where the current one began.
+    items: Option<(usize, Option<usize>)>,
+}
+
+impl Tokens {
+    /// An unquoted word.
+    pub fn word(&self, number: usize) -> Option<&str> {
+        match &self.tokens.get(number)?.token {
+            Token::Word(word) if word.quote_style.is_none() => Some(&word.value),
+            _ => None,
+        }
+    }
+
+    fn is_word(&self, number: usize, any: &[&str]) -> bool {
+        self.word(number).is_some_and(|w| any.iter().any(|k| k.eq_ignore_ascii_case(w)))
+    }
+
+    /// The text from one token to another, both included.
+    pub fn between(&self, first: usize, last: usize) -> &str {
+        match (self.ranges.get(first), self.ranges.get(last)) {
+            (Some((start, _)), Some((_, end))) if start <= end => &self.text[*start..*end],
+            _ => "",
+        }
+    }
+
+    /// Error 1064 at a token.
+    pub fn syntax_error(&self, number: usize) -> Error {
+        syntax_error(&self.text, self.ranges.get(number).map_or(self.text.len(), |r| r.0))
+    }
+
+    fn blank(&mut self, number: usize) {
+        // Spans keep the numbering.
+        self.tokens[number].token = Token::Whitespace(sqlparser::tokenizer::Whitespace::Space);
+    }
+
+    /// The name of the user variable at a token.
+    fn variable(&self, number: usize) -> Option<String> {
+        match &self.tokens.get(number)?.token {
+            Token::Placeholder(name) if name.starts_with('@') && !name.starts_with("@@") => Some(name[1..].to_string()),
+            _ => None,
+        }
+    }
+
+    /// Takes INTO @a, @b out.
+    fn take_into(&mut self) {
+        let found = (0..self.tokens.len()).find(|i| self.is_word(*i, &["INTO"]) && self.variable(i + 1).is_some());
+        let Some(into) = found else { return };
+        self.blank(into);
+        let mut at = into + 1;
+        while let Some(name) = self.variable(at) {
+            self.into.push(name);
+            self.blank(at);
+            if self.tokens.get(at + 1).is_some_and(|t| t.token == Token::Comma) && self.variable(at + 2).is_some() {
+                self.blank(at + 1);
+                at += 2;
+            } else {
+                break;
+            }
+        }
+    }
+
+    /// Spells what sqlparser does not know in a way it does: LOCK IN SHARE MODE is FOR SHARE.
+    fn rewrite(&mut self) {
+        for i in 0..self.tokens.len().saturating_sub(3) {
+            let phrase = ["LOCK", "IN", "SHARE", "MODE"];
+            if phrase.iter().enumerate().all(|(j, w)| self.is_word(i + j, &[w])) {
+                self.tokens[i].token = Token::make_word("FOR", None);
+                self.tokens[i + 1].token = Token::make_word("SHARE", None);
+                self.blank(i + 2);
+                self.blank(i + 3);
+            }
+        }
+    }
+
+    /// Finds the select items and checks the depth.
+    fn outline(&mut self) -> Result<(), Error> {
+        let mut frames = vec![Frame::default()];
+        let mut i = 0;
+        while i < self.tokens.len() {
+            let word = self.word(i).map(str::to_ascii_uppercase);
+            let depth = frames.len();
+            let Some(frame) = frames.last_mut() else { break };
+            match (&self.tokens[i].token, word.as_deref()) {
+                (Token::LParen, _) => {
+                    start_item(frame, i);
+                    if depth > MAX_DEPTH {
+                        return Err(Error::too_deep());
+                    }
+                    frames.push(Frame::default());
+                }
+                (Token::RParen, _) => {
+                    self.end_item(frame, i, true);
+                    if depth > 1 {
+                        frames.pop();
+                    }
+                }
+                (Token::Comma, _) => {
+                    frame.operators = 0;
+                    self.end_item(frame, i, false);
+                }
+                (_, Some("SELECT")) => {
+                    frame.operators += 1;
+                    frame.items = Some((i, None));
+                    self.items.entry(i).or_default();
+                    while self.is_word(i + 1, SELECT_MODIFIERS) {
+                        i += 1;
+                    }
+                }
+                (_, Some(word)) if AFTER_ITEMS.contains(&word) => {
+                    self.end_item(frame, i, true);
+                    frame.operators += usize::from(matches!(word, "UNION" | "INTERSECT" | "EXCEPT"));
+                }
+                (token, word) => {
+                    start_item(frame, i);
+                    let operator = match token {
+                        Token::Word(_) => matches!(
+                            word,
+                            Some(
+                                "AND"
+                                    | "OR"
+                                    | "XOR"
+                                    | "NOT"
+                                    | "LIKE"
+                                    | "DIV"
+                                    | "IS"
+                                    | "IN"
+                                    | "BETWEEN"
+                                    | "REGEXP"
+                                    | "RLIKE"
+                            ) | Some("COLLATE" | "BINARY" | "JOIN" | "WHEN" | "INTERVAL" | "CASE")
+                        ),
+                        Token::Number(..) | Token::SingleQuotedString(_) | Token::Placeholder(_) => false,
+                        Token::Period | Token::Mul if frame.items.is_some() => false,
+                        _ => true,
+                    };
+                    frame.operators += usize::from(operator);
+                }
+            }
+            if frames.last().is_some_and(|f| f.operators > MAX_OPERATORS) {
+                return Err(Error::too_deep());
+            }
+            i += 1;
+        }
+        if let Some(mut frame) = frames.pop() {
+            let end = self.tokens.len();
+            self.end_item(&mut frame, end, true);
+        }
+        Ok(())
+    }
+
+    /// The token `at` does not belong to the item that is open, if any.
+    fn end_item(&mut self, frame: &mut Frame, at: usize, last: bool) {
+        let Some((select, start)) = frame.items else { return };
+        if let Some(start) = start {
+            let text = self.between(start, at.saturating_sub(1)).to_string();
+            self.items.entry(select).or_default().push(text);
+        }
+        frame.items = if last { None } else { Some((select, None)) };
+    }
+}
+
+fn start_item(frame: &mut Frame, at: usize) {
+    if let Some((_, start @ None)) = &mut frame.items {
+        *start = Some(at);
+    }
+}

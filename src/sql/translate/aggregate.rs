@@ -1,0 +1,324 @@
+//! Aggregate and window functions.
+
+use super::expression::string_like;
+use super::function::join;
+use super::json_call::with_kind;
+use super::translator::{Translator, quote_text};
+use super::typed::{Kind, Typed};
+use crate::sql::column_type::{ColumnType, TextKind};
+use crate::sql::error::Error;
+use crate::sql::plan::ResultType;
+use sqlparser::ast::{
+    DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments,
+    NullTreatment, OrderByExpr, WindowFrameBound, WindowFrameUnits, WindowSpec, WindowType,
+};
+
+/// An aggregate's call, taken apart.
+struct Parts<'e> {
+    distinct: bool,
+    wildcard: bool,
+    arguments: Vec<&'e Expr>,
+    order_by: &'e [OrderByExpr],
+    separator: Option<String>,
+}
+
+const AGGREGATES: &[&str] = &[
+    "COUNT",
+    "SUM",
+    "AVG",
+    "MIN",
+    "MAX",
+    "GROUP_CONCAT",
+    "BIT_AND",
+    "BIT_OR",
+    "BIT_XOR",
+    "STD",
+    "STDDEV",
+    "STDDEV_POP",
+    "STDDEV_SAMP",
+    "VARIANCE",
+    "VAR_POP",
+    "VAR_SAMP",
+    "JSON_ARRAYAGG",
+    "JSON_OBJECTAGG",
+];
+
+/// Window functions and the number of arguments each may have.
+const WINDOW: &[(&str, usize, usize)] = &[
+    ("ROW_NUMBER", 0, 0),
+    ("RANK", 0, 0),
+    ("DENSE_RANK", 0, 0),
+    ("PERCENT_RANK", 0, 0),
+    ("CUME_DIST", 0, 0),
+    ("NTILE", 1, 1),
+    ("LAG", 1, 3),
+    ("LEAD", 1, 3),
+    ("FIRST_VALUE", 1, 1),
+    ("LAST_VALUE", 1, 1),
+    ("NTH_VALUE", 2, 2),
+];
+
+fn parts<'e>(name: &str, function: &'e Function) -> Result<Parts<'e>, Error> {
+    let refused = || Error::unsupported(format!("{name}() with these arguments"));
+    let mut parts = Parts { distinct: false, wildcard: false, arguments: vec![], order_by: &[], separator: None };
+    let list = match &function.args {
+        FunctionArguments::List(list) => list,
+        _ => return Err(refused()),
+    };
+    parts.distinct = list.duplicate_treatment == Some(DuplicateTreatment::Distinct);
+    for argument in &list.args {
+        match argument {
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(e)) => parts.arguments.push(e),
+            FunctionArg::Unnamed(FunctionArgExpr::Wildcard) => parts.wildcard = true,
+            _ => return Err(refused()),
+        }
+    }
+    for clause in &list.clauses {
+        match clause {
+            FunctionArgumentClause::OrderBy(order_by) => parts.order_by = order_by,
+            FunctionArgumentClause::Separator(value) => match &value.value {
+                sqlparser::ast::Value::SingleQuotedString(text) => parts.separator = Some(text.clone()),
+                _ => return Err(refused()),
+            },
+            _ => return Err(refused()),
+        }
+    }
+    if parts.wildcard && (name != "COUNT" || !parts.arguments.is_empty() || parts.distinct) {
+        return Err(refused());
+    }
+    Ok(parts)
+}
+
+impl Translator<'_> {
+    /// An aggregate's call; `None` if it is none. In a window call the arguments' own aggregates belong to the query.
+    pub(super) fn aggregate_call(
+        &mut self,
+        name: &str,
+        function: &Function,
+        window: bool,
+    ) -> Result<Option<Typed>, Error> {
+        if !AGGREGATES.contains(&name) {
+            if function.over.is_none() && WINDOW.iter().any(|(n, _, _)| *n == name) {
+                return Err(Error::window_misuse(name.to_lowercase()));
+            }
+            return Ok(None);
+        }
+        let parts = parts(name, function)?;
+        if !window {
+            if !self.scope().aggregates {
+                return Err(Error::invalid_group_function());
+            }
+            self.scope().aggregated = true;
+            // An aggregate of an aggregate makes no sense.
+            self.scope().aggregates = false;
+        }
+        let result = self.aggregate(name, &parts);
+        if !window {
+            self.scope().aggregates = true;
+        }
+        result.map(Some)
+    }
+
+    fn aggregate(&mut self, name: &str, parts: &Parts<'_>) -> Result<Typed, Error> {
+        let distinct = if parts.distinct { "DISTINCT " } else { "" };
+        if parts.wildcard {
+            return Ok(Typed { nullable: false, ..Typed::new("count(*)", ColumnType::bigint()) });
+        }
+        let mut values = Vec::new();
+        for argument in &parts.arguments {
+            values.push(self.expression(argument)?);
+        }
+        let [value, rest @ ..] = values.as_slice() else { return Err(Error::parameter_count(name)) };
+        let single = |sql: String, ty: ColumnType| {
+            if rest.is_empty() { Ok(Typed::new(sql, ty)) } else { Err(Error::parameter_count(name)) }
+        };
+        let numeric = |this: &mut Self| this.numeric_operand(value);
+        match name {
+            "COUNT" if rest.is_empty() => {
+                let argument = if parts.distinct { value.collated() } else { value.sql.clone() };
+                let sql = format!("count({distinct}{argument})");
+                Ok(Typed { nullable: false, ..Typed::new(sql, ColumnType::bigint()) })
+            }
+            "COUNT" => {
+                if !parts.distinct {
+                    return Err(Error::parameter_count(name));
+                }
+                let ignores_case = values.iter().all(|v| v.ignores_case() != Some(false));
+                let collate = if ignores_case { " COLLATE NOCASE" } else { "" };
+                let sql = format!("count(DISTINCT marmot_tuple({}){collate})", join(&values));
+                Ok(Typed { nullable: false, ..Typed::new(sql, ColumnType::bigint()) })
+            }
+            "SUM" => {
+                let ty = match value.known() {
+                    Some(ty) if ty.is_integer() => ColumnType::decimal(65, 0),
+                    Some(ColumnType::Decimal { scale, .. }) => ColumnType::decimal(65, *scale),
+                    Some(ColumnType::Enum { .. } | ColumnType::Set { .. }) => ColumnType::double(),
+                    None => return Ok(Typed::dynamic(format!("sum({distinct}{})", value.sql))),
+                    Some(_) => ColumnType::double(),
+                };
+                single(format!("sum({distinct}{})", numeric(self)), ty)
+            }
+            "AVG" => {
+                let ty = match value.known() {
+                    Some(ty) if ty.is_integer() => ColumnType::decimal(65, 4),
+                    Some(ColumnType::Decimal { scale, .. }) => ColumnType::decimal(65, (scale + 4).min(30)),
+                    _ => ColumnType::double(),
+                };
+                single(format!("avg({distinct}{})", numeric(self)), ty)
+            }
+            "MIN" | "MAX" => {
+                let sql = format!("{}({})", name.to_lowercase(), value.collated());
+                if !rest.is_empty() {
+                    return Err(Error::parameter_count(name));
+                }
+                Ok(Typed { nullable: true, ..value.with_sql(sql) })
+            }
+            "GROUP_CONCAT" => self.group_concat(&values, parts),
+            "BIT_AND" | "BIT_OR" | "BIT_XOR" => {
+                let sql = format!("marmot_agg_{}({})", name.to_lowercase(), numeric(self));
+                single(sql, ColumnType::bigint_unsigned())
+            }
+            "JSON_ARRAYAGG" => single(format!("marmot_agg_json_array({})", with_kind(value)), ColumnType::Json),
+            "JSON_OBJECTAGG" => match rest {
+                [member] => {
+                    let sql = format!("marmot_agg_json_object({}, {})", value.sql, with_kind(member));
+                    Ok(Typed::new(sql, ColumnType::Json))
+                }
+                _ => Err(Error::parameter_count(name)),
+            },
+            _ => {
+                let function = match name {
+                    "STD" | "STDDEV" | "STDDEV_POP" => "marmot_agg_stddev_pop",
+                    "STDDEV_SAMP" => "marmot_agg_stddev_samp",
+                    "VAR_SAMP" => "marmot_agg_var_samp",
+                    _ => "marmot_agg_var_pop",
+                };
+                single(format!("{function}({})", numeric(self)), ColumnType::double())
+            }
+        }
+    }
+
+    fn group_concat(&mut self, values: &[Typed], parts: &Parts<'_>) -> Result<Typed, Error> {
+        let ty = match values.first().map(string_like) {
+            Some(ColumnType::Text { collation, .. }) => ColumnType::Text { kind: TextKind::Text, length: 0, collation },
+            Some(other) => other,
+            None => return Err(Error::parameter_count("GROUP_CONCAT")),
+        };
+        let mut item = match values {
+            [only] => match only.known() {
+                Some(known @ ColumnType::Decimal { .. }) => presented(only, known),
+                _ => only.sql.clone(),
+            },
+            many => format!("marmot_concat({})", join(many)),
+        };
+        let order_by = self.order_list(parts.order_by, None)?;
+        let order_by = if order_by.is_empty() { String::new() } else { format!(" ORDER BY {order_by}") };
+        let separator = parts.separator.as_deref().unwrap_or(",");
+        if !parts.distinct {
+            let sql = format!("group_concat({item}, {}{order_by})", quote_text(separator));
+            return Ok(Typed::new(sql, ty));
+        }
+        // SQLite's DISTINCT aggregates take one argument: the value brings its separator along.
+        item = format!("marmot_separated({item}, {})", quote_text(separator));
+        let collate = if values.iter().all(|v| v.ignores_case() != Some(false)) { " COLLATE NOCASE" } else { "" };
+        Ok(Typed::new(format!("marmot_agg_separated(DISTINCT {item}{collate}{order_by})"), ty))
+    }
+
+    /// `function(...) OVER (...)`.
+    pub(super) fn window_call(&mut self, name: &str, function: &Function) -> Result<Typed, Error> {
+        let Some(over) = &function.over else { return Err(Error::window_misuse(name)) };
+        if !self.scope().aggregates {
+            return Err(Error::window_misuse(name.to_lowercase()));
+        }
+        if function.null_treatment == Some(NullTreatment::IgnoreNulls) {
+            return Err(Error::unsupported("IGNORE NULLS"));
+        }
+        let value = match self.aggregate_call(name, function, true)? {
+            Some(value) => value,
+            None => self.pure_window_call(name, function)?,
+        };
+        let over = match over {
+            WindowType::NamedWindow(name) => super::translator::quote_name(&name.value),
+            WindowType::WindowSpec(spec) => format!("({})", self.window(spec)?),
+        };
+        Ok(value.with_sql(format!("{} OVER {over}", value.sql)))
+    }
+
+    fn pure_window_call(&mut self, name: &str, function: &Function) -> Result<Typed, Error> {
+        let Some((_, least, most)) = WINDOW.iter().find(|(n, _, _)| *n == name) else {
+            return Err(Error::unsupported(format!("{name}() as a window function")));
+        };
+        let arguments = super::function::plain_arguments(function)?;
+        if !(*least..=*most).contains(&arguments.len()) {
+            return Err(Error::parameter_count(name));
+        }
+        let mut values = Vec::new();
+        for argument in arguments {
+            values.push(self.expression(argument)?);
+        }
+        let sql = format!("{}({})", name.to_lowercase(), join(&values));
+        let ty = match name {
+            "PERCENT_RANK" | "CUME_DIST" => ResultType::Known(ColumnType::double()),
+            "LAG" | "LEAD" | "FIRST_VALUE" | "LAST_VALUE" | "NTH_VALUE" => {
+                values.first().map_or(ResultType::Dynamic, |v| v.ty.clone())
+            }
+            _ => ResultType::Known(ColumnType::bigint_unsigned()),
+        };
+        Ok(Typed { ty, ..Typed::dynamic(sql) })
+    }
+
+    /// The inside of a window's parentheses.
+    pub(super) fn window(&mut self, spec: &WindowSpec) -> Result<String, Error> {
+        let mut sql = Vec::new();
+        if let Some(name) = &spec.window_name {
+            sql.push(super::translator::quote_name(&name.value));
+        }
+        if !spec.partition_by.is_empty() {
+            let parts = self.expressions(&spec.partition_by)?;
+            let parts: Vec<String> = parts.iter().map(Typed::collated).collect();
+            sql.push(format!("PARTITION BY {}", parts.join(", ")));
+        }
+        if !spec.order_by.is_empty() {
+            sql.push(format!("ORDER BY {}", self.order_list(&spec.order_by, None)?));
+        }
+        if let Some(frame) = &spec.window_frame {
+            let units = match frame.units {
+                WindowFrameUnits::Rows => "ROWS",
+                WindowFrameUnits::Range => "RANGE",
+                WindowFrameUnits::Groups => return Err(Error::unsupported("GROUPS frames")),
+            };
+            let start = self.bound(&frame.start_bound)?;
+            sql.push(match &frame.end_bound {
+                Some(end) => format!("{units} BETWEEN {start} AND {}", self.bound(end)?),
+                None => format!("{units} {start}"),
+            });
+        }
+        Ok(sql.join(" "))
+    }
+
+    fn bound(&mut self, bound: &WindowFrameBound) -> Result<String, Error> {
+        Ok(match bound {
+            WindowFrameBound::CurrentRow => "CURRENT ROW".to_string(),
+            WindowFrameBound::Preceding(None) => "UNBOUNDED PRECEDING".to_string(),
+            WindowFrameBound::Following(None) => "UNBOUNDED FOLLOWING".to_string(),
+            WindowFrameBound::Preceding(Some(n)) => format!("{} PRECEDING", self.bound_value(n)?),
+            WindowFrameBound::Following(Some(n)) => format!("{} FOLLOWING", self.bound_value(n)?),
+        })
+    }
+
+    fn bound_value(&mut self, n: &Expr) -> Result<String, Error> {
+        if super::temporal_call::interval(n).is_some() {
+            return Err(Error::unsupported("frames by INTERVAL"));
+        }
+        let value = self.expression(n)?;
+        if value.kind() == Kind::Text { Err(Error::wrong_arguments("frame")) } else { Ok(value.sql) }
+    }
+}
+
+/// A DECIMAL with all its decimals, as text.
+fn presented(value: &Typed, ty: &ColumnType) -> String {
+    match ty {
+        ColumnType::Decimal { scale, .. } => format!("printf('%.{scale}f', {})", value.sql),
+        _ => value.sql.clone(),
+    }
+}

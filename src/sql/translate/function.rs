@@ -1,0 +1,424 @@
+//! Function calls.
+
+use super::function_table::{self, Entry, Returns};
+use super::translator::{Translator, quote_text};
+use super::typed::{Kind, Typed, text_type, unify};
+use crate::sql::column_type::{ColumnType, TextKind};
+use crate::sql::error::Error;
+use crate::sql::parameter::{Literal, Wanted};
+use crate::sql::plan::ResultType;
+use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments};
+
+/// The arguments of a call that has only plain ones.
+pub fn plain_arguments(function: &Function) -> Result<Vec<&Expr>, Error> {
+    let refused = || Error::unsupported(format!("{}() with these arguments", function.name));
+    match &function.args {
+        FunctionArguments::None => Ok(vec![]),
+        FunctionArguments::Subquery(_) => Err(refused()),
+        FunctionArguments::List(list) => {
+            if list.duplicate_treatment.is_some() || !list.clauses.is_empty() {
+                return Err(refused());
+            }
+            let arguments = list.args.iter().map(|argument| match argument {
+                FunctionArg::Unnamed(FunctionArgExpr::Expr(e)) => Ok(e),
+                _ => Err(refused()),
+            });
+            arguments.collect()
+        }
+    }
+}
+
+impl Translator<'_> {
+    /// Any function call.
+    pub fn call(&mut self, function: &Function) -> Result<Typed, Error> {
+        let name = function.name.to_string().trim_matches('`').to_ascii_uppercase();
+        if function.filter.is_some() || !function.within_group.is_empty() {
+            return Err(Error::unsupported(format!("FILTER or WITHIN GROUP of {name}()")));
+        }
+        if function.over.is_some() {
+            return self.window_call(&name, function);
+        }
+        if let Some(value) = self.aggregate_call(&name, function, false)? {
+            return Ok(value);
+        }
+        let arguments = plain_arguments(function)?;
+        if let Some(value) = self.session_call(&name, &arguments)? {
+            return Ok(value);
+        }
+        if let Some(value) = self.temporal_call(&name, &arguments)? {
+            return Ok(value);
+        }
+        if let Some(value) = self.json_call(&name, &arguments)? {
+            return Ok(value);
+        }
+        if let Some(value) = self.special_call(&name, &arguments)? {
+            return Ok(value);
+        }
+        let entry = match function_table::find(&name, arguments.len()) {
+            Ok(Some(entry)) => entry,
+            Ok(None) => return Err(self.unknown_function(&name)),
+            Err(()) => return Err(Error::parameter_count(&name)),
+        };
+        let values = self.expressions(&arguments.into_iter().cloned().collect::<Vec<_>>())?;
+        Ok(fill(entry, &values))
+    }
+
+    fn unknown_function(&self, name: &str) -> Error {
+        let refused = [
+            "SLEEP",
+            "BENCHMARK",
+            "GET_LOCK",
+            "RELEASE_LOCK",
+            "IS_FREE_LOCK",
+            "IS_USED_LOCK",
+            "RELEASE_ALL_LOCKS",
+            "LOAD_FILE",
+            "AES_ENCRYPT",
+            "AES_DECRYPT",
+            "COMPRESS",
+            "UNCOMPRESS",
+            "MASTER_POS_WAIT",
+            "JSON_TABLE",
+            "JSON_ARRAY_INSERT",
+            "JSON_SCHEMA_VALID",
+            "GROUPING",
+            "NAME_CONST",
+            "EXTRACTVALUE",
+            "UPDATEXML",
+            "MATCH",
+            "WEIGHT_STRING",
+            "GET_FORMAT",
+        ];
+        if refused.contains(&name) || name.starts_with("ST_") || name.starts_with('#') {
+            return Error::unsupported(format!("{name}()"));
+        }
+        match self.context.database {
+            Some(database) => Error::no_such_function(format!("{database}.{name}")),
+            None => Error::no_such_function(name),
+        }
+    }
+
+    /// What only the session knows.
+    fn session_call(&mut self, name: &str, arguments: &[&Expr]) -> Result<Option<Typed>, Error> {
+        let text = |length| ColumnType::Text { kind: TextKind::VarChar, length, collation: Default::default() };
+        let (wanted, ty) = match (name, arguments.len()) {
+            ("DATABASE" | "SCHEMA", 0) => (Wanted::Database, text(64)),
+            ("USER" | "SYSTEM_USER" | "SESSION_USER", 0) => (Wanted::ClientUser, text(288)),
+            ("CURRENT_USER", 0) => (Wanted::CurrentUser, text(288)),
+            ("VERSION", 0) => (Wanted::Version, text(60)),
+            ("CONNECTION_ID", 0) => (Wanted::ConnectionId, ColumnType::bigint_unsigned()),
+            ("LAST_INSERT_ID", 0) => (Wanted::LastInsertId, ColumnType::bigint_unsigned()),
+            ("ROW_COUNT", 0) => (Wanted::RowCount, ColumnType::bigint()),
+            ("FOUND_ROWS", 0) => (Wanted::FoundRows, ColumnType::bigint()),
+            ("LAST_INSERT_ID", 1) => {
+                let value = self.expression(arguments[0])?;
+                let sql = format!("marmot_last_insert_id({})", value.sql);
+                return Ok(Some(Typed::new(sql, ColumnType::bigint_unsigned())));
+            }
+            ("DATABASE" | "USER" | "VERSION" | "CONNECTION_ID" | "ROW_COUNT" | "FOUND_ROWS" | "LAST_INSERT_ID", _) => {
+                return Err(Error::parameter_count(name));
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(self.wanted(wanted, Some(ty))))
+    }
+
+    /// Functions whose call or type depends on more than a template says.
+    fn special_call(&mut self, name: &str, arguments: &[&Expr]) -> Result<Option<Typed>, Error> {
+        let count = |least: usize, most: usize| {
+            if (least..=most).contains(&arguments.len()) { Ok(()) } else { Err(Error::parameter_count(name)) }
+        };
+        Ok(Some(match name {
+            "IF" => {
+                count(3, 3)?;
+                let condition = self.condition(arguments[0])?;
+                let (then, otherwise) = (self.expression(arguments[1])?, self.expression(arguments[2])?);
+                let ty = unify(&then.ty, &otherwise.ty);
+                let sql = format!("(CASE WHEN {condition} THEN {} ELSE {} END)", then.sql, otherwise.sql);
+                Typed { ty, ..Typed::dynamic(sql) }
+            }
+            "IFNULL" | "COALESCE" => {
+                count(if name == "IFNULL" { 2 } else { 1 }, if name == "IFNULL" { 2 } else { usize::MAX })?;
+                let values = self.each(arguments)?;
+                let ty = values.iter().fold(ResultType::Null, |ty, v| unify(&ty, &v.ty));
+                let nullable = values.iter().all(|v| v.nullable);
+                let sql = match values.as_slice() {
+                    [only] => only.sql.clone(),
+                    _ => format!("coalesce({})", join(&values)),
+                };
+                Typed { ty, nullable, ..Typed::dynamic(sql) }
+            }
+            "NULLIF" => {
+                count(2, 2)?;
+                let (first, mut second) = (self.expression(arguments[0])?, self.expression(arguments[1])?);
+                let mut compared = first.clone();
+                let (l, r) = self.comparable(&mut compared, &mut second);
+                let sql = format!("(CASE WHEN {l} = {r} THEN NULL ELSE {} END)", first.sql);
+                Typed { nullable: true, ..first.with_sql(sql) }
+            }
+            "GREATEST" | "LEAST" => {
+                count(2, usize::MAX)?;
+                let values = self.each(arguments)?;
+                let ty = values.iter().fold(ResultType::Null, |ty, v| unify(&ty, &v.ty));
+                let sql = format!("marmot_{}({})", name.to_lowercase(), join(&values));
+                Typed { ty, ..Typed::dynamic(sql) }
+            }
+            "ROUND" | "TRUNCATE" => {
+                count(if name == "ROUND" { 1 } else { 2 }, 2)?;
+                self.round(name, arguments)?
+            }
+            "LOCATE" => {
+                count(2, 3)?;
+                let values = self.each(arguments)?;
+                self.locate(&values[0], &values[1], values.get(2))
+            }
+            "INSTR" => {
+                count(2, 2)?;
+                let values = self.each(arguments)?;
+                self.locate(&values[1], &values[0], None)
+            }
+            "CHARSET" | "COLLATION" => {
+                count(1, 1)?;
+                let value = self.expression(arguments[0])?;
+                let collation = value.known().and_then(ColumnType::collation).cloned();
+                let text = match (&collation, value.kind()) {
+                    (Some(c), _) => {
+                        if name == "CHARSET" {
+                            c.charset()
+                        } else {
+                            c.name()
+                        }
+                    }
+                    (None, Kind::Open) if value.parameter.is_some() => {
+                        if name == "CHARSET" {
+                            "utf8mb4"
+                        } else {
+                            "utf8mb4_0900_ai_ci"
+                        }
+                    }
+                    _ => "binary",
+                };
+                self.forget(&value);
+                Typed::new(quote_text(text), text_type())
+            }
+            "VALUES" => {
+                count(1, 1)?;
+                self.inserted_value(arguments[0])?
+            }
+            "DEFAULT" => {
+                count(1, 1)?;
+                self.default_of(arguments[0])?
+            }
+            "#BINARY" => {
+                let value = self.expression(arguments[0])?;
+                let sql = format!("CAST({} AS BLOB)", value.sql);
+                Typed::new(sql, ColumnType::varbinary(65_535))
+            }
+            "#CAST" => self.cast(arguments)?,
+            _ => return Ok(None),
+        }))
+    }
+
+    fn each(&mut self, arguments: &[&Expr]) -> Result<Vec<Typed>, Error> {
+        arguments.iter().map(|a| self.expression(a)).collect()
+    }
+
+    /// A parameter that was translated only for its type, if it was the last one.
+    fn forget(&mut self, value: &Typed) {
+        if value.parameter == Some(self.parameters.len().wrapping_sub(1)) {
+            self.parameters.pop();
+        }
+    }
+
+    fn round(&mut self, name: &str, arguments: &[&Expr]) -> Result<Typed, Error> {
+        let value = self.expression(arguments[0])?;
+        let wanted = arguments.get(1).map(|d| match d {
+            // Rounding to tens leaves no decimals.
+            Expr::UnaryOp { op: sqlparser::ast::UnaryOperator::Minus, expr } => {
+                self.constant(expr).map(|_| Literal::Int(0))
+            }
+            d => self.constant(d),
+        });
+        let decimals = match arguments.get(1) {
+            Some(d) => self.expression(d)?.sql,
+            None => "0".to_string(),
+        };
+        let scale = match wanted {
+            None => Some(0),
+            Some(Some(Literal::Int(n))) => Some(n.clamp(0, 30) as u8),
+            Some(_) => None,
+        };
+        let ty = match (value.known(), scale) {
+            (Some(ty), _) if ty.is_integer() => ResultType::Known(ColumnType::bigint()),
+            (Some(ColumnType::Decimal { scale: own, .. }), Some(scale)) => {
+                ResultType::Known(ColumnType::decimal(65, scale.min(*own)))
+            }
+            (Some(ColumnType::Decimal { .. }), None) => value.ty.clone(),
+            (None, _) => value.ty.clone(),
+            _ => ResultType::Known(ColumnType::double()),
+        };
+        let function = if name == "ROUND" { "marmot_round" } else { "marmot_truncate" };
+        Ok(Typed { ty, ..Typed::dynamic(format!("{function}({}, {decimals})", value.sql)) })
+    }
+
+    /// LOCATE, INSTR, POSITION: by case where one of the strings is binary or `_bin`.
+    pub fn locate(&mut self, needle: &Typed, haystack: &Typed, from: Option<&Typed>) -> Typed {
+        let exact = needle.ignores_case() == Some(false) || haystack.ignores_case() == Some(false);
+        let function = if exact { "marmot_locate" } else { "marmot_locate_ci" };
+        let from = from.map(|f| format!(", {}", f.sql)).unwrap_or_default();
+        Typed::new(format!("{function}({}, {}{from})", needle.sql, haystack.sql), ColumnType::bigint())
+    }
+
+    /// `VALUES(column)` in ON DUPLICATE KEY UPDATE.
+    fn inserted_value(&mut self, argument: &Expr) -> Result<Typed, Error> {
+        let name = match argument {
+            Expr::Identifier(name) => &name.value,
+            Expr::CompoundIdentifier(path) => match path.last() {
+                Some(name) => &name.value,
+                None => return Err(Error::wrong_arguments("VALUES")),
+            },
+            _ => return Err(Error::wrong_arguments("VALUES")),
+        };
+        match &self.inserted {
+            Some(source) => match source.column(name) {
+                Some(column) => Ok(source.reference(column)),
+                None => Err(Error::unknown_column(name, "field list")),
+            },
+            // Outside of INSERT ... ON DUPLICATE KEY UPDATE it is NULL.
+            None => Ok(Typed::null()),
+        }
+    }
+
+    /// `DEFAULT(column)`.
+    fn default_of(&mut self, argument: &Expr) -> Result<Typed, Error> {
+        let value = self.expression(argument)?;
+        let Some(origin) = value.origin.clone() else { return Err(Error::wrong_arguments("DEFAULT")) };
+        let table = self.context.catalog.table(&origin.database, &origin.table);
+        match table.and_then(|t| t.column(&origin.column)) {
+            Some((_, column)) => {
+                let column = column.clone();
+                let default = self.default_value(&column)?;
+                default.ok_or_else(|| Error::no_default(&column.name))
+            }
+            None => Err(Error::wrong_arguments("DEFAULT")),
+        }
+    }
+
+    /// `#cast(value, 'TYPE')`.
+    fn cast(&mut self, arguments: &[&Expr]) -> Result<Typed, Error> {
+        let [value, target] = arguments else { return Err(Error::parameter_count("CAST")) };
+        let Some(target) = self.constant_text(target) else { return Err(Error::wrong_arguments("CAST")) };
+        let value = match Self::hex_number(value) {
+            Some(number) if !target.starts_with("CHAR") && !target.starts_with("BINARY") => number,
+            _ => self.expression(value)?,
+        };
+        let words: Vec<&str> = target.split(' ').collect();
+        let numbers: Vec<i64> = words.iter().filter_map(|w| w.trim_end_matches('L').parse().ok()).collect();
+        let v = self.numeric_cast_operand(&value, words.first().copied().unwrap_or(""));
+        let fsp = numbers.first().copied().unwrap_or(0).clamp(0, 6) as u8;
+        let length = numbers.first().copied().unwrap_or(-1);
+        Ok(match words.as_slice() {
+            ["SIGNED", ..] => Typed::new(format!("marmot_cast_signed({v})"), ColumnType::bigint()),
+            ["UNSIGNED", ..] => Typed::new(format!("marmot_cast_unsigned({v})"), ColumnType::bigint_unsigned()),
+            ["DECIMAL" | "DEC" | "NUMERIC", ..] => {
+                let (precision, scale) = (numbers.first().copied().unwrap_or(10), numbers.get(1).copied().unwrap_or(0));
+                if precision > 65 || scale > 30 || scale > precision {
+                    return Err(Error::too_big_precision(precision, "CAST", 65));
+                }
+                let ty = ColumnType::decimal(precision.max(1) as u8, scale as u8);
+                Typed::new(format!("marmot_cast_decimal({v}, {precision}, {scale})"), ty)
+            }
+            ["DOUBLE" | "FLOAT" | "REAL", ..] => Typed::new(format!("marmot_cast_double({v})"), ColumnType::double()),
+            ["CHAR" | "CHARACTER" | "NCHAR" | "NATIONAL", ..] => {
+                let ty = ColumnType::Text {
+                    kind: TextKind::VarChar,
+                    length: if length >= 0 { length.min(16_383) as u32 } else { 16_383 },
+                    collation: if words.contains(&"BINARY") { Self::bin_collation() } else { Default::default() },
+                };
+                Typed::new(format!("marmot_cast_char({}, {length})", value.sql), ty)
+            }
+            ["BINARY", ..] => {
+                let bytes = if length >= 0 { length.min(65_535) as u32 } else { 65_535 };
+                Typed::new(format!("marmot_cast_binary({}, {length})", value.sql), ColumnType::varbinary(bytes))
+            }
+            ["DATE"] => Typed::new(format!("marmot_cast_date({})", value.sql), ColumnType::Date),
+            ["DATETIME", ..] => {
+                Typed::new(format!("marmot_cast_datetime({}, {fsp})", value.sql), ColumnType::DateTime(fsp))
+            }
+            ["TIME", ..] => Typed::new(format!("marmot_cast_time({}, {fsp})", value.sql), ColumnType::Time(fsp)),
+            ["YEAR"] => Typed::new(format!("marmot_cast_year({})", value.sql), ColumnType::Year),
+            ["JSON"] => match value.kind() {
+                Kind::Json | Kind::Text | Kind::Open => {
+                    Typed::new(format!("marmot_json({})", value.sql), ColumnType::Json)
+                }
+                _ => Typed::new(format!("CAST({} AS TEXT)", value.sql), ColumnType::Json),
+            },
+            _ => return Err(Error::unsupported(format!("CAST(... AS {target})"))),
+        })
+    }
+
+    fn bin_collation() -> crate::sql::catalog::Collation {
+        crate::sql::catalog::Collation::new("utf8mb4_bin").unwrap_or_default()
+    }
+
+    /// Temporal values become numbers before they are cast to one.
+    fn numeric_cast_operand(&mut self, value: &Typed, target: &str) -> String {
+        let numeric = matches!(target, "SIGNED" | "UNSIGNED" | "DECIMAL" | "DOUBLE" | "FLOAT");
+        match value.known() {
+            Some(ty) if numeric && ty.is_temporal() => format!("marmot_temporal_number({})", value.sql),
+            Some(ColumnType::Enum { .. } | ColumnType::Set { .. }) if numeric => self.numeric_operand(value),
+            _ => value.sql.clone(),
+        }
+    }
+}
+
+/// The text of arguments between commas.
+pub fn join(values: &[Typed]) -> String {
+    values.iter().map(|v| v.sql.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+fn fill(entry: &Entry, values: &[Typed]) -> Typed {
+    // Arguments are put in from the template's own text only: an argument may contain braces.
+    let mut sql = String::new();
+    let mut rest = entry.call;
+    while let Some((before, after)) = rest.split_once('{') {
+        let (index, after) = after.split_once('}').unwrap_or((after, ""));
+        sql.push_str(before);
+        match index.parse::<usize>() {
+            Ok(i) => sql.push_str(values.get(i).map_or("NULL", |v| &v.sql)),
+            Err(_) => sql.push_str(&join(values)),
+        }
+        rest = after;
+    }
+    sql.push_str(rest);
+    let first = values.first();
+    let returns = match entry.returns {
+        Returns::Int => ColumnType::bigint(),
+        Returns::Unsigned => ColumnType::bigint_unsigned(),
+        Returns::Double => ColumnType::double(),
+        Returns::Boolean => return Typed::boolean(sql),
+        Returns::Text => match first.and_then(Typed::known) {
+            // The collation of the first argument that has one.
+            Some(ty @ ColumnType::Text { collation, .. }) if !collation.ignores_case() => ty.clone(),
+            _ => text_type(),
+        },
+        Returns::Blob => ColumnType::varbinary(65_535),
+        Returns::Date => ColumnType::Date,
+        Returns::Time => ColumnType::Time(first.map_or(0, |v| if v.kind() == Kind::Temporal { v.fsp() } else { 0 })),
+        Returns::DateTime => match first.and_then(Typed::known) {
+            Some(ColumnType::Time(fsp)) => ColumnType::Time(*fsp),
+            Some(ColumnType::Text { .. }) | None => text_type(),
+            _ => ColumnType::DateTime(first.map_or(0, |v| if v.kind() == Kind::Temporal { v.fsp() } else { 0 })),
+        },
+        Returns::Json => ColumnType::Json,
+        Returns::String => first.map_or_else(text_type, super::expression::string_like),
+        Returns::Number => {
+            let ty = first.map_or(ResultType::Dynamic, |v| match v.kind() {
+                Kind::Text | Kind::Binary if entry.name != "ANY_VALUE" => ResultType::Known(ColumnType::double()),
+                _ => v.ty.clone(),
+            });
+            return Typed { ty, ..Typed::dynamic(sql) };
+        }
+    };
+    Typed::new(sql, returns)
+}

@@ -1,0 +1,412 @@
+//! INSERT and REPLACE.
+
+use super::from::table_source;
+use super::scope::{Scope, Source};
+use super::translator::{Translator, quote_name, quote_text, quote_value};
+use super::typed::{Kind, Typed};
+use crate::sql::catalog::{Column, ColumnDefault, HIDDEN_KEY, Table};
+use crate::sql::column_type::{ColumnType, IntegerSize};
+use crate::sql::error::Error;
+use crate::sql::parameter::{Convert, Source as From, Wanted};
+use crate::sql::parse::{Insert, InsertSource};
+use crate::sql::plan::{AutoIncrement, ResultType, Write, WriteKind};
+use crate::sql::storage_rule::Rule;
+use crate::sql::store::store;
+use crate::types::Value;
+use sqlparser::ast::Expr;
+use std::sync::Arc;
+
+impl Translator<'_> {
+    pub fn insert(&mut self, insert: &Insert) -> Result<Write, Error> {
+        let (database, table) = self.find_writable(&insert.table)?;
+        let (database, table) = (database.clone(), table.clone());
+        let columns = target_columns(insert, &table)?;
+        let upsert = !insert.on_duplicate.is_empty();
+        let verb = match (insert.replace, insert.ignore) {
+            (true, _) => "INSERT OR REPLACE",
+            // With an UPSERT clause OR IGNORE still covers NOT NULL and CHECK.
+            (false, true) => "INSERT OR IGNORE",
+            (false, false) => "INSERT",
+        };
+        let omitted = self.omitted(&table, &columns, insert.ignore)?;
+        let mut names: Vec<String> = columns.iter().map(|c| quote_name(&c.name)).collect();
+        names.extend(omitted.iter().map(|(c, _)| quote_name(&c.name)));
+        if table.primary.is_none() {
+            names.push(quote_name(HIDDEN_KEY));
+        }
+        let mut tail: Vec<String> = omitted.iter().map(|(_, sql)| sql.clone()).collect();
+        if table.primary.is_none() {
+            tail.push("marmot_row_id()".to_string());
+        }
+        let (rows_sql, rows) = match &insert.source {
+            InsertSource::Rows(rows) => (self.insert_rows(insert, &table, &columns, rows, &tail)?, Some(rows.len())),
+            InsertSource::Query(query) => (self.insert_query(insert, &table, &columns, query, &tail)?, None),
+        };
+        let alias = quote_name(&table.name);
+        let target = format!("{}.{alias} AS {alias}", quote_name(&database.name));
+        let mut sql = format!("{verb} INTO {target} ({}) {rows_sql}", names.join(", "));
+        if upsert {
+            sql.push_str(&self.on_duplicate(insert, &database.name, &table)?);
+        }
+        let auto_increment = auto_increment(&table, &columns, insert, |e| self.is_given_id(e));
+        Ok(Write {
+            kind: match (insert.replace, upsert) {
+                (true, _) => WriteKind::Replace,
+                (_, true) => WriteKind::Upsert,
+                _ => WriteKind::Insert,
+            },
+            program: self.program(sql),
+            database: database.name.clone(),
+            table: table.name.clone(),
+            table_id: table.id,
+            databases: std::mem::take(&mut self.databases),
+            tables: std::mem::take(&mut self.tables),
+            ignore: insert.ignore,
+            auto_increment,
+            rows,
+        })
+    }
+
+    /// Columns that the statement leaves out, with what goes there. SQLite's own DEFAULT is not asked: it may be that
+    /// of an older definition.
+    fn omitted(&mut self, table: &Table, given: &[Column], ignore: bool) -> Result<Vec<(Column, String)>, Error> {
+        let mut all = Vec::new();
+        for column in &table.columns {
+            if given.iter().any(|c| c.id == column.id) {
+                continue;
+            }
+            if column.auto_increment {
+                all.push((column.clone(), "marmot_auto_id(NULL)".to_string()));
+                continue;
+            }
+            match &column.default {
+                Some(ColumnDefault::Constant(value)) => all.push((column.clone(), quote_value(value))),
+                Some(_) => match self.default_value(column)? {
+                    Some(value) => {
+                        let sql = self.stored(&value, column, table, 1)?;
+                        all.push((column.clone(), sql));
+                    }
+                    None => return Err(Error::no_default(&column.name)),
+                },
+                None if column.nullable => {}
+                None if self.context.modes.strict() && !ignore => return Err(Error::no_default(&column.name)),
+                None => all.push((column.clone(), quote_value(&column.ty.implicit_default()))),
+            }
+        }
+        Ok(all)
+    }
+
+    /// What DEFAULT means for a column; `None` if it has no default.
+    pub fn default_value(&mut self, column: &Column) -> Result<Option<Typed>, Error> {
+        Ok(Some(match &column.default {
+            Some(ColumnDefault::Constant(value)) => Typed::new(quote_value(value), column.ty.clone()),
+            Some(ColumnDefault::Now(fsp)) => self.wanted(Wanted::Now(*fsp), Some(ColumnType::DateTime(*fsp))),
+            Some(ColumnDefault::Expression(text)) => {
+                let (expression, tokens) = crate::sql::parse::parse_expression(text, self.context.modes)?;
+                // Its literals are not the statement's: they are written into the text.
+                let mut inner = Translator::new(self.context, &tokens);
+                inner.inline = true;
+                inner.parameters = std::mem::take(&mut self.parameters);
+                let value = inner.expression(&expression);
+                self.parameters = inner.parameters;
+                value?
+            }
+            None if column.nullable => Typed::null(),
+            None => return Ok(None),
+        }))
+    }
+
+    fn insert_rows(
+        &mut self,
+        insert: &Insert,
+        table: &Arc<Table>,
+        columns: &[Column],
+        rows: &[Vec<Option<Expr>>],
+        tail: &[String],
+    ) -> Result<String, Error> {
+        // A value may name a column that came before it, whose value it then is; that is rare and refused.
+        self.scopes.push(Scope::default());
+        let mut lines = Vec::with_capacity(rows.len());
+        for (i, row) in rows.iter().enumerate() {
+            let number = u32::try_from(i + 1).unwrap_or(u32::MAX);
+            let all_defaults = row.is_empty() && (insert.columns.is_none() || columns.is_empty());
+            if row.len() != columns.len() && !all_defaults {
+                return Err(Error::value_count(number));
+            }
+            let mut cells = Vec::with_capacity(columns.len() + tail.len());
+            for (n, column) in columns.iter().enumerate() {
+                let value = match row.get(n) {
+                    Some(Some(expression)) => self.insert_operand(expression, column)?,
+                    Some(None) | None => self.insert_default(column, insert.ignore)?,
+                };
+                cells.push(self.cell(&value, column, table, number, insert.ignore)?);
+            }
+            cells.extend_from_slice(tail);
+            lines.push(format!("({})", cells.join(", ")));
+        }
+        self.scopes.pop();
+        if lines.iter().all(|l| l == "()") {
+            return Ok("DEFAULT VALUES".to_string());
+        }
+        Ok(format!("VALUES {}", lines.join(", ")))
+    }
+
+    fn insert_operand(&mut self, expression: &Expr, column: &Column) -> Result<Typed, Error> {
+        if column.ty.is_numeric()
+            && let Some(number) = Self::hex_number(expression)
+        {
+            return Ok(number);
+        }
+        self.expression(expression)
+    }
+
+    fn insert_default(&mut self, column: &Column, ignore: bool) -> Result<Typed, Error> {
+        if column.auto_increment {
+            return Ok(Typed::null());
+        }
+        match self.default_value(column)? {
+            Some(value) => Ok(value),
+            None if self.context.modes.strict() && !ignore => Err(Error::no_default(&column.name)),
+            None => Ok(Typed::new(quote_value(&column.ty.implicit_default()), column.ty.clone())),
+        }
+    }
+
+    /// A value as the column's cell, with an id where the column makes its own.
+    fn cell(&mut self, value: &Typed, column: &Column, table: &Table, row: u32, ignore: bool) -> Result<String, Error> {
+        let null = value.ty == ResultType::Null;
+        if null && !column.nullable && !column.auto_increment && !ignore {
+            return Err(Error::column_cannot_be_null(&column.name));
+        }
+        let sql = self.stored(value, column, table, row)?;
+        Ok(if column.auto_increment { format!("marmot_auto_id({sql})") } else { sql })
+    }
+
+    /// A value checked and converted for a column: at bind time where it is a parameter, else by `marmot_store`.
+    pub fn stored(&mut self, value: &Typed, column: &Column, table: &Table, row: u32) -> Result<String, Error> {
+        let rule = Rule::of(column, table.key_is_rowid() && is_key(table, column));
+        if value.ty == ResultType::Null && rule.nullable {
+            return Ok("NULL".to_string());
+        }
+        if let Some(parameter) = value.parameter.and_then(|i| self.parameters.get_mut(i)) {
+            let rule = Arc::new(rule);
+            // A value of unknown type that the session knows may be used elsewhere too.
+            let shared = matches!(parameter.source, From::Environment(_)) && value.kind() == Kind::Open;
+            if parameter.convert == Convert::Plain && !shared {
+                parameter.convert = Convert::Store { rule, row };
+                return Ok(value.sql.clone());
+            }
+            let source = parameter.source.clone();
+            return Ok(self.parameter(source, Convert::Store { rule, row }).0);
+        }
+        if value.known().is_some_and(|ty| rule.accepts_all_of(ty)) {
+            return Ok(value.sql.clone());
+        }
+        let sql = match (value.kind(), &column.ty) {
+            (Kind::Temporal, ty) if ty.is_numeric() => format!("marmot_temporal_number({})", value.sql),
+            _ => value.sql.clone(),
+        };
+        Ok(format!("marmot_store({}, {sql}, {row})", quote_text(&rule.encode())))
+    }
+
+    fn insert_query(
+        &mut self,
+        insert: &Insert,
+        table: &Arc<Table>,
+        columns: &[Column],
+        query: &sqlparser::ast::Query,
+        tail: &[String],
+    ) -> Result<String, Error> {
+        let mut block = self.query(query, true)?;
+        if block.columns.len() != columns.len() {
+            return Err(Error::value_count(1));
+        }
+        // Names of our own: the query's may repeat.
+        for (i, column) in block.columns.iter_mut().enumerate() {
+            column.name = format!("c{i}");
+        }
+        let mut cells = Vec::new();
+        for (column, source) in columns.iter().zip(&block.columns) {
+            let sql = format!("\"marmot_rows\".{}", quote_name(&source.name));
+            let value = Typed { ty: source.ty.clone(), nullable: source.nullable, ..Typed::dynamic(sql) };
+            // A column that is NULL throughout has no type to trust.
+            let value = if value.ty == ResultType::Null { Typed { ty: ResultType::Dynamic, ..value } } else { value };
+            cells.push(self.cell(&value, column, table, 0, insert.ignore)?);
+        }
+        cells.extend_from_slice(tail);
+        let names: Vec<String> = block.columns.iter().map(|c| quote_name(&c.name)).collect();
+        // WHERE true keeps SQLite from reading ON CONFLICT as a join's ON.
+        Ok(format!(
+            "WITH \"marmot_rows\"({}) AS ({}) SELECT {} FROM \"marmot_rows\" WHERE true",
+            names.join(", "),
+            block.sql,
+            cells.join(", ")
+        ))
+    }
+
+    /// ` ON CONFLICT DO UPDATE SET ...`.
+    fn on_duplicate(
+        &mut self,
+        insert: &Insert,
+        database: &crate::types::DatabaseName,
+        table: &Arc<Table>,
+    ) -> Result<String, Error> {
+        let target = table_source(database, table, &table.name);
+        let mut excluded = target.clone();
+        excluded.sql_alias = "\"excluded\"".to_string();
+        let mut sources: Vec<Source> = vec![target];
+        self.inserted = Some(excluded.clone());
+        if let Some((name, columns)) = &insert.alias {
+            let mut row = excluded;
+            row.alias.clone_from(name);
+            row.database = None;
+            if !columns.is_empty() {
+                let given = insert.columns.as_ref().map_or(table.columns.len(), Vec::len);
+                if columns.len() != given {
+                    return Err(Error::value_count(1));
+                }
+                let targets = target_columns(insert, table)?;
+                row.columns.retain(|c| targets.iter().any(|t| t.name == c.name));
+                // The alias names the columns anew; the SQLite text keeps the old ones.
+                return self.on_duplicate_renamed(insert, table, sources, row, &targets, columns);
+            }
+            // Only with the alias: a bare name is the old row's.
+            row.columns.iter_mut().for_each(|c| c.merged = true);
+            sources.push(row);
+        }
+        self.scopes.push(Scope { sources, ..Scope::default() });
+        let list = self.assignment_list(table, &insert.on_duplicate);
+        self.scopes.pop();
+        self.inserted = None;
+        Ok(format!(" ON CONFLICT DO UPDATE SET {}", list?))
+    }
+
+    fn on_duplicate_renamed(
+        &mut self,
+        insert: &Insert,
+        table: &Arc<Table>,
+        sources: Vec<Source>,
+        row: Source,
+        targets: &[Column],
+        names: &[String],
+    ) -> Result<String, Error> {
+        // New names resolve as if already assigned: each stands for the excluded column.
+        let aliases = targets.iter().zip(names).filter_map(|(column, name)| {
+            let source = row.column(&column.name)?;
+            Some((name.clone(), row.reference(source), 0))
+        });
+        let scope = Scope {
+            sources,
+            aliases: aliases.collect(),
+            alias_use: super::scope::AliasUse::BeforeColumns,
+            ..Scope::default()
+        };
+        let renamed = Source {
+            columns: targets
+                .iter()
+                .zip(names)
+                .filter_map(|(column, name)| {
+                    let source = row.column(&column.name)?;
+                    Some(super::scope::SourceColumn { name: name.clone(), ..source.clone() })
+                })
+                .collect(),
+            ..row.clone()
+        };
+        self.scopes.push(Scope { sources: vec![renamed], ..Scope::default() });
+        self.scopes.push(scope);
+        let list = self.assignment_list(table, &insert.on_duplicate);
+        self.scopes.truncate(self.scopes.len() - 2);
+        self.inserted = None;
+        let list = list?;
+        // `alias.new` came out as "excluded"."new": give it the column's own name.
+        let renamed = targets.iter().zip(names).fold(list, |text, (column, name)| {
+            let from = format!("\"excluded\".{}", quote_name(name));
+            text.replace(&from, &format!("\"excluded\".{}", quote_name(&column.name)))
+        });
+        Ok(format!(" ON CONFLICT DO UPDATE SET {renamed}"))
+    }
+
+    fn assignment_list(&mut self, table: &Arc<Table>, assignments: &[(Vec<String>, Expr)]) -> Result<String, Error> {
+        let pairs: Vec<(&str, Option<&Expr>)> = assignments
+            .iter()
+            .map(|(path, value)| {
+                let default = matches!(value, Expr::Identifier(name) if name.quote_style.is_none() && name.value.eq_ignore_ascii_case("DEFAULT"));
+                (path.last().map_or("", String::as_str), (!default).then_some(value))
+            })
+            .collect();
+        self.assignments(table, &pairs, false)
+    }
+
+    /// Whether a value is an id that its row brings along.
+    fn is_given_id(&self, expression: &Expr) -> bool {
+        let Expr::Value(value) = expression else { return false };
+        let literal = self.literal_at(value.span).and_then(|i| self.tokens.literals.get(i));
+        // A later text may have zero here, which asks for an id: the lease is then made late, not never.
+        matches!(literal, Some(crate::sql::parameter::Literal::Int(n)) if *n != 0)
+    }
+}
+
+/// The columns an INSERT names, or all of them.
+fn target_columns(insert: &Insert, table: &Table) -> Result<Vec<Column>, Error> {
+    let Some(names) = &insert.columns else {
+        let no_values = matches!(&insert.source, InsertSource::Rows(rows) if rows.iter().all(Vec::is_empty));
+        return Ok(if no_values { vec![] } else { table.columns.iter().filter(|c| !c.invisible).cloned().collect() });
+    };
+    let mut columns: Vec<Column> = Vec::new();
+    for name in names {
+        let Some((_, column)) = table.column(name) else { return Err(Error::unknown_column(name, "field list")) };
+        if columns.iter().any(|c| c.id == column.id) {
+            return Err(Error::column_specified_twice(&column.name));
+        }
+        columns.push(column.clone());
+    }
+    Ok(columns)
+}
+
+pub fn is_key(table: &Table, column: &Column) -> bool {
+    table.primary.as_ref().is_some_and(|p| p.columns.iter().any(|c| c.column == column.id))
+}
+
+fn auto_increment(
+    table: &Table,
+    columns: &[Column],
+    insert: &Insert,
+    is_given: impl Fn(&Expr) -> bool,
+) -> Option<AutoIncrement> {
+    let column = table.auto_increment()?;
+    let place = columns.iter().position(|c| c.id == column.id);
+    let all_given = match (place, &insert.source) {
+        (Some(place), InsertSource::Rows(rows)) => {
+            rows.iter().all(|row| matches!(row.get(place), Some(Some(value)) if is_given(value)))
+        }
+        _ => false,
+    };
+    let max = match &column.ty {
+        ColumnType::Integer { size, unsigned, .. } => i64::try_from(size.range(*unsigned).1).unwrap_or(i64::MAX),
+        ColumnType::Float { double, .. } => {
+            if *double {
+                1 << 53
+            } else {
+                1 << 24
+            }
+        }
+        _ => i64::from(IntegerSize::Int.bits()),
+    };
+    Some(AutoIncrement {
+        column: column.name.clone(),
+        ty: column.ty.clone(),
+        max,
+        start: table.options.auto_increment.unwrap_or(1),
+        all_given,
+    })
+}
+
+/// A literal as a cell, for defaults in DDL.
+///
+/// # Errors
+/// 1067 if it is no value of the column's type.
+pub fn default_cell(column: &Column, value: &Value) -> Result<Value, Error> {
+    let context = crate::sql::functions::FunctionContext::default();
+    context.strict.set(true);
+    let rule = Rule { nullable: true, ..Rule::of(column, false) };
+    store(&rule, value.clone(), 1, &context).map_err(|_| Error::invalid_default(&column.name))
+}

@@ -1,0 +1,33 @@
+//! From the statement tree to a plan: names resolved, types inferred, SQLite text written.
+//!
+//! - `scope`: which column a name means. `typed`: an expression's SQLite text with its MySQL type.
+//! - `expression`, `operator`, `function`, `aggregate`: expressions. Everything is parenthesised, so that SQLite's
+//!   operator precedence never matters.
+//! - `select`, `from`: queries. `insert`, `update`: writes. `show`, `session`: the rest.
+//!
+//! A literal of the text either becomes a parameter or is *pinned*: looked at here, so that the plan holds only for
+//! texts with the same value in that place (see [`super::cache`]).
+
+mod aggregate;
+mod expression;
+mod from;
+mod function;
+mod function_table;
+mod insert;
+mod json_call;
+mod operator;
+mod scope;
+mod select;
+mod session;
+mod show;
+mod show_create;
+mod temporal_call;
+mod translator;
+mod typed;
+mod update;
+
+pub use insert::{default_cell, is_key};
+pub use session::{Context, Translated, translate, translate_all};
+pub use show::{column_key, extra};
+pub use show_create::{backquoted, default_text, show_create_table};
+pub use translator::{constant_expression, placeholder_bytes, quote_name, quote_text, quote_value};

@@ -1,0 +1,583 @@
+//! Queries: SELECT, set operations, common table expressions.
+
+use super::scope::{AliasUse, Scope, Source, SourceColumn};
+use super::translator::{CommonTable, Translator, quote_name};
+use super::typed::{Typed, unify};
+use crate::sql::column_type::ColumnType;
+use crate::sql::error::Error;
+use crate::sql::parameter::{Convert, Literal};
+use crate::sql::plan::ResultType;
+use crate::sql::tokens::token_number;
+use sqlparser::ast::{
+    Distinct, Expr, GroupByExpr, Ident, LimitClause, NamedWindowExpr, OrderBy, OrderByExpr, OrderByKind, OrderBySort,
+    Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, Values, With,
+};
+
+/// A translated query.
+#[derive(Clone, Debug)]
+pub struct Block {
+    pub sql: String,
+    pub columns: Vec<SourceColumn>,
+    /// It cannot return more than one row.
+    pub single_row: bool,
+}
+
+/// What follows the body of a query.
+#[derive(Clone, Copy, Default)]
+struct Tail<'q> {
+    order_by: &'q [OrderByExpr],
+    limit: Option<&'q LimitClause>,
+}
+
+impl Block {
+    /// The query with its columns under their present names, by position.
+    pub fn renamed_sql(&self) -> String {
+        let names: Vec<String> = self.columns.iter().map(|c| quote_name(&c.name)).collect();
+        format!("WITH \"marmot_renamed\"({}) AS ({}) SELECT * FROM \"marmot_renamed\"", names.join(", "), self.sql)
+    }
+
+    /// # Errors
+    /// 1060 if two columns have one name, which a derived table's may not.
+    pub fn check_names(&self) -> Result<(), Error> {
+        for (i, column) in self.columns.iter().enumerate() {
+            if self.columns[..i].iter().any(|c| c.name.eq_ignore_ascii_case(&column.name)) {
+                return Err(Error::duplicate_column(&column.name));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn order_expressions(order_by: Option<&OrderBy>) -> Result<&[OrderByExpr], Error> {
+    match order_by {
+        None => Ok(&[]),
+        Some(OrderBy { kind: OrderByKind::Expressions(all), interpolate: None }) => Ok(all),
+        Some(_) => Err(Error::unsupported("ORDER BY ALL")),
+    }
+}
+
+impl Translator<'_> {
+    /// A query inside of another: a derived table, subquery or common table expression.
+    pub fn query_block(&mut self, query: &Query) -> Result<Block, Error> {
+        self.depth += 1;
+        let block = stacker::maybe_grow(256 << 10, 2 << 20, || self.query(query, true));
+        self.depth -= 1;
+        block
+    }
+
+    /// A query. `limited`: with its LIMIT.
+    pub fn query(&mut self, query: &Query, limited: bool) -> Result<Block, Error> {
+        let odd = query.fetch.is_some() || query.for_clause.is_some() || query.settings.is_some();
+        if odd || query.format_clause.is_some() || !query.pipe_operators.is_empty() {
+            return Err(Error::unsupported("this query clause"));
+        }
+        let commons = self.commons.len();
+        let clause = std::mem::replace(&mut self.clause, "field list");
+        let result = self.query_body(query, limited);
+        self.clause = clause;
+        self.commons.truncate(commons);
+        result
+    }
+
+    fn query_body(&mut self, query: &Query, limited: bool) -> Result<Block, Error> {
+        let with = match &query.with {
+            Some(with) => self.with(with)?,
+            None => String::new(),
+        };
+        let limit = if limited { query.limit_clause.as_ref() } else { None };
+        let tail = Tail { order_by: order_expressions(query.order_by.as_ref())?, limit };
+        let mut block = match &*query.body {
+            SetExpr::Select(select) => self.select(select, tail, false)?,
+            body => self.compound(body, tail)?,
+        };
+        block.sql.insert_str(0, &with);
+        Ok(block)
+    }
+
+    /// `WITH a AS (...), ...`; the tables come into sight.
+    fn with(&mut self, with: &With) -> Result<String, Error> {
+        let mut parts = Vec::new();
+        for table in &with.cte_tables {
+            let name = table.alias.name.value.clone();
+            let names: Vec<String> = table.alias.columns.iter().map(|c| c.name.value.clone()).collect();
+            if with.recursive
+                && let SetExpr::SetOperation { left, .. } = &*table.query.body
+            {
+                // The first member gives the types; it is translated again as part of the whole.
+                let mark = (self.parameters.len(), self.databases.len(), self.tables.len());
+                let first = self.member(left, false)?;
+                self.parameters.truncate(mark.0);
+                self.commons.push(common_table(&name, &names, first)?);
+            }
+            let block = self.query_block(&table.query)?;
+            if with.recursive && matches!(&*table.query.body, SetExpr::SetOperation { .. }) {
+                self.commons.pop();
+            }
+            let sql = block.sql.clone();
+            let common = common_table(&name, &names, block)?;
+            let columns: Vec<String> = common.columns.iter().map(|c| quote_name(&c.name)).collect();
+            parts.push(format!("{}({}) AS ({sql})", quote_name(&name), columns.join(", ")));
+            self.commons.push(common);
+        }
+        let recursive = if with.recursive { "RECURSIVE " } else { "" };
+        Ok(format!("WITH {recursive}{} ", parts.join(", ")))
+    }
+
+    /// Set operations, VALUES, TABLE, queries in parentheses.
+    fn compound(&mut self, body: &SetExpr, tail: Tail<'_>) -> Result<Block, Error> {
+        if let SetExpr::Query(inner) = body
+            && tail.order_by.is_empty()
+            && tail.limit.is_none()
+        {
+            return self.query_block(inner);
+        }
+        let mut block = self.member(body, false)?;
+        let mut order = Vec::new();
+        let mut by_expression = false;
+        for item in tail.order_by {
+            match self.output_position(&item.expr, &block.columns)? {
+                Some(position) => order.push(format!("{position}{}", direction(item))),
+                None => by_expression = true,
+            }
+        }
+        if by_expression {
+            let source = Source {
+                alias: String::new(),
+                database: None,
+                sql_alias: "\"marmot_union\"".to_string(),
+                columns: block.columns.clone(),
+                table: None,
+            };
+            self.scopes.push(Scope { sources: vec![source], ..Scope::default() });
+            let list = self.in_clause("order clause", |t| t.order_list(tail.order_by, None));
+            self.scopes.pop();
+            block.sql = format!("SELECT * FROM ({}) AS \"marmot_union\" ORDER BY {}", block.sql, list?);
+        } else if !order.is_empty() {
+            block.sql = format!("{} ORDER BY {}", block.sql, order.join(", "));
+        }
+        let (limit, single) = self.limit(tail.limit)?;
+        block.sql.push_str(&limit);
+        block.single_row |= single;
+        Ok(block)
+    }
+
+    /// An output column by position or name.
+    fn output_position(&mut self, expression: &Expr, columns: &[SourceColumn]) -> Result<Option<usize>, Error> {
+        match expression {
+            Expr::Identifier(name) => {
+                Ok(columns.iter().position(|c| c.name.eq_ignore_ascii_case(&name.value)).map(|i| i + 1))
+            }
+            Expr::Value(_) => match self.constant(expression) {
+                Some(Literal::Int(n)) => match usize::try_from(n) {
+                    Ok(n) if (1..=columns.len()).contains(&n) => Ok(Some(n)),
+                    _ => Err(Error::unknown_column(n, "order clause")),
+                },
+                _ => Ok(None),
+            },
+            _ => Ok(None),
+        }
+    }
+
+    /// One side of a set operation, as SQLite can chain it: no ORDER BY, LIMIT or parentheses of its own.
+    fn member(&mut self, body: &SetExpr, wrap_compound: bool) -> Result<Block, Error> {
+        match body {
+            SetExpr::Select(select) => self.select(select, Tail::default(), true),
+            SetExpr::SetOperation { left, op, set_quantifier, right } => {
+                let word = match (op, set_quantifier) {
+                    (SetOperator::Union, SetQuantifier::All) => "UNION ALL",
+                    (SetOperator::Union, SetQuantifier::None | SetQuantifier::Distinct) => "UNION",
+                    (SetOperator::Intersect, SetQuantifier::None | SetQuantifier::Distinct) => "INTERSECT",
+                    (SetOperator::Except, SetQuantifier::None | SetQuantifier::Distinct) => "EXCEPT",
+                    _ => return Err(Error::unsupported(format!("{op} {set_quantifier}"))),
+                };
+                let l = stacker::maybe_grow(256 << 10, 2 << 20, || self.member(left, false))?;
+                let r = self.member(right, true)?;
+                if l.columns.len() != r.columns.len() {
+                    return Err(Error::column_count_of_selects());
+                }
+                let merged = l.columns.into_iter().zip(r.columns).map(|(a, b)| {
+                    let (ty, nullable) = (unify(&a.ty, &b.ty), a.nullable || b.nullable);
+                    SourceColumn { ty, nullable, origin: None, ..a }
+                });
+                let columns = merged.collect();
+                let sql = format!("{} {word} {}", l.sql, r.sql);
+                let block = Block { sql, columns, single_row: false };
+                Ok(if wrap_compound { wrapped(block) } else { block })
+            }
+            SetExpr::Query(query) => {
+                let plain = query.with.is_none() && query.order_by.is_none() && query.limit_clause.is_none();
+                match &*query.body {
+                    SetExpr::Select(select) if plain => self.select(select, Tail::default(), true),
+                    _ => Ok(wrapped(self.query_block(query)?)),
+                }
+            }
+            SetExpr::Values(values) => self.values(values),
+            SetExpr::Table(table) => {
+                let parts = [&table.schema_name, &table.table_name].into_iter().flatten();
+                let names: Vec<String> = parts.map(|n| format!("`{}`", n.replace('`', "``"))).collect();
+                Err(Error::unsupported(format!("TABLE {}", names.join("."))))
+            }
+            _ => Err(Error::unsupported("this query")),
+        }
+    }
+
+    fn values(&mut self, values: &Values) -> Result<Block, Error> {
+        let mut rows = Vec::new();
+        let mut types: Vec<ResultType> = Vec::new();
+        for row in &values.rows {
+            let cells = self.expressions(row)?;
+            if rows.is_empty() {
+                types = cells.iter().map(|c| c.ty.clone()).collect();
+            } else if cells.len() != types.len() {
+                return Err(Error::value_count(rows.len() + 1));
+            }
+            types.iter_mut().zip(&cells).for_each(|(ty, c)| *ty = unify(ty, &c.ty));
+            rows.push(format!("({})", super::function::join(&cells)));
+        }
+        let names: Vec<String> = (0..types.len()).map(|i| format!("column_{i}")).collect();
+        let list: Vec<String> =
+            names.iter().enumerate().map(|(i, n)| format!("column{} AS {}", i + 1, quote_name(n))).collect();
+        let columns = names.into_iter().zip(types).map(|(name, ty)| SourceColumn {
+            name,
+            ty,
+            nullable: true,
+            origin: None,
+            merged: false,
+            invisible: false,
+        });
+        Ok(Block {
+            sql: format!("SELECT {} FROM (VALUES {})", list.join(", "), rows.join(", ")),
+            columns: columns.collect(),
+            single_row: values.rows.len() == 1,
+        })
+    }
+
+    fn select(&mut self, select: &Select, tail: Tail<'_>, in_compound: bool) -> Result<Block, Error> {
+        let odd = select.top.is_some() || select.into.is_some() || !select.lateral_views.is_empty();
+        let odd = odd || select.prewhere.is_some() || select.qualify.is_some() || !select.connect_by.is_empty();
+        if odd || !select.cluster_by.is_empty() || !select.sort_by.is_empty() || select.exclude.is_some() {
+            return Err(Error::unsupported("this clause of SELECT"));
+        }
+        self.scopes.push(Scope::default());
+        let result = self.select_scoped(select, tail, in_compound);
+        self.scopes.pop();
+        result
+    }
+
+    fn select_scoped(&mut self, select: &Select, tail: Tail<'_>, in_compound: bool) -> Result<Block, Error> {
+        let from = self.source_list(&select.from)?;
+        let mut conditions = Vec::new();
+        if let Some(condition) = &select.selection {
+            conditions.push(self.in_clause("where clause", |t| t.condition(condition))?);
+        }
+        self.scope().aggregates = true;
+        let items = self.items(select)?;
+        let aliases = items.iter().enumerate().map(|(i, (name, value))| (name.clone(), value.clone(), i + 1));
+        self.scope().aliases = aliases.collect();
+        let group_by = self.group_by(&select.group_by, &items)?;
+        let mut having = String::new();
+        if let Some(condition) = &select.having {
+            self.scope().alias_use = AliasUse::AfterColumns;
+            let condition = self.in_clause("having clause", |t| t.condition(condition))?;
+            // Without groups HAVING filters rows, which SQLite does not allow.
+            if group_by.is_empty() && !self.scope().aggregated {
+                conditions.push(condition);
+            } else {
+                having = format!(" HAVING {condition}");
+            }
+        }
+        self.scope().alias_use = AliasUse::BeforeColumns;
+        let order_by = self.in_clause("order clause", |t| t.order_list(tail.order_by, Some(&items)))?;
+        self.scope().alias_use = AliasUse::Never;
+        let windows = self.named_windows(select)?;
+        let (limit, limited) = self.limit(tail.limit)?;
+
+        let distinct = match &select.distinct {
+            None | Some(Distinct::All) => false,
+            Some(Distinct::Distinct) => true,
+            Some(Distinct::On(_)) => return Err(Error::unsupported("DISTINCT ON")),
+        };
+        // Columns of a query inside another are taken to have their type's collation.
+        let collate = distinct || in_compound || self.depth > 0;
+        let list: Vec<String> = items
+            .iter()
+            .map(|(name, value)| {
+                let sql = if collate { value.collated() } else { value.sql.clone() };
+                format!("{sql} AS {}", quote_name(name))
+            })
+            .collect();
+        let mut sql = format!("SELECT {}{}", if distinct { "DISTINCT " } else { "" }, list.join(", "));
+        if !from.is_empty() {
+            sql.push_str(&format!(" FROM {from}"));
+        }
+        if !conditions.is_empty() {
+            sql.push_str(&format!(" WHERE {}", super::expression::balanced(&conditions, " AND ")));
+        }
+        if !group_by.is_empty() {
+            sql.push_str(&format!(" GROUP BY {group_by}"));
+        }
+        sql.push_str(&having);
+        sql.push_str(&windows);
+        if !order_by.is_empty() {
+            sql.push_str(&format!(" ORDER BY {order_by}"));
+        }
+        sql.push_str(&limit);
+        let aggregated = self.scope().aggregated && group_by.is_empty();
+        let columns = items.into_iter().map(|(name, value)| SourceColumn {
+            name,
+            nullable: value.nullable,
+            ty: value.ty,
+            origin: value.origin,
+            merged: false,
+            invisible: false,
+        });
+        let single_row = aggregated || limited || (from.is_empty() && !in_compound);
+        Ok(Block { sql, columns: columns.collect(), single_row })
+    }
+
+    /// The select list with `*` spelled out, each item under its MySQL name.
+    fn items(&mut self, select: &Select) -> Result<Vec<(String, Typed)>, Error> {
+        let texts = token_number(select.select_token.0.span).and_then(|n| self.tokens.items.get(&n));
+        let mut items = Vec::new();
+        for (i, item) in select.projection.iter().enumerate() {
+            let text = texts.and_then(|t| t.get(i)).cloned().unwrap_or_default();
+            match item {
+                SelectItem::UnnamedExpr(expression) => {
+                    let value = self.expression(expression)?;
+                    items.push((self.item_name(expression, text, &value), value));
+                }
+                SelectItem::ExprWithAlias { expr, alias } => items.push((alias.value.clone(), self.expression(expr)?)),
+                SelectItem::Wildcard(options) => {
+                    if options.opt_exclude.is_some() || options.opt_except.is_some() || options.opt_replace.is_some() {
+                        return Err(Error::unsupported("this wildcard"));
+                    }
+                    if self.scope().sources.is_empty() {
+                        return Err(Error::no_tables_used());
+                    }
+                    items.extend(self.wildcard(None));
+                }
+                SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) => {
+                    let parts = super::from::name_parts(name)?;
+                    let (database, table) = match parts.as_slice() {
+                        [table] => (None, *table),
+                        [database, table] => (Some(*database), *table),
+                        _ => return Err(Error::unknown_table_in(name, self.clause)),
+                    };
+                    let source = self.scope().source(database, table).cloned();
+                    let Some(source) = source else { return Err(Error::unknown_table_in(table, self.clause)) };
+                    items.extend(self.wildcard(Some(&source)));
+                }
+                _ => return Err(Error::unsupported("this select item")),
+            }
+        }
+        Ok(items)
+    }
+
+    /// What MySQL calls a result column without an alias: a column's name, a string's content, else the text.
+    fn item_name(&mut self, expression: &Expr, text: String, value: &Typed) -> String {
+        match expression {
+            Expr::Identifier(Ident { value, .. }) => value.clone(),
+            Expr::CompoundIdentifier(path) => path.last().map_or(text, |n| n.value.clone()),
+            Expr::Value(_) => match self.literal_of(value) {
+                Some(Literal::Text(content)) => {
+                    self.constant(expression);
+                    content.to_string()
+                }
+                Some(_) => {
+                    // The name is the number: texts with another number have another plan.
+                    self.constant(expression);
+                    text
+                }
+                None => text,
+            },
+            _ => {
+                self.pin_inside(expression);
+                text
+            }
+        }
+    }
+
+    /// The literals of an expression whose text names a column.
+    fn pin_inside(&mut self, expression: &Expr) {
+        let mut pins = Vec::new();
+        let _ = sqlparser::ast::visit_expressions(expression, |e| {
+            if let Expr::Value(value) = e {
+                pins.extend(self.literal_at(value.span));
+            }
+            std::ops::ControlFlow::<()>::Continue(())
+        });
+        // Only the outermost result shows names to a client.
+        if self.depth == 0 {
+            self.looked_at.extend(pins);
+        }
+    }
+
+    fn group_by(&mut self, group_by: &GroupByExpr, items: &[(String, Typed)]) -> Result<String, Error> {
+        let GroupByExpr::Expressions(expressions, modifiers) = group_by else {
+            return Err(Error::unsupported("GROUP BY ALL"));
+        };
+        if !modifiers.is_empty() {
+            return Err(Error::unsupported("GROUP BY ... WITH ROLLUP"));
+        }
+        self.scope().alias_use = AliasUse::AfterColumns;
+        self.scope().aggregates = false;
+        let mut parts = Vec::new();
+        for expression in expressions {
+            if let Some(literal) = self.constant(expression) {
+                let Literal::Int(n) = literal else { continue };
+                let value = usize::try_from(n).ok().and_then(|n| n.checked_sub(1)).and_then(|i| items.get(i));
+                match value {
+                    Some((_, value)) => parts.push(value.collated()),
+                    None => return Err(Error::unknown_column(n, "group statement")),
+                }
+                continue;
+            }
+            parts.push(self.in_clause("group statement", |t| t.expression(expression))?.collated());
+        }
+        self.scope().aggregates = true;
+        Ok(parts.join(", "))
+    }
+
+    fn named_windows(&mut self, select: &Select) -> Result<String, Error> {
+        let mut parts = Vec::new();
+        for window in &select.named_window {
+            let NamedWindowExpr::WindowSpec(spec) = &window.1 else {
+                return Err(Error::unsupported("a window named after a window"));
+            };
+            parts.push(format!("{} AS ({})", quote_name(&window.0.value), self.window(spec)?));
+        }
+        Ok(if parts.is_empty() { String::new() } else { format!(" WINDOW {}", parts.join(", ")) })
+    }
+
+    /// The list of ORDER BY. With the items of a select list, positions and aliases are found there.
+    pub fn order_list(&mut self, order_by: &[OrderByExpr], items: Option<&[(String, Typed)]>) -> Result<String, Error> {
+        let mut parts = Vec::new();
+        for item in order_by {
+            if item.with_fill.is_some() || item.options.nulls_first.is_some() {
+                return Err(Error::unsupported("NULLS FIRST, NULLS LAST"));
+            }
+            let key = match self.listed(&item.expr, items)? {
+                Some((position, value)) => match value.known() {
+                    Some(ColumnType::Enum { .. } | ColumnType::Set { .. }) if value.column => self.sort_key(&value),
+                    _ if value.ignores_case() == Some(true) && !value.column => format!("{position} COLLATE NOCASE"),
+                    _ => position.to_string(),
+                },
+                None => {
+                    if self.constant(&item.expr).is_some() {
+                        continue;
+                    }
+                    let value = self.expression(&item.expr)?;
+                    if value.ty == ResultType::Null {
+                        continue;
+                    }
+                    self.sort_key(&value)
+                }
+            };
+            parts.push(format!("{key}{}", direction(item)));
+        }
+        Ok(parts.join(", "))
+    }
+
+    /// ENUM and SET sort by their numbers.
+    fn sort_key(&mut self, value: &Typed) -> String {
+        match value.known() {
+            Some(ColumnType::Enum { .. } | ColumnType::Set { .. }) if value.column => self.numeric_operand(value),
+            _ => value.collated(),
+        }
+    }
+
+    /// A select item that ORDER BY names by position or alias.
+    fn listed(
+        &mut self,
+        expression: &Expr,
+        items: Option<&[(String, Typed)]>,
+    ) -> Result<Option<(usize, Typed)>, Error> {
+        let Some(items) = items else { return Ok(None) };
+        match expression {
+            Expr::Identifier(name) => {
+                let aliases = &self.scope().aliases;
+                let found = aliases.iter().find(|(n, _, _)| n.eq_ignore_ascii_case(&name.value));
+                Ok(found.map(|(_, value, position)| (*position, value.clone())))
+            }
+            Expr::Value(_) => match self.constant(expression) {
+                Some(Literal::Int(n)) => {
+                    let position = usize::try_from(n).unwrap_or(0);
+                    match position.checked_sub(1).and_then(|i| items.get(i)) {
+                        Some((_, value)) => Ok(Some((position, value.clone()))),
+                        None => Err(Error::unknown_column(n, "order clause")),
+                    }
+                }
+                _ => Ok(None),
+            },
+            _ => Ok(None),
+        }
+    }
+
+    /// LIMIT and OFFSET; whether at most one row passes.
+    fn limit(&mut self, clause: Option<&LimitClause>) -> Result<(String, bool), Error> {
+        let (limit, offset) = match clause {
+            None => return Ok((String::new(), false)),
+            Some(LimitClause::OffsetCommaLimit { offset, limit }) => (Some(limit), Some(offset)),
+            Some(LimitClause::LimitOffset { limit, offset, limit_by }) => {
+                if !limit_by.is_empty() {
+                    return Err(Error::unsupported("LIMIT BY"));
+                }
+                (limit.as_ref(), offset.as_ref().map(|o| &o.value))
+            }
+        };
+        // In a subquery the number tells whether it is a single value.
+        let nested = self.depth > 0;
+        let single = nested && limit.is_some_and(|l| self.constant(l) == Some(Literal::Int(1)));
+        let mut sql = match limit {
+            Some(limit) => format!(" LIMIT {}", self.limit_value(limit)?),
+            None => " LIMIT -1".to_string(),
+        };
+        if let Some(offset) = offset {
+            sql.push_str(&format!(" OFFSET {}", self.limit_value(offset)?));
+        }
+        Ok((sql, single))
+    }
+
+    /// As [`Translator::limit`], for a clause that is there.
+    pub fn limit_clause(&mut self, clause: &LimitClause) -> Result<(String, bool), Error> {
+        self.limit(Some(clause))
+    }
+
+    pub fn limit_value(&mut self, expression: &Expr) -> Result<String, Error> {
+        let value = match expression {
+            Expr::Value(value) => self.value(value, false)?,
+            _ => return Err(Error::wrong_arguments("LIMIT")),
+        };
+        match value.parameter.and_then(|i| self.parameters.get_mut(i)) {
+            Some(parameter) => {
+                parameter.convert = Convert::Limit;
+                Ok(value.sql)
+            }
+            None if value.known().is_some_and(ColumnType::is_integer) => Ok(value.sql),
+            None => Err(Error::wrong_arguments("LIMIT")),
+        }
+    }
+}
+
+fn direction(item: &OrderByExpr) -> &'static str {
+    if item.options.sort == Some(OrderBySort::Desc) { " DESC" } else { "" }
+}
+
+fn wrapped(block: Block) -> Block {
+    Block { sql: format!("SELECT * FROM ({})", block.sql), ..block }
+}
+
+/// A common table expression from its query, under the names given or the query's own.
+fn common_table(name: &str, names: &[String], block: Block) -> Result<CommonTable, Error> {
+    let mut block = block;
+    if !names.is_empty() && names.len() != block.columns.len() {
+        let message = "In definition of view, derived table or common table expression, SELECT list and column names list have different column counts";
+        return Err(Error { code: 1353, state: "HY000", message: message.into() });
+    }
+    for (column, name) in block.columns.iter_mut().zip(names) {
+        column.name = name.clone();
+    }
+    block.check_names()?;
+    let columns = block.columns.into_iter().map(|c| SourceColumn { origin: None, ..c });
+    Ok(CommonTable { name: name.to_string(), columns: columns.collect() })
+}

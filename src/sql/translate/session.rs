@@ -1,0 +1,383 @@
+//! Whole statements: the choice of translation, and what the session carries out itself.
+
+use super::scope::{AliasUse, Scope};
+use super::translator::{Translator, quote_name};
+use super::typed::{Typed, text_type};
+use crate::sql::catalog::Catalog;
+use crate::sql::error::Error;
+use crate::sql::modes::Modes;
+use crate::sql::parameter::Literal;
+use crate::sql::parse::{Body, Maintenance, SetExpression, SetItem, Statement, TableChange, TableName};
+use crate::sql::plan::{
+    Assignment, LockTarget, Locking, Plan, Program, Read, ResultColumn, ResultType, SessionCommand, SetTarget, SetValue,
+};
+use crate::sql::schema_change::SchemaChange;
+use crate::types::{DatabaseName, Value};
+use sqlparser::ast::{Expr, LockType, NonBlock, OrderByKind, Query, SetExpr};
+
+/// What a statement is translated against.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    pub catalog: &'a Catalog,
+    /// The session's current database.
+    pub database: Option<&'a str>,
+    pub modes: Modes,
+}
+
+/// A plan, and the literals it holds for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Translated {
+    pub plan: Plan,
+    /// Literals by number that were looked at: the plan holds only for texts with equal ones there.
+    pub pins: Vec<(usize, Literal)>,
+}
+
+/// Translates one statement.
+///
+/// # Errors
+/// MySQL's, found before anything runs: 1046, 1049, 1052, 1054, 1136, 1146, 1235 and many more.
+pub fn translate(statement: &Statement, context: &Context<'_>) -> Result<Plan, Error> {
+    translate_all(statement, context).map(|t| t.plan)
+}
+
+/// As [`translate`], for the plan cache.
+pub fn translate_all(statement: &Statement, context: &Context<'_>) -> Result<Translated, Error> {
+    let mut translator = Translator::new(context, &statement.tokens);
+    let plan = translator.statement(&statement.body)?;
+    let literals = statement.tokens.literals.iter().enumerate();
+    // Whatever did not become a parameter was looked at, or left out of the plan altogether.
+    let pinned = literals.filter(|(i, _)| translator.looked_at.contains(i) || !translator.used.contains(i));
+    Ok(Translated { plan, pins: pinned.map(|(i, l)| (i, l.clone())).collect() })
+}
+
+impl Translator<'_> {
+    fn statement(&mut self, body: &Body) -> Result<Plan, Error> {
+        Ok(match body {
+            Body::Query { query, into } => Plan::Read(self.read(query, into.clone())?),
+            Body::Insert(insert) => Plan::Write(self.insert(insert)?),
+            Body::Update(update) => Plan::Write(self.update(update)?),
+            Body::Delete(delete) => Plan::Write(self.delete(delete)?),
+            Body::Table { name, change } => Plan::Schema(self.table_change(name, change)?),
+            Body::DropTables { names, if_exists } => Plan::Schema(self.drop_tables(names, *if_exists)?),
+            Body::RenameTables(renames) => Plan::Schema(self.rename_tables(renames)?),
+            Body::Set(items) => Plan::Set(self.set(items)?),
+            Body::Show(show) => self.show(show)?,
+            Body::Describe { table, column } => self.describe(table, column.as_deref())?,
+            Body::Explain(inner) => self.explain(inner)?,
+            Body::Do(expressions) => {
+                let values = self.expressions(expressions)?;
+                let read = self.constant_row(&values);
+                Plan::Session(SessionCommand::Do(read))
+            }
+            Body::Maintenance { what, tables } => self.maintenance(*what, tables)?,
+            Body::Ready(Plan::Schema(SchemaChange::AlterDatabase { name, collation })) if name.is_empty() => {
+                let Some(current) = self.context.database else { return Err(Error::no_database()) };
+                Plan::Schema(SchemaChange::AlterDatabase { name: current.into(), collation: collation.clone() })
+            }
+            Body::Ready(plan) => plan.clone(),
+        })
+    }
+
+    fn read(&mut self, query: &Query, into: Vec<String>) -> Result<Read, Error> {
+        let block = self.query(query, true)?;
+        if !into.is_empty() && into.len() != block.columns.len() {
+            let message = "The used SELECT statements have a different number of columns".to_string();
+            return Err(Error { code: 1222, state: "21000", message });
+        }
+        let columns = block.columns.into_iter().map(|c| ResultColumn {
+            name: c.name.into(),
+            ty: c.ty,
+            nullable: c.nullable,
+            origin: c.origin,
+        });
+        let columns = columns.collect();
+        let program = self.program(block.sql);
+        let databases = std::mem::take(&mut self.databases);
+        let tables = std::mem::take(&mut self.tables);
+        let found_rows = if wants_found_rows(query) { Some(self.found_rows(query)?) } else { None };
+        let locking = self.locking(query)?;
+        Ok(Read { program, columns, databases, tables, locking, found_rows, into })
+    }
+
+    /// One row of expressions without tables.
+    fn constant_row(&mut self, values: &[Typed]) -> Read {
+        let sql = format!("SELECT {}", super::function::join(values));
+        let columns = values.iter().map(|v| ResultColumn {
+            name: "".into(),
+            ty: v.ty.clone(),
+            nullable: v.nullable,
+            origin: None,
+        });
+        Read {
+            columns: columns.collect(),
+            program: self.program(sql),
+            databases: std::mem::take(&mut self.databases),
+            tables: std::mem::take(&mut self.tables),
+            ..Read::default()
+        }
+    }
+
+    fn found_rows(&mut self, query: &Query) -> Result<Program, Error> {
+        let block = self.query(query, false)?;
+        self.databases.clear();
+        self.tables.clear();
+        Ok(self.program(format!("SELECT count(*) FROM ({})", block.sql)))
+    }
+
+    /// The rows that FOR UPDATE or FOR SHARE hold: for every table of the FROM clause a query of its keys.
+    fn locking(&mut self, query: &Query) -> Result<Option<Locking>, Error> {
+        let [lock, more @ ..] = query.locks.as_slice() else { return Ok(None) };
+        let mut locking = Locking {
+            exclusive: query.locks.iter().any(|l| l.lock_type == LockType::Update),
+            nowait: query.locks.iter().any(|l| l.nonblock == Some(NonBlock::Nowait)),
+            skip_locked: query.locks.iter().any(|l| l.nonblock == Some(NonBlock::SkipLocked)),
+            targets: vec![],
+        };
+        let SetExpr::Select(select) = &*query.body else {
+            return Err(Error::unsupported("FOR UPDATE with UNION"));
+        };
+        if query.with.is_some() {
+            return Err(Error::unsupported("FOR UPDATE with WITH"));
+        }
+        let named: Vec<String> =
+            std::iter::once(lock).chain(more).filter_map(|l| l.of.as_ref()).map(|n| n.to_string()).collect();
+        // Tables by place in FROM, each with its own parameters.
+        let mut place = 0;
+        loop {
+            self.scopes.push(Scope::default());
+            let from = self.source_list(&select.from)?;
+            let Some(source) = self.scope().sources.get(place).cloned() else {
+                self.scopes.pop();
+                self.parameters.clear();
+                break;
+            };
+            place += 1;
+            let wanted =
+                named.is_empty() || named.iter().any(|n| n.trim_matches('`').eq_ignore_ascii_case(&source.alias));
+            let (Some(table), Some(database), true) = (&source.table, &source.database, wanted) else {
+                self.scopes.pop();
+                self.parameters.clear();
+                continue;
+            };
+            let mut sql = {
+                let keys = table.key_columns();
+                let keys: Vec<String> =
+                    keys.iter().map(|k| format!("{}.{}", source.sql_alias, quote_name(k))).collect();
+                format!("SELECT {} FROM {from}", keys.join(", "))
+            };
+            if let Some(condition) = &select.selection {
+                let condition = self.in_clause("where clause", |t| t.condition(condition))?;
+                sql.push_str(&format!(" WHERE {condition}"));
+            }
+            // The first rows in order are those that LIMIT lets through, unless rows were grouped first.
+            let grouped = !matches!(&select.group_by, sqlparser::ast::GroupByExpr::Expressions(e, _) if e.is_empty());
+            if let (Some(limit), false) = (&query.limit_clause, grouped) {
+                if let Some(order_by) = &query.order_by
+                    && let OrderByKind::Expressions(list) = &order_by.kind
+                {
+                    self.scope().aliases = vec![];
+                    self.scope().alias_use = AliasUse::Never;
+                    // An order by alias or position locks more rows than needed, never fewer.
+                    if let Ok(list) = self.in_clause("order clause", |t| t.order_list(list, None)) {
+                        let (limit, _) = self.limit_clause(limit)?;
+                        let order = if list.is_empty() { String::new() } else { format!(" ORDER BY {list}") };
+                        sql.push_str(&format!("{order}{limit}"));
+                    }
+                } else {
+                    let (limit, _) = self.limit_clause(limit)?;
+                    sql.push_str(&limit);
+                }
+            }
+            self.scopes.pop();
+            locking.targets.push(LockTarget {
+                database: database.clone(),
+                table: table.id,
+                table_name: table.name.clone(),
+                keys: self.program(sql),
+            });
+        }
+        self.databases.clear();
+        self.tables.clear();
+        Ok(Some(locking))
+    }
+
+    fn set(&mut self, items: &[SetItem]) -> Result<Vec<Assignment>, Error> {
+        let mut assignments = Vec::new();
+        for item in items {
+            let value = match &item.value {
+                SetExpression::Default => SetValue::Default,
+                SetExpression::Word(word) => SetValue::Constant(Value::text(word.as_str())),
+                SetExpression::Expression(expression) => match self.constant_value(expression) {
+                    Some(value) => SetValue::Constant(value),
+                    None => {
+                        let value = self.in_clause("field list", |t| t.expression(expression))?;
+                        SetValue::Query(Box::new(self.constant_row(&[value])))
+                    }
+                },
+            };
+            if let SetTarget::Names { collation: Some(name) } = &item.target
+                && crate::sql::catalog::Collation::new(name).is_none()
+            {
+                return Err(Error::unknown_collation(name));
+            }
+            assignments.push(Assignment { target: item.target.clone(), value });
+        }
+        Ok(assignments)
+    }
+
+    /// A literal, looked at.
+    fn constant_value(&mut self, expression: &Expr) -> Option<Value> {
+        match expression {
+            Expr::UnaryOp { op: sqlparser::ast::UnaryOperator::Minus, expr } => {
+                self.constant(expr).map(|literal| literal.value(true))
+            }
+            Expr::Value(value) => match &value.value {
+                sqlparser::ast::Value::Null => Some(Value::Null),
+                sqlparser::ast::Value::Boolean(b) => Some(Value::Int(i64::from(*b))),
+                _ => self.constant(expression).map(|literal| literal.value(false)),
+            },
+            _ => None,
+        }
+    }
+
+    fn explain(&mut self, body: &Body) -> Result<Plan, Error> {
+        let (program, databases) = match self.statement(body)? {
+            Plan::Read(read) => (read.program, read.databases),
+            Plan::Write(write) => (write.program, write.databases),
+            _ => return Err(Error::unsupported("EXPLAIN of this statement")),
+        };
+        Ok(Plan::Session(SessionCommand::Explain(program, databases)))
+    }
+
+    /// The user database that a DDL statement's table is in.
+    fn ddl_database(&self, name: &TableName) -> Result<DatabaseName, Error> {
+        let database = self.database_of(name)?;
+        if database.system {
+            return Err(Error::access_denied_system(&database.name));
+        }
+        Ok(database.name.clone())
+    }
+
+    fn table_change(&self, name: &TableName, change: &TableChange) -> Result<SchemaChange, Error> {
+        let database = self.ddl_database(name)?;
+        let table = name.name.clone();
+        Ok(match change {
+            TableChange::Create { if_not_exists, definition } => {
+                SchemaChange::CreateTable { database, if_not_exists: *if_not_exists, definition: definition.clone() }
+            }
+            TableChange::CreateLike { if_not_exists, source } => {
+                let source = (self.database_of(source)?.name.clone(), source.name.clone());
+                SchemaChange::CreateTableLike { database, name: table, if_not_exists: *if_not_exists, source }
+            }
+            TableChange::Alter(alterations) => {
+                SchemaChange::AlterTable { database, name: table, alterations: alterations.clone() }
+            }
+            TableChange::Truncate => SchemaChange::Truncate { database, name: table },
+        })
+    }
+
+    /// The one database of several tables.
+    fn one_database<'n>(
+        &self,
+        mut names: impl Iterator<Item = &'n TableName>,
+        what: &str,
+    ) -> Result<DatabaseName, Error> {
+        let Some(first) = names.next() else { return Err(Error::no_database()) };
+        let database = self.ddl_database(first)?;
+        for name in names {
+            if self.ddl_database(name)? != database {
+                return Err(Error::unsupported(format!("{what} across databases")));
+            }
+        }
+        Ok(database)
+    }
+
+    fn drop_tables(&self, names: &[TableName], if_exists: bool) -> Result<SchemaChange, Error> {
+        let database = self.one_database(names.iter(), "DROP TABLE")?;
+        let names = names.iter().map(|n| n.name.clone()).collect();
+        Ok(SchemaChange::DropTables { database, names, if_exists })
+    }
+
+    fn rename_tables(&self, renames: &[(TableName, TableName)]) -> Result<SchemaChange, Error> {
+        let all = renames.iter().flat_map(|(a, b)| [a, b]);
+        let database = self.one_database(all, "RENAME TABLE")?;
+        let renames = renames.iter().map(|(a, b)| (a.name.clone(), b.name.clone())).collect();
+        Ok(SchemaChange::RenameTables { database, renames })
+    }
+
+    fn maintenance(&mut self, what: Maintenance, tables: &[TableName]) -> Result<Plan, Error> {
+        let operation = match what {
+            Maintenance::Analyze => "analyze",
+            Maintenance::Check => "check",
+            Maintenance::Checksum => "checksum",
+            Maintenance::Optimize => "optimize",
+            Maintenance::Repair => "repair",
+        };
+        let mut rows = Vec::new();
+        for name in tables {
+            let database = match (&name.database, self.context.database) {
+                (Some(database), _) => database.clone(),
+                (None, Some(current)) => current.to_string(),
+                (None, None) => return Err(Error::no_database()),
+            };
+            let full = format!("{database}.{}", name.name);
+            let row = |kind: &str, text: &str| {
+                vec![Value::text(full.as_str()), Value::from(operation), Value::from(kind), Value::from(text)]
+            };
+            match self.find_table(name) {
+                Ok(_) if what == Maintenance::Optimize => {
+                    rows.push(row("note", "Table does not support optimize, doing recreate + analyze instead"));
+                    rows.push(row("status", "OK"));
+                }
+                Ok(_) if what == Maintenance::Repair => {
+                    rows.push(row("note", "The storage engine for the table doesn't support repair"));
+                }
+                Ok(_) => rows.push(row("status", "OK")),
+                Err(error) => {
+                    rows.push(row("Error", &error.message));
+                    rows.push(row("status", "Operation failed"));
+                }
+            }
+        }
+        Ok(Plan::Rows { columns: text_columns(&["Table", "Op", "Msg_type", "Msg_text"]), rows })
+    }
+}
+
+/// Result columns of text.
+pub fn text_columns(names: &[&str]) -> Vec<ResultColumn> {
+    names
+        .iter()
+        .map(|name| ResultColumn {
+            name: (*name).into(),
+            ty: ResultType::Known(text_type()),
+            nullable: true,
+            origin: None,
+        })
+        .collect()
+}
+
+fn wants_found_rows(query: &Query) -> bool {
+    match &*query.body {
+        SetExpr::Select(select) => select.select_modifiers.as_ref().is_some_and(|m| m.sql_calc_found_rows),
+        _ => false,
+    }
+}
+
+/// A list of rows as a query over constants, with columns of these names.
+pub fn constant_rows(names: &[&str], rows: &[Vec<Value>]) -> String {
+    let quoted: Vec<String> = names.iter().map(|n| quote_name(n)).collect();
+    if rows.is_empty() {
+        let nulls: Vec<String> = quoted.iter().map(|n| format!("NULL AS {n}")).collect();
+        return format!("SELECT {} WHERE 0", nulls.join(", "));
+    }
+    let lines: Vec<String> = rows
+        .iter()
+        .map(|row| {
+            let cells: Vec<String> = row.iter().map(super::translator::quote_value).collect();
+            format!("({})", cells.join(", "))
+        })
+        .collect();
+    let columns: Vec<String> =
+        quoted.iter().enumerate().map(|(i, n)| format!("column{} COLLATE NOCASE AS {n}", i + 1)).collect();
+    format!("SELECT {} FROM (VALUES {})", columns.join(", "), lines.join(", "))
+}

@@ -1,0 +1,343 @@
+//! The state of one translation.
+
+use super::scope::{Scope, SourceColumn};
+use super::session::Context;
+use super::typed::{Typed, text_type};
+use crate::sql::catalog::{Collation, Database, Table};
+use crate::sql::column_type::{BinaryKind, ColumnType, TextKind};
+use crate::sql::error::Error;
+use crate::sql::modes::Modes;
+use crate::sql::parameter::{Convert, Literal, Parameter, Source, Wanted};
+use crate::sql::parse::TableName;
+use crate::sql::plan::Program;
+use crate::sql::tokens::{Tokens, token_number};
+use crate::types::{DatabaseName, Value};
+use sqlparser::ast::{Expr, ValueWithSpan};
+use sqlparser::tokenizer::Span;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// SQLite allows 32 766; a statement with more literals has them written into its text.
+const MAX_PARAMETERS: usize = 30_000;
+
+/// A common table expression in sight.
+#[derive(Clone, Debug)]
+pub struct CommonTable {
+    pub name: String,
+    pub columns: Vec<SourceColumn>,
+}
+
+/// See the module.
+pub struct Translator<'a> {
+    pub context: &'a Context<'a>,
+    pub tokens: &'a Tokens,
+    pub parameters: Vec<Parameter>,
+    /// Literals that became parameters. All others are pinned.
+    pub used: BTreeSet<usize>,
+    /// Literals whose value was looked at as well.
+    pub looked_at: BTreeSet<usize>,
+    pub databases: Vec<DatabaseName>,
+    pub tables: Vec<(DatabaseName, String)>,
+    /// Query blocks, innermost last.
+    pub scopes: Vec<Scope>,
+    pub commons: Vec<CommonTable>,
+    /// The part of the statement being read, as error 1054 names it.
+    pub clause: &'static str,
+    /// Write literals into the text: DDL, and statements with too many of them.
+    pub inline: bool,
+    /// Queries around this one.
+    pub depth: usize,
+    /// Inside `ON DUPLICATE KEY UPDATE`: what VALUES(c) means.
+    pub inserted: Option<super::scope::Source>,
+}
+
+/// A name in double quotes.
+pub fn quote_name(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// A string constant of SQLite.
+pub fn quote_text(text: &str) -> String {
+    if text.contains('\0') {
+        // SQLite's parser ends at a zero byte.
+        let hex: String = text.bytes().map(|b| format!("{b:02x}")).collect();
+        return format!("CAST(x'{hex}' AS TEXT)");
+    }
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+/// A constant of SQLite.
+pub fn quote_value(value: &Value) -> String {
+    match value {
+        Value::Null => "NULL".to_string(),
+        Value::Int(i64::MIN) => "(-9223372036854775807 - 1)".to_string(),
+        Value::Int(n) => n.to_string(),
+        Value::Real(x) if x.0.is_finite() => format!("{:?}", x.0),
+        Value::Real(x) => if x.0 > 0.0 { "9e999" } else { "-9e999" }.to_string(),
+        Value::Text(text) => quote_text(text),
+        Value::Blob(bytes) => format!("x'{}'", crate::sql::tokens::hex(bytes)),
+    }
+}
+
+/// The bytes of a hexadecimal (`false`) or bit (`true`) placeholder.
+pub fn placeholder_bytes(text: &str) -> Option<(Vec<u8>, bool)> {
+    let bits = match text.as_bytes().first()? {
+        b'x' => false,
+        b'b' => true,
+        _ => return None,
+    };
+    let digits = &text[1..];
+    let bytes = (0..digits.len() / 2).map(|i| u8::from_str_radix(&digits[2 * i..2 * i + 2], 16).ok());
+    bytes.collect::<Option<Vec<u8>>>().map(|b| (b, bits))
+}
+
+/// Translates an expression of the catalog (a CHECK, a default) over the columns of a table, without parameters.
+///
+/// # Errors
+/// Those of expressions; 3814-like refusals for what needs a session (NOW(), @variables).
+pub fn constant_expression(text: &str, table: Option<&Table>, clause: &'static str) -> Result<String, Error> {
+    let (expression, tokens) = crate::sql::parse::parse_expression(text, Modes::NONE)?;
+    let catalog = crate::sql::catalog::Catalog::new();
+    let context = Context { catalog: &catalog, database: None, modes: Modes::default() };
+    let mut translator = Translator::new(&context, &tokens);
+    translator.inline = true;
+    translator.clause = clause;
+    let source = table.map(|table| {
+        let source = super::from::table_source(&"".into(), &Arc::new(table.clone()), &table.name);
+        super::scope::Source { sql_alias: "\u{1}".to_string(), ..source }
+    });
+    translator.scopes.push(Scope { sources: source.into_iter().collect(), ..Scope::default() });
+    let value = translator.expression(&expression)?;
+    if !translator.parameters.is_empty() {
+        return Err(Error::unsupported(format!("an expression of this kind in {clause}")));
+    }
+    // Columns stand alone: there is only one table.
+    Ok(value.sql.replace("\u{1}.", ""))
+}
+
+impl<'a> Translator<'a> {
+    pub fn new(context: &'a Context<'a>, tokens: &'a Tokens) -> Translator<'a> {
+        Translator {
+            context,
+            tokens,
+            parameters: vec![],
+            used: BTreeSet::new(),
+            looked_at: BTreeSet::new(),
+            databases: vec![],
+            tables: vec![],
+            scopes: vec![],
+            commons: vec![],
+            clause: "field list",
+            inline: tokens.literals.len() > MAX_PARAMETERS,
+            depth: 0,
+            inserted: None,
+        }
+    }
+
+    /// What was translated, as a program.
+    pub fn program(&mut self, sql: String) -> Program {
+        Program { sql, parameters: std::mem::take(&mut self.parameters) }
+    }
+
+    /// A new parameter.
+    pub fn parameter(&mut self, source: Source, convert: Convert) -> (String, usize) {
+        self.parameters.push(Parameter { source, convert });
+        let index = self.parameters.len() - 1;
+        (format!("?{}", index + 1), index)
+    }
+
+    /// What the session knows, as an expression. In DDL there is no session.
+    pub fn wanted(&mut self, wanted: Wanted, ty: Option<ColumnType>) -> Typed {
+        let source = Source::Environment(wanted);
+        let same = Parameter::plain(source.clone());
+        let index = match self.parameters.iter().position(|p| *p == same && ty.is_none()) {
+            Some(index) => index,
+            None => self.parameter(source, Convert::Plain).1,
+        };
+        let sql = format!("?{}", index + 1);
+        let typed = match ty {
+            Some(ty) => Typed::new(sql, ty),
+            None => Typed::dynamic(sql),
+        };
+        Typed { parameter: Some(index), ..typed }
+    }
+
+    /// The number of the literal at a place in the text.
+    pub fn literal_at(&self, span: Span) -> Option<usize> {
+        self.tokens.literal_of.get(&token_number(span)?).copied()
+    }
+
+    /// The value of a constant expression, looked at.
+    pub fn constant(&mut self, expression: &Expr) -> Option<Literal> {
+        match expression {
+            Expr::Nested(inner) => self.constant(inner),
+            Expr::Value(value) => match self.literal_at(value.span) {
+                Some(index) => {
+                    self.looked_at.insert(index);
+                    self.tokens.literals.get(index).cloned()
+                }
+                None => match &value.value {
+                    sqlparser::ast::Value::SingleQuotedString(text) => Some(Literal::Text(text.as_str().into())),
+                    _ => None,
+                },
+            },
+            _ => None,
+        }
+    }
+
+    /// A constant expression's text, looked at.
+    pub fn constant_text(&mut self, expression: &Expr) -> Option<String> {
+        match self.constant(expression)? {
+            Literal::Text(text) => Some(text.to_string()),
+            _ => None,
+        }
+    }
+
+    /// A literal, marker or variable.
+    pub fn value(&mut self, value: &ValueWithSpan, negate: bool) -> Result<Typed, Error> {
+        use sqlparser::ast::Value as V;
+        if let Some(index) = self.literal_at(value.span) {
+            return Ok(self.literal(index, negate));
+        }
+        match &value.value {
+            V::Null => Ok(Typed::null()),
+            V::Boolean(b) => Ok(Typed { nullable: false, ..Typed::boolean(if *b { "1" } else { "0" }) }),
+            // A constant of the dialect's own making.
+            V::SingleQuotedString(text) => Ok(Typed::new(quote_text(text), text_type())),
+            V::Placeholder(text) => self.placeholder(text),
+            other => Err(Error::unsupported(format!("the literal {other}"))),
+        }
+    }
+
+    fn literal(&mut self, index: usize, negate: bool) -> Typed {
+        let literal = &self.tokens.literals[index];
+        let ty = match literal {
+            Literal::Int(_) => ColumnType::bigint(),
+            Literal::Decimal(digits) if !digits.contains('.') => {
+                if digits.len() <= 20 && !negate {
+                    ColumnType::bigint_unsigned()
+                } else {
+                    ColumnType::decimal(65, 0)
+                }
+            }
+            Literal::Decimal(digits) => {
+                let scale = digits.split_once('.').map_or(0, |(_, d)| d.len()).min(30);
+                ColumnType::decimal(65u8.min(40 + scale as u8), scale as u8)
+            }
+            Literal::Float(_) => ColumnType::double(),
+            Literal::Text(_) => text_type(),
+        };
+        if self.inline {
+            self.looked_at.insert(index);
+            let sql = quote_value(&literal.value(negate));
+            let sql = if sql.starts_with('-') { format!("({sql})") } else { sql };
+            return Typed { nullable: false, ..Typed::new(sql, ty) };
+        }
+        self.used.insert(index);
+        let (sql, parameter) = self.parameter(Source::Literal { index, negate }, Convert::Plain);
+        Typed { nullable: false, parameter: Some(parameter), ..Typed::new(sql, ty) }
+    }
+
+    fn placeholder(&mut self, text: &str) -> Result<Typed, Error> {
+        if let Some(name) = text.strip_prefix("@@") {
+            let (scope, name) = crate::sql::parse::scoped_name(name);
+            return Ok(self.wanted(Wanted::System(scope, name), None));
+        }
+        if let Some(name) = text.strip_prefix('@') {
+            return Ok(self.wanted(Wanted::User(name.to_string()), None));
+        }
+        if let Some((bytes, bits)) = placeholder_bytes(text) {
+            if bits {
+                let number = bytes.iter().fold(0i64, |n, b| n << 8 | i64::from(*b));
+                return Ok(Typed { nullable: false, ..Typed::new(number.to_string(), ColumnType::bigint()) });
+            }
+            let ty = ColumnType::Binary { kind: BinaryKind::VarBinary, length: bytes.len() as u32 };
+            return Ok(Typed { nullable: false, ..Typed::new(format!("x'{}'", &text[1..]), ty) });
+        }
+        match text.strip_prefix('?').and_then(|n| n.parse().ok()) {
+            Some(index) => {
+                let (sql, parameter) = self.parameter(Source::Client(index), Convert::Plain);
+                Ok(Typed { parameter: Some(parameter), ..Typed::dynamic(sql) })
+            }
+            None => Err(Error::unsupported("this placeholder")),
+        }
+    }
+
+    /// A hexadecimal literal as the number it is in numeric context.
+    pub fn hex_number(expression: &Expr) -> Option<Typed> {
+        let Expr::Value(value) = expression else { return None };
+        let sqlparser::ast::Value::Placeholder(text) = &value.value else { return None };
+        let (bytes, false) = placeholder_bytes(text)? else { return None };
+        if bytes.len() > 8 {
+            return None;
+        }
+        let number = bytes.iter().fold(0u64, |n, b| n << 8 | u64::from(*b));
+        Some(Typed { nullable: false, ..Typed::new((number as i64).to_string(), ColumnType::bigint_unsigned()) })
+    }
+
+    pub fn scope(&mut self) -> &mut Scope {
+        if self.scopes.is_empty() {
+            self.scopes.push(Scope::default());
+        }
+        let last = self.scopes.len() - 1;
+        &mut self.scopes[last]
+    }
+
+    /// Runs `inner` with another name for the clause.
+    pub fn in_clause<T>(&mut self, clause: &'static str, inner: impl FnOnce(&mut Self) -> T) -> T {
+        let outer = std::mem::replace(&mut self.clause, clause);
+        let result = inner(self);
+        self.clause = outer;
+        result
+    }
+
+    /// The database a name is in.
+    pub fn database_of(&self, name: &TableName) -> Result<&'a Arc<Database>, Error> {
+        let wanted = match (&name.database, self.context.database) {
+            (Some(database), _) => database.as_str(),
+            (None, Some(current)) => current,
+            (None, None) => return Err(Error::no_database()),
+        };
+        self.find_database(wanted)
+    }
+
+    pub fn find_database(&self, wanted: &str) -> Result<&'a Arc<Database>, Error> {
+        let catalog = self.context.catalog;
+        let found = catalog.database(wanted).or_else(|| {
+            // INFORMATION_SCHEMA is found however it is written.
+            catalog.databases().find(|d| d.system && d.name.eq_ignore_ascii_case(wanted))
+        });
+        found.ok_or_else(|| Error::unknown_database(wanted))
+    }
+
+    /// An existing table, remembered as used.
+    pub fn find_table(&mut self, name: &TableName) -> Result<(&'a Arc<Database>, &'a Arc<Table>), Error> {
+        let database = self.database_of(name)?;
+        let table =
+            if database.system { database.table_ignoring_case(&name.name) } else { database.tables.get(&name.name) };
+        let table = table.ok_or_else(|| Error::no_such_table(format!("{}.{}", database.name, name.name)))?;
+        if !self.databases.contains(&database.name) {
+            self.databases.push(database.name.clone());
+        }
+        let entry = (database.name.clone(), table.name.clone());
+        if !self.tables.contains(&entry) {
+            self.tables.push(entry);
+        }
+        Ok((database, table))
+    }
+
+    /// A table that statements may write.
+    pub fn find_writable(&mut self, name: &TableName) -> Result<(&'a Arc<Database>, &'a Arc<Table>), Error> {
+        let (database, table) = self.find_table(name)?;
+        if database.system {
+            return Err(Error::access_denied_system(&database.name));
+        }
+        Ok((database, table))
+    }
+
+    /// The type of text of a collation.
+    pub fn text_of(collation: &str) -> ColumnType {
+        let collation = Collation::new(collation).unwrap_or_default();
+        ColumnType::Text { kind: TextKind::VarChar, length: 16_383, collation }
+    }
+}

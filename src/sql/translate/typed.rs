@@ -1,0 +1,185 @@
+//! An expression as SQLite text, with what MySQL knows about it.
+
+use crate::sql::catalog::Collation;
+use crate::sql::column_type::{ColumnType, IntegerSize, TextKind};
+use crate::sql::plan::{Origin, ResultType};
+use std::sync::Arc;
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct Typed {
+    pub sql: String,
+    pub ty: ResultType,
+    pub nullable: bool,
+    /// The expression is a plain column; SQLite then applies that column's own collation.
+    pub column: bool,
+    pub origin: Option<Arc<Origin>>,
+    /// The expression is exactly this parameter (an index, not the number in the text).
+    pub parameter: Option<usize>,
+    /// The result is 0, 1 or NULL: JSON calls it a boolean.
+    pub boolean: bool,
+}
+
+/// What a value is compared as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Number,
+    Temporal,
+    /// CHAR, VARCHAR, TEXT, ENUM, SET.
+    Text,
+    Binary,
+    Json,
+    /// NULL, or known only when it runs.
+    Open,
+}
+
+/// Text computed by an expression.
+pub fn text_type() -> ColumnType {
+    ColumnType::Text { kind: TextKind::VarChar, length: 16_383, collation: Collation::default() }
+}
+
+pub fn boolean_type() -> ColumnType {
+    ColumnType::Integer { size: IntegerSize::Int, unsigned: false, zerofill: false, width: Some(1) }
+}
+
+impl Typed {
+    pub fn new(sql: impl Into<String>, ty: ColumnType) -> Typed {
+        Typed {
+            sql: sql.into(),
+            ty: ResultType::Known(ty),
+            nullable: true,
+            column: false,
+            origin: None,
+            parameter: None,
+            boolean: false,
+        }
+    }
+    pub fn boolean(sql: impl Into<String>) -> Typed {
+        Typed { boolean: true, ..Typed::new(sql, boolean_type()) }
+    }
+    pub fn null() -> Typed {
+        Typed { ty: ResultType::Null, ..Typed::new("NULL", ColumnType::int()) }
+    }
+    pub fn dynamic(sql: impl Into<String>) -> Typed {
+        Typed { ty: ResultType::Dynamic, ..Typed::new(sql, ColumnType::int()) }
+    }
+    /// The same expression with other text: no longer a plain column or parameter.
+    pub fn with_sql(&self, sql: impl Into<String>) -> Typed {
+        Typed { sql: sql.into(), column: false, origin: None, parameter: None, boolean: false, ..self.clone() }
+    }
+
+    pub fn known(&self) -> Option<&ColumnType> {
+        match &self.ty {
+            ResultType::Known(ty) => Some(ty),
+            _ => None,
+        }
+    }
+    pub fn kind(&self) -> Kind {
+        match self.known() {
+            None => Kind::Open,
+            Some(ty) if ty.is_numeric() => Kind::Number,
+            Some(ty) if ty.is_temporal() => Kind::Temporal,
+            Some(ColumnType::Binary { .. }) => Kind::Binary,
+            Some(ColumnType::Json) => Kind::Json,
+            Some(_) => Kind::Text,
+        }
+    }
+    /// Whether it is an integer that SQLite holds as one.
+    pub fn is_integer(&self) -> bool {
+        match self.known() {
+            Some(ColumnType::Integer { size: IntegerSize::Big, unsigned: true, .. }) => false,
+            Some(ty) => ty.is_integer(),
+            None => false,
+        }
+    }
+    /// Whether comparing it respects case; `None` where no collation applies (numbers and the like).
+    pub fn ignores_case(&self) -> Option<bool> {
+        match self.known() {
+            Some(ColumnType::Binary { .. }) => Some(false),
+            Some(ty) => ty.collation().map(Collation::ignores_case),
+            None => None,
+        }
+    }
+    /// The collation SQLite applies by itself.
+    pub fn implied_collation(&self) -> Option<&'static str> {
+        if !self.column {
+            return None;
+        }
+        self.known().map(|ty| ty.collation().map_or("BINARY", Collation::sqlite))
+    }
+    /// Decimals of a number: 31 for floating point.
+    pub fn scale(&self) -> u8 {
+        match self.known() {
+            Some(ColumnType::Decimal { scale, .. }) => *scale,
+            Some(ty) if ty.is_integer() => 0,
+            _ => 31,
+        }
+    }
+    /// Fraction digits of a temporal type.
+    pub fn fsp(&self) -> u8 {
+        match self.known() {
+            Some(ColumnType::Time(fsp) | ColumnType::DateTime(fsp) | ColumnType::Timestamp(fsp)) => *fsp,
+            Some(ColumnType::Decimal { scale, .. }) => (*scale).min(6),
+            Some(ColumnType::Text { .. } | ColumnType::Float { .. }) => 6,
+            _ => 0,
+        }
+    }
+    /// The SQLite text with the collation that makes it group and sort as MySQL would.
+    pub fn collated(&self) -> String {
+        match (self.ignores_case(), self.column) {
+            (Some(true), false) => format!("{} COLLATE NOCASE", self.sql),
+            _ => self.sql.clone(),
+        }
+    }
+}
+
+/// The type of a value that may come from either (manual: CASE, IF, COALESCE, UNION).
+pub fn unify(a: &ResultType, b: &ResultType) -> ResultType {
+    use ResultType::{Dynamic, Known, Null};
+    let (x, y) = match (a, b) {
+        (Null, other) | (other, Null) => return other.clone(),
+        (Dynamic, _) | (_, Dynamic) => return Dynamic,
+        (Known(x), Known(y)) => (x, y),
+    };
+    if x == y {
+        return a.clone();
+    }
+    let integer = |ty: &ColumnType| ty.is_integer();
+    Known(match (x, y) {
+        _ if integer(x) && integer(y) => {
+            if x.is_unsigned() && y.is_unsigned() {
+                ColumnType::bigint_unsigned()
+            } else {
+                ColumnType::bigint()
+            }
+        }
+        (ColumnType::Float { .. }, _) if y.is_numeric() => ColumnType::double(),
+        (_, ColumnType::Float { .. }) if x.is_numeric() => ColumnType::double(),
+        _ if x.is_numeric() && y.is_numeric() => {
+            let part = |ty: &ColumnType| match ty {
+                ColumnType::Decimal { precision, scale, .. } => (*precision, *scale),
+                _ => (20, 0),
+            };
+            let ((p, s), (q, t)) = (part(x), part(y));
+            let scale = s.max(t);
+            ColumnType::decimal(((p - s).max(q - t) + scale).min(65), scale)
+        }
+        (ColumnType::Date, ColumnType::DateTime(f) | ColumnType::Timestamp(f))
+        | (ColumnType::DateTime(f) | ColumnType::Timestamp(f), ColumnType::Date) => ColumnType::DateTime(*f),
+        (ColumnType::DateTime(f) | ColumnType::Timestamp(f), ColumnType::DateTime(g) | ColumnType::Timestamp(g)) => {
+            ColumnType::DateTime(*f.max(g))
+        }
+        (ColumnType::Time(f), ColumnType::Time(g)) => ColumnType::Time(*f.max(g)),
+        (ColumnType::Binary { .. }, _) | (_, ColumnType::Binary { .. }) => ColumnType::varbinary(65_535),
+        (ColumnType::Text { kind, length, collation }, ColumnType::Text { kind: k, length: l, collation: c }) => {
+            let varying =
+                matches!(kind, TextKind::Char | TextKind::VarChar) && matches!(k, TextKind::Char | TextKind::VarChar);
+            let kind = if varying { TextKind::VarChar } else { TextKind::LongText };
+            let collation = if collation.ignores_case() { c } else { collation };
+            ColumnType::Text { kind, length: *length.max(l), collation: collation.clone() }
+        }
+        (ColumnType::Text { kind: TextKind::LongText | TextKind::MediumText | TextKind::Text, .. }, _) => x.clone(),
+        (_, ColumnType::Text { kind: TextKind::LongText | TextKind::MediumText | TextKind::Text, .. }) => y.clone(),
+        _ => text_type(),
+    })
+}

@@ -1,0 +1,327 @@
+//! UPDATE and DELETE.
+
+use super::from::table_source;
+use super::scope::{AliasUse, Scope};
+use super::translator::{Translator, quote_name};
+use super::typed::Typed;
+use crate::sql::catalog::{Column, Database, Table};
+use crate::sql::column_type::ColumnType;
+use crate::sql::error::Error;
+use crate::sql::parameter::Wanted;
+use crate::sql::parse::{Delete, DeleteTarget, TableName, Update};
+use crate::sql::plan::{Write, WriteKind};
+use sqlparser::ast::{Expr, OrderByExpr, TableFactor, TableWithJoins};
+use std::sync::Arc;
+
+/// The key columns of a table, quoted.
+fn key_list(table: &Table, alias: &str) -> Vec<String> {
+    table.key_columns().iter().map(|c| format!("{alias}.{}", quote_name(c))).collect()
+}
+
+/// `key IN (query)`, for one key column or several.
+fn key_in(table: &Table, alias: &str, query: &str) -> String {
+    let keys = key_list(table, alias);
+    match keys.as_slice() {
+        [only] => format!("{only} IN ({query})"),
+        many => format!("({}) IN ({query})", many.join(", ")),
+    }
+}
+
+/// The only table of an UPDATE and its alias.
+fn single(tables: &[TableWithJoins]) -> Result<Option<(TableName, Option<String>)>, Error> {
+    let [TableWithJoins { relation: TableFactor::Table { name, alias, .. }, joins }] = tables else { return Ok(None) };
+    if !joins.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some((super::from::table_name(name)?, alias.as_ref().map(|a| a.name.value.clone()))))
+}
+
+impl Translator<'_> {
+    pub fn update(&mut self, update: &Update) -> Result<Write, Error> {
+        let verb = if update.ignore { "UPDATE OR IGNORE" } else { "UPDATE" };
+        let Some((name, alias)) = single(&update.tables)? else { return self.joined_update(update, verb) };
+        let (database, table) = self.find_writable(&name)?;
+        let (database, table) = (database.clone(), table.clone());
+        let alias = alias.unwrap_or_else(|| table.name.clone());
+        let source = table_source(&database.name, &table, &alias);
+        let quoted = source.sql_alias.clone();
+        self.scopes.push(Scope { sources: vec![source], ..Scope::default() });
+        let target = format!("{}.{} AS {quoted}", quote_name(&database.name), quote_name(&table.name));
+        let pairs = pairs(&update.assignments);
+        let set = self.assignments(&table, &pairs, update.ignore)?;
+        let condition = self.rows_condition(
+            &table,
+            &target,
+            &quoted,
+            update.condition.as_ref(),
+            &update.order_by,
+            update.limit.as_ref(),
+        )?;
+        self.scopes.pop();
+        let sql = format!("{verb} {target} SET {set}{condition}");
+        Ok(self.write(WriteKind::Update, sql, &database, &table, update.ignore))
+    }
+
+    fn write(&mut self, kind: WriteKind, sql: String, database: &Database, table: &Table, ignore: bool) -> Write {
+        Write {
+            kind,
+            program: self.program(sql),
+            database: database.name.clone(),
+            table: table.name.clone(),
+            table_id: table.id,
+            databases: std::mem::take(&mut self.databases),
+            tables: std::mem::take(&mut self.tables),
+            ignore,
+            auto_increment: None,
+            rows: None,
+        }
+    }
+
+    /// ` WHERE ...`, through the keys of the chosen rows where there is a LIMIT, which SQLite's UPDATE and DELETE lack.
+    fn rows_condition(
+        &mut self,
+        table: &Table,
+        target: &str,
+        alias: &str,
+        condition: Option<&Expr>,
+        order_by: &[OrderByExpr],
+        limit: Option<&Expr>,
+    ) -> Result<String, Error> {
+        let condition = match condition {
+            Some(condition) => format!(" WHERE {}", self.in_clause("where clause", |t| t.condition(condition))?),
+            None => String::new(),
+        };
+        let order_by = self.in_clause("order clause", |t| t.order_list(order_by, None))?;
+        let Some(limit) = limit else { return Ok(condition) };
+        let limit = self.limit_value(limit)?;
+        let order_by = if order_by.is_empty() { String::new() } else { format!(" ORDER BY {order_by}") };
+        let keys = key_list(table, alias).join(", ");
+        let query = format!("SELECT {keys} FROM {target}{condition}{order_by} LIMIT {limit}");
+        Ok(format!(" WHERE {}", key_in(table, alias, &query)))
+    }
+
+    /// `a = x, b = y`, left to right: a later value sees the earlier ones. Adds ON UPDATE CURRENT_TIMESTAMP columns.
+    pub fn assignments(
+        &mut self,
+        table: &Arc<Table>,
+        pairs: &[(&str, Option<&Expr>)],
+        ignore: bool,
+    ) -> Result<String, Error> {
+        let mut list: Vec<(Column, String)> = Vec::new();
+        for (name, value) in pairs {
+            let Some((_, column)) = table.column(name) else { return Err(Error::unknown_column(name, "field list")) };
+            let column = column.clone();
+            let value = match value {
+                Some(expression) => match Self::hex_number(expression) {
+                    Some(number) if column.ty.is_numeric() => number,
+                    _ => self.expression(expression)?,
+                },
+                None => match self.default_value(&column)? {
+                    Some(value) => value,
+                    None => return Err(Error::no_default(&column.name)),
+                },
+            };
+            if value.ty == crate::sql::plan::ResultType::Null && !column.nullable && !ignore {
+                return Err(Error::column_cannot_be_null(&column.name));
+            }
+            let sql = self.assigned_value(&value, &column, table)?;
+            let scope = self.scope();
+            scope.assigned.retain(|(n, _)| !n.eq_ignore_ascii_case(&column.name));
+            scope.assigned.push((column.name.clone(), Typed::new(sql.clone(), column.ty.clone())));
+            list.retain(|(c, _)| c.id != column.id);
+            list.push((column, sql));
+        }
+        self.scope().assigned.clear();
+        let touched = self.touched(table, &list)?;
+        let mut parts: Vec<String> = list.iter().map(|(c, sql)| format!("{} = {sql}", quote_name(&c.name))).collect();
+        parts.extend(touched);
+        Ok(parts.join(", "))
+    }
+
+    fn assigned_value(&mut self, value: &Typed, column: &Column, table: &Table) -> Result<String, Error> {
+        // A column of the very same type needs no check: the old row's, or the one that was to be inserted.
+        let same = value.column && value.known() == Some(&column.ty) && (column.nullable || !value.nullable);
+        if same {
+            return Ok(value.sql.clone());
+        }
+        // An AUTO_INCREMENT column makes ids only when rows are inserted.
+        let column = Column { auto_increment: false, ..column.clone() };
+        self.stored(value, &column, table, 1)
+    }
+
+    /// Columns ON UPDATE CURRENT_TIMESTAMP: now, if another column really changes.
+    fn touched(&mut self, table: &Arc<Table>, list: &[(Column, String)]) -> Result<Vec<String>, Error> {
+        let mut parts = Vec::new();
+        for column in table.columns.iter().filter(|c| c.on_update.is_some()) {
+            if list.iter().any(|(c, _)| c.id == column.id) || list.is_empty() {
+                continue;
+            }
+            let fsp = column.on_update.unwrap_or(0);
+            let now = self.wanted(Wanted::Now(fsp), Some(ColumnType::DateTime(fsp)));
+            let now = self.stored(&now, column, table, 1)?;
+            let alias = self.scope().sources.first().map(|s| s.sql_alias.clone()).unwrap_or_default();
+            let same: Vec<String> = list
+                .iter()
+                .map(|(c, sql)| format!("{alias}.{} COLLATE BINARY IS {sql}", quote_name(&c.name)))
+                .collect();
+            let name = quote_name(&column.name);
+            parts.push(format!("{name} = CASE WHEN {} THEN {alias}.{name} ELSE {now} END", same.join(" AND ")));
+        }
+        Ok(parts)
+    }
+
+    /// UPDATE of one table among several: the new values are computed by a query and joined by key.
+    fn joined_update(&mut self, update: &Update, verb: &str) -> Result<Write, Error> {
+        if !update.order_by.is_empty() || update.limit.is_some() {
+            return Err(Error::wrong_usage("UPDATE", if update.limit.is_some() { "LIMIT" } else { "ORDER BY" }));
+        }
+        self.scopes.push(Scope::default());
+        let from = self.source_list(&update.tables)?;
+        let mut target: Option<(usize, Arc<Table>)> = None;
+        let mut list: Vec<(Column, Typed)> = Vec::new();
+        for (path, value) in &update.assignments {
+            let place = self.assigned_source(path)?;
+            let table = self.scope().sources[place].table.clone();
+            let Some(table) = table else { return Err(Error::unsupported("UPDATE of a derived table")) };
+            match &target {
+                Some((first, _)) if *first != place => {
+                    return Err(Error::unsupported("UPDATE of several tables at once"));
+                }
+                _ => target = Some((place, table.clone())),
+            }
+            let name = path.last().map_or("", String::as_str);
+            let Some((_, column)) = table.column(name) else { return Err(Error::unknown_column(name, "field list")) };
+            let column = column.clone();
+            let value = match value {
+                Some(expression) => self.expression(expression)?,
+                None => match self.default_value(&column)? {
+                    Some(value) => value,
+                    None => return Err(Error::no_default(&column.name)),
+                },
+            };
+            list.push((column, value));
+        }
+        let Some((place, table)) = target else { return Err(Error::no_tables_used()) };
+        let source = self.scope().sources[place].clone();
+        let database = self.find_database(source.database.as_deref().unwrap_or_default())?.clone();
+        if database.system {
+            return Err(Error::access_denied_system(&database.name));
+        }
+        let mut columns = key_list(&table, &source.sql_alias);
+        let mut names: Vec<String> = (0..columns.len()).map(|i| format!("k{i}")).collect();
+        let mut set = Vec::new();
+        for (i, (column, value)) in list.iter().enumerate() {
+            columns.push(self.assigned_value(value, column, &table)?);
+            names.push(format!("v{i}"));
+            set.push((column.clone(), format!("\"marmot_new\".\"v{i}\"")));
+        }
+        let condition = match &update.condition {
+            Some(condition) => format!(" WHERE {}", self.in_clause("where clause", |t| t.condition(condition))?),
+            None => String::new(),
+        };
+        self.scopes.pop();
+        let alias = quote_name(&table.name);
+        let mut own = table_source(&database.name, &table, &table.name);
+        own.sql_alias = alias.clone();
+        self.scopes.push(Scope { sources: vec![own], ..Scope::default() });
+        let touched = self.touched(&table, &set)?;
+        self.scopes.pop();
+        let mut parts: Vec<String> = set.iter().map(|(c, sql)| format!("{} = {sql}", quote_name(&c.name))).collect();
+        parts.extend(touched);
+        let keys = key_list(&table, &alias);
+        let on: Vec<String> = keys.iter().enumerate().map(|(i, k)| format!("{k} = \"marmot_new\".\"k{i}\"")).collect();
+        let names: Vec<String> = columns.iter().zip(&names).map(|(c, n)| format!("{c} AS \"{n}\"")).collect();
+        let sql = format!(
+            "{verb} {}.{alias} AS {alias} SET {} FROM (SELECT {} FROM {from}{condition}) AS \"marmot_new\" WHERE {}",
+            quote_name(&database.name),
+            parts.join(", "),
+            names.join(", "),
+            on.join(" AND ")
+        );
+        Ok(self.write(WriteKind::Update, sql, &database, &table, update.ignore))
+    }
+
+    /// Which source an assignment's column is in.
+    fn assigned_source(&mut self, path: &[String]) -> Result<usize, Error> {
+        let sources = &self.scope().sources;
+        let (table, name) = match path {
+            [name] => (None, name),
+            [table, name] | [_, table, name] => (Some(table), name),
+            _ => return Err(Error::unknown_column(path.join("."), "field list")),
+        };
+        let fits = |s: &super::scope::Source| {
+            table.is_none_or(|t| s.alias.eq_ignore_ascii_case(t)) && s.column(name).is_some()
+        };
+        let mut found = sources.iter().enumerate().filter(|(_, s)| fits(s)).map(|(i, _)| i);
+        match (found.next(), found.next()) {
+            (Some(place), None) => Ok(place),
+            (Some(_), Some(_)) => Err(Error::ambiguous_column(name, "field list")),
+            (None, _) => Err(Error::unknown_column(path.join("."), "field list")),
+        }
+    }
+
+    pub fn delete(&mut self, delete: &Delete) -> Result<Write, Error> {
+        match &delete.target {
+            DeleteTarget::Single { table: name, alias } => {
+                let (database, table) = self.find_writable(name)?;
+                let (database, table) = (database.clone(), table.clone());
+                let alias = alias.clone().unwrap_or_else(|| table.name.clone());
+                let source = table_source(&database.name, &table, &alias);
+                let quoted = source.sql_alias.clone();
+                self.scopes.push(Scope { sources: vec![source], ..Scope::default() });
+                let target = format!("{}.{} AS {quoted}", quote_name(&database.name), quote_name(&table.name));
+                let condition = self.rows_condition(
+                    &table,
+                    &target,
+                    &quoted,
+                    delete.condition.as_ref(),
+                    &delete.order_by,
+                    delete.limit.as_ref(),
+                )?;
+                self.scopes.pop();
+                let sql = format!("DELETE FROM {target}{condition}");
+                Ok(self.write(WriteKind::Delete, sql, &database, &table, delete.ignore))
+            }
+            DeleteTarget::Joined { targets, tables } => self.joined_delete(delete, targets, tables),
+        }
+    }
+
+    fn joined_delete(
+        &mut self,
+        delete: &Delete,
+        targets: &[TableName],
+        tables: &[TableWithJoins],
+    ) -> Result<Write, Error> {
+        if !delete.order_by.is_empty() || delete.limit.is_some() {
+            return Err(Error::wrong_usage("DELETE", "LIMIT"));
+        }
+        let [target] = targets else { return Err(Error::unsupported("DELETE from several tables at once")) };
+        self.scopes.push(Scope { alias_use: AliasUse::Never, ..Scope::default() });
+        let from = self.source_list(tables)?;
+        let source = self.scope().source(target.database.as_deref(), &target.name).cloned();
+        let Some(source) = source else { return Err(Error::unknown_table_in(&target.name, "MULTI DELETE")) };
+        let Some(table) = source.table.clone() else { return Err(Error::unsupported("DELETE from a derived table")) };
+        let condition = match &delete.condition {
+            Some(condition) => format!(" WHERE {}", self.in_clause("where clause", |t| t.condition(condition))?),
+            None => String::new(),
+        };
+        self.scopes.pop();
+        let database = self.find_database(source.database.as_deref().unwrap_or_default())?.clone();
+        if database.system {
+            return Err(Error::access_denied_system(&database.name));
+        }
+        let alias = quote_name(&table.name);
+        let keys = key_list(&table, &source.sql_alias).join(", ");
+        let query = format!("SELECT {keys} FROM {from}{condition}");
+        let sql = format!(
+            "DELETE FROM {}.{alias} AS {alias} WHERE {}",
+            quote_name(&database.name),
+            key_in(&table, &alias, &query)
+        );
+        Ok(self.write(WriteKind::Delete, sql, &database, &table, delete.ignore))
+    }
+}
+
+fn pairs(assignments: &[(Vec<String>, Option<Expr>)]) -> Vec<(&str, Option<&Expr>)> {
+    assignments.iter().map(|(path, value)| (path.last().map_or("", String::as_str), value.as_ref())).collect()
+}

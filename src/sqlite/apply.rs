@@ -1,0 +1,312 @@
+//! The applier: makes committed transactions visible in the database files, in order.
+//!
+//! It is the files' only writer. A batch of tasks becomes one SQLite transaction per file, which also records up to
+//! which task the file is applied: after a crash the tasks above [`super::DataDir::durable_seq`] come again, and each
+//! file skips what it holds already. Files are written with `synchronous=NORMAL`; the log in `marmot.db` is kept
+//! until [`Applier::sync`] has made the work durable.
+//!
+//! Foreign keys, triggers and CHECKs are off: what they did on the coordinator is in the write set.
+
+use super::apply_row::{self, Statements};
+use super::checkpoint;
+use super::connection::{Connection, quoted, uri};
+use super::data_dir::{DataDir, DatabaseFile, locked, state_value};
+use super::error::{Error, Result};
+use super::functions::Functions;
+use super::layout::DatabaseLayout;
+use super::schema::{FileChange, SchemaStep};
+use crate::core::{ApplyTask, Fatal};
+use crate::types::{ApplySeq, ColumnId, DatabaseName, RowImage, TableId, TxnId, Value};
+use rusqlite::ffi;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+
+/// What a batch did.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Applied {
+    /// The last task that is visible now.
+    pub seq: ApplySeq,
+    /// Rows that had to give way to a merged write set, besides those the core named: for the conflict log.
+    pub evicted: Vec<Evicted>,
+    /// A catalog changed: load it again.
+    pub schema_changed: bool,
+}
+
+/// A row removed because a merged row owns one of its unique values, or that no longer has a place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evicted {
+    /// The transaction it gave way to.
+    pub winner: TxnId,
+    pub database: DatabaseName,
+    pub table: TableId,
+    pub columns: Arc<[ColumnId]>,
+    pub image: RowImage,
+}
+
+/// The only writer of the database files.
+pub struct Applier {
+    files: BTreeMap<DatabaseName, Open>,
+    functions: Functions,
+    dir: DataDir,
+    /// The last task applied, in any file.
+    seq: ApplySeq,
+}
+
+/// One file, attached to an in-memory connection under the database's name, as statements expect.
+pub(super) struct Open {
+    pub(super) statements: Statements,
+    pub(super) connection: Connection,
+    pub(super) layout: Arc<DatabaseLayout>,
+    pub(super) name: DatabaseName,
+    file: Arc<DatabaseFile>,
+    /// The last task that this file holds, its open transaction included.
+    applied: ApplySeq,
+    in_transaction: bool,
+    schema_changed: bool,
+    /// Committed since the last sync.
+    dirty: bool,
+}
+
+impl Applier {
+    pub(super) fn open(dir: DataDir, functions: &Functions) -> Result<Applier> {
+        let seq = dir.durable_seq()?;
+        let mut applier = Applier { files: BTreeMap::new(), functions: functions.clone(), dir: dir.clone(), seq };
+        for file in dir.files() {
+            if !dir.is_on_disk(&file) && file.created <= seq {
+                return Err(Error::Sqlite {
+                    code: ffi::SQLITE_CORRUPT,
+                    message: format!("the file of database '{}' is missing: {}", file.name, file.path),
+                });
+            }
+            applier.add(file)?;
+        }
+        Ok(applier)
+    }
+
+    /// The last task applied here, durable or not. After opening: [`super::DataDir::durable_seq`].
+    pub fn seq(&self) -> ApplySeq {
+        self.seq
+    }
+
+    fn add(&mut self, file: Arc<DatabaseFile>) -> Result<()> {
+        // A crash may have lost a new file's first transaction.
+        self.dir.initialise(&file)?;
+        let mut connection = self.dir.open_memory(&self.functions)?;
+        let schema = quoted(&file.name);
+        let source = uri(&file.path, "").replace('\'', "''");
+        connection.run_script(&format!("ATTACH '{source}' AS {schema}"))?;
+        connection.run_script(&format!(
+            "PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON; PRAGMA wal_autocheckpoint = 0;
+             PRAGMA {schema}.synchronous = NORMAL; PRAGMA {schema}.cache_size = -{}",
+            self.dir.shared.options.cache_kib.saturating_mul(4)
+        ))?;
+        connection.set_option(ffi::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+        let layout = DataDir::read_layout(&mut connection, &file.name)?;
+        let applied = state_value(&mut connection, &file.name, "applied_seq")?;
+        let open = Open {
+            statements: Statements::default(),
+            connection,
+            layout,
+            name: file.name.clone(),
+            applied,
+            in_transaction: false,
+            schema_changed: false,
+            dirty: false,
+            file: file.clone(),
+        };
+        self.files.insert(file.name.clone(), open);
+        Ok(())
+    }
+
+    /// Applies tasks, which must be in ascending order; visible when it returns, durable after [`Applier::sync`].
+    ///
+    /// On an error the node must stop; what was committed is redone or skipped after the restart.
+    pub fn apply(&mut self, tasks: &[ApplyTask]) -> std::result::Result<Applied, Fatal> {
+        let mut applied = Applied::default();
+        for task in tasks {
+            self.apply_task(task, &mut applied)?;
+            self.seq = self.seq.max(task.seq);
+        }
+        self.commit(&mut applied)?;
+        applied.seq = self.seq;
+        Ok(applied)
+    }
+
+    fn apply_task(&mut self, task: &ApplyTask, applied: &mut Applied) -> std::result::Result<(), Fatal> {
+        let mut touched = BTreeSet::new();
+        for eviction in &task.evictions {
+            let database = self.database_of(task, eviction.row.table);
+            let Some(open) = database.map(|d| self.target(&d, task.seq)).transpose()?.flatten() else { continue };
+            touched.insert(open.name.clone());
+            apply_row::evict(open, eviction)?;
+        }
+        if let Some(ddl) = &task.write_set.ddl {
+            let step = SchemaStep::decode(&ddl.payload).map_err(Fatal::CorruptStorage)?;
+            if self.change_schema(&ddl.database, &step, task.seq, applied)? {
+                touched.insert(ddl.database.clone());
+            }
+        }
+        for (place, changes) in task.write_set.tables.iter().enumerate() {
+            let Some(open) = self.target(&changes.database, task.seq)? else { continue };
+            touched.insert(open.name.clone());
+            apply_row::apply_table(open, task, place, changes, &mut applied.evicted)?;
+        }
+        for name in touched {
+            if let Some(open) = self.files.get_mut(&name) {
+                open.applied = task.seq;
+            }
+        }
+        Ok(())
+    }
+
+    /// The database that a table without a named database is in.
+    fn database_of(&self, task: &ApplyTask, table: TableId) -> Option<DatabaseName> {
+        let named = task.write_set.tables.iter().find(|changes| changes.table == table).map(|c| c.database.clone());
+        named.or_else(|| self.files.values().find(|o| o.layout.with_id(table).is_some()).map(|o| o.name.clone()))
+    }
+
+    /// The file that task `seq` concerns, within a transaction. `None`: it is in the file already, or it belongs to a
+    /// database that was dropped since.
+    fn target(&mut self, database: &str, seq: ApplySeq) -> std::result::Result<Option<&mut Open>, Fatal> {
+        if !self.files.contains_key(database) {
+            return self.check_dropped(database, seq).map(|()| None);
+        }
+        let open = self.files.get_mut(database).expect("looked up in the line before");
+        if seq < open.file.created || seq <= open.applied {
+            return Ok(None);
+        }
+        if !open.in_transaction {
+            open.connection.cached("BEGIN IMMEDIATE")?.run([])?;
+            open.in_transaction = true;
+        }
+        Ok(Some(open))
+    }
+
+    /// A database without a file must have been dropped at or after `seq`.
+    fn check_dropped(&self, database: &str, seq: ApplySeq) -> std::result::Result<(), Fatal> {
+        match self.dir.span(database)? {
+            Some(span) if span.dropped.is_some_and(|dropped| dropped >= seq) => Ok(()),
+            _ => Err(Fatal::CorruptStorage(format!("task {seq} is for database '{database}', which has no file"))),
+        }
+    }
+
+    /// Executes a schema change. False: it is in the file already, or the database is gone.
+    fn change_schema(
+        &mut self,
+        database: &DatabaseName,
+        step: &SchemaStep,
+        seq: ApplySeq,
+        applied: &mut Applied,
+    ) -> std::result::Result<bool, Fatal> {
+        match step.file {
+            FileChange::Drop => {
+                // What came before the drop becomes visible before it.
+                self.commit(applied)?;
+                let Some(open) = self.files.get(database) else {
+                    return self.check_dropped(database, seq).map(|()| false);
+                };
+                if seq < open.file.created {
+                    return Ok(false);
+                }
+                let file = open.file.clone();
+                self.files.remove(database);
+                self.dir.drop_database(&file, seq)?;
+                applied.schema_changed = true;
+                return Ok(false);
+            }
+            FileChange::Create if !self.files.contains_key(database) => {
+                let gone = self.dir.span(database)?.is_some_and(|span| span.dropped.is_some_and(|d| d >= seq));
+                if gone {
+                    return Ok(false);
+                }
+                self.commit(applied)?;
+                let file = self.dir.create(database, seq)?;
+                self.add(file)?;
+            }
+            FileChange::Create | FileChange::Keep => {}
+        }
+        let Some(open) = self.target(database, seq)? else { return Ok(false) };
+        open.statements.clear();
+        for sql in &step.statements {
+            let ran = open.connection.run_script(sql);
+            ran.map_err(|e| Fatal::Storage(format!("schema change {seq} of '{database}': {e}: {sql}")))?;
+        }
+        open.record_schema(step)?;
+        open.layout = DataDir::read_layout(&mut open.connection, &open.name)?;
+        open.schema_changed = true;
+        Ok(true)
+    }
+
+    /// Makes every open transaction visible.
+    fn commit(&mut self, applied: &mut Applied) -> std::result::Result<(), Fatal> {
+        // Whoever pins several files sees none or all of this batch, and of every batch before.
+        let dir = self.dir.clone();
+        let _visibility = dir.shared.visibility.write().unwrap_or_else(PoisonError::into_inner);
+        for open in self.files.values_mut().filter(|open| open.in_transaction) {
+            open.set_state("applied_seq", open.applied)?;
+            let changed = std::mem::take(&mut open.schema_changed);
+            if changed {
+                open.file.generation.fetch_add(1, Ordering::AcqRel);
+            }
+            open.connection.cached("COMMIT")?.run([])?;
+            open.in_transaction = false;
+            open.dirty = true;
+            if changed {
+                open.file.generation.fetch_add(1, Ordering::AcqRel);
+                dir.shared.generation.fetch_add(1, Ordering::AcqRel);
+                applied.schema_changed = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes everything applied durable and returns up to where: the redo log below is no longer needed.
+    pub fn sync(&mut self) -> std::result::Result<ApplySeq, Fatal> {
+        for open in self.files.values_mut().filter(|open| open.dirty) {
+            // A commit with FULL syncs the WAL, and with it every commit before; a checkpoint would do so only where
+            // no reader is in its way.
+            let schema = quoted(&open.name);
+            open.connection.run_script(&format!("PRAGMA {schema}.synchronous = FULL"))?;
+            open.connection.cached("BEGIN IMMEDIATE")?.run([])?;
+            open.set_state("synced_seq", open.applied)?;
+            open.connection.cached("COMMIT")?.run([])?;
+            open.connection.run_script(&format!("PRAGMA {schema}.synchronous = NORMAL"))?;
+            open.dirty = false;
+        }
+        let mut registry = locked(&self.dir.shared.registry);
+        if registry.synced()? < self.seq {
+            registry.set_synced(self.seq)?;
+        }
+        Ok(self.seq)
+    }
+
+    /// Moves WALs into their files, and shortens a long WAL that nobody reads any more. For the pauses between
+    /// batches; a [`super::Checkpointer`] on another thread takes the bulk of the work off it.
+    pub fn checkpoint(&mut self) -> std::result::Result<(), Fatal> {
+        for open in self.files.values_mut() {
+            checkpoint::run(&open.connection, &open.name, true)?;
+        }
+        Ok(())
+    }
+}
+
+impl Open {
+    fn set_state(&mut self, item: &str, value: u64) -> Result<()> {
+        let sql = format!("INSERT OR REPLACE INTO {}.__marmot_state VALUES(?1, ?2)", quoted(&self.name));
+        let value = Value::Int(i64::try_from(value).unwrap_or(i64::MAX));
+        self.connection.cached(&sql)?.run(&[Value::text(item), value])
+    }
+
+    fn record_schema(&mut self, step: &SchemaStep) -> Result<()> {
+        let identities = postcard::to_stdvec(&step.tables).map_err(|e| Error::Sqlite {
+            code: ffi::SQLITE_ERROR,
+            message: format!("identities of '{}': {e}", self.name),
+        })?;
+        let sql = format!("INSERT OR REPLACE INTO {}.__marmot_catalog VALUES(?1, ?2)", quoted(&self.name));
+        for (item, bytes) in [("definition", &step.definition), ("identities", &identities)] {
+            self.connection.cached(&sql)?.run(&[Value::text(item), Value::Blob(bytes.as_slice().into())])?;
+        }
+        self.set_state("schema_version", step.version)
+    }
+}

@@ -1,0 +1,333 @@
+//! The directory of database files: finds, creates and drops them, and opens connections on them.
+
+use super::apply::Applier;
+use super::checkpoint::Checkpointer;
+use super::connection::{Connection, quoted, uri};
+use super::error::{Error, Result};
+use super::functions::Functions;
+use super::layout::DatabaseLayout;
+use super::reader::Reader;
+use super::registry::{Registry, Span};
+use super::schema::TableIds;
+use super::vfs::OverlayVfs;
+use super::workspace::Workspace;
+use crate::types::{ApplySeq, ColumnId, DatabaseName, NodeId, TableId, Value};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+/// How files are opened.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The VFS to open files on; `None` is SQLite's default. A simulated disk has a name of its own.
+    pub vfs: Option<String>,
+    /// How long to wait for a file lock, in milliseconds. Zero under a simulator, which must never block.
+    pub busy_timeout_ms: u32,
+    /// Page cache of each connection and file, in KiB. An open transaction's dirty pages spill beyond it.
+    pub cache_kib: u32,
+    /// Captured changes of one transaction, in bytes; more is refused.
+    pub write_set_bytes: usize,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { vfs: None, busy_timeout_ms: 5000, cache_kib: 8000, write_set_bytes: 256 << 20 }
+    }
+}
+
+/// The name of the table of small AUTO_INCREMENT ids, which every database has: one row per table, replicated like a
+/// user's row. `name` is the table's id as text, `next` the first id not leased yet.
+pub const SEQUENCES_TABLE: &str = "__marmot_sequences";
+
+/// The identity of [`SEQUENCES_TABLE`], the same in every database and cluster.
+pub fn sequences_ids() -> TableIds {
+    TableIds {
+        id: TableId::new(NodeId(0), 1),
+        name: SEQUENCES_TABLE.into(),
+        columns: vec![(ColumnId(1), "name".into()), (ColumnId(2), "next".into())],
+        uniques: Vec::new(),
+    }
+}
+
+/// The tables of a database file that are this layer's own.
+const BOOKKEEPING: &str = "
+    CREATE TABLE IF NOT EXISTS {db}.__marmot_catalog(item TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS {db}.__marmot_state(item TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS {db}.__marmot_sequences(name TEXT PRIMARY KEY, next INTEGER NOT NULL) WITHOUT ROWID;
+    INSERT OR IGNORE INTO {db}.__marmot_state VALUES('applied_seq', 0), ('schema_version', 0);";
+
+/// One live database file.
+pub(super) struct DatabaseFile {
+    pub(super) name: DatabaseName,
+    pub(super) path: String,
+    pub(super) created: ApplySeq,
+    /// Even: how often its schema changed since the start. Odd while a change is being committed.
+    pub(super) generation: AtomicU64,
+    pub(super) dropped: AtomicBool,
+    /// The layout at a generation, shared by all connections.
+    layout: Mutex<Option<(u64, Arc<DatabaseLayout>)>>,
+}
+
+impl DatabaseFile {
+    /// The layout that belongs to `generation`, if somebody read it already.
+    pub(super) fn known_layout(&self, generation: u64) -> Option<Arc<DatabaseLayout>> {
+        let known = self.layout.lock().unwrap_or_else(PoisonError::into_inner);
+        known.as_ref().filter(|(of, _)| *of == generation).map(|(_, layout)| layout.clone())
+    }
+
+    pub(super) fn remember_layout(&self, generation: u64, layout: Arc<DatabaseLayout>) {
+        *self.layout.lock().unwrap_or_else(PoisonError::into_inner) = Some((generation, layout));
+    }
+}
+
+/// The database files of one node. Clones share them.
+#[derive(Clone)]
+pub struct DataDir {
+    pub(super) shared: Arc<Shared>,
+}
+
+pub(super) struct Shared {
+    pub(super) path: String,
+    pub(super) options: Options,
+    pub(super) overlay_vfs: Arc<OverlayVfs>,
+    files: Mutex<BTreeMap<DatabaseName, Arc<DatabaseFile>>>,
+    pub(super) registry: Mutex<Registry>,
+    /// Held by whoever takes a snapshot of several files, and exclusively while a batch becomes visible: nobody sees half
+    /// of a transaction over several files, or a later one without an earlier.
+    pub(super) visibility: RwLock<()>,
+    pub(super) generation: AtomicU64,
+}
+
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Names taken by SQLite and by the system databases.
+const RESERVED: [&str; 6] = ["main", "temp", "marmot", "mysql", "information_schema", "performance_schema"];
+
+/// Whether a user's database may be called so: at most 64 characters, none of them NUL, no trailing space, not
+/// reserved (`main`, `temp` and the system databases, in any case).
+pub fn is_database_name(name: &str) -> bool {
+    !name.is_empty()
+        && name.chars().count() <= 64
+        && !name.contains('\0')
+        && !name.ends_with(' ')
+        && !RESERVED.iter().any(|r| r.eq_ignore_ascii_case(name))
+}
+
+/// The file name of a database: letters, digits, `_`, `$` and `-` as they are, other characters as `@` and their UTF-16
+/// code in hex, as MySQL does.
+pub fn file_name(database: &str) -> String {
+    let mut name = String::with_capacity(database.len() + 3);
+    for c in database.chars() {
+        if c.is_ascii_alphanumeric() || "_$-".contains(c) {
+            name.push(c);
+        } else {
+            let mut units = [0; 2];
+            c.encode_utf16(&mut units).iter().for_each(|unit| name.push_str(&format!("@{unit:04x}")));
+        }
+    }
+    name.push_str(".db");
+    name
+}
+
+impl DataDir {
+    /// Opens the directory, checks SQLite, and proves on a scratch file that an overlay works here.
+    pub fn open(path: &Path, options: Options) -> Result<DataDir> {
+        super::open::check_version()?;
+        let text = path.to_str().ok_or_else(|| Error::Unsupported("a data directory that is not UTF-8".into()))?;
+        if options.vfs.is_none() {
+            std::fs::create_dir_all(path).map_err(|e| io_error(&format!("cannot create {text}"), &e))?;
+        }
+        let vfs = options.vfs.as_deref();
+        let overlay_vfs = OverlayVfs::above(vfs)?;
+        let mut registry = Registry::open(&format!("{text}/marmot.files"), vfs, options.busy_timeout_ms)?;
+        let live = registry.files()?.into_iter().filter(|(_, span)| span.dropped.is_none());
+        let files = live.map(|(name, span)| entry(text, &name, span.created)).collect();
+        let shared = Shared {
+            path: text.to_string(),
+            options,
+            overlay_vfs,
+            files: Mutex::new(files),
+            registry: Mutex::new(registry),
+            visibility: RwLock::new(()),
+            generation: AtomicU64::new(0),
+        };
+        let dir = DataDir { shared: Arc::new(shared) };
+        super::open::self_test(&dir)?;
+        Ok(dir)
+    }
+
+    /// The databases there are, by name.
+    pub fn databases(&self) -> Vec<DatabaseName> {
+        locked(&self.shared.files).keys().cloned().collect()
+    }
+
+    pub fn exists(&self, database: &str) -> bool {
+        locked(&self.shared.files).contains_key(database)
+    }
+
+    /// Every committed transaction up to here is durable in the files: what `core::Node::open` wants to know.
+    pub fn durable_seq(&self) -> Result<ApplySeq> {
+        locked(&self.shared.registry).synced()
+    }
+
+    /// Changes with every applied schema change: whoever caches the catalog loads it again.
+    pub fn schema_generation(&self) -> u64 {
+        self.shared.generation.load(Ordering::Acquire)
+    }
+
+    /// The database's schema version and its definition, as the last schema change left them (empty at first).
+    pub fn definition(&self, database: &str) -> Result<(u64, Vec<u8>)> {
+        let file = self.file(database)?;
+        let mut connection = self.open_file(&file, &Functions::new())?;
+        let version = state_value(&mut connection, "main", "schema_version")?;
+        Ok((version, catalog_value(&mut connection, "main", "definition")?))
+    }
+
+    /// A connection for statements that only read.
+    pub fn open_reader(&self, functions: &Functions) -> Result<Reader> {
+        Reader::open(self.clone(), functions)
+    }
+
+    /// A connection for transactions that write.
+    pub fn open_workspace(&self, functions: &Functions) -> Result<Workspace> {
+        Workspace::open(self.clone(), functions)
+    }
+
+    /// What makes committed transactions visible. There is one; it alone writes the files.
+    pub fn open_applier(&self, functions: &Functions) -> Result<Applier> {
+        Applier::open(self.clone(), functions)
+    }
+
+    /// What moves the files' WALs into them, beside the applier.
+    pub fn open_checkpointer(&self) -> Checkpointer {
+        Checkpointer::new(self.clone())
+    }
+
+    pub(super) fn file(&self, database: &str) -> Result<Arc<DatabaseFile>> {
+        locked(&self.shared.files).get(database).cloned().ok_or_else(|| Error::NoSuchDatabase(database.to_string()))
+    }
+
+    pub(super) fn files(&self) -> Vec<Arc<DatabaseFile>> {
+        locked(&self.shared.files).values().cloned().collect()
+    }
+
+    /// A plain connection whose `main` is the file.
+    pub(super) fn open_file(&self, file: &DatabaseFile, functions: &Functions) -> Result<Connection> {
+        let options = &self.shared.options;
+        let connection =
+            Connection::open(&uri(&file.path, ""), options.vfs.as_deref(), options.busy_timeout_ms, functions)?;
+        connection.run_script(&format!(
+            "PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -{}; PRAGMA synchronous = NORMAL",
+            options.cache_kib / 2
+        ))?;
+        Ok(connection)
+    }
+
+    /// A connection with an in-memory `main`, to attach files to.
+    pub(super) fn open_memory(&self, functions: &Functions) -> Result<Connection> {
+        let options = &self.shared.options;
+        Connection::open(":memory:", options.vfs.as_deref(), options.busy_timeout_ms, functions)
+    }
+
+    /// The span of `name` in the apply order, if it ever existed.
+    pub(super) fn span(&self, name: &str) -> Result<Option<Span>> {
+        Ok(locked(&self.shared.registry).files()?.into_iter().find(|(n, _)| n == name).map(|(_, span)| span))
+    }
+
+    /// Makes a new file, known from `created` on. What an earlier database of that name left behind is deleted.
+    pub(super) fn create(&self, name: &str, created: ApplySeq) -> Result<Arc<DatabaseFile>> {
+        let file = entry(&self.shared.path, name, created).1;
+        self.delete_files(&file.path)?;
+        locked(&self.shared.registry).record(name, Span { created, dropped: None })?;
+        self.initialise(&file)?;
+        locked(&self.shared.files).insert(file.name.clone(), file.clone());
+        self.shared.generation.fetch_add(1, Ordering::AcqRel);
+        Ok(file)
+    }
+
+    /// Makes a file that the registry names but a crash lost before it was durable.
+    pub(super) fn initialise(&self, file: &DatabaseFile) -> Result<()> {
+        let connection = self.open_file(file, &Functions::new())?;
+        connection.run_script("PRAGMA journal_mode = WAL")?;
+        connection.run_script(&BOOKKEEPING.replace("{db}", "main"))?;
+        if self.shared.options.vfs.is_none() {
+            // The directory entry too must survive a power failure.
+            let directory = std::fs::File::open(&self.shared.path).and_then(|d| d.sync_all());
+            directory.map_err(|e| io_error("cannot sync the data directory", &e))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_on_disk(&self, file: &DatabaseFile) -> bool {
+        self.shared.overlay_vfs.exists(&file.path)
+    }
+
+    /// Drops the database at `dropped`. Connections that have it open keep an unlinked file until they look again.
+    pub(super) fn drop_database(&self, file: &DatabaseFile, dropped: ApplySeq) -> Result<()> {
+        locked(&self.shared.registry).record(&file.name, Span { created: file.created, dropped: Some(dropped) })?;
+        locked(&self.shared.files).remove(&file.name);
+        file.dropped.store(true, Ordering::Release);
+        self.shared.generation.fetch_add(1, Ordering::AcqRel);
+        self.delete_files(&file.path)
+    }
+
+    fn delete_files(&self, path: &str) -> Result<()> {
+        let vfs = &self.shared.overlay_vfs;
+        ["", "-wal", "-shm", "-journal"].iter().try_for_each(|suffix| vfs.delete_file(&format!("{path}{suffix}")))
+    }
+
+    /// The layout of the snapshot that `connection` sees of the database attached as `schema`.
+    pub(super) fn read_layout(connection: &mut Connection, schema: &str) -> Result<Arc<DatabaseLayout>> {
+        let version = state_value(connection, schema, "schema_version")?;
+        let identities = catalog_value(connection, schema, "identities")?;
+        let mut ids: Vec<TableIds> = match &identities[..] {
+            [] => Vec::new(),
+            bytes => postcard::from_bytes(bytes).map_err(|e| Error::Sqlite {
+                code: rusqlite::ffi::SQLITE_CORRUPT,
+                message: format!("the catalog of '{schema}' cannot be read: {e}"),
+            })?,
+        };
+        ids.push(sequences_ids());
+        DatabaseLayout::read(connection, schema, version, &ids).map(Arc::new)
+    }
+}
+
+fn entry(directory: &str, name: &str, created: ApplySeq) -> (DatabaseName, Arc<DatabaseFile>) {
+    let name: DatabaseName = name.into();
+    let file = DatabaseFile {
+        name: name.clone(),
+        path: format!("{directory}/{}", file_name(&name)),
+        created,
+        generation: AtomicU64::new(0),
+        dropped: AtomicBool::new(false),
+        layout: Mutex::new(None),
+    };
+    (name, Arc::new(file))
+}
+
+pub(super) fn io_error(what: &str, error: &std::io::Error) -> Error {
+    Error::Sqlite { code: rusqlite::ffi::SQLITE_IOERR, message: format!("{what}: {error}") }
+}
+
+/// A number of `__marmot_state`; 0 if it is not there.
+pub(super) fn state_value(connection: &mut Connection, schema: &str, item: &str) -> Result<u64> {
+    let sql = format!("SELECT value FROM {}.__marmot_state WHERE item = ?1", quoted(schema));
+    let rows = connection.cached(&sql)?.all(&[Value::text(item)])?;
+    Ok(match rows.first().map(|row| &row[0]) {
+        Some(Value::Int(i)) => u64::try_from(*i).unwrap_or(0),
+        _ => 0,
+    })
+}
+
+/// An entry of `__marmot_catalog`; empty if it is not there.
+pub(super) fn catalog_value(connection: &mut Connection, schema: &str, item: &str) -> Result<Vec<u8>> {
+    let sql = format!("SELECT value FROM {}.__marmot_catalog WHERE item = ?1", quoted(schema));
+    let rows = connection.cached(&sql)?.all(&[Value::text(item)])?;
+    Ok(match rows.into_iter().next().and_then(|mut row| row.pop()) {
+        Some(Value::Blob(bytes)) => bytes.to_vec(),
+        _ => Vec::new(),
+    })
+}

@@ -1,0 +1,90 @@
+//! What can go wrong in this layer.
+
+use crate::core::Fatal;
+
+/// An error of a session's connection: goes to the client after the session translated it.
+///
+/// Unless a variant says otherwise the statement had no effect and the transaction is as it was before it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// A constraint of the schema refused the statement.
+    #[error("{message}")]
+    Constraint { kind: Constraint, message: String },
+    /// A registered function refused its arguments; code, state and text are MySQL's.
+    #[error("{0}")]
+    Function(FunctionError),
+    /// `marmot_auto_id` or `marmot_row_id` found its lease empty: lease more, run the statement again.
+    #[error("no ids left in the lease")]
+    NoIds(IdKind),
+    /// The statement was interrupted (KILL, a time limit). When it wrote, SQLite has rolled the whole transaction
+    /// back: call [`super::Workspace::end`].
+    #[error("interrupted")]
+    Interrupted { transaction_lost: bool },
+    /// The transaction's changes exceed the limit; it was rolled back.
+    #[error("transaction of more than {limit} bytes")]
+    TooLarge { limit: usize },
+    #[error("unknown database '{0}'")]
+    NoSuchDatabase(String),
+    /// A name that no database can have.
+    #[error("incorrect database name '{0}'")]
+    BadDatabaseName(String),
+    /// More databases in one transaction than SQLite attaches.
+    #[error("too many databases in one transaction: at most {0}")]
+    TooManyDatabases(usize),
+    /// A statement changed a table that the catalog gives no identity; the transaction cannot be replicated.
+    #[error("table '{0}' is not replicated")]
+    Unreplicated(String),
+    /// Something outside what this layer supports, by name.
+    #[error("{0}")]
+    Unsupported(String),
+    #[error("database is locked")]
+    Busy,
+    #[error("disk full")]
+    Full,
+    /// Any other SQLite error, with its extended result code.
+    #[error("{message}")]
+    Sqlite { code: i32, message: String },
+}
+
+/// Which rule a statement broke.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Constraint {
+    /// A unique index: the table and its column names, as SQLite reports them (`["t.a", "t.b"]`), or `["index 'i'"]`
+    /// for an index on expressions.
+    Unique(Vec<String>),
+    /// The primary key; columns as for `Unique`.
+    PrimaryKey(Vec<String>),
+    /// `table.column` of a NOT NULL column.
+    NotNull(String),
+    /// A foreign key; SQLite does not say which.
+    ForeignKey,
+    /// The name or text of a CHECK.
+    Check(String),
+    /// A value of the wrong storage class, RAISE(), and what else there is.
+    Other,
+}
+
+/// Which kind of id ran out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdKind {
+    Auto,
+    Row,
+}
+
+/// An error raised by a registered SQL function, in MySQL's terms.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct FunctionError {
+    pub code: u16,
+    /// SQLSTATE, five characters.
+    pub state: String,
+    pub message: String,
+}
+
+impl From<Error> for Fatal {
+    fn from(e: Error) -> Fatal {
+        Fatal::Storage(e.to_string())
+    }
+}
+
+pub type Result<T> = std::result::Result<T, Error>;

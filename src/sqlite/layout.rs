@@ -1,0 +1,334 @@
+//! The physical layout of tables: what a captured row means and how a row is addressed.
+//!
+//! Types, collations, keys and generated columns are read from SQLite's own schema, since SQLite decides by them what
+//! is equal; the catalog adds which identity belongs to which name ([`TableIds`]).
+
+use super::connection::{Connection, quoted};
+use super::error::{Error, Result};
+use super::key::{self, Collation};
+use super::schema::{TableIds, UniqueIds};
+use crate::types::{ColumnId, Key, RowKey, TableId, UniqueValue, Value};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// SQLite's column affinities (<https://sqlite.org/datatype3.html>).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Affinity {
+    Integer,
+    Text,
+    Blob,
+    Real,
+    Numeric,
+}
+
+#[derive(Debug)]
+pub(super) struct ColumnLayout {
+    pub(super) id: ColumnId,
+    pub(super) name: String,
+    /// Its number in SQLite's schema, generated columns counted.
+    pub(super) position: usize,
+    pub(super) affinity: Affinity,
+    /// NOT NULL without a default: a late row from before the column existed gets a zero.
+    pub(super) required: bool,
+}
+
+/// One column of a key: its place in [`TableLayout::columns`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct KeyPart {
+    pub(super) column: usize,
+    pub(super) collation: Collation,
+    /// Only this many characters (bytes of a blob) count.
+    pub(super) prefix: Option<u32>,
+}
+
+#[derive(Debug)]
+pub(super) struct UniqueLayout {
+    pub(super) id: crate::types::IndexId,
+    pub(super) parts: Vec<KeyPart>,
+}
+
+#[derive(Debug)]
+pub(super) struct ForeignLayout {
+    /// Places in the child's columns, in the order of `to`.
+    from: Vec<usize>,
+    parent: String,
+    /// Empty: the parent's primary key.
+    to: Vec<String>,
+}
+
+/// One table. Columns are the stored ones: generated columns are left out everywhere.
+#[derive(Debug)]
+pub(super) struct TableLayout {
+    pub(super) id: TableId,
+    pub(super) name: String,
+    pub(super) columns: Vec<ColumnLayout>,
+    pub(super) column_ids: Arc<[ColumnId]>,
+    pub(super) key: Vec<KeyPart>,
+    pub(super) uniques: Vec<UniqueLayout>,
+    pub(super) foreign: Vec<ForeignLayout>,
+}
+
+/// The tables of one database at one schema version.
+#[derive(Debug, Default)]
+pub(super) struct DatabaseLayout {
+    pub(super) version: u64,
+    by_name: BTreeMap<String, Arc<TableLayout>>,
+    by_id: BTreeMap<TableId, Arc<TableLayout>>,
+}
+
+impl DatabaseLayout {
+    /// Reads the layouts of the database attached as `schema`.
+    pub(super) fn read(
+        connection: &Connection,
+        schema: &str,
+        version: u64,
+        ids: &[TableIds],
+    ) -> Result<DatabaseLayout> {
+        let mut layout = DatabaseLayout { version, ..DatabaseLayout::default() };
+        for table in ids {
+            let table = Arc::new(TableLayout::read(connection, schema, table)?);
+            layout.by_name.insert(table.name.clone(), table.clone());
+            layout.by_id.insert(table.id, table);
+        }
+        Ok(layout)
+    }
+
+    pub(super) fn named(&self, name: &str) -> Option<&Arc<TableLayout>> {
+        self.by_name
+            .get(name)
+            .or_else(|| self.by_name.iter().find_map(|(n, t)| n.eq_ignore_ascii_case(name).then_some(t)))
+    }
+
+    pub(super) fn with_id(&self, id: TableId) -> Option<&Arc<TableLayout>> {
+        self.by_id.get(&id)
+    }
+
+    pub(super) fn tables(&self) -> impl Iterator<Item = &Arc<TableLayout>> {
+        self.by_id.values()
+    }
+
+    /// The keys of the parents that `row` of `child` refers to.
+    pub(super) fn parents<'a>(&'a self, child: &'a TableLayout, row: &'a [Value]) -> impl Iterator<Item = Key> + 'a {
+        child.foreign.iter().filter_map(move |foreign| {
+            let parent = self.named(&foreign.parent)?;
+            let referenced: Vec<usize> = if foreign.to.is_empty() {
+                parent.key.iter().map(|part| part.column).collect()
+            } else {
+                foreign.to.iter().map(|name| parent.column(name)).collect::<Option<_>>()?
+            };
+            let cell_of = |part: &KeyPart| {
+                let at = referenced.iter().position(|column| *column == part.column)?;
+                let value = row.get(*foreign.from.get(at)?)?;
+                let value = convert(value, parent.columns[part.column].affinity);
+                (value != Value::Null).then_some(value)
+            };
+            let covers =
+                |parts: &[KeyPart]| parts.len() == referenced.len() && parts.iter().all(|p| cell_of(p).is_some());
+            let encode = |parts: &[KeyPart]| -> Option<Arc<[u8]>> {
+                let cells: Vec<Value> = parts.iter().map(cell_of).collect::<Option<_>>()?;
+                Some(key::encode(cells.iter().zip(parts.iter().map(|p| p.collation))).into())
+            };
+            if covers(&parent.key) {
+                return Some(Key::Row(RowKey { table: parent.id, key: encode(&parent.key)? }));
+            }
+            let unique =
+                parent.uniques.iter().find(|u| u.parts.iter().all(|p| p.prefix.is_none()) && covers(&u.parts))?;
+            Some(Key::Unique(parent.id, UniqueValue { index: unique.id, values: encode(&unique.parts)? }))
+        })
+    }
+}
+
+impl TableLayout {
+    fn read(connection: &Connection, schema: &str, ids: &TableIds) -> Result<TableLayout> {
+        let schema = quoted(schema);
+        let pragma = |name: &str, argument: &str| -> Result<Vec<Vec<Value>>> {
+            connection.prepare(&format!("PRAGMA {schema}.{name}({})", quoted(argument)))?.all([])
+        };
+        let mut columns = Vec::new();
+        let mut primary: Vec<(i64, usize)> = Vec::new();
+        let mut all_names = Vec::new();
+        for row in pragma("table_xinfo", &ids.name)? {
+            let name = text(&row, 1);
+            all_names.push(name.clone());
+            if integer(&row, 6) != 0 {
+                continue;
+            }
+            let known = ids.columns.iter().find(|(_, n)| n.eq_ignore_ascii_case(&name));
+            let Some((id, _)) = known else { return Err(Error::Unreplicated(format!("{}.{name}", ids.name))) };
+            let number = integer(&row, 5);
+            if number > 0 {
+                primary.push((number, columns.len()));
+            }
+            let position = usize::try_from(integer(&row, 0)).unwrap_or(0);
+            let required = integer(&row, 3) != 0 && row.get(4) == Some(&Value::Null);
+            columns.push(ColumnLayout { id: *id, name, position, affinity: affinity(&text(&row, 2)), required });
+        }
+        primary.sort_unstable();
+        if primary.is_empty() {
+            // Also a table that is not there.
+            return Err(Error::Unreplicated(ids.name.clone()));
+        }
+        let mut table = TableLayout {
+            id: ids.id,
+            name: ids.name.clone(),
+            column_ids: columns.iter().map(|c| c.id).collect(),
+            columns,
+            key: primary
+                .iter()
+                .map(|(_, column)| KeyPart { column: *column, collation: Collation::Binary, prefix: None })
+                .collect(),
+            uniques: Vec::new(),
+            foreign: Vec::new(),
+        };
+        for index in pragma("index_list", &ids.name)? {
+            if integer(&index, 2) == 0 {
+                continue;
+            }
+            let name = text(&index, 1);
+            let rows: Vec<_> = pragma("index_xinfo", &name)?.into_iter().filter(|r| integer(r, 5) == 1).collect();
+            let is_primary = text(&index, 3) == "pk";
+            if integer(&index, 4) != 0 {
+                return Err(Error::Unsupported(format!("partial unique index '{name}'")));
+            }
+            let unique = if is_primary { None } else { Some(table.identity_of(&rows, ids, &name)?) };
+            let mut parts = Vec::new();
+            for (i, row) in rows.iter().enumerate() {
+                let collation = text(row, 4);
+                let collation = Collation::named(&collation)
+                    .ok_or_else(|| Error::Unsupported(format!("collation '{collation}' of index '{name}'")))?;
+                let (column, prefix) = match unique {
+                    Some(unique) => {
+                        let (column, prefix) = &unique.parts[i];
+                        // A prefix that does not shorten may be indexed as the plain column.
+                        (table.column(column), prefix.filter(|_| integer(row, 1) == -2))
+                    }
+                    None => (table.column(&text(row, 2)), None),
+                };
+                let column =
+                    column.ok_or_else(|| Error::Unsupported(format!("unique index '{name}' on an expression")))?;
+                parts.push(KeyPart { column, collation, prefix });
+            }
+            match unique {
+                Some(unique) => table.uniques.push(UniqueLayout { id: unique.id, parts }),
+                None => table.key = parts,
+            }
+        }
+        table.uniques.sort_by_key(|u| u.id);
+        table.foreign = table.foreign_keys(&pragma("foreign_key_list", &ids.name)?);
+        Ok(table)
+    }
+
+    /// The identity of a unique index with these `index_xinfo` rows: the one with the same parts.
+    fn identity_of<'i>(&self, rows: &[Vec<Value>], ids: &'i TableIds, name: &str) -> Result<&'i UniqueIds> {
+        let same = |unique: &&UniqueIds| {
+            unique.parts.len() == rows.len()
+                && unique.parts.iter().zip(rows).all(|((column, prefix), row)| {
+                    // -2 marks an expression: what a prefix key is made of.
+                    let expression = integer(row, 1) == -2;
+                    if expression { prefix.is_some() } else { text(row, 2).eq_ignore_ascii_case(column) }
+                })
+        };
+        let missing = || Error::Unsupported(format!("unique index '{name}' of '{}' has no identity", ids.name));
+        ids.uniques.iter().find(same).ok_or_else(missing)
+    }
+
+    fn foreign_keys(&self, rows: &[Vec<Value>]) -> Vec<ForeignLayout> {
+        let mut by_id: BTreeMap<i64, Vec<&Vec<Value>>> = BTreeMap::new();
+        rows.iter().for_each(|row| by_id.entry(integer(row, 0)).or_default().push(row));
+        let one = |rows: Vec<&Vec<Value>>| {
+            let from = rows.iter().map(|row| self.column(&text(row, 3))).collect::<Option<_>>()?;
+            let to = rows.iter().map(|row| text(row, 4)).filter(|name| !name.is_empty()).collect();
+            Some(ForeignLayout { from, parent: text(rows[0], 2), to })
+        };
+        by_id.into_values().filter_map(one).collect()
+    }
+
+    /// The place of the column named so.
+    pub(super) fn column(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|c| c.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The place of the column with this identity.
+    pub(super) fn column_with_id(&self, id: ColumnId) -> Option<usize> {
+        self.columns.iter().position(|c| c.id == id)
+    }
+
+    /// The row's key.
+    pub(super) fn row_key(&self, row: &[Value]) -> Arc<[u8]> {
+        key::encode(self.key.iter().map(|part| (&row[part.column], part.collation))).into()
+    }
+
+    /// The row's value of a unique index; none if a part is NULL.
+    pub(super) fn unique_value(&self, unique: &UniqueLayout, row: &[Value]) -> Option<UniqueValue> {
+        let mut values = Vec::with_capacity(24);
+        for part in &unique.parts {
+            match (&row[part.column], part.prefix) {
+                (Value::Null, _) => return None,
+                (value, None) => key::encode_cell(value, part.collation, &mut values),
+                (value, Some(n)) => key::encode_cell(&prefix(value, n), part.collation, &mut values),
+            }
+        }
+        Some(UniqueValue { index: unique.id, values: values.into() })
+    }
+}
+
+fn prefix(value: &Value, n: u32) -> Value {
+    let n = n as usize;
+    match value {
+        Value::Text(text) => match text.char_indices().nth(n) {
+            Some((end, _)) => Value::text(&text[..end]),
+            None => value.clone(),
+        },
+        Value::Blob(bytes) => Value::Blob(bytes[..n.min(bytes.len())].into()),
+        other => other.clone(),
+    }
+}
+
+/// `value` as a column of this affinity would store it.
+pub(super) fn convert(value: &Value, affinity: Affinity) -> Value {
+    let number = |text: &str| {
+        let text = text.trim_matches(|c: char| c.is_ascii_whitespace());
+        let integer = text.parse::<i64>().ok().map(Value::Int);
+        integer.or_else(|| text.parse::<f64>().ok().filter(|x| x.is_finite()).map(Value::real))
+    };
+    match (affinity, value) {
+        (Affinity::Text, Value::Int(i)) => Value::text(i.to_string()),
+        (Affinity::Real, Value::Int(i)) => Value::real(*i as f64),
+        (Affinity::Integer | Affinity::Numeric | Affinity::Real, Value::Text(text)) => match number(text) {
+            Some(Value::Int(i)) if affinity == Affinity::Real => Value::real(i as f64),
+            Some(number) => number,
+            None => value.clone(),
+        },
+        _ => value.clone(),
+    }
+}
+
+fn affinity(declared: &str) -> Affinity {
+    let declared = declared.to_ascii_uppercase();
+    let has = |parts: &[&str]| parts.iter().any(|p| declared.contains(p));
+    if has(&["INT"]) {
+        Affinity::Integer
+    } else if has(&["CHAR", "CLOB", "TEXT"]) {
+        Affinity::Text
+    } else if declared.is_empty() || has(&["BLOB"]) {
+        Affinity::Blob
+    } else if has(&["REAL", "FLOA", "DOUB"]) {
+        Affinity::Real
+    } else {
+        Affinity::Numeric
+    }
+}
+
+fn text(row: &[Value], i: usize) -> String {
+    match row.get(i) {
+        Some(Value::Text(text)) => text.to_string(),
+        _ => String::new(),
+    }
+}
+
+fn integer(row: &[Value], i: usize) -> i64 {
+    match row.get(i) {
+        Some(Value::Int(i)) => *i,
+        _ => 0,
+    }
+}

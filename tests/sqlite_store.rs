@@ -1,0 +1,123 @@
+//! `marmot.db` as `core::Storage`, and reading a file that Marmot did not make.
+
+mod sqlite_rig;
+
+use marmot::core::{Storage, Table};
+use marmot::sqlite::{FileCheckpointer, ForeignDatabase, Store, StoreReader};
+use marmot::types::Value;
+
+#[test]
+fn a_round_is_kept_whole_or_not_at_all() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("marmot.db");
+    let mut store = Store::open(&path, None).unwrap();
+    let mut round = store.begin();
+    round.put(Table::Record, b"a", b"1").unwrap();
+    round.put(Table::Record, b"b", b"2").unwrap();
+    assert_eq!(round.get(Table::Record, b"a").unwrap(), Some(b"1".to_vec()), "a round reads its own writes");
+    round.commit().unwrap();
+    let mut round = store.begin();
+    round.put(Table::Record, b"a", b"9").unwrap();
+    round.delete(Table::Record, b"b").unwrap();
+    drop(round);
+    drop(store);
+    let mut store = Store::open(&path, None).unwrap();
+    let round = store.begin();
+    assert_eq!(round.get(Table::Record, b"a").unwrap(), Some(b"1".to_vec()));
+    assert_eq!(round.get(Table::Record, b"b").unwrap(), Some(b"2".to_vec()));
+    assert_eq!(round.get(Table::Ballot, b"a").unwrap(), None, "tables are apart");
+    round.commit().unwrap();
+}
+
+#[test]
+fn scans_go_both_ways_from_the_key_given() {
+    let home = tempfile::tempdir().unwrap();
+    let mut store = Store::open(&home.path().join("marmot.db"), None).unwrap();
+    let mut round = store.begin();
+    for n in [3u64, 1, 200, 2, 256] {
+        round.put(Table::Order, &n.to_be_bytes(), &[n as u8]).unwrap();
+    }
+    let keys = |entries: Vec<(Vec<u8>, Vec<u8>)>| -> Vec<u64> {
+        entries.iter().map(|(k, _)| u64::from_be_bytes(k[..].try_into().unwrap())).collect()
+    };
+    assert_eq!(keys(round.scan(Table::Order, &2u64.to_be_bytes(), 3).unwrap()), [2, 3, 200]);
+    assert_eq!(keys(round.scan_back(Table::Order, &255u64.to_be_bytes(), 2).unwrap()), [200, 3]);
+    assert_eq!(keys(round.scan_back(Table::Order, &[0xff; 8], 1).unwrap()), [256]);
+    assert!(round.scan(Table::Order, &[0xff; 9], 9).unwrap().is_empty());
+    round.delete(Table::Order, &3u64.to_be_bytes()).unwrap();
+    round.put(Table::Order, &2u64.to_be_bytes(), b"").unwrap();
+    assert_eq!(round.get(Table::Order, &2u64.to_be_bytes()).unwrap(), Some(Vec::new()));
+    assert_eq!(keys(round.scan(Table::Order, &[], 9).unwrap()), [1, 2, 200, 256]);
+    assert!(round.has_room());
+    round.commit().unwrap();
+    store.set_has_room(false);
+    assert!(!store.begin().has_room());
+}
+
+#[test]
+fn others_read_committed_rounds_and_checkpoint_beside_the_node() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("marmot.db");
+    let mut store = Store::open(&path, None).unwrap();
+    let mut reader = StoreReader::open(&path, None, 0).unwrap();
+    let mut checkpointer = FileCheckpointer::open(&path, None).unwrap();
+    for n in 0..600u64 {
+        let mut round = store.begin();
+        round.put(Table::Conflict, &n.to_be_bytes(), &[7; 4000]).unwrap();
+        assert_eq!(reader.scan(Table::Conflict, &n.to_be_bytes(), 9).unwrap(), []);
+        round.commit().unwrap();
+    }
+    checkpointer.run().unwrap();
+    store.checkpoint().unwrap();
+    assert_eq!(reader.scan(Table::Conflict, &[], 1000).unwrap().len(), 600);
+    assert!(std::fs::metadata(&path).unwrap().len() > 600 * 4000, "the WAL was moved into the file");
+}
+
+#[test]
+fn a_foreign_file_tells_its_tables_and_rows() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("their file?.db");
+    let theirs = rusqlite::Connection::open(&path).unwrap();
+    theirs
+        .execute_batch(
+            "CREATE TABLE par(a TEXT, b INT, PRIMARY KEY(b, a)) WITHOUT ROWID;
+             CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT, n VARCHAR(20) NOT NULL DEFAULT 'x' COLLATE NOCASE,
+                 twice AS (id * 2), pa TEXT, pb INT, FOREIGN KEY(pb, pa) REFERENCES par(b, a) ON DELETE CASCADE);
+             CREATE UNIQUE INDEX t_n ON t(n, lower(pa));
+             CREATE INDEX t_p ON t(pb) WHERE pb > 0;
+             CREATE TABLE nokey(x);
+             CREATE VIEW v AS SELECT 1;
+             CREATE VIRTUAL TABLE ft USING fts5(body);
+             INSERT INTO par VALUES('p', 1);
+             INSERT INTO t(n, pa, pb) VALUES('one', 'p', 1), ('two', NULL, NULL);",
+        )
+        .unwrap();
+    let mut foreign = ForeignDatabase::open(&path, None).unwrap();
+    let tables = foreign.tables().unwrap();
+    assert_eq!(tables.iter().map(|t| t.name.as_str()).collect::<Vec<_>>(), ["nokey", "par", "t"]);
+    assert!(tables[0].primary_key.is_empty());
+    assert_eq!(tables[1].primary_key, ["b", "a"]);
+    let t = &tables[2];
+    assert_eq!(t.columns[1].declared, "VARCHAR(20)");
+    assert_eq!(t.columns[1].default.as_deref(), Some("'x'"));
+    assert!(t.columns[1].not_null && t.columns[2].generated);
+    let unique = t.indexes.iter().find(|i| i.unique).unwrap();
+    assert_eq!(unique.columns, [(Some("n".into()), "NOCASE".into()), (None, "BINARY".into())]);
+    assert!(t.indexes.iter().any(|i| i.partial));
+    assert_eq!((t.foreign_keys[0].parent.as_str(), t.foreign_keys[0].on_delete.as_str()), ("par", "CASCADE"));
+    assert_eq!(t.foreign_keys[0].parent_columns, ["b", "a"]);
+    let mut rows = Vec::new();
+    foreign
+        .read(t, |row| {
+            rows.push(row);
+            true
+        })
+        .unwrap();
+    assert_eq!(rows[0], [Value::Int(1), "one".into(), "p".into(), Value::Int(1)]);
+    assert_eq!(rows.len(), 2);
+    let left_out = foreign.left_out().unwrap();
+    assert!(left_out.contains(&("v".into(), "view".into())) && left_out.contains(&("ft".into(), "virtual".into())));
+    assert!(ForeignDatabase::open(&home.path().join("absent.db"), None).is_err());
+    let rig = sqlite_rig::Rig::new(&[], &[]);
+    assert!(ForeignDatabase::open(&rig.path(), None).is_err(), "our own files are no foreign ones");
+}
