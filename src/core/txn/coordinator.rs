@@ -139,6 +139,16 @@ impl Node {
     /// Checks a request against what is known here, at no cost to the network; then parks or starts it.
     fn judge_request(&mut self, io: &mut Io<'_>, request: CommitRequest, deadline: Mono) -> Result<(), Fatal> {
         let client = request.client;
+        if !self.is_voter() {
+            // It waited here while this node lost its vote. Whoever coordinates accepts its own proposal: a restart
+            // relies on that when it ends its open positions as aborts.
+            let refusal = match self.membership.removed.contains(&self.id) {
+                true => Refusal::Removed(self.membership.epoch),
+                false => Refusal::NotVoter,
+            };
+            io.out.reply(client, Response::Refused(refusal));
+            return Ok(());
+        }
         if request.snapshot.watermark < self.keys.horizon() && !self.config.planted.has(Bug::TodaysWatermark) {
             io.out.reply(client, Response::Refused(Refusal::SnapshotTooOld));
             return Ok(());
