@@ -75,7 +75,6 @@ fn planted_bugs_are_noticed() {
         Bug::SchemaNotHeld,
         Bug::BarrierAsksOne,
         Bug::IntentExpires,
-        Bug::ClockMarkNotPersisted,
         Bug::AutoIdsFollowClock,
     ];
     let mut nursery = Nursery::new();

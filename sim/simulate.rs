@@ -23,6 +23,7 @@ Simulates whole clusters in virtual time. Equal seeds give equal runs.
   --workload NAME   only this family: bank, register, list, unique, counter, autoincrement, schema, mixed, kin,
                     loose (UNIQUE under ONE)
   --bug NAME        with this planted bug, under the options it is hunted with
+  --clean           with --bug: under those options, but without the bug
   --planted         hunt every planted bug and print the table
   --trace           keep every input and effect of a failing seed as text
   --keep-going      do not stop at the first failure
@@ -40,6 +41,7 @@ struct Arguments {
     jobs: usize,
     family: Option<Family>,
     bug: Option<Bug>,
+    clean: bool,
     planted: bool,
     trace: bool,
     keep_going: bool,
@@ -71,6 +73,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Arguments>, S
         jobs,
         family: None,
         bug: None,
+        clean: false,
         planted: false,
         trace: false,
         keep_going: false,
@@ -108,6 +111,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Arguments>, S
                 let bug = Bug::ALL.iter().find(|b| b.name().eq_ignore_ascii_case(&name));
                 a.bug = Some(*bug.ok_or(format!("no planted bug is called '{name}'"))?);
             }
+            "--clean" => a.clean = true,
             "--planted" => a.planted = true,
             "--trace" => a.trace = true,
             "--keep-going" => a.keep_going = true,
@@ -132,6 +136,9 @@ fn options(arguments: &Arguments, seed: u64) -> Options {
         Some(bug) => pure::options_for(bug, seed),
         None => Options::draw(seed),
     };
+    if arguments.clean {
+        options.bug = None;
+    }
     if let Some(family) = arguments.family {
         options.families = vec![family];
     }
@@ -144,7 +151,7 @@ fn again(arguments: &Arguments, seed: u64) -> String {
         command += &format!(" --workload {family:?}").to_lowercase();
     }
     if let Some(bug) = arguments.bug {
-        command += &format!(" --bug {}", bug.name());
+        command += &format!(" --bug {}{}", bug.name(), if arguments.clean { " --clean" } else { "" });
     }
     command
 }

@@ -88,7 +88,8 @@ impl Node {
             seed: 1,
             conflicts: None,
         });
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
         runtime.spawn(async move {
             while let Some(call) = queue.recv().await {
                 if let CoreCall::Request { request, reply, .. } = call {
@@ -143,9 +144,8 @@ fn a_client_library_creates_writes_and_reads() {
          PRIMARY KEY (id), UNIQUE KEY by_name (name)) ENGINE=InnoDB",
     )
     .unwrap();
-    let insert = c
-        .prep("INSERT INTO item (name, price, weight, made, small, big, raw) VALUES (?, ?, ?, ?, ?, ?, ?)")
-        .unwrap();
+    let insert =
+        c.prep("INSERT INTO item (name, price, weight, made, small, big, raw) VALUES (?, ?, ?, ?, ?, ?, ?)").unwrap();
     for i in 0..3u64 {
         let values = (format!("n{i}"), "12.50", 0.5, "2024-02-29 12:30:00.125", -7, u64::MAX - i, vec![0u8, 255]);
         c.exec_drop(&insert, values).unwrap();
@@ -161,7 +161,8 @@ fn a_client_library_creates_writes_and_reads() {
     assert_eq!((text.2.as_str(), text.4.as_str()), ("12.50", "2024-02-29 12:30:00.125"));
     assert_eq!((text.5, text.6, text.7.as_slice()), (-7, u64::MAX - 1, &[0u8, 255][..]));
     let (id, name, price): (u32, String, String) =
-        mysql::from_row_opt(c.exec_first("SELECT id, name, price FROM item WHERE id = ?", (2,)).unwrap().unwrap()).unwrap();
+        mysql::from_row_opt(c.exec_first("SELECT id, name, price FROM item WHERE id = ?", (2,)).unwrap().unwrap())
+            .unwrap();
     assert_eq!((id, name.as_str(), price.as_str()), (2, "n1", "12.50"));
     assert_eq!(binary.len(), 8);
     assert_eq!(binary.columns_ref()[0].org_table_str(), "item");

@@ -4,19 +4,7 @@
 mod sql_engine;
 
 use marmot::types::Value;
-use sql_engine::Engine;
-
-/// Each query and its answer.
-fn check(engine: &mut Engine, cases: &[(&str, &str)]) {
-    let mut wrong = Vec::new();
-    for (sql, expected) in cases {
-        let actual = engine.run(sql).unwrap_or_else(|e| e.to_string());
-        if actual != *expected {
-            wrong.push(format!("{sql}\n  expected {expected:?}\n  but got  {actual:?}"));
-        }
-    }
-    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
-}
+use sql_engine::{Engine, check};
 
 #[test]
 fn operators() {

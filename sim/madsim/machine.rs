@@ -219,8 +219,10 @@ async fn run(machine: &Shared) -> Result<(), String> {
     let (stop, mut stopped) = mpsc::unbounded_channel();
     *lock(&machine.stop) = Some(stop);
     let bind = async |at: &HostPort| TcpListener::bind(at.to_string()).await.map_err(|e| format!("{at}: {e}"));
-    let listeners =
-        Listeners { cluster: bind(&machine.config.cluster.listen).await?, mysql: bind(&machine.config.mysql.listen).await? };
+    let listeners = Listeners {
+        cluster: bind(&machine.config.cluster.listen).await?,
+        mysql: bind(&machine.config.mysql.listen).await?,
+    };
     let dice = Mutex::new(Dice::part(machine.seed, &format!("life {life} of {}", machine.name)));
     let environment = Environment {
         vfs: Some(machine.disk.name().to_string()),

@@ -170,7 +170,11 @@ impl Range {
             None => 1,
             Some(hash) => seed_of(&hash).ok_or_else(|| format!("SIM_COMMIT={hash} is not a commit's hash"))?,
         };
-        Ok(Range { first: number("SIM_SEED", first)?, count: number("SIM_SEEDS", 100)?, seconds: number("SIM_SECS", 20)? })
+        Ok(Range {
+            first: number("SIM_SEED", first)?,
+            count: number("SIM_SEEDS", 100)?,
+            seconds: number("SIM_SECS", 20)?,
+        })
     }
 }
 

@@ -94,9 +94,8 @@ fn paths() {
 }
 
 fn callers_flags() {
-    let with = |name: &'static str, value: &'static str| {
-        flags(&move |asked| (asked == name).then(|| value.to_string()))
-    };
+    let with =
+        |name: &'static str, value: &'static str| flags(&move |asked| (asked == name).then(|| value.to_string()));
     assert_eq!(with("", ""), "--cfg\u{1f}madsim");
     assert_eq!(with("RUSTFLAGS", "-C  opt-level=1"), "-C\u{1f}opt-level=1\u{1f}--cfg\u{1f}madsim");
     assert_eq!(with("CARGO_ENCODED_RUSTFLAGS", "-Dwarnings"), "-Dwarnings\u{1f}--cfg\u{1f}madsim");

@@ -38,7 +38,8 @@ pub async fn settle(machines: &[Machine], nemesis: &Nemesis, trace: &Trace) -> R
     }
     for machine in machines {
         let touched = until(from, machine, || touch(machine, trace)).await;
-        touched.map_err(|why| format!("liveness: {} takes no writes {LIMIT:?} after healing: {why}", machine.name()))?;
+        touched
+            .map_err(|why| format!("liveness: {} takes no writes {LIMIT:?} after healing: {why}", machine.name()))?;
     }
     let mut before: Option<Tables> = None;
     loop {

@@ -1,10 +1,10 @@
 //! The tests: the disk's own, one for each seed, what must have happened over all of them, and the proof that losses
 //! are seen.
 
-use crate::{disk, proxy};
 use crate::options::{Options, Range, Trouble, Wish};
 use crate::process::run;
 use crate::run::Outcome;
+use crate::{disk, proxy};
 use libtest_mimic::{Failed, Trial};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -45,7 +45,8 @@ pub fn all() -> Result<Vec<Trial>, String> {
 fn twice(seed: u64, seconds: u64, outcomes: &Mutex<BTreeMap<u64, Outcome>>) -> Result<(), Failed> {
     let wish = Wish { seed, seconds, lying: false };
     let options = Options::new(wish);
-    let repeat = format!("SIM_SEED={seed} SIM_SEEDS=1 SIM_SECS={seconds} cargo test --features sim --test sim -- seed_");
+    let repeat =
+        format!("SIM_SEED={seed} SIM_SEEDS=1 SIM_SECS={seconds} cargo test --features sim --test sim -- seed_");
     let begun = Instant::now();
     let (first, second) = match (run(wish), run(wish)) {
         (Ok(first), Ok(second)) => (first, second),

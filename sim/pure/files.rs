@@ -117,6 +117,8 @@ impl Files {
         self.busy = false;
         let keep = durable.clamp(self.synced.min(self.applied()), self.applied());
         let lost = self.log.split_off(self.log.partition_point(|l| l.seq <= keep));
+        // What is found after a crash is on disk: the node is told so when it starts.
+        self.synced = self.applied();
         for gone in &lost {
             if let Some(tag) = gone.tag {
                 self.present[tag as usize] = false;

@@ -193,6 +193,12 @@ impl Log {
         load(store, Table::Outcome, &txn.to_bytes())
     }
 
+    /// Every commit with a stamp up to this is visible in the database files, as far as commits recorded here go.
+    pub fn everything_applied_up_to(&self) -> Hlc {
+        let waiting = self.recent.iter().rev().take_while(|(seq, _)| *seq > self.applied);
+        waiting.map(|(_, stamp)| Hlc(stamp.hlc.0.saturating_sub(1))).min().unwrap_or(Hlc::MAX)
+    }
+
     /// Entries from `seq` on, at most `limit`.
     pub fn entries(&self, store: &dyn Storage, seq: ApplySeq, limit: usize) -> Result<Vec<(ApplySeq, Entry)>, Fatal> {
         let rows = store.scan(Table::Order, &seq_key(seq), limit)?;

@@ -5,7 +5,7 @@
 //! | MySQL | SQLite column | cell |
 //! |---|---|---|
 //! | TINYINT .. BIGINT, YEAR, BIT | INTEGER | `Int` |
-//! | BIGINT UNSIGNED, not a rowid | no affinity | `Int`; above 2^63-1 twenty digits of `Text`, which sort after |
+//! | BIGINT UNSIGNED above 2^63-1, not as rowid | INTEGER | `Text` that sorts after the integers (see `unsigned`) |
 //! | DECIMAL | NUMERIC | `Int` or `Real`; exact up to 15 significant digits, more are refused |
 //! | FLOAT, DOUBLE | REAL | `Real` |
 //! | CHAR, VARCHAR, TEXT, ENUM, SET, JSON | TEXT, NOCASE for `_ci` | `Text` |
@@ -197,9 +197,8 @@ impl ColumnType {
     }
 
     /// SQLite's declared type.
-    pub fn sqlite(&self, rowid: bool) -> &'static str {
+    pub fn sqlite(&self) -> &'static str {
         match self {
-            ColumnType::Integer { size: IntegerSize::Big, unsigned: true, .. } if !rowid => "BLOB",
             ColumnType::Integer { .. } | ColumnType::Bit(_) | ColumnType::Year => "INTEGER",
             ColumnType::Decimal { .. } => "NUMERIC",
             ColumnType::Float { .. } => "REAL",

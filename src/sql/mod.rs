@@ -47,10 +47,12 @@ mod parse;
 mod plan;
 mod present;
 mod schema_change;
+mod storage_rule;
 mod store;
 mod temporal;
 mod tokens;
 mod translate;
+mod unsigned;
 
 #[cfg(test)]
 mod tests;

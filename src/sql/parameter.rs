@@ -4,6 +4,7 @@ use super::column_type::ColumnType;
 use super::error::Error;
 use super::functions::FunctionContext;
 use super::plan::VariableScope;
+use super::storage_rule::Rule;
 use super::store;
 use crate::types::Value;
 use std::sync::Arc;
@@ -73,7 +74,7 @@ pub enum Convert {
     /// LIMIT and OFFSET: a non-negative integer.
     Limit,
     /// Stored into a column: checked and converted as MySQL does; `row` counts from 1.
-    Store { rule: Arc<store::Rule>, row: u32 },
+    Store { rule: Arc<Rule>, row: u32 },
 }
 
 impl Parameter {
@@ -157,13 +158,13 @@ impl Literal {
             Literal::Int(n) => Value::Int(*n),
             Literal::Decimal(digits) => match (digits.as_ref(), negate) {
                 ("9223372036854775808", true) => Value::Int(i64::MIN),
-                (digits, false) if !digits.contains('.') && digits.parse::<u64>().is_ok() => {
-                    Value::text(format!("{digits:0>20}"))
-                }
-                (digits, _) => {
-                    let number: f64 = digits.parse().unwrap_or(0.0);
-                    Value::real(if negate { -number } else { number })
-                }
+                (digits, _) => match digits.parse::<u64>() {
+                    Ok(n) if !negate => super::unsigned::cell(n),
+                    _ => {
+                        let number: f64 = digits.parse().unwrap_or(0.0);
+                        Value::real(if negate { -number } else { number })
+                    }
+                },
             },
             Literal::Float(number) => Value::real(if negate { -number.0 } else { number.0 }),
             Literal::Text(text) => Value::Text(text.clone()),

@@ -1,6 +1,7 @@
 //! Cells on their way out: what SQLite computed, as a MySQL client expects to see it.
 
 use super::column_type::{BinaryKind, ColumnType, IntegerSize};
+use super::store::as_text;
 use crate::types::Value;
 
 /// See [`ColumnType::present`].
@@ -15,8 +16,8 @@ pub fn present(ty: &ColumnType, value: Value) -> Value {
         (ColumnType::Integer { zerofill: true, width: Some(width), .. }, Value::Int(n)) if n >= 0 => {
             Value::text(format!("{n:0>width$}", width = usize::from(*width)))
         }
-        (ColumnType::Integer { size: IntegerSize::Big, unsigned: true, .. }, Value::Text(digits)) => {
-            Value::text(digits.trim_start_matches('0'))
+        (ColumnType::Integer { size: IntegerSize::Big, unsigned: true, .. }, Value::Text(cell)) => {
+            Value::text(&*as_text(&Value::Text(cell)))
         }
         (ColumnType::Integer { .. }, Value::Real(x)) => Value::Int(x.0.round() as i64),
         (ColumnType::Float { .. }, Value::Int(n)) => Value::real(n as f64),
@@ -33,6 +34,10 @@ pub fn present(ty: &ColumnType, value: Value) -> Value {
         (ColumnType::Text { .. }, Value::Int(n)) => Value::text(n.to_string()),
         (ColumnType::Text { .. }, Value::Real(x)) => Value::text(real_text(x.0)),
         (ColumnType::Text { .. }, Value::Blob(bytes)) => Value::text(String::from_utf8_lossy(&bytes).into_owned()),
+        (ColumnType::Text { .. }, value @ Value::Text(_)) => match as_text(&value) {
+            std::borrow::Cow::Owned(text) => Value::text(text),
+            std::borrow::Cow::Borrowed(_) => value,
+        },
         (_, value) => value,
     }
 }
@@ -45,7 +50,8 @@ pub fn decimal_text(value: &Value, scale: u8) -> Option<String> {
         Value::Int(n) => Some(format!("{n}.{}", "0".repeat(scale))),
         Value::Real(x) if x.0.is_finite() => Some(round_digits(&plain_digits(x.0), scale)),
         Value::Real(_) => None,
-        Value::Text(text) => {
+        Value::Text(_) => {
+            let text = as_text(value);
             let text = text.trim();
             let body = text.strip_prefix('-').unwrap_or(text);
             let plain = !body.is_empty() && body.bytes().all(|c| c.is_ascii_digit() || c == b'.');
@@ -132,7 +138,7 @@ mod tests {
         let zerofill = ColumnType::Integer { size: IntegerSize::Int, unsigned: true, zerofill: true, width: Some(5) };
         assert_eq!(zerofill.present(Value::Int(42)), Value::from("00042"));
         assert_eq!(
-            ColumnType::bigint_unsigned().present(Value::from("09223372036854775808")),
+            ColumnType::bigint_unsigned().present(super::super::unsigned::cell(1 << 63)),
             Value::from("9223372036854775808")
         );
         assert_eq!(ColumnType::decimal(10, 2).present(Value::real(1.5)), Value::from("1.50"));

@@ -3,192 +3,17 @@
 //! A literal or parameter is checked when it is bound; any other expression by the function `marmot_store`, whose
 //! first argument is the rule in text.
 
-use super::catalog::{Collation, Column};
+use super::catalog::Collation;
 use super::column_type::{BinaryKind, ColumnType, IntegerSize, TextKind};
 use super::error::{Error, Warning};
 use super::functions::FunctionContext;
 use super::json;
 use super::present::{plain_digits, real_text, round_digits};
+use super::storage_rule::Rule;
 use super::temporal::{DateTime, MAX_TIME, Parsed, parse_time, time_text};
+use super::unsigned;
 use crate::types::Value;
 use std::borrow::Cow;
-
-/// What a column accepts.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Rule {
-    pub column: String,
-    pub ty: ColumnType,
-    /// NULL passes: nullable columns, and AUTO_INCREMENT ones, where it asks for an id.
-    pub nullable: bool,
-    /// The column is the rowid: nothing above 2^63-1.
-    pub rowid: bool,
-}
-
-impl Rule {
-    pub fn of(column: &Column, rowid: bool) -> Rule {
-        let nullable = column.nullable || column.auto_increment;
-        Rule { column: column.name.clone(), ty: column.ty.clone(), nullable, rowid }
-    }
-
-    /// Whether SQLite can do without a check for any value of type `from`: the type cannot fail or change.
-    pub fn accepts_all_of(&self, from: &ColumnType) -> bool {
-        match (&self.ty, from) {
-            (ColumnType::Integer { size, unsigned, .. }, ColumnType::Integer { size: s, unsigned: u, .. }) => {
-                let ((low, high), (l, h)) = (size.range(*unsigned), s.range(*u));
-                self.nullable && low <= l && h <= high && *size != IntegerSize::Big
-            }
-            _ => false,
-        }
-    }
-
-    /// The rule as text, for `marmot_store`.
-    pub fn encode(&self) -> String {
-        let mark = match (self.nullable, self.rowid) {
-            (true, false) => "?",
-            (false, false) => "!",
-            (true, true) => "?r",
-            (false, true) => "!r",
-        };
-        let quoted = |values: &[String]| {
-            let all: Vec<String> = values.iter().map(|v| format!("'{}'", v.replace('\'', "''"))).collect();
-            all.join(",")
-        };
-        let ty = match &self.ty {
-            ColumnType::Text { kind, length, .. } => format!("{}({length})", text_code(*kind)),
-            ColumnType::Binary { kind, length } => format!("{}({length})", binary_code(*kind)),
-            ColumnType::Enum { values, collation } => format!("enum({}){}", quoted(values), ci_mark(collation)),
-            ColumnType::Set { values, collation } => format!("set({}){}", quoted(values), ci_mark(collation)),
-            ColumnType::Integer { size, unsigned, .. } => {
-                format!("int({}){}", size.bits(), if *unsigned { "u" } else { "" })
-            }
-            ColumnType::Decimal { precision, scale, unsigned, .. } => {
-                format!("decimal({precision},{scale}){}", if *unsigned { "u" } else { "" })
-            }
-            ColumnType::Float { double, unsigned, display, .. } => {
-                let decimals = display.map_or(255, |(_, d)| d);
-                format!("{}({decimals}){}", if *double { "double" } else { "float" }, if *unsigned { "u" } else { "" })
-            }
-            ColumnType::Bit(bits) => format!("bit({bits})"),
-            ColumnType::Time(fsp) => format!("time({fsp})"),
-            ColumnType::DateTime(fsp) => format!("datetime({fsp})"),
-            ColumnType::Timestamp(fsp) => format!("timestamp({fsp})"),
-            ColumnType::Year => "year()".into(),
-            ColumnType::Date => "date()".into(),
-            ColumnType::Json => "json()".into(),
-        };
-        format!("{mark} {ty} {}", self.column)
-    }
-
-    /// Reads what [`Rule::encode`] wrote.
-    pub fn decode(text: &str) -> Option<Rule> {
-        let (mark, rest) = text.split_once(' ')?;
-        let (name, rest) = rest.split_once('(')?;
-        let (values, rest) = quoted_values(rest)?;
-        let (flags, column) = rest.split_once(' ')?;
-        let numbers: Vec<u32> = match values.as_slice() {
-            [only] if !matches!(name, "enum" | "set") => only.split(',').filter_map(|n| n.parse().ok()).collect(),
-            _ => vec![],
-        };
-        let first = numbers.first().copied().unwrap_or(0);
-        let small = u8::try_from(first).unwrap_or(u8::MAX);
-        let unsigned = flags == "u";
-        let collation = || Collation::new(if flags == "b" { "utf8mb4_bin" } else { Collation::DEFAULT });
-        let ty = match name {
-            "int" => {
-                let sizes =
-                    [IntegerSize::Tiny, IntegerSize::Small, IntegerSize::Medium, IntegerSize::Int, IntegerSize::Big];
-                let size = sizes.into_iter().find(|s| s.bits() == first)?;
-                ColumnType::Integer { size, unsigned, zerofill: false, width: None }
-            }
-            "decimal" => {
-                let scale = u8::try_from(*numbers.get(1)?).ok()?;
-                ColumnType::Decimal { precision: small, scale, unsigned, zerofill: false }
-            }
-            "float" | "double" => {
-                let display = (first != 255).then_some((255, small));
-                ColumnType::Float { double: name == "double", unsigned, zerofill: false, display }
-            }
-            "bit" => ColumnType::Bit(small),
-            "time" => ColumnType::Time(small),
-            "datetime" => ColumnType::DateTime(small),
-            "timestamp" => ColumnType::Timestamp(small),
-            "year" => ColumnType::Year,
-            "date" => ColumnType::Date,
-            "json" => ColumnType::Json,
-            "enum" => ColumnType::Enum { values, collation: collation()? },
-            "set" => ColumnType::Set { values, collation: collation()? },
-            _ => match (TEXT_CODES.iter().find(|(_, c)| *c == name), BINARY_CODES.iter().find(|(_, c)| *c == name)) {
-                (Some((kind, _)), _) => {
-                    ColumnType::Text { kind: *kind, length: first, collation: Collation::default() }
-                }
-                (_, Some((kind, _))) => ColumnType::Binary { kind: *kind, length: first },
-                _ => return None,
-            },
-        };
-        let (nullable, rowid) = (mark.starts_with('?'), mark.ends_with('r'));
-        Some(Rule { column: column.to_string(), ty, nullable, rowid })
-    }
-}
-
-const TEXT_CODES: &[(TextKind, &str)] = &[
-    (TextKind::Char, "char"),
-    (TextKind::VarChar, "varchar"),
-    (TextKind::TinyText, "tinytext"),
-    (TextKind::Text, "text"),
-    (TextKind::MediumText, "mediumtext"),
-    (TextKind::LongText, "longtext"),
-];
-const BINARY_CODES: &[(BinaryKind, &str)] = &[
-    (BinaryKind::Binary, "binary"),
-    (BinaryKind::VarBinary, "varbinary"),
-    (BinaryKind::TinyBlob, "tinyblob"),
-    (BinaryKind::Blob, "blob"),
-    (BinaryKind::MediumBlob, "mediumblob"),
-    (BinaryKind::LongBlob, "longblob"),
-];
-
-fn text_code(kind: TextKind) -> &'static str {
-    TEXT_CODES.iter().find(|(k, _)| *k == kind).map_or("longtext", |(_, c)| c)
-}
-
-fn binary_code(kind: BinaryKind) -> &'static str {
-    BINARY_CODES.iter().find(|(k, _)| *k == kind).map_or("longblob", |(_, c)| c)
-}
-
-fn ci_mark(collation: &Collation) -> &'static str {
-    if collation.ignores_case() { "" } else { "b" }
-}
-
-/// What stands before the closing parenthesis: quoted values one by one, anything else as one; and the rest.
-fn quoted_values(text: &str) -> Option<(Vec<String>, &str)> {
-    if !text.starts_with('\'') {
-        let (inside, rest) = text.split_once(')')?;
-        return Some((vec![inside.to_string()], rest));
-    }
-    let mut values = Vec::new();
-    let mut rest = text;
-    loop {
-        rest = rest.strip_prefix('\'')?;
-        let mut value = String::new();
-        loop {
-            let end = rest.find('\'')?;
-            value.push_str(&rest[..end]);
-            rest = &rest[end + 1..];
-            match rest.strip_prefix('\'') {
-                Some(more) => {
-                    value.push('\'');
-                    rest = more;
-                }
-                None => break,
-            }
-        }
-        values.push(value);
-        match rest.strip_prefix(',') {
-            Some(more) => rest = more,
-            None => return Some((values, rest.strip_prefix(')')?)),
-        }
-    }
-}
 
 /// A conversion that went wrong, and what a lenient mode stores instead.
 struct Bad(Error, Value);
@@ -257,7 +82,10 @@ pub fn as_text(value: &Value) -> Cow<'_, str> {
         Value::Null => Cow::Borrowed(""),
         Value::Int(n) => Cow::Owned(n.to_string()),
         Value::Real(x) => Cow::Owned(real_text(x.0)),
-        Value::Text(text) => Cow::Borrowed(text),
+        Value::Text(text) => match unsigned::parse(text) {
+            Some(n) => Cow::Owned(n.to_string()),
+            None => Cow::Borrowed(text),
+        },
         Value::Blob(bytes) => String::from_utf8_lossy(bytes),
     }
 }
@@ -341,7 +169,7 @@ fn integer(rule: &Rule, size: IntegerSize, unsigned: bool, value: &Value, row: u
     }
     let fit = |n: i128| match i64::try_from(n) {
         Ok(n) => Value::Int(n),
-        Err(_) => Value::text(format!("{n:020}")),
+        Err(_) => u64::try_from(n).map_or(Value::Int(i64::MIN), unsigned::cell),
     };
     if let Value::Int(n) = value
         && (low..=high).contains(&i128::from(*n))
@@ -563,7 +391,7 @@ fn cut(text: &str, limit: u64, by_bytes: bool) -> Option<&str> {
 
 fn text(rule: &Rule, kind: TextKind, length: u32, value: Value, row: u32, context: &FunctionContext) -> Stored {
     let owned = match value {
-        Value::Text(text) => text,
+        Value::Text(text) if unsigned::parse(&text).is_none() => text,
         Value::Blob(bytes) => match std::str::from_utf8(&bytes) {
             Ok(text) => text.into(),
             Err(e) => {
@@ -673,16 +501,17 @@ fn json_document(value: &Value) -> Result<Value, Error> {
 /// MySQL's implicit conversion to a number: the number that text begins with, else 0.
 pub fn to_number(value: &Value) -> Value {
     let text = match value {
+        Value::Text(text) if unsigned::parse(text).is_some() => return value.clone(),
         Value::Text(text) => Cow::Borrowed(&**text),
         Value::Blob(bytes) => String::from_utf8_lossy(bytes),
         other => return other.clone(),
     };
     match leading_number(&text) {
         None => Value::Int(0),
-        Some((digits, _)) => match digits.parse::<i64>() {
-            Ok(n) => Value::Int(n),
-            Err(_) if !digits.contains('.') && digits.parse::<u64>().is_ok() => Value::text(format!("{digits:0>20}")),
-            Err(_) => Value::real(digits.parse().unwrap_or(0.0)),
+        Some((digits, _)) => match (digits.parse::<i64>(), digits.parse::<u64>()) {
+            (Ok(n), _) => Value::Int(n),
+            (_, Ok(n)) => unsigned::cell(n),
+            _ => Value::real(digits.parse().unwrap_or(0.0)),
         },
     }
 }

@@ -303,6 +303,21 @@ impl Engine {
         }
     }
 
+    /// How SQLite goes about a query.
+    pub fn explain(&mut self, sql: &str) -> String {
+        let database = self.database.clone();
+        let context = Context { catalog: &self.catalog, database: database.as_deref(), modes: self.modes };
+        let (prepared, _) = self.cache.prepare(sql, &context).unwrap();
+        let Plan::Read(read) = &*prepared.unwrap().plan else { return String::new() };
+        let mut statement = self.connection.prepare(&format!("EXPLAIN QUERY PLAN {}", read.program.sql)).unwrap();
+        let mut rows = statement.raw_query();
+        let mut lines = Vec::new();
+        while let Some(row) = rows.next().unwrap() {
+            lines.push(row.get::<_, String>(3).unwrap());
+        }
+        lines.join("\n")
+    }
+
     /// How many warnings the last statement left.
     pub fn warnings(&self) -> Vec<u16> {
         self.functions.lock().unwrap().warnings.borrow().iter().map(|w| w.code).collect()
@@ -323,4 +338,16 @@ fn shown(columns: &[ResultColumn], rows: Vec<Vec<Value>>) -> String {
     };
     let line = |row: Vec<Value>| row.into_iter().enumerate().map(cell).collect::<Vec<_>>().join("|");
     rows.into_iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Each query and its answer.
+pub fn check(engine: &mut Engine, cases: &[(&str, &str)]) {
+    let mut wrong = Vec::new();
+    for (sql, expected) in cases {
+        let actual = engine.run(sql).unwrap_or_else(|e| e.to_string());
+        if actual != *expected {
+            wrong.push(format!("{sql}\n  expected {expected:?}\n  but got  {actual:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }

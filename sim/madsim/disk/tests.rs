@@ -22,8 +22,7 @@ fn disk(seed: u64) -> Disk {
 }
 
 fn open(disk: &Disk) -> rusqlite::Result<Connection> {
-    let flags =
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags_and_vfs("/t.db", flags, disk.name())?;
     connection.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 7;
@@ -64,7 +63,8 @@ fn full_sync_survives() {
         let disk = disk(seed);
         assert_eq!(lost_over(&disk, loss), 0);
         let connection = open(&disk).expect("the file is whole");
-        let check: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).expect("it can be checked");
+        let check: String =
+            connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).expect("it can be checked");
         assert_eq!(check, "ok");
     }
 }

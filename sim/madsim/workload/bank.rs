@@ -43,8 +43,7 @@ impl Workload for Bank {
     }
 
     fn finally(&self, tables: &Tables) -> Result<(), String> {
-        let balances =
-            table(tables, "accounts")?.iter().map(|row| number(row, 1)).collect::<Result<Vec<_>, _>>()?;
+        let balances = table(tables, "accounts")?.iter().map(|row| number(row, 1)).collect::<Result<Vec<_>, _>>()?;
         let sum: i64 = balances.iter().sum();
         if sum != SUM || balances.len() != ACCOUNTS as usize {
             return Err(format!("bank: the balances {balances:?} sum up to {sum} instead of {SUM}"));
@@ -87,11 +86,8 @@ async fn look(customer: &mut Customer) {
     let at_once = customer.dice.one_in(2);
     let complaints = customer.complaints.clone();
     let Some(client) = customer.client().await else { return };
-    let sum = if at_once {
-        client.number("SELECT SUM(balance) FROM accounts").await
-    } else {
-        in_two_halves(client).await
-    };
+    let sum =
+        if at_once { client.number("SELECT SUM(balance) FROM accounts").await } else { in_two_halves(client).await };
     if let Ok(sum) = sum
         && sum != Some(SUM)
     {

@@ -71,6 +71,10 @@ impl Workload for Log {
             }
         }
         let written: usize = ledger.values().map(|(ids, _)| ids.iter().filter(|id| there.contains(id)).count()).sum();
-        if written == there.len() { Ok(()) } else { Err(format!("log: {} rows, {written} of them written", there.len())) }
+        if written == there.len() {
+            Ok(())
+        } else {
+            Err(format!("log: {} rows, {written} of them written", there.len()))
+        }
     }
 }

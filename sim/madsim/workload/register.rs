@@ -58,7 +58,8 @@ impl Workload for Register {
 
     fn finally(&self, tables: &Tables) -> Result<(), String> {
         let rows = table(tables, "register")?;
-        let v = rows.first().ok_or("register: the row is gone").and_then(|row| number(row, 1).map_err(|_| "no number"))?;
+        let v =
+            rows.first().ok_or("register: the row is gone").and_then(|row| number(row, 1).map_err(|_| "no number"))?;
         let (least, most) = *self.ledger.open();
         if (least..=most).contains(&v) { Ok(()) } else { Err(format!("register: {v} is not within {least}..={most}")) }
     }

@@ -7,8 +7,8 @@ use crate::core::message::{Body, Record};
 use crate::core::planted::{Bug, Planted};
 use crate::core::storage::{Storage, Table, load};
 use crate::types::{
-    ApplySeq, ColumnId, ColumnSet, Key, Mode, RowChange, RowImage, RowKey, RowOp, Stamp, TableChanges, TxnId, Value,
-    VersionVector, WriteLevel,
+    ApplySeq, ColumnId, ColumnSet, Key, Mode, NodeId, RowChange, RowImage, RowKey, RowOp, Stamp, TableChanges, TxnId,
+    Value, VersionVector, WriteLevel,
 };
 use std::sync::Arc;
 
@@ -55,6 +55,10 @@ pub fn merge(
     planted: Planted,
 ) -> Result<Merged, Fatal> {
     let mut merged = Merged::default();
+    let stamp = match planted.has(Bug::StampTieIgnoresNode) {
+        true => Stamp { node: NodeId(0), ..stamp },
+        false => stamp,
+    };
     let Body::Write(write_set) = &record.body else { return Ok(merged) };
     let validated = record.level != WriteLevel::One;
     merged.may_evict = !validated;

@@ -128,10 +128,14 @@ impl Node {
     fn forget(&mut self, io: &mut Io<'_>) -> Result<(), Fatal> {
         let now = self.now.mono;
         let timing = &self.config.timing;
+        // A snapshot is taken of the files, which may lag behind the log: for it the watermark is only what the files
+        // have, and no key state may go that tells of a commit they have not.
+        let visible = self.log.everything_applied_up_to();
         let progress = &mut self.progress;
-        if progress.watermark > progress.published {
-            progress.published = progress.watermark;
-            io.out.push(Effect::Publish(Published::Watermark(progress.watermark)));
+        let publish = progress.watermark.min(visible);
+        if publish > progress.published {
+            progress.published = publish;
+            io.out.push(Effect::Publish(Published::Watermark(publish)));
         }
         if progress.history.back().is_none_or(|(_, w)| *w < progress.watermark) {
             progress.history.push_back((now, progress.watermark));
@@ -151,6 +155,7 @@ impl Node {
         if let Some(oldest) = progress.oldest_snapshot {
             horizon = horizon.min(oldest.watermark);
         }
+        horizon = horizon.min(visible);
         let watermark = progress.watermark;
         self.keys.drop_below(io.store, horizon)?;
         self.keys.spill(io.store, self.config.limits.key_states)?;

@@ -533,6 +533,9 @@ impl Node {
                 self.give_up(io, txn, reason)
             }
             Phase::Barrier | Phase::Locked => self.give_up(io, txn, Refusal::LockLost),
+            Phase::Proposed if self.config.planted.has(Bug::AbortAfterProposal) => {
+                self.give_up(io, txn, Refusal::LockWaitTimeout)
+            }
             Phase::Proposed | Phase::Applying => {
                 // Only the members know. The client is told so, and the work goes on until it ends.
                 c.deadline = far;

@@ -11,7 +11,7 @@ use crate::sql::catalog::{Catalog, Column, ColumnDefault, Database, HIDDEN_KEY, 
 use crate::sql::error::Error;
 use crate::sql::modes::Modes;
 use crate::sql::schema_change::{CompileContext, SchemaProgram};
-use crate::sql::store::Rule;
+use crate::sql::storage_rule::Rule;
 use crate::sql::tokens::tokenise;
 use crate::sql::translate::{constant_expression, quote_name, quote_text, quote_value};
 use crate::types::ColumnId;
@@ -377,9 +377,7 @@ fn needs_rebuild(old: &Table, new: &Table) -> bool {
     }
     new.columns.iter().any(|column| match old.column_by_id(column.id) {
         None => false,
-        Some(before) => {
-            before.nullable != column.nullable || !is_widening(&before.ty, &column.ty, is_rowid(new, column))
-        }
+        Some(before) => before.nullable != column.nullable || !is_widening(&before.ty, &column.ty),
     })
 }
 
@@ -508,7 +506,7 @@ fn rebuild(database: &Database, old: &Table, new: &Table, now: &str, program: &m
 /// A cell of the old table as one of the new, by the rules of storing.
 fn copied(before: &Column, after: &Column, rowid: bool) -> String {
     let name = quote_name(&before.name);
-    if before.ty == after.ty || is_widening(&before.ty, &after.ty, rowid) {
+    if before.ty == after.ty || is_widening(&before.ty, &after.ty) {
         return name;
     }
     let value = match (before.ty.is_temporal(), after.ty.is_numeric()) {

@@ -59,7 +59,7 @@ pub fn column_definition(table: &Table, column: &Column) -> String {
     if is_rowid(table, column) {
         return format!("{name} INTEGER PRIMARY KEY");
     }
-    let mut line = format!("{name} {}", column.ty.sqlite(false));
+    let mut line = format!("{name} {}", column.ty.sqlite());
     if let Some(collation) = column.ty.collation()
         && collation.ignores_case()
     {
@@ -120,11 +120,11 @@ pub fn create_all(database: &str, table: &Table) -> Result<Vec<String>, Error> {
 }
 
 /// Whether every value of `from` is one of `to` as it stands, and SQLite's column need not change.
-pub fn is_widening(from: &ColumnType, to: &ColumnType, rowid: bool) -> bool {
+pub fn is_widening(from: &ColumnType, to: &ColumnType) -> bool {
     if from == to {
         return true;
     }
-    if from.sqlite(rowid) != to.sqlite(rowid) {
+    if from.sqlite() != to.sqlite() {
         return false;
     }
     let same_collation = match (from.collation(), to.collation()) {

@@ -2,6 +2,7 @@
 //! return `None` for it.
 
 use crate::sql::store::{as_text, to_number};
+use crate::sql::unsigned;
 use crate::types::Value;
 use std::borrow::Cow;
 
@@ -16,7 +17,7 @@ pub(super) fn bytes(value: &Value) -> Option<Cow<'_, [u8]>> {
     match value {
         Value::Null => None,
         Value::Blob(bytes) => Some(Cow::Borrowed(bytes)),
-        Value::Text(text) => Some(Cow::Borrowed(text.as_bytes())),
+        Value::Text(text) if unsigned::parse(text).is_none() => Some(Cow::Borrowed(text.as_bytes())),
         other => Some(Cow::Owned(as_text(other).into_owned().into_bytes())),
     }
 }
@@ -27,7 +28,7 @@ pub(super) fn integer(value: &Value) -> Option<i64> {
         Value::Null => None,
         Value::Int(n) => Some(n),
         Value::Real(x) => Some(x.0.round() as i64),
-        Value::Text(digits) => Some(digits.parse::<u64>().map_or(i64::MAX, |n| n as i64)),
+        Value::Text(cell) => Some(unsigned::parse(&cell).map_or(i64::MAX, |n| n as i64)),
         Value::Blob(_) => Some(0),
     }
 }
@@ -37,7 +38,7 @@ pub(super) fn real(value: &Value) -> Option<f64> {
         Value::Null => None,
         Value::Int(n) => Some(n as f64),
         Value::Real(x) => Some(x.0),
-        Value::Text(digits) => digits.parse().ok(),
+        Value::Text(cell) => unsigned::parse(&cell).map(|n| n as f64),
         Value::Blob(_) => Some(0.0),
     }
 }

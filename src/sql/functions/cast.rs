@@ -5,7 +5,8 @@ use super::numeric::maybe_unsigned;
 use super::registry::{Function, FunctionContext};
 use crate::sql::error::Error;
 use crate::sql::present::{plain_digits, round_digits};
-use crate::sql::store::{self, Rule, as_datetime, as_time, to_number};
+use crate::sql::storage_rule::Rule;
+use crate::sql::store::{self, as_datetime, as_time, to_number};
 use crate::sql::temporal::{MAX_TIME, time_text};
 use crate::types::Value;
 
@@ -54,7 +55,7 @@ fn signed(value: &Value) -> Value {
     match value {
         Value::Text(_) | Value::Blob(_) => match to_number(value) {
             Value::Real(x) => Value::Int(x.0.trunc() as i64),
-            Value::Text(digits) => Value::Int(digits.parse::<u64>().map_or(i64::MAX, |n| n as i64)),
+            Value::Text(cell) => Value::Int(crate::sql::unsigned::parse(&cell).map_or(i64::MAX, |n| n as i64)),
             number => number,
         },
         other => integer(other).map_or(Value::Null, Value::Int),
@@ -192,7 +193,7 @@ mod tests {
         assert_eq!(call("marmot_cast_signed", &[t]), i(12));
         assert_eq!(call("marmot_cast_signed", &[Value::real(1.6)]), i(2));
         assert_eq!(call("marmot_cast_signed", &[Value::from("1.6")]), i(1));
-        assert_eq!(call("marmot_cast_unsigned", &[i(-1)]), Value::from("18446744073709551615"));
+        assert_eq!(call("marmot_cast_unsigned", &[i(-1)]), crate::sql::unsigned::cell(u64::MAX));
         assert_eq!(call("marmot_cast_decimal", &[Value::from("1234.567"), i(5), i(2)]), Value::real(999.99));
         assert_eq!(call("marmot_cast_char", &[i(123), i(2)]), Value::from("12"));
         assert_eq!(call("marmot_cast_date", &[Value::from("2024-01-02 03:04:05")]), Value::from("2024-01-02"));

@@ -58,7 +58,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         arity: 1,
         deterministic: true,
         eval: |_, a| {
-            let address = text(&a[0]).and_then(|t| t.trim().parse::<std::net::Ipv4Addr>().ok());
+            let address = text(&a[0]).and_then(|t| t.trim().parse::<core::net::Ipv4Addr>().ok());
             Ok(address.map_or(Value::Null, |a| Value::Int(i64::from(u32::from(a)))))
         },
     },
@@ -68,7 +68,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         deterministic: true,
         eval: |_, a| {
             let number = integer(&a[0]).and_then(|n| u32::try_from(n).ok());
-            Ok(maybe_text(number.map(|n| std::net::Ipv4Addr::from(n).to_string())))
+            Ok(maybe_text(number.map(|n| core::net::Ipv4Addr::from(n).to_string())))
         },
     },
     Function {
@@ -76,10 +76,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
         arity: 1,
         deterministic: true,
         eval: |_, a| {
-            let address = text(&a[0]).and_then(|t| t.trim().parse::<std::net::IpAddr>().ok());
+            let address = text(&a[0]).and_then(|t| t.trim().parse::<core::net::IpAddr>().ok());
             Ok(match address {
-                Some(std::net::IpAddr::V4(a)) => Value::Blob(a.octets().as_slice().into()),
-                Some(std::net::IpAddr::V6(a)) => Value::Blob(a.octets().as_slice().into()),
+                Some(core::net::IpAddr::V4(a)) => Value::Blob(a.octets().as_slice().into()),
+                Some(core::net::IpAddr::V6(a)) => Value::Blob(a.octets().as_slice().into()),
                 None => Value::Null,
             })
         },
@@ -90,8 +90,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         deterministic: true,
         eval: |_, a| {
             let Some(b) = bytes(&a[0]) else { return Ok(Value::Null) };
-            let v4 = <[u8; 4]>::try_from(b.as_ref()).map(|o| std::net::Ipv4Addr::from(o).to_string());
-            let v6 = <[u8; 16]>::try_from(b.as_ref()).map(|o| std::net::Ipv6Addr::from(o).to_string());
+            let v4 = <[u8; 4]>::try_from(b.as_ref()).map(|o| core::net::Ipv4Addr::from(o).to_string());
+            let v6 = <[u8; 16]>::try_from(b.as_ref()).map(|o| core::net::Ipv6Addr::from(o).to_string());
             Ok(maybe_text(v4.or(v6).ok()))
         },
     },

@@ -4,6 +4,7 @@
 //! type: 0 plain, 1 JSON, 2 boolean.
 
 use super::argument::{integer, nth, text};
+use super::json_path::{Leg, exact_path, find, first, is_wild, parse_path};
 use super::registry::{Function, FunctionContext};
 use crate::sql::error::Error;
 use crate::sql::json::{Json, parse, quote};
@@ -62,134 +63,6 @@ pub(super) fn from_value(value: &Value, kind: &Value) -> Result<Json, Error> {
         (Value::Real(x), _) => Json::Double(x.0),
         (value, _) => Json::Text(text(value).map(|t| t.into_owned()).unwrap_or_default()),
     })
-}
-
-/// One leg of a path.
-#[derive(Clone, Debug, PartialEq)]
-enum Leg {
-    Member(String),
-    Index(usize),
-    /// `[last]`, `[last-n]`.
-    FromEnd(usize),
-    Range(usize, usize),
-    AnyMember,
-    AnyIndex,
-    /// `**`
-    Deep,
-}
-
-fn bad_path(path: &str) -> Error {
-    let message = format!("Invalid JSON path expression. The error is around character position 1. ('{path}')");
-    Error { code: 3143, state: "42000", message }
-}
-
-fn parse_path(path: &str) -> Result<Vec<Leg>, Error> {
-    let bad = || bad_path(path);
-    let mut rest = path.trim().strip_prefix('$').ok_or_else(bad)?.trim_start();
-    let mut legs = Vec::new();
-    while !rest.is_empty() {
-        if let Some(after) = rest.strip_prefix("**") {
-            legs.push(Leg::Deep);
-            rest = after;
-        } else if let Some(after) = rest.strip_prefix('.') {
-            let after = after.trim_start();
-            if let Some(after) = after.strip_prefix('*') {
-                legs.push(Leg::AnyMember);
-                rest = after;
-            } else if after.starts_with('"') {
-                let mut end = 1;
-                let bytes = after.as_bytes();
-                while end < bytes.len() && bytes[end] != b'"' {
-                    end += if bytes[end] == b'\\' { 2 } else { 1 };
-                }
-                let name = after.get(..=end).ok_or_else(bad)?;
-                match parse(name)? {
-                    Json::Text(name) => legs.push(Leg::Member(name)),
-                    _ => return Err(bad()),
-                }
-                rest = &after[end + 1..];
-            } else {
-                let end = after.find(['.', '[', '*', ' ']).unwrap_or(after.len());
-                if end == 0 {
-                    return Err(bad());
-                }
-                legs.push(Leg::Member(after[..end].to_string()));
-                rest = &after[end..];
-            }
-        } else if let Some(after) = rest.strip_prefix('[') {
-            let (inside, after) = after.split_once(']').ok_or_else(bad)?;
-            legs.push(parse_index(inside.trim()).ok_or_else(bad)?);
-            rest = after;
-        } else {
-            return Err(bad());
-        }
-        rest = rest.trim_start();
-    }
-    if legs.last() == Some(&Leg::Deep) { Err(bad()) } else { Ok(legs) }
-}
-
-fn parse_index(inside: &str) -> Option<Leg> {
-    if inside == "*" {
-        return Some(Leg::AnyIndex);
-    }
-    if let Some(rest) = inside.strip_prefix("last") {
-        let rest = rest.trim();
-        let back = if rest.is_empty() { 0 } else { rest.strip_prefix('-')?.trim().parse().ok()? };
-        return Some(Leg::FromEnd(back));
-    }
-    if let Some((from, to)) = inside.split_once(" to ") {
-        return Some(Leg::Range(from.trim().parse().ok()?, to.trim().parse().ok()?));
-    }
-    inside.parse().ok().map(Leg::Index)
-}
-
-fn is_wild(legs: &[Leg]) -> bool {
-    legs.iter().any(|l| matches!(l, Leg::AnyMember | Leg::AnyIndex | Leg::Deep | Leg::Range(..)))
-}
-
-/// Everything a path finds.
-fn find<'j>(json: &'j Json, legs: &[Leg], found: &mut Vec<&'j Json>) {
-    let Some((leg, rest)) = legs.split_first() else {
-        if !found.iter().any(|f| std::ptr::eq(*f, json)) {
-            found.push(json);
-        }
-        return;
-    };
-    match (leg, json) {
-        (Leg::Member(name), _) => {
-            if let Some(member) = json.member(name) {
-                find(member, rest, found);
-            }
-        }
-        (Leg::AnyMember, Json::Object(members)) => members.iter().for_each(|(_, v)| find(v, rest, found)),
-        (Leg::AnyIndex, Json::Array(items)) => items.iter().for_each(|v| find(v, rest, found)),
-        (Leg::Index(i), Json::Array(items)) => items.get(*i).into_iter().for_each(|v| find(v, rest, found)),
-        (Leg::FromEnd(back), Json::Array(items)) => {
-            let at = items.len().checked_sub(back + 1);
-            at.and_then(|i| items.get(i)).into_iter().for_each(|v| find(v, rest, found));
-        }
-        (Leg::Range(from, to), Json::Array(items)) => {
-            let wanted = items.iter().skip(*from).take(to.saturating_sub(*from).saturating_add(1));
-            wanted.for_each(|v| find(v, rest, found));
-        }
-        // A scalar is an array of itself.
-        (Leg::Index(0) | Leg::FromEnd(0), _) => find(json, rest, found),
-        (Leg::Deep, _) => {
-            find(json, rest, found);
-            match json {
-                Json::Array(items) => items.iter().for_each(|v| find(v, legs, found)),
-                Json::Object(members) => members.iter().for_each(|(_, v)| find(v, legs, found)),
-                _ => {}
-            }
-        }
-        _ => {}
-    }
-}
-
-fn first<'j>(json: &'j Json, legs: &[Leg]) -> Option<&'j Json> {
-    let mut found = Vec::new();
-    find(json, legs, &mut found);
-    found.first().copied()
 }
 
 fn extract(_: &FunctionContext, a: &[Value]) -> Result<Value, Error> {
@@ -360,16 +233,6 @@ fn change(a: &[Value], insert: bool, replace: bool) -> Result<Value, Error> {
         put(&mut json, &exact_path(&path)?, &from_value(&step[1], &step[2])?, insert, replace);
     }
     Ok(shown(Some(json)))
-}
-
-/// A path without wildcards.
-fn exact_path(path: &str) -> Result<Vec<Leg>, Error> {
-    let legs = parse_path(path)?;
-    if is_wild(&legs) {
-        let message = "In this situation, path expressions may not contain the * and ** tokens or an array range.";
-        return Err(Error { code: 3149, state: "42000", message: message.into() });
-    }
-    Ok(legs)
 }
 
 fn delete(json: &mut Json, legs: &[Leg]) {

@@ -7,15 +7,17 @@ mod aggregate;
 mod argument;
 mod cast;
 mod date;
+mod date_format;
 mod hash;
 mod json;
+mod json_path;
 mod numeric;
 mod regexp;
 mod registry;
 mod string;
 
 pub use aggregate::AGGREGATES;
-pub use date::pattern_parts;
+pub use date_format::pattern_parts;
 pub use registry::{Accumulator, Aggregate, Function, FunctionContext, MAX_WARNINGS};
 pub use string::matches_like;
 

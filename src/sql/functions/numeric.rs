@@ -5,6 +5,7 @@ use super::registry::{Function, FunctionContext};
 use crate::sql::error::Error;
 use crate::sql::present::{plain_digits, round_digits};
 use crate::sql::store::to_number;
+use crate::sql::unsigned;
 use crate::types::Value;
 
 macro_rules! functions {
@@ -55,33 +56,29 @@ functions! {
     "marmot_bit_xor" 2 |_, a| Ok(bits(a, |x, y| x ^ y));
     "marmot_shift_left" 2 |_, a| Ok(bits(a, |x, y| u32::try_from(y).ok().and_then(|y| x.checked_shl(y)).unwrap_or(0)));
     "marmot_shift_right" 2 |_, a| Ok(bits(a, |x, y| u32::try_from(y).ok().and_then(|y| x.checked_shr(y)).unwrap_or(0)));
-    "marmot_bit_not" 1 |_, a| Ok(maybe_unsigned(unsigned(&a[0]).map(|n| !n)));
+    "marmot_bit_not" 1 |_, a| Ok(maybe_unsigned(as_bits(&a[0]).map(|n| !n)));
     "marmot_number" 1 |_, a| Ok(to_number(&a[0]));
     "marmot_crc32" 1 |_, a| Ok(super::hash::crc32(&a[0]));
 }
 
 /// The bits that MySQL's bit operators see: 64, unsigned.
-fn unsigned(value: &Value) -> Option<u64> {
+fn as_bits(value: &Value) -> Option<u64> {
     match to_number(value) {
         Value::Null => None,
         Value::Int(n) => Some(n as u64),
         Value::Real(x) if x.0 < 0.0 => Some(x.0.round() as i64 as u64),
         Value::Real(x) => Some(x.0.round() as u64),
-        Value::Text(digits) => digits.parse().ok(),
+        Value::Text(cell) => unsigned::parse(&cell),
         Value::Blob(_) => Some(0),
     }
 }
 
-/// An unsigned number as cells keep it: twenty digits above the signed range.
 pub(super) fn maybe_unsigned(n: Option<u64>) -> Value {
-    match n {
-        None => Value::Null,
-        Some(n) => i64::try_from(n).map_or_else(|_| Value::text(format!("{n:020}")), Value::Int),
-    }
+    n.map_or(Value::Null, unsigned::cell)
 }
 
 fn bits(a: &[Value], f: fn(u64, u64) -> u64) -> Value {
-    match (unsigned(&a[0]), unsigned(&a[1])) {
+    match (as_bits(&a[0]), as_bits(&a[1])) {
         (Some(x), Some(y)) => maybe_unsigned(Some(f(x, y))),
         _ => Value::Null,
     }
@@ -269,7 +266,7 @@ mod tests {
         assert_eq!(call("marmot_greatest", &[Value::from("B"), Value::from("a"), Value::from("C")]), Value::from("C"));
         assert_eq!(call("marmot_least", &[r(34.0), i(3), i(5)]), i(3));
         assert_eq!(call("marmot_interval", &[i(23), i(1), i(15), i(17), i(30)]), i(3));
-        assert_eq!(call("marmot_bit_not", &[i(0)]), Value::from("18446744073709551615"));
+        assert_eq!(call("marmot_bit_not", &[i(0)]), unsigned::cell(u64::MAX));
         assert_eq!(call("marmot_shift_left", &[i(1), i(64)]), i(0));
         assert_eq!(call("marmot_log", &[i(2), i(65536)]), r(16.0));
         assert_eq!(call("marmot_ln", &[i(0)]), Value::Null);
