@@ -16,7 +16,7 @@
 //! | variable | meaning | default |
 //! |---|---|---|
 //! | `SIM_SEED`, `SIM_COMMIT` | the first seed, as a number or as a commit's hash | 1 |
-//! | `SIM_SEEDS` | how many | 40 |
+//! | `SIM_SEEDS` | how many | 100 |
 //! | `SIM_SECS` | simulated seconds with troubles on | 20 |
 //! | `SIM_TRACE` | set: print every event of every run | |
 //! | `SIM_LOG` | print the daemons' logs, at this level | |

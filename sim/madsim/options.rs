@@ -56,7 +56,7 @@ pub struct Wish {
     pub seed: u64,
     /// Simulated time with troubles on.
     pub seconds: u64,
-    /// Disks say that they synced, and often did not: no promise can hold, and the checks must notice.
+    /// Disks say that they synced, and are far behind: no promise can hold, and the checks must notice.
     pub lying: bool,
 }
 
@@ -119,7 +119,7 @@ impl Options {
             write_timeout_ms: *dice.pick(&[1500, 3000, 5000]),
             recover_after_ms: *dice.pick(&[300, 1000]),
             skew_ms,
-            think_ms: *dice.pick(&[60, 120, 240]),
+            think_ms: *dice.pick(&[300, 600, 1200]),
             lying,
         }
     }
@@ -172,7 +172,7 @@ impl Range {
         };
         Ok(Range {
             first: number("SIM_SEED", first)?,
-            count: number("SIM_SEEDS", 40)?,
+            count: number("SIM_SEEDS", 100)?,
             seconds: number("SIM_SECS", 20)?,
         })
     }

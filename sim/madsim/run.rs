@@ -72,6 +72,8 @@ pub fn is_traced() -> bool {
 /// Runs it, in a process that has run nothing else.
 pub fn simulate(options: &Options) -> Outcome {
     seed_sqlite(options.seed);
+    // Within the simulation the parser could not find out how much stack there is, and would take a new one each time.
+    stacker::remaining_stack();
     let mut runtime = Runtime::with_seed_and_config(options.seed, madsim::Config::default());
     runtime.set_time_limit(LIMIT + Duration::from_secs(options.seconds));
     runtime.block_on(whole(options))

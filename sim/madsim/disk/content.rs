@@ -2,13 +2,14 @@
 
 use crate::dice::Dice;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 /// Sectors are written whole or not at all.
 const SECTOR: usize = 512;
 
-/// Of the syncs of a lying disk one in so many is honest: it then loses the latest commits, not everything.
-const HONEST_ONE_IN: u64 = 6;
+/// A lying disk is so many syncs behind: it loses the latest commits, not everything. What it has is in the order of
+/// writing, over all files, so that SQLite has no reason to find it broken.
+const BEHIND: usize = 100;
 
 /// What a stop of the machine takes along.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +66,22 @@ struct File {
     /// `None`: not even the name would survive.
     durable: Option<Vec<u8>>,
     view: Vec<u8>,
-    unsynced: Vec<Change>,
+    /// With their numbers: changes of all files count together.
+    unsynced: Vec<(u64, Change)>,
+}
+
+impl File {
+    /// Makes the changes durable whose numbers are not above `number`.
+    fn settle(&mut self, number: u64) {
+        let done = self.unsynced.partition_point(|(at, _)| *at <= number);
+        let durable = self.durable.get_or_insert_default();
+        for (_, change) in self.unsynced.drain(..done) {
+            match change {
+                Change::Write(at, data) => put(durable, at, &data),
+                Change::Truncate(len) => durable.resize(len, 0),
+            }
+        }
+    }
 }
 
 /// All files of one disk.
@@ -74,12 +90,15 @@ pub(super) struct Content {
     /// Deleted files that would be back after a power loss.
     deleted: BTreeMap<String, Vec<u8>>,
     dice: Dice,
+    last_change: u64,
+    /// The latest syncs of a lying disk: the number of the last change before each.
+    lies: VecDeque<u64>,
     pub counts: Counts,
     /// The operation of this kind that is so many ahead (0: the next) fails, once.
     pub failing: Option<(Failure, u64)>,
     /// Bytes of all files at most.
     pub capacity: Option<usize>,
-    /// Some syncs say yes and do nothing: a disk that no database can survive, for the proof that losses are seen.
+    /// What syncs say is durable is not yet: a disk that no database can survive, for the proof that losses are seen.
     pub lying: bool,
 }
 
@@ -103,6 +122,8 @@ impl Content {
             files: BTreeMap::new(),
             deleted: BTreeMap::new(),
             dice,
+            last_change: 0,
+            lies: VecDeque::new(),
             counts: Counts::default(),
             failing: None,
             capacity: None,
@@ -146,32 +167,41 @@ impl Content {
             return Err(Trouble::Full);
         }
         self.counts.writes += 1;
-        let file = self.files.entry(name.to_string()).or_default();
+        self.last_change += 1;
+        let number = self.last_change;
+        let file = self.file(name);
         put(&mut file.view, at, data);
-        file.unsynced.push(Change::Write(at, data.to_vec()));
+        file.unsynced.push((number, Change::Write(at, data.to_vec())));
         Ok(())
     }
 
     pub fn truncate(&mut self, name: &str, len: usize) {
-        let file = self.files.entry(name.to_string()).or_default();
+        self.last_change += 1;
+        let number = self.last_change;
+        let file = self.file(name);
         file.view.resize(len, 0);
-        file.unsynced.push(Change::Truncate(len));
+        file.unsynced.push((number, Change::Truncate(len)));
+    }
+
+    fn file(&mut self, name: &str) -> &mut File {
+        if !self.files.contains_key(name) {
+            self.create(name);
+        }
+        self.files.get_mut(name).expect("created above if it was not there")
     }
 
     pub fn sync(&mut self, name: &str) -> Result<(), Trouble> {
         self.may_fail(Failure::Sync)?;
         self.counts.syncs += 1;
-        if self.lying && !self.dice.one_in(HONEST_ONE_IN) {
-            return Ok(());
-        }
         self.deleted.clear();
-        let Some(file) = self.files.get_mut(name) else { return Ok(()) };
-        let durable = file.durable.get_or_insert_default();
-        for change in file.unsynced.drain(..) {
-            match change {
-                Change::Write(at, data) => put(durable, at, &data),
-                Change::Truncate(len) => durable.resize(len, 0),
+        if self.lying {
+            self.lies.push_back(self.last_change);
+            if self.lies.len() > BEHIND {
+                let number = self.lies.pop_front().unwrap_or_default();
+                self.files.values_mut().for_each(|file| file.settle(number));
             }
+        } else if let Some(file) = self.files.get_mut(name) {
+            file.settle(u64::MAX);
         }
         Ok(())
     }
@@ -192,10 +222,11 @@ impl Content {
         if loss == Loss::Nothing {
             return;
         }
+        self.lies.clear();
         for file in self.files.values_mut() {
             let changes = std::mem::take(&mut file.unsynced);
             let mut image = file.durable.take();
-            for change in changes {
+            for (_, change) in changes {
                 if loss == Loss::Unsynced || self.dice.one_in(2) {
                     self.counts.lost += 1;
                     continue;
