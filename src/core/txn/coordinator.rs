@@ -7,8 +7,7 @@ use crate::core::message::{Ballot, Base, Body, Claim, Message, Outcome, Record, 
 use crate::core::node::{Io, Node};
 use crate::core::planted::Bug;
 use crate::types::{
-    ApplySeq, ClientId, DatabaseName, Hlc, Key, KeyAccess, Mode, Mono, NodeId, Snapshot, Span, Stamp, TxnId,
-    VersionVector, WriteLevel, WriteSet,
+    ApplySeq, ClientId, Hlc, Key, Mode, Mono, NodeId, Snapshot, Span, Stamp, TxnId, VersionVector, WriteLevel, WriteSet,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -117,7 +116,7 @@ impl Node {
     }
 
     /// Why this node takes no new transactions, if it does not.
-    fn not_accepting(&self, io: &Io<'_>, size: usize) -> Option<Refusal> {
+    pub(super) fn not_accepting(&self, io: &Io<'_>, size: usize) -> Option<Refusal> {
         let limits = &self.config.limits;
         if self.draining {
             Some(Refusal::ShuttingDown)
@@ -212,7 +211,7 @@ impl Node {
         Ok(())
     }
 
-    fn position(&mut self, io: &mut Io<'_>) -> Result<TxnId, Fatal> {
+    pub(super) fn position(&mut self, io: &mut Io<'_>) -> Result<TxnId, Fatal> {
         if self.config.planted.has(Bug::ReusedIdentity)
             && let Some(txn) = self.last_aborted.take()
         {
@@ -235,7 +234,7 @@ impl Node {
     }
 
     /// The keys were found unchanged since the snapshot, so what is known of them now is what was known then.
-    fn claim(&self, io: &Io<'_>, record: &Record) -> Result<Claim, Fatal> {
+    pub(super) fn claim(&self, io: &Io<'_>, record: &Record) -> Result<Claim, Fatal> {
         let Body::Write(write_set) = &record.body else { return Ok(Claim::default()) };
         let mut bases = Vec::new();
         for access in write_set.accesses() {
@@ -591,92 +590,6 @@ impl Node {
         for parked in ready {
             self.judge_request(io, parked.request, parked.deadline)?;
         }
-        Ok(())
-    }
-
-    /// Takes `Schema(database)` in Write on a quorum; the barrier follows.
-    pub(crate) fn on_lock_schema(
-        &mut self,
-        io: &mut Io<'_>,
-        client: ClientId,
-        database: DatabaseName,
-        lock_wait: Span,
-    ) -> Result<(), Fatal> {
-        if let Some(refusal) = self.not_accepting(io, 0) {
-            io.out.reply(client, Response::Refused(refusal));
-            return Ok(());
-        }
-        let txn = self.position(io)?;
-        let begin = Stamp { hlc: self.clock.tick(self.now.wall), node: self.id };
-        let holds = vec![KeyAccess { key: Key::Schema(database), mode: Mode::Write }];
-        let body = Body::Write(Arc::new(WriteSet { holds, ..WriteSet::default() }));
-        let record = self.record(txn, begin, WriteLevel::Quorum, body);
-        let claim = Claim { lock_only: true, ..Claim::default() };
-        let deadline = self.now.mono.after(lock_wait.max(self.config.timing.write_timeout));
-        self.coordinate(io, record, claim, Some(client), Phase::Locking, deadline);
-        Ok(())
-    }
-
-    /// The barrier of a schema lock is done: everything committed under the old schema is applied here.
-    pub(crate) fn schema_locked(&mut self, io: &mut Io<'_>, txn: TxnId) {
-        let deadline = self.now.mono.after(self.config.timing.schema_lock);
-        if let Some(c) = self.coordinating.get_mut(&txn)
-            && let Some(client) = c.client
-        {
-            c.phase = Phase::Locked;
-            c.deadline = deadline;
-            io.out.reply(client, Response::SchemaLocked { txn });
-        }
-    }
-
-    /// The session executed under its schema lock: prepare the same transaction with its write set.
-    pub(crate) fn on_commit_locked(
-        &mut self,
-        io: &mut Io<'_>,
-        client: ClientId,
-        txn: TxnId,
-        write_set: Arc<WriteSet>,
-    ) -> Result<(), Fatal> {
-        let limit = self.config.limits.write_set_bytes;
-        let size = write_set.size();
-        let locked = self.coordinating.get(&txn).filter(|c| c.phase == Phase::Locked && c.client == Some(client));
-        let Some(locked) = locked else {
-            io.out.reply(client, Response::Refused(Refusal::LockLost));
-            return Ok(());
-        };
-        let begin = locked.record.begin;
-        let accesses =
-            |w: &WriteSet| w.accesses().map(|a| a.key).filter(|k| matches!(k, Key::Schema(_))).collect::<BTreeSet<_>>();
-        let Body::Write(lock) = &locked.record.body else { return Ok(()) };
-        if accesses(&write_set) != accesses(lock) {
-            let why = "the write set must hold exactly the schema that was locked".to_string();
-            return self.give_up_locked(io, client, txn, Refusal::Membership(why));
-        }
-        if size > limit {
-            return self.give_up_locked(io, client, txn, Refusal::TooLarge { size, limit });
-        }
-        let record = self.record(txn, begin, WriteLevel::Quorum, Body::Write(write_set));
-        if record.epoch != locked.record.epoch {
-            return self.give_up_locked(io, client, txn, Refusal::LockLost);
-        }
-        let claim = self.claim(io, &record)?;
-        let deadline = self.now.mono.after(self.config.timing.write_timeout);
-        self.coordinate(io, record, claim, Some(client), Phase::Preparing, deadline);
-        Ok(())
-    }
-
-    fn give_up_locked(&mut self, io: &mut Io<'_>, client: ClientId, txn: TxnId, refusal: Refusal) -> Result<(), Fatal> {
-        self.give_up(io, txn, refusal.clone())?;
-        io.out.reply(client, Response::Refused(refusal));
-        Ok(())
-    }
-
-    pub(crate) fn on_abort_locked(&mut self, io: &mut Io<'_>, client: ClientId, txn: TxnId) -> Result<(), Fatal> {
-        let mine = self.coordinating.get(&txn).is_some_and(|c| c.client == Some(client) && c.phase == Phase::Locked);
-        if mine {
-            self.give_up(io, txn, Refusal::LockLost)?;
-        }
-        io.out.reply(client, Response::Refused(Refusal::LockLost));
         Ok(())
     }
 

@@ -31,3 +31,4 @@ pub mod live;
 mod one;
 mod participant;
 pub mod recover;
+mod schema;
