@@ -9,10 +9,10 @@ use std::sync::Arc;
 /// How bad, and so the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// A node stopped or broke an invariant of its own.
-    Crash,
     /// Something that must end did not.
     Liveness,
+    /// A node stopped or broke an invariant of its own.
+    Crash,
     /// A promise was broken.
     Correctness,
 }
