@@ -68,9 +68,11 @@ fn ip(number: usize) -> String {
 }
 
 fn config(number: usize, options: &Options) -> Config {
-    let mut config = Config::default();
-    config.node_id = Some(marmot::types::NodeId(number as u64 + 1));
-    config.data_dir = DataDir(PathBuf::from(format!("/n{}", number + 1)));
+    let mut config = Config {
+        node_id: Some(marmot::types::NodeId(number as u64 + 1)),
+        data_dir: DataDir(PathBuf::from(format!("/n{}", number + 1))),
+        ..Config::default()
+    };
     config.cluster.listen = HostPort::new(ip(number), CLUSTER_PORT);
     // The first machine founds the cluster.
     config.cluster.seeds = (0..number.min(2)).map(|other| HostPort::new(ip(other), CLUSTER_PORT)).collect();

@@ -188,11 +188,11 @@ async fn form(machines: &[Machine], setup: &[String], trace: &Trace) -> Result<(
     let mut statements = vec![format!("CREATE DATABASE IF NOT EXISTS {DATABASE}"), format!("USE {DATABASE}")];
     statements.extend(setup.iter().cloned());
     statements.push("CREATE TABLE ready (id INT PRIMARY KEY)".into());
-    let voters = format!("SELECT COUNT(*) FROM marmot.cluster_nodes WHERE voter = 1 AND state = 'alive'");
+    let voters = "SELECT COUNT(*) FROM marmot.cluster_nodes WHERE voter = 1 AND state = 'alive'";
     for machine in machines {
         loop {
             let seen = match Client::connect(machine.mysql(), "", "setup", trace).await {
-                Ok(mut client) => client.number(&voters).await.map_err(|e| e.to_string()),
+                Ok(mut client) => client.number(voters).await.map_err(|e| e.to_string()),
                 Err(why) => Err(why),
             };
             match seen {
