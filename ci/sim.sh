@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The simulators, from seeds that the commit chooses, so that every commit looks elsewhere and each run can be repeated:
-# the pure loop for SIM_SECONDS (300), the planted bugs for PLANTED_SECONDS (600), and the whole daemon inside madsim.
+# the pure loop for SIM_SECONDS (60), the planted bugs for PLANTED_SECONDS (600), and the whole daemon inside madsim.
 #
 #     ci/sim.sh [COMMIT]      COMMIT: a hash; the current one if left out
 #
@@ -21,9 +21,9 @@ folder=$profile
 if [ "$profile" = dev ]; then folder=debug; fi
 simulate=target/$folder/examples/simulate
 
-step "pure loop, seeds from commit $commit, ${SIM_SECONDS:-300} s"
+step "pure loop, seeds from commit $commit, ${SIM_SECONDS:-60} s"
 status=0
-"$simulate" --commit "$commit" --budget "${SIM_SECONDS:-300}" --keep-going || status=$?
+"$simulate" --commit "$commit" --budget "${SIM_SECONDS:-60}" --keep-going || status=$?
 if [ "$status" = "$LIVENESS" ]; then
     printf 'NOTE: only failures to end in time; the seeds above repeat them\n'
 elif [ "$status" != 0 ]; then
