@@ -64,12 +64,12 @@ fn others_read_committed_rounds_and_checkpoint_beside_the_node() {
     for n in 0..600u64 {
         let mut round = store.begin();
         round.put(Table::Conflict, &n.to_be_bytes(), &[7; 4000]).unwrap();
-        assert_eq!(reader.scan(Table::Conflict, &n.to_be_bytes(), 9).unwrap(), []);
+        assert_eq!(reader.conflicts(&n.to_be_bytes(), 9).unwrap(), []);
         round.commit().unwrap();
     }
     checkpointer.run().unwrap();
     store.checkpoint().unwrap();
-    assert_eq!(reader.scan(Table::Conflict, &[], 1000).unwrap().len(), 600);
+    assert_eq!(reader.conflicts(&[], 1000).unwrap().len(), 600);
     assert!(std::fs::metadata(&path).unwrap().len() > 600 * 4000, "the WAL was moved into the file");
 }
 

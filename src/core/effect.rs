@@ -140,6 +140,17 @@ impl Effects {
     pub fn notice(&mut self, notice: Notice) {
         self.push(Effect::Notice(notice));
     }
+    /// Takes out, in order, the messages that need not wait for the round to be durable. Only for a round that wrote
+    /// nothing to `Table::Meta`; see [`Message::may_precede_its_round`].
+    pub fn take_early(&mut self) -> Vec<Effect> {
+        let is_early = |e: &Effect| matches!(e, Effect::Send { message, .. } if message.may_precede_its_round());
+        if !self.list.iter().any(is_early) {
+            return Vec::new();
+        }
+        let (early, rest) = std::mem::take(&mut self.list).into_iter().partition(is_early);
+        self.list = rest;
+        early
+    }
     pub fn drain(&mut self) -> std::vec::Drain<'_, Effect> {
         self.list.drain(..)
     }

@@ -5,11 +5,14 @@
 //!         begin round → step, step, step … → commit round (one disk sync) → dispatch effects
 //! ```
 //!
-//! Nothing leaves the node before the commit returned, so what others hear is durable. A failed commit ends the
-//! process: a restart recovers from what the last commit made durable.
+//! What others hear is durable: nothing that depends on the round leaves the node before the commit returned. Messages
+//! that depend on nothing in it go ahead, so that peers' disks work while ours does. A failed commit ends the process:
+//! a restart recovers from what the last commit made durable.
+//!
+//! Links to peers run on the same thread. It gives them a turn after each flush and before each wait.
 
 use super::clock::SystemClock;
-use super::frame::encode_envelope;
+use super::frame::{Header, encode_message};
 use super::link::Links;
 use crate::core::message::{Envelope, Message};
 use crate::core::{
@@ -21,12 +24,15 @@ use crate::types::{ApplySeq, ClientId, Mono, RowImage, Snapshot, Span, TableId, 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::yield_now;
 use tokio::time::sleep_until;
 
 /// Inputs handled in one round at most.
 const BATCH_MAX: usize = 1024;
 /// How often the oldest open snapshot and the room on disk are looked at.
 const LOOK_EVERY: Span = Span::from_millis(500);
+/// How long a message that can wait does so at most.
+const COMPANY: Span = Span::from_millis(2);
 /// Tasks the applier may lag behind before this node takes no new work from others.
 const APPLIER_LAG: u64 = 20_000;
 
@@ -48,7 +54,7 @@ pub enum Report {
 /// The driver's ends of its channels.
 pub struct Channels {
     pub calls: mpsc::Receiver<CoreCall>,
-    pub envelopes: mpsc::Receiver<Envelope>,
+    pub envelopes: mpsc::Receiver<Vec<Envelope>>,
     pub reports: mpsc::UnboundedReceiver<Report>,
     pub tasks: mpsc::UnboundedSender<ApplyTask>,
     /// Becomes true once this node is a voting member and nothing recovered is left to apply.
@@ -66,6 +72,8 @@ pub struct Driver {
     clients: BTreeMap<ClientId, oneshot::Sender<Response>>,
     oldest: Option<Snapshot>,
     next_look: Mono,
+    /// When messages that wait for company are sent anyway.
+    flush_at: Option<Mono>,
     handed_out: ApplySeq,
     applied: ApplySeq,
     has_room: Box<dyn FnMut() -> bool + Send>,
@@ -96,6 +104,7 @@ impl Driver {
             clients: BTreeMap::new(),
             oldest: None,
             next_look: Mono(0),
+            flush_at: None,
             handed_out: applied,
             applied,
             has_room,
@@ -105,40 +114,45 @@ impl Driver {
 
     /// Runs until drained or until something fatal. `effects` are those of opening the node, already durable.
     pub async fn run(mut self, mut effects: Effects) -> Result<(), Fatal> {
-        self.dispatch(&mut effects);
+        self.dispatch(effects.drain());
         let mut batch = Vec::new();
         loop {
+            self.flush(false);
+            yield_now().await;
             self.wait(&mut batch).await;
             self.look(&mut batch);
-            if let Err(fatal) = self.round(&mut batch, &mut effects) {
+            if let Err(fatal) = self.round(&mut batch, &mut effects).await {
                 tracing::error!(error = %fatal, "stopping: a restart recovers from what is durable");
                 return Err(fatal);
             }
-            self.dispatch(&mut effects);
+            self.dispatch(effects.drain());
             self.announce_ready();
             if self.draining && self.node.is_drained() && self.clients.is_empty() {
                 tracing::info!(status = %self.node.status(), "drained");
-                return Ok(());
+                self.flush(true);
+                yield_now().await;
+                return self.store.fold();
             }
         }
     }
 
     /// Waits for the first input or the next deadline, then takes what else is there.
     async fn wait(&mut self, batch: &mut Vec<Event>) {
-        let deadline = self.node.next_deadline().unwrap_or(self.next_look).min(self.next_look);
+        let mut deadline = self.node.next_deadline().unwrap_or(self.next_look).min(self.next_look);
+        deadline = self.flush_at.map_or(deadline, |at| at.min(deadline));
         let at = self.clock.instant(deadline);
         tokio::select! {
             biased;
             Some(report) = self.channels.reports.recv() => batch.push(Event::Report(report)),
-            Some(envelope) = self.channels.envelopes.recv() => batch.push(Event::Input(Input::Message(envelope))),
+            Some(envelopes) = self.channels.envelopes.recv() => batch.extend(envelopes.into_iter().map(message)),
             Some(call) = self.channels.calls.recv() => batch.push(Event::Call(call)),
             _ = sleep_until(at) => {}
         }
         while batch.len() < BATCH_MAX {
             if let Ok(report) = self.channels.reports.try_recv() {
                 batch.push(Event::Report(report));
-            } else if let Ok(envelope) = self.channels.envelopes.try_recv() {
-                batch.push(Event::Input(Input::Message(envelope)));
+            } else if let Ok(envelopes) = self.channels.envelopes.try_recv() {
+                batch.extend(envelopes.into_iter().map(message));
             } else if let Ok(call) = self.channels.calls.try_recv() {
                 batch.push(Event::Call(call));
             } else {
@@ -163,7 +177,7 @@ impl Driver {
         self.store.set_has_room(keeps_up && (self.has_room)());
     }
 
-    fn round(&mut self, batch: &mut Vec<Event>, effects: &mut Effects) -> Result<(), Fatal> {
+    async fn round(&mut self, batch: &mut Vec<Event>, effects: &mut Effects) -> Result<(), Fatal> {
         let mut round = self.store.begin();
         let tick = self.node.next_deadline().is_some_and(|at| at <= self.clock.now().mono);
         for event in batch.drain(..).chain(tick.then_some(Event::Input(Input::Tick))) {
@@ -193,13 +207,27 @@ impl Driver {
             };
             self.node.step(self.clock.now(), input, &mut round, effects)?;
         }
+        let early = if round.wrote_meta() { Vec::new() } else { effects.take_early() };
+        if !early.is_empty() {
+            early.iter().for_each(|effect| send(&mut self.links, effect));
+            self.links.flush(&header(&self.node), false);
+            yield_now().await;
+        }
         round.commit()
     }
 
-    fn dispatch(&mut self, effects: &mut Effects) {
-        for effect in effects.drain() {
+    /// Sends what waits; messages that can wait for company only if it is time, or with `all`.
+    fn flush(&mut self, all: bool) {
+        let now = self.clock.now().mono;
+        let all = all || self.flush_at.is_some_and(|at| at <= now);
+        let nothing_left = self.links.flush(&header(&self.node), all);
+        self.flush_at = if nothing_left { None } else { self.flush_at.or(Some(now.after(COMPANY))) };
+    }
+
+    fn dispatch(&mut self, effects: impl Iterator<Item = Effect>) {
+        for effect in effects {
             match effect {
-                Effect::Send { to, message } => send(&self.node, &mut self.links, &to, message),
+                Effect::Send { .. } => send(&mut self.links, &effect),
                 Effect::Reply(client, response) => {
                     if let Some(reply) = self.clients.remove(&client) {
                         // A session that is gone does not want to know.
@@ -230,11 +258,20 @@ enum Event {
     Report(Report),
 }
 
-fn send(node: &Node, links: &mut Links, to: &Destination, message: Message) {
-    let address = match to {
-        Destination::Node { address, .. } | Destination::Address(address) => address,
-    };
-    links.send(address, encode_envelope(&node.envelope(message)));
+fn message(envelope: Envelope) -> Event {
+    Event::Input(Input::Message(envelope))
+}
+
+fn header(node: &Node) -> Header {
+    let Envelope { from, from_address, clock, .. } = node.envelope(Message::Leaving);
+    Header { from, from_address, clock }
+}
+
+fn send(links: &mut Links, effect: &Effect) {
+    if let Effect::Send { to, message } = effect {
+        let (Destination::Node { address, .. } | Destination::Address(address)) = to;
+        links.send(address, &encode_message(message), !message.can_wait());
+    }
 }
 
 fn log(notice: &Notice) {

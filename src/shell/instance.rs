@@ -22,8 +22,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 /// Requests of sessions that may wait for the driver.
 const CALLS: usize = 4096;
-/// Envelopes of peers that may wait for the driver.
-const ENVELOPES: usize = 8192;
+/// Frames of peers that may wait for the driver.
+const ENVELOPES: usize = 1024;
 const NODE_ID: &[u8] = b"node_id";
 /// Less free space than this on the data directory's disk, and no new transactions are taken.
 const ROOM_BYTES: u64 = 64 << 20;
@@ -36,7 +36,7 @@ pub struct Environment {
     pub clock: SystemClock,
     /// Random numbers: for seeds and nonces.
     pub random: Arc<dyn Fn() -> u64 + Send + Sync>,
-    /// Where links to peers run.
+    /// Where the driver and the links to peers run: one thread, which also waits for the disk.
     pub cluster: Spawn,
     /// Where clients run.
     pub clients: Spawn,
@@ -141,7 +141,8 @@ impl Instance {
             // Nobody waits for the end of a node that is being dropped.
             let _ = end.send(result);
         };
-        dedicated("driver", run).map_err(|e| e.to_string())?;
+        // Beside the links: what a round says, and what it answers, passes no other thread.
+        (environment.cluster)(Box::pin(run));
 
         let server = Server::new(Parts {
             node: node_id,
