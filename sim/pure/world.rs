@@ -27,6 +27,8 @@ use std::collections::BinaryHeap;
 
 /// Inputs one round takes at most.
 const BATCH: usize = 64;
+/// How long a round is held at most, as the driver does.
+const HOLD: u64 = 2 * MS;
 
 /// Wake-ups of one machine within a millisecond that mean it spins.
 const SPINNING: u32 = 500;
@@ -39,6 +41,7 @@ pub enum Event {
     Arrive(usize, Box<Envelope>),
     /// The disk sync of a round ends.
     RoundDone(usize, u32),
+    HeldLongEnough(usize, u32),
     /// The applier has made its queue visible.
     Apply(usize, u32),
     /// The database files were synced up to here.
@@ -235,6 +238,15 @@ impl World {
                     self.poke(m);
                 }
             }
+            Event::HeldLongEnough(m, life) => {
+                let machine = &self.machines[m];
+                // A pause ends with a round of its own.
+                let awake = machine.is_up() && !machine.in_round && self.now >= machine.paused_until;
+                if machine.life == life && awake && machine.held_until.is_some_and(|until| until <= self.now) {
+                    self.make_durable(m);
+                    self.poke(m);
+                }
+            }
             Event::Apply(m, life) => {
                 if self.machines[m].life == life {
                     self.apply(m);
@@ -369,6 +381,34 @@ impl World {
             let text = format!("machine {m}: {fatal}");
             return self.broken(Violation::crash("anytime_nodes_run", text));
         }
+        if !machine.disk.is_dirty() || machine.disk.wrote_meta() {
+            return self.make_durable(m);
+        }
+        // As the driver does: what depends on nothing in the round goes ahead, and if nobody waits for the rest, the
+        // next round takes this one along.
+        machine.in_round = true;
+        let life = machine.life;
+        for effect in machine.effects.take_early() {
+            self.dispatch(m, effect);
+        }
+        let machine = &mut self.machines[m];
+        if machine.life != life || self.violation.is_some() {
+            return;
+        }
+        machine.in_round = false;
+        let new = machine.held_until.is_none();
+        let until = *machine.held_until.get_or_insert(self.now + HOLD);
+        if self.now >= until || machine.effects.are_urgent(machine.id) {
+            self.make_durable(m);
+        } else if new {
+            self.at(until, Event::HeldLongEnough(m, life));
+        }
+    }
+
+    /// Commits what was written, after the time that a sync takes; then does the effects.
+    fn make_durable(&mut self, m: usize) {
+        let machine = &mut self.machines[m];
+        machine.held_until = None;
         let dirty = machine.disk.is_dirty();
         match machine.crash_at {
             Some((CrashPoint::BeforeCommit, down)) if dirty => {
@@ -561,6 +601,7 @@ impl World {
         machine.inbox.clear();
         machine.effects = Effects::new();
         machine.in_round = false;
+        machine.held_until = None;
         machine.crash_at = None;
         machine.open.clear();
         machine.told_oldest = None;

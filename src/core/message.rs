@@ -228,7 +228,7 @@ impl Message {
         matches!(self, Message::Prepare { .. })
     }
 
-    /// Whether it may wait a little for company: nobody's answer to a client depends on it.
+    /// Whether it may wait a little for company: no client is answered by it.
     pub fn can_wait(&self) -> bool {
         matches!(self, Message::Decided { .. })
     }

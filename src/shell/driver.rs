@@ -5,9 +5,10 @@
 //!         begin round → step, step, step … → commit round (one disk sync) → dispatch effects
 //! ```
 //!
-//! What others hear is durable: nothing that depends on the round leaves the node before the commit returned. Messages
-//! that depend on nothing in it go ahead, so that peers' disks work while ours does. A failed commit ends the process:
-//! a restart recovers from what the last commit made durable.
+//! What others hear is durable: nothing that depends on the round leaves the node before the commit returned. What
+//! depends on nothing in it goes ahead, so that peers' disks work while ours does. If then nobody waits for the rest,
+//! the round is held for a moment: the next one's sync is its sync too. A failed commit ends the process: a restart
+//! recovers from what the last commit made durable.
 //!
 //! Links to peers run on the same thread. It gives them a turn after each flush and before each wait.
 
@@ -31,7 +32,7 @@ use tokio::time::sleep_until;
 const BATCH_MAX: usize = 1024;
 /// How often the oldest open snapshot and the room on disk are looked at.
 const LOOK_EVERY: Span = Span::from_millis(500);
-/// How long a message that can wait does so at most.
+/// How long a message or a round that can wait for company does so at most.
 const COMPANY: Span = Span::from_millis(2);
 /// Tasks the applier may lag behind before this node takes no new work from others.
 const APPLIER_LAG: u64 = 20_000;
@@ -74,6 +75,8 @@ pub struct Driver {
     next_look: Mono,
     /// When messages that wait for company are sent anyway.
     flush_at: Option<Mono>,
+    /// When rounds held are committed anyway.
+    commit_at: Option<Mono>,
     handed_out: ApplySeq,
     applied: ApplySeq,
     has_room: Box<dyn FnMut() -> bool + Send>,
@@ -105,6 +108,7 @@ impl Driver {
             oldest: None,
             next_look: Mono(0),
             flush_at: None,
+            commit_at: None,
             handed_out: applied,
             applied,
             has_room,
@@ -125,10 +129,14 @@ impl Driver {
                 tracing::error!(error = %fatal, "stopping: a restart recovers from what is durable");
                 return Err(fatal);
             }
-            self.dispatch(effects.drain());
+            if self.commit_at.is_none() {
+                self.dispatch(effects.drain());
+            }
             self.announce_ready();
             if self.draining && self.node.is_drained() && self.clients.is_empty() {
                 tracing::info!(status = %self.node.status(), "drained");
+                self.store.commit()?;
+                self.dispatch(effects.drain());
                 self.flush(true);
                 yield_now().await;
                 return self.store.fold();
@@ -139,7 +147,9 @@ impl Driver {
     /// Waits for the first input or the next deadline, then takes what else is there.
     async fn wait(&mut self, batch: &mut Vec<Event>) {
         let mut deadline = self.node.next_deadline().unwrap_or(self.next_look).min(self.next_look);
-        deadline = self.flush_at.map_or(deadline, |at| at.min(deadline));
+        for at in [self.flush_at, self.commit_at].into_iter().flatten() {
+            deadline = deadline.min(at);
+        }
         let at = self.clock.instant(deadline);
         tokio::select! {
             biased;
@@ -207,13 +217,23 @@ impl Driver {
             };
             self.node.step(self.clock.now(), input, &mut round, effects)?;
         }
-        let early = if round.wrote_meta() { Vec::new() } else { effects.take_early() };
-        if !early.is_empty() {
-            early.iter().for_each(|effect| send(&mut self.links, effect));
-            self.links.flush(&header(&self.node), false);
-            yield_now().await;
+        let (wrote_meta, is_dirty) = (round.wrote_meta(), round.is_dirty());
+        round.hold();
+        if is_dirty && !wrote_meta {
+            let early = effects.take_early();
+            if !early.is_empty() {
+                self.dispatch(early.into_iter());
+                self.links.flush(&header(&self.node), false);
+                yield_now().await;
+            }
+            let now = self.clock.now().mono;
+            let commit_at = *self.commit_at.get_or_insert(now.after(COMPANY));
+            if now < commit_at && !effects.are_urgent(self.node.id()) {
+                return Ok(());
+            }
         }
-        round.commit()
+        self.commit_at = None;
+        self.store.commit()
     }
 
     /// Sends what waits; messages that can wait for company only if it is time, or with `all`.

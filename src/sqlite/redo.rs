@@ -47,8 +47,17 @@ impl RoundBuffer {
         self.bytes.len() == HEADER
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Forgets the changes after the first `len` bytes.
+    pub(super) fn cut(&mut self, len: usize) {
+        self.bytes.truncate(len.max(HEADER));
+    }
+
     pub(super) fn clear(&mut self) {
-        self.bytes.truncate(HEADER);
+        self.cut(HEADER);
     }
 
     pub(super) fn push(&mut self, change: &Change<'_>) {

@@ -9,7 +9,8 @@
 //!      marmot.redo             marmot.db   one table per [`Table`], keyed by bytes
 //! ```
 //!
-//! A round is durable when its commit returns, and a round that wrote nothing costs nothing. What is put and deleted
+//! A round is durable when its commit returns, and a round that wrote nothing costs nothing. A round on which nobody
+//! waits can be held: it becomes durable with the next that commits, at no cost of its own. What is put and deleted
 //! again between two folds, such as the votes of a transaction, reaches no B-tree. The conflict log alone is also
 //! written through, since `marmot.conflicts` reads it from `marmot.db` while the node runs.
 
@@ -56,9 +57,18 @@ pub struct Store {
     set_generation: Statement,
     connection: Connection,
     overlay: [Changes; Table::ALL.len()],
+    /// The changes that are not durable: of rounds held, and of the round under way.
     buffer: RoundBuffer,
+    undo: Vec<Undo>,
     log: RedoLog,
     has_room: bool,
+}
+
+/// What the overlay had before a change.
+struct Undo {
+    table: Table,
+    key: Vec<u8>,
+    before: Option<Option<Vec<u8>>>,
 }
 
 fn blob(bytes: &[u8]) -> Value {
@@ -156,6 +166,7 @@ impl Store {
             connection,
             overlay,
             buffer: RoundBuffer::new(),
+            undo: Vec::new(),
             log,
             has_room: true,
         };
@@ -163,9 +174,28 @@ impl Store {
         Ok(store)
     }
 
-    /// Begins a round. Dropped without commit, it leaves nothing.
+    /// Begins a round. Dropped without commit or hold, it leaves nothing.
     pub fn begin(&mut self) -> Round<'_> {
-        Round { store: self, undo: Vec::new(), wrote_meta: false }
+        let (changes, bytes) = (self.undo.len(), self.buffer.len());
+        Round { store: self, changes, bytes, wrote_meta: false }
+    }
+
+    /// Makes the rounds held durable. After an error nobody knows whether they are: the store must not be used again.
+    pub fn commit(&mut self) -> Result<(), Fatal> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        self.log.append(&mut self.buffer)?;
+        self.buffer.clear();
+        let write_through = self.undo.iter().any(|undo| undo.table == WRITTEN_THROUGH);
+        self.undo.clear();
+        if self.log.is_long() {
+            self.fold()
+        } else if write_through {
+            self.write_through()
+        } else {
+            Ok(())
+        }
     }
 
     /// What [`Storage::has_room`] answers; the shell looks at the disk.
@@ -180,6 +210,7 @@ impl Store {
 
     /// Brings what the redo log holds into `marmot.db` and begins the log anew. Happens by itself when the log is long.
     pub fn fold(&mut self) -> Result<(), Fatal> {
+        assert!(self.buffer.is_empty(), "only what is durable in the log is folded");
         if self.log.is_empty() {
             return Ok(());
         }
@@ -227,29 +258,33 @@ impl Store {
 /// One round of reads and writes.
 pub struct Round<'s> {
     store: &'s mut Store,
-    /// What the overlay had before each write, in order.
-    undo: Vec<(Table, Vec<u8>, Option<Option<Vec<u8>>>)>,
+    /// Where its changes begin in the store's.
+    changes: usize,
+    bytes: usize,
     wrote_meta: bool,
 }
 
 impl Round<'_> {
-    /// Makes the round durable. After an error nobody knows whether it is: the store must not be used again.
+    /// Makes the round durable, and those held before it. After an error nobody knows whether they are: the store must
+    /// not be used again.
     pub fn commit(mut self) -> Result<(), Fatal> {
-        let store = &mut *self.store;
-        if store.buffer.is_empty() {
-            return Ok(());
-        }
-        store.log.append(&mut store.buffer)?;
-        store.buffer.clear();
-        let write_through = self.undo.iter().any(|(table, ..)| *table == WRITTEN_THROUGH);
-        self.undo.clear();
-        if store.log.is_long() {
-            store.fold()
-        } else if write_through {
-            store.write_through()
-        } else {
-            Ok(())
-        }
+        self.keep();
+        self.store.commit()
+    }
+
+    /// Leaves the round to the next commit: later rounds see it, a crash before that loses it.
+    pub fn hold(mut self) {
+        self.keep();
+    }
+
+    /// Whether anything, of this round or of one held, is not durable.
+    pub fn is_dirty(&self) -> bool {
+        !self.store.buffer.is_empty()
+    }
+
+    fn keep(&mut self) {
+        self.changes = self.store.undo.len();
+        self.bytes = self.store.buffer.len();
     }
 
     /// Whether the round changed what identity, clock, positions or membership rest on.
@@ -259,9 +294,10 @@ impl Round<'_> {
 
     fn change(&mut self, table: Table, key: &[u8], value: Option<&[u8]>) {
         self.wrote_meta |= table == Table::Meta;
-        self.store.buffer.push(&Change { table, key, value });
-        let before = self.store.overlay[table as usize].insert(key.to_vec(), value.map(<[u8]>::to_vec));
-        self.undo.push((table, key.to_vec(), before));
+        let store = &mut *self.store;
+        store.buffer.push(&Change { table, key, value });
+        let before = store.overlay[table as usize].insert(key.to_vec(), value.map(<[u8]>::to_vec));
+        store.undo.push(Undo { table, key: key.to_vec(), before });
     }
 
     fn read<R>(&self, table: Table, work: impl FnOnce(&mut Statements) -> Result<R, Error>) -> Result<R, Fatal> {
@@ -351,12 +387,15 @@ impl Storage for Round<'_> {
 
 impl Drop for Round<'_> {
     fn drop(&mut self) {
-        self.store.buffer.clear();
-        for (table, key, before) in self.undo.drain(..).rev() {
-            let changes = &mut self.store.overlay[table as usize];
+        let Store { undo, overlay, buffer, .. } = &mut *self.store;
+        if undo.len() <= self.changes {
+            return;
+        }
+        buffer.cut(self.bytes);
+        for Undo { table, key, before } in undo.drain(self.changes..).rev() {
             match before {
-                Some(before) => changes.insert(key, before),
-                None => changes.remove(&key),
+                Some(before) => overlay[table as usize].insert(key, before),
+                None => overlay[table as usize].remove(&key),
             };
         }
     }
