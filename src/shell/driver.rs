@@ -30,6 +30,8 @@ use tokio::time::sleep_until;
 
 /// Inputs handled in one round at most.
 const BATCH_MAX: usize = 1024;
+/// How often, at most, the driver looks for more to do before it waits for the disk.
+const LOOKS: usize = 4;
 /// How often the oldest open snapshot and the room on disk are looked at.
 const LOOK_EVERY: Span = Span::from_millis(500);
 /// How long a message or a round that can wait for company does so at most.
@@ -73,6 +75,10 @@ pub struct Driver {
     clients: BTreeMap<ClientId, oneshot::Sender<Response>>,
     oldest: Option<Snapshot>,
     next_look: Mono,
+    /// The message encoded last.
+    encoded: Option<(Message, Vec<u8>)>,
+    /// When the node wants a tick.
+    deadline: Option<Mono>,
     /// When messages that wait for company are sent anyway.
     flush_at: Option<Mono>,
     /// When rounds held are committed anyway.
@@ -107,6 +113,8 @@ impl Driver {
             clients: BTreeMap::new(),
             oldest: None,
             next_look: Mono(0),
+            encoded: None,
+            deadline: None,
             flush_at: None,
             commit_at: None,
             handed_out: applied,
@@ -146,7 +154,8 @@ impl Driver {
 
     /// Waits for the first input or the next deadline, then takes what else is there.
     async fn wait(&mut self, batch: &mut Vec<Event>) {
-        let mut deadline = self.node.next_deadline().unwrap_or(self.next_look).min(self.next_look);
+        self.deadline = self.node.next_deadline();
+        let mut deadline = self.deadline.unwrap_or(self.next_look).min(self.next_look);
         for at in [self.flush_at, self.commit_at].into_iter().flatten() {
             deadline = deadline.min(at);
         }
@@ -158,6 +167,11 @@ impl Driver {
             Some(call) = self.channels.calls.recv() => batch.push(Event::Call(call)),
             _ = sleep_until(at) => {}
         }
+        self.gather(batch);
+    }
+
+    /// Takes what is there.
+    fn gather(&mut self, batch: &mut Vec<Event>) {
         while batch.len() < BATCH_MAX {
             if let Ok(report) = self.channels.reports.try_recv() {
                 batch.push(Event::Report(report));
@@ -187,9 +201,37 @@ impl Driver {
         self.store.set_has_room(keeps_up && (self.has_room)());
     }
 
+    /// Steps through what is there, and makes it durable if somebody waits for that.
     async fn round(&mut self, batch: &mut Vec<Event>, effects: &mut Effects) -> Result<(), Fatal> {
+        for _ in 0..LOOKS {
+            if !self.steps(batch, effects)? {
+                break;
+            }
+            let early = effects.take_early();
+            self.dispatch(early.into_iter());
+            self.links.flush(&header(&self.node), false);
+            let now = self.clock.now().mono;
+            let commit_at = *self.commit_at.get_or_insert(now.after(COMPANY));
+            if now < commit_at && !effects.are_urgent(self.node.id()) {
+                return Ok(());
+            }
+            // On a busy machine others get to say what they were about to, and share the sync; on an idle one this
+            // takes no time.
+            std::thread::yield_now();
+            yield_now().await;
+            self.gather(batch);
+            if batch.is_empty() {
+                break;
+            }
+        }
+        self.commit_at = None;
+        self.store.commit()
+    }
+
+    /// Runs the core on a batch. True: it wrote something, and nothing that everything rests on.
+    fn steps(&mut self, batch: &mut Vec<Event>, effects: &mut Effects) -> Result<bool, Fatal> {
         let mut round = self.store.begin();
-        let tick = self.node.next_deadline().is_some_and(|at| at <= self.clock.now().mono);
+        let tick = self.deadline.take_if(|at| *at <= self.clock.now().mono).is_some();
         for event in batch.drain(..).chain(tick.then_some(Event::Input(Input::Tick))) {
             let input = match event {
                 Event::Input(input) => input,
@@ -217,23 +259,9 @@ impl Driver {
             };
             self.node.step(self.clock.now(), input, &mut round, effects)?;
         }
-        let (wrote_meta, is_dirty) = (round.wrote_meta(), round.is_dirty());
+        let may_wait = round.is_dirty() && !round.wrote_meta();
         round.hold();
-        if is_dirty && !wrote_meta {
-            let early = effects.take_early();
-            if !early.is_empty() {
-                self.dispatch(early.into_iter());
-                self.links.flush(&header(&self.node), false);
-                yield_now().await;
-            }
-            let now = self.clock.now().mono;
-            let commit_at = *self.commit_at.get_or_insert(now.after(COMPANY));
-            if now < commit_at && !effects.are_urgent(self.node.id()) {
-                return Ok(());
-            }
-        }
-        self.commit_at = None;
-        self.store.commit()
+        Ok(may_wait)
     }
 
     /// Sends what waits; messages that can wait for company only if it is time, or with `all`.
@@ -247,7 +275,7 @@ impl Driver {
     fn dispatch(&mut self, effects: impl Iterator<Item = Effect>) {
         for effect in effects {
             match effect {
-                Effect::Send { .. } => send(&mut self.links, &effect),
+                Effect::Send { to, message } => self.send(&to, message),
                 Effect::Reply(client, response) => {
                     if let Some(reply) = self.clients.remove(&client) {
                         // A session that is gone does not want to know.
@@ -262,6 +290,18 @@ impl Driver {
                 Effect::Publish(Publish::Watermark(watermark)) => self.published.set_watermark(watermark),
                 Effect::Notice(notice) => log(&notice),
             }
+        }
+    }
+
+    fn send(&mut self, to: &Destination, message: Message) {
+        let (Destination::Node { address, .. } | Destination::Address(address)) = to;
+        let same = self.encoded.as_ref().is_some_and(|(last, _)| is_same(last, &message));
+        if !same {
+            let bytes = encode_message(&message);
+            self.encoded = Some((message, bytes));
+        }
+        if let Some((message, bytes)) = &self.encoded {
+            self.links.send(address, bytes, !message.can_wait());
         }
     }
 
@@ -282,16 +322,19 @@ fn message(envelope: Envelope) -> Event {
     Event::Input(Input::Message(envelope))
 }
 
+/// Whether two messages are one that goes to several peers: large ones are encoded once.
+fn is_same(a: &Message, b: &Message) -> bool {
+    match (a, b) {
+        (Message::Prepare { record: a, claim: claim_a }, Message::Prepare { record: b, claim: claim_b }) => {
+            Arc::ptr_eq(a, b) && Arc::ptr_eq(claim_a, claim_b)
+        }
+        _ => false,
+    }
+}
+
 fn header(node: &Node) -> Header {
     let Envelope { from, from_address, clock, .. } = node.envelope(Message::Leaving);
     Header { from, from_address, clock }
-}
-
-fn send(links: &mut Links, effect: &Effect) {
-    if let Effect::Send { to, message } = effect {
-        let (Destination::Node { address, .. } | Destination::Address(address)) = to;
-        links.send(address, &encode_message(message), !message.can_wait());
-    }
 }
 
 fn log(notice: &Notice) {

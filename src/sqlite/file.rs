@@ -39,8 +39,7 @@ impl VfsFile {
                 return Err(failed("open", &text, ffi::SQLITE_CANTOPEN));
             };
             let bytes = usize::try_from((*vfs).szOsFile).unwrap_or(0);
-            let name =
-                ffi::sqlite3_create_filename(c_path.as_ptr(), c"".as_ptr(), c"".as_ptr(), 0, ptr::null_mut());
+            let name = ffi::sqlite3_create_filename(c_path.as_ptr(), c"".as_ptr(), c"".as_ptr(), 0, ptr::null_mut());
             if name.is_null() {
                 return Err(failed("open", &text, ffi::SQLITE_NOMEM));
             }
@@ -61,7 +60,11 @@ impl VfsFile {
         unsafe { (*self.raw()).pMethods.as_ref() }
     }
 
-    fn call(&mut self, what: &str, work: impl FnOnce(&ffi::sqlite3_io_methods, *mut ffi::sqlite3_file) -> Option<c_int>) -> Result<()> {
+    fn call(
+        &mut self,
+        what: &str,
+        work: impl FnOnce(&ffi::sqlite3_io_methods, *mut ffi::sqlite3_file) -> Option<c_int>,
+    ) -> Result<()> {
         let raw = self.raw();
         match self.methods().and_then(|methods| work(methods, raw)) {
             Some(ffi::SQLITE_OK) => Ok(()),

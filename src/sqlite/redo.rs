@@ -61,7 +61,8 @@ impl RoundBuffer {
     }
 
     pub(super) fn push(&mut self, change: &Change<'_>) {
-        let size = |bytes: &[u8]| u32::try_from(bytes.len()).expect("values are limited to less than 4 GiB").to_le_bytes();
+        let size =
+            |bytes: &[u8]| u32::try_from(bytes.len()).expect("values are limited to less than 4 GiB").to_le_bytes();
         self.bytes.extend_from_slice(&[change.table as u8, u8::from(change.value.is_some())]);
         self.bytes.extend_from_slice(&size(change.key));
         self.bytes.extend_from_slice(&size(change.value.unwrap_or_default()));

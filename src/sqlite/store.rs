@@ -109,7 +109,9 @@ fn number(connection: &Connection, sql: &str) -> Result<i64, Error> {
 /// Makes the tables of a new file. All or nothing, so that a crash leaves a new file or a whole one.
 fn initialise(connection: &Connection) -> Result<(), Error> {
     let tables = Table::ALL.iter().map(|table| {
-        format!("CREATE TABLE {}(key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;", table.name())
+        // A search in a table without rowids reads neighbours whole when they are long, and records can be very long.
+        let kind = if *table == Table::Record { "" } else { " WITHOUT ROWID" };
+        format!("CREATE TABLE {}(key BLOB NOT NULL PRIMARY KEY, value BLOB NOT NULL){kind};", table.name())
     });
     let tables: String = tables.collect();
     connection.run_script(&format!(
