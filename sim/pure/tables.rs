@@ -215,13 +215,17 @@ impl Draft {
             image.as_ref().map_or(Vec::new(), |i| table.unique_values(i).collect())
         };
         let (old, new) = (values(&before), values(&after));
+        let update = before.is_some() && after.is_some();
         let claims = new.iter().filter(|v| !old.contains(v)).cloned().collect();
         let releases = old.iter().filter(|v| !new.contains(v)).cloned().collect();
+        let keeps = new.iter().filter(|v| update && old.contains(v)).cloned().collect();
+        let lacks = |index: &IndexId| old.iter().any(|v| v.index == *index) && !new.iter().any(|v| v.index == *index);
+        let clears = (0..table.unique().len() as u32).map(IndexId).filter(|i| update && lacks(i)).collect();
         let changed = match (&before, &after) {
             (Some(b), Some(a)) => (0..table.width()).filter(|i| b[*i] != a[*i]).collect(),
             _ => ColumnSet::all(table.width()),
         };
-        let change = RowChange { key: key_bytes(key), before, after, changed, claims, releases };
+        let change = RowChange { key: key_bytes(key), before, after, changed, claims, releases, keeps, clears };
         self.rows.entry(table).or_default().insert(key, change);
     }
 

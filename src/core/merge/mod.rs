@@ -18,8 +18,12 @@
 //! States at or below the watermark are dropped: everything there is applied everywhere and nothing can still commit
 //! below it.
 
+mod discarded;
+mod image;
 mod keys;
 mod row;
+mod state;
+mod unique;
 
 pub use keys::KeyStates;
-pub use row::{Merged, merge};
+pub use row::merge;
