@@ -44,7 +44,7 @@ pub enum Name {
     Child,
     /// count (QUORUM writes only), note, remark (ONE writes)
     Mixed,
-    /// email (unique), marker; written with ONE
+    /// email (unique, may be NULL), handle (unique, may be NULL), marker; written with ONE and with QUORUM
     Loose,
     /// One row per attempt that would otherwise leave no trace.
     Journal,
@@ -77,8 +77,8 @@ impl Name {
     pub fn width(self) -> usize {
         DATA + match self {
             Name::Parent | Name::Journal => 0,
-            Name::Person | Name::Loose => 2,
-            Name::Mixed => 3,
+            Name::Person => 2,
+            Name::Mixed | Name::Loose => 3,
             _ => 1,
         }
     }
@@ -86,8 +86,7 @@ impl Name {
     /// Columns with a unique index of their own.
     pub fn unique(self) -> &'static [usize] {
         match self {
-            Name::Person => &[DATA, DATA + 1],
-            Name::Loose => &[DATA],
+            Name::Person | Name::Loose => &[DATA, DATA + 1],
             _ => &[],
         }
     }
