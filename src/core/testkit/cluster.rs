@@ -3,7 +3,8 @@
 use super::MemStorage;
 use crate::core::message::{Envelope, Message};
 use crate::core::{
-    ApplyTask, Config, Destination, Effect, Effects, Input, LoggedConflict, Node, Request, Response, Storage, Table, decode,
+    ApplyTask, Config, Destination, Effect, Effects, Input, LoggedConflict, Node, Request, Response, Storage, Table,
+    decode,
 };
 use crate::types::{
     ApplySeq, ClientId, ColumnId, ColumnSet, IndexId, Mono, NodeId, Now, RowChange, RowImage, RowOp, Snapshot, Span,
@@ -246,7 +247,13 @@ impl Cluster {
             let logged: LoggedConflict = decode(Table::Conflict, value).expect("written by the node");
             let c = logged.conflict;
             let image = c.image.iter().flat_map(|i| i.iter()).map(ToString::to_string).collect::<Vec<_>>();
-            format!("{id} row {} lost ({}) by {} to {}", String::from_utf8_lossy(&c.row.key), image.join(","), c.loser, c.winner)
+            format!(
+                "{id} row {} lost ({}) by {} to {}",
+                String::from_utf8_lossy(&c.row.key),
+                image.join(","),
+                c.loser,
+                c.winner
+            )
         });
         entries.collect()
     }
