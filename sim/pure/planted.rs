@@ -36,10 +36,6 @@ pub fn options_for(bug: Bug, seed: u64) -> Options {
 fn profile(bug: Bug, o: &mut Options) {
     match bug {
         Bug::UniqueByArrival => o.families = vec![Family::Loose],
-        Bug::DroppedUnsettled => {
-            hurry_watermark(o);
-            o.families = vec![Family::Loose, Family::Mixed];
-        }
         Bug::OneStampOnly | Bug::LastArrivalWins | Bug::ConflictNotLogged => o.families = vec![Family::Mixed],
         Bug::OneDependenciesIgnored | Bug::BarrierWaitsForOne => lose_one_writes(o),
         Bug::StampTieIgnoresNode => tie_stamps(o),

@@ -73,9 +73,6 @@ bugs! {
     ClockGuardRefusesCommits,
     /// Rule 25: of two rows with one unique value under ONE the one that arrives later lives.
     UniqueByArrival,
-    /// Key states are dropped when the watermark passes them, though a ONE write that does not know what they tell may
-    /// still come.
-    DroppedUnsettled,
 
     // The classics.
     /// The client is answered when Commit is proposed.

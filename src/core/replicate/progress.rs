@@ -174,10 +174,7 @@ impl Node {
         if let Some(oldest) = progress.oldest_snapshot {
             horizon = horizon.min(oldest.watermark);
         }
-        horizon = horizon.min(visible);
-        if !self.config.planted.has(Bug::DroppedUnsettled) {
-            horizon = horizon.min(progress.settled);
-        }
+        horizon = horizon.min(visible).min(progress.settled);
         let watermark = progress.watermark;
         self.keys.drop_below(io.store, horizon)?;
         self.keys.spill(io.store, self.config.limits.key_states)?;
