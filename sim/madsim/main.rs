@@ -37,9 +37,17 @@ mod logging;
 #[cfg(madsim)]
 mod machine;
 #[cfg(madsim)]
+mod marks;
+#[cfg(madsim)]
 mod nemesis;
 #[cfg(madsim)]
 mod options;
+#[cfg(madsim)]
+mod planted;
+#[cfg(madsim)]
+mod post;
+#[cfg(madsim)]
+mod prepared;
 #[cfg(madsim)]
 mod process;
 #[cfg(madsim)]
@@ -66,7 +74,11 @@ fn main() {
     }
     let arguments = libtest_mimic::Arguments::from_args();
     match trials::all() {
-        Ok(trials) => libtest_mimic::run(&arguments, trials).exit(),
+        Ok(trials) => {
+            let conclusion = libtest_mimic::run(&arguments, trials);
+            process::report();
+            conclusion.exit()
+        }
         Err(why) => {
             eprintln!("{why}");
             std::process::exit(2);

@@ -7,13 +7,14 @@ use super::clock::SystemClock;
 use super::conflicts::StoredConflicts;
 use super::driver::{Channels, Driver, Report};
 use super::frame::{ClusterKey, NONCE};
+use super::interference::Interference;
 use super::link::{Links, Nonces, listen};
 use super::spawn::{Spawn, dedicated};
 use crate::config::Config;
 use crate::core::{Effects, Fatal, Node, Storage, Table};
 use crate::mysql::{Accounts, Credential};
 use crate::session::{CoreHandle, Globals, Parts, Published, Server, VERSION, applier_functions};
-use crate::sqlite::{DataDir, FileCheckpointer, Options, Store};
+use crate::sqlite::{DataDir, FileCheckpointer, HostPlanted, Options, Store};
 use crate::types::{NodeId, Value};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -40,6 +41,12 @@ pub struct Environment {
     pub cluster: Spawn,
     /// Where clients run.
     pub clients: Spawn,
+    /// What happens to messages between nodes; nothing in a daemon.
+    pub interference: Option<Arc<dyn Interference>>,
+    /// Write-ahead logs shorter than this many bytes are not moved into their files.
+    pub checkpoint_bytes: u64,
+    /// Empty in a daemon.
+    pub planted: HostPlanted,
 }
 
 /// A started node.
@@ -87,9 +94,12 @@ impl Instance {
         let directory: PathBuf = config.data_dir.to_path_buf();
         let vfs = environment.vfs.clone();
         let mut store = Store::open(&directory.join("marmot.db"), vfs.as_deref()).map_err(|e| e.to_string())?;
+        store.plant(environment.planted).map_err(|e| e.to_string())?;
         let node_id = identity(&mut store, config.node_id, &*environment.random).map_err(|e| e.to_string())?;
         let mut options = Options { write_set_bytes: config.transaction.max_write_set_bytes, ..Options::default() };
         options.vfs = vfs.clone();
+        options.checkpoint_bytes = environment.checkpoint_bytes;
+        options.planted = environment.planted;
         let data = DataDir::open(&directory, options).map_err(|e| e.to_string())?;
         let applied = data.durable_seq().map_err(|e| e.to_string())?;
 
@@ -113,7 +123,7 @@ impl Instance {
         let (stop, stop_out) = watch::channel(false);
         let published = Published::new();
 
-        let key = ClusterKey::new(config.cluster.secret.expose().as_bytes());
+        let key = ClusterKey::new(config.cluster.secret.expose().as_bytes()).plant(environment.planted);
         let nonces = nonces(environment.random.clone());
         let frame_limit = config.core(node_id).limits.frame_bytes;
         (environment.cluster)(Box::pin(listen(
@@ -127,11 +137,12 @@ impl Instance {
         let applier = data.open_applier(&applier_functions()).map_err(|e| e.to_string())?;
         dedicated("applier", applier::run(applier, tasks_out, reports.clone())).map_err(|e| e.to_string())?;
 
-        let own = FileCheckpointer::open(&directory.join("marmot.db"), vfs.as_deref()).map_err(|e| e.to_string())?;
+        let own = FileCheckpointer::open(&directory.join("marmot.db"), vfs.as_deref(), environment.checkpoint_bytes)
+            .map_err(|e| e.to_string())?;
         let checkpointing = checkpointer::run(data.open_checkpointer(), own, stop_out.clone());
         dedicated("checkpointer", checkpointing).map_err(|e| e.to_string())?;
 
-        let links = Links::new(key, nonces, environment.cluster.clone());
+        let links = Links::new(key, nonces, environment.cluster.clone(), environment.interference.clone());
         let channels = Channels { calls: calls_out, envelopes: envelopes_out, reports: reports_out, tasks, ready };
         let room = room(directory.clone(), vfs.is_some());
         let driver = Driver::new(node, store, clock.clone(), links, published.clone(), channels, applied, room);

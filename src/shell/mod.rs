@@ -18,6 +18,7 @@ mod conflicts;
 mod driver;
 pub mod frame;
 mod instance;
+mod interference;
 mod link;
 #[cfg(not(madsim))]
 mod serve;
@@ -25,5 +26,6 @@ pub mod spawn;
 
 pub use clock::SystemClock;
 pub use instance::{Environment, Instance, Listeners};
+pub use interference::{Fate, Interference};
 #[cfg(not(madsim))]
 pub use serve::run;

@@ -39,8 +39,8 @@ pub struct Counts {
     pub lost: u64,
     /// … and those that survived in part.
     pub torn: u64,
-    /// Operations that failed because the simulation wanted it.
-    pub failed: u64,
+    /// Operations that failed because the simulation wanted it: reads, writes, syncs.
+    pub failed: [u64; 3],
     /// Writes refused for lack of room.
     pub full: u64,
 }
@@ -51,7 +51,7 @@ impl Counts {
         self.syncs += other.syncs;
         self.lost += other.lost;
         self.torn += other.torn;
-        self.failed += other.failed;
+        self.failed.iter_mut().zip(other.failed).for_each(|(sum, n)| *sum += n);
         self.full += other.full;
     }
 }
@@ -68,6 +68,8 @@ struct File {
     view: Vec<u8>,
     /// With their numbers: changes of all files count together.
     unsynced: Vec<(u64, Change)>,
+    /// The last change that a deaf disk promised to keep, and will with the next sync.
+    promised: u64,
 }
 
 impl File {
@@ -100,6 +102,8 @@ pub(super) struct Content {
     pub capacity: Option<usize>,
     /// What syncs say is durable is not yet: a disk that no database can survive, for the proof that losses are seen.
     pub lying: bool,
+    /// Syncs of files with this end of their name come one late.
+    pub deaf: Option<&'static str>,
 }
 
 /// Why an operation did not happen.
@@ -128,6 +132,7 @@ impl Content {
             failing: None,
             capacity: None,
             lying: false,
+            deaf: None,
         }
     }
 
@@ -201,7 +206,9 @@ impl Content {
                 self.files.values_mut().for_each(|file| file.settle(number));
             }
         } else if let Some(file) = self.files.get_mut(name) {
-            file.settle(u64::MAX);
+            let late = self.deaf.is_some_and(|end| name.ends_with(end));
+            let promised = std::mem::replace(&mut file.promised, self.last_change);
+            file.settle(if late { promised } else { u64::MAX });
         }
         Ok(())
     }
@@ -251,7 +258,7 @@ impl Content {
         self.files.retain(|_, file| file.durable.is_some());
         for (name, image) in std::mem::take(&mut self.deleted) {
             if loss == Loss::Unsynced || self.dice.one_in(2) {
-                let back = File { durable: Some(image.clone()), view: image, unsynced: Vec::new() };
+                let back = File { durable: Some(image.clone()), view: image, ..File::default() };
                 self.files.entry(name).or_insert(back);
             }
         }
@@ -279,7 +286,7 @@ impl Content {
                     return Ok(());
                 }
                 self.failing = None;
-                self.counts.failed += 1;
+                self.counts.failed[operation as usize] += 1;
                 Err(Trouble::Failed)
             }
             _ => Ok(()),

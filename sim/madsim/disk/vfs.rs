@@ -176,6 +176,11 @@ impl Disk {
         lock(&self.state).content.lying = true;
     }
 
+    /// Syncs of files whose name ends so come one late.
+    pub fn set_deaf(&self, end: &'static str) {
+        lock(&self.state).content.deaf = Some(end);
+    }
+
     /// No power failure, no failing operation, no lack of room any more.
     pub fn heal(&self) {
         let mut state = lock(&self.state);
