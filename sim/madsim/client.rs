@@ -6,6 +6,7 @@
 use crate::marks::mark;
 use crate::prepared::{self, COM_STMT_PREPARE, Parameter, Prepared};
 use crate::trace::{Answer, Trace};
+use bytes::{Buf, BytesMut};
 use madsim::net::TcpStream;
 use madsim::time::timeout;
 use std::collections::BTreeMap;
@@ -67,7 +68,7 @@ impl std::fmt::Display for Trouble {
 /// One connection.
 pub struct Client {
     stream: TcpStream,
-    input: Vec<u8>,
+    input: BytesMut,
     who: String,
     trace: Trace,
     /// What was prepared on this connection, by its text.
@@ -83,7 +84,7 @@ impl Client {
             let stream = TcpStream::connect(at).await.map_err(|e| e.to_string())?;
             let (who, trace) = (who.to_string(), trace.clone());
             let mut client =
-                Client { stream, input: Vec::new(), who, trace, statements: BTreeMap::new(), broken: false };
+                Client { stream, input: BytesMut::new(), who, trace, statements: BTreeMap::new(), broken: false };
             client.login(database).await?;
             Ok(client)
         };
@@ -267,15 +268,14 @@ impl Client {
             if let [a, b, c, number, ..] = self.input[..] {
                 let len = u32::from_le_bytes([a, b, c, 0]) as usize;
                 if self.input.len() >= 4 + len {
-                    let rest = self.input.split_off(4 + len);
-                    let packet = std::mem::replace(&mut self.input, rest);
-                    return Ok((number, packet[4..].to_vec()));
+                    self.input.advance(4);
+                    return Ok((number, self.input.split_to(len).to_vec()));
                 }
             }
-            let mut piece = [0; 4096];
-            match self.stream.read(&mut piece).await {
+            // Not by way of an array here: it would be a part of every future that waits for an answer, and be moved with it.
+            match self.stream.read_buf(&mut self.input).await {
                 Ok(0) => return Err("connection closed".into()),
-                Ok(n) => self.input.extend(&piece[..n]),
+                Ok(_) => {}
                 Err(error) => return Err(error.to_string()),
             }
         }

@@ -23,12 +23,17 @@ impl FormatTime for Simulated {
 
 /// Logs at the level `SIM_LOG` names, if it is set. The simulator's spans say which machine it is.
 pub fn start() {
-    let shown = std::env::var("SIM_LOG").ok().map(|level| {
-        let filter = EnvFilter::new(format!("error,marmot={level}"));
-        tracing_subscriber::fmt::layer().with_timer(Simulated).with_writer(std::io::stderr).with_filter(filter)
-    });
     // Without a bound of its own the listener would make every span of the simulator's tasks be built.
     let heard =
         Listener.with_filter(tracing_subscriber::filter::Targets::new().with_target("marmot", LevelFilter::INFO));
-    tracing_subscriber::registry().with(heard).with(shown).init();
+    let heard = tracing_subscriber::registry().with(heard);
+    match std::env::var("SIM_LOG") {
+        // A layer that is not there would want all spans too.
+        Err(_) => heard.init(),
+        Ok(level) => {
+            let filter = EnvFilter::new(format!("error,marmot={level}"));
+            let shown = tracing_subscriber::fmt::layer().with_timer(Simulated).with_writer(std::io::stderr);
+            heard.with(shown.with_filter(filter)).init();
+        }
+    }
 }

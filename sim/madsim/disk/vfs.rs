@@ -500,6 +500,7 @@ unsafe extern "C" fn open(
             }
             state.content.create(&name);
         }
+        state.locks.opened(&name);
         state.open_handles += 1;
         let delete_on_close = flags & ffi::SQLITE_OPEN_DELETEONCLOSE != 0;
         Handle { state: shared.clone(), name, id, life: state.life, held: Held::default(), delete_on_close }
