@@ -3,6 +3,7 @@
 use crate::dice::Dice;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
 
 /// Sectors are written whole or not at all.
 const SECTOR: usize = 512;
@@ -57,7 +58,8 @@ impl Counts {
 }
 
 enum Change {
-    Write(usize, Vec<u8>),
+    /// Where, and where its bytes are in [`File::written`].
+    Write(usize, Range<usize>),
     Truncate(usize),
 }
 
@@ -68,6 +70,8 @@ struct File {
     view: Vec<u8>,
     /// With their numbers: changes of all files count together.
     unsynced: Vec<(u64, Change)>,
+    /// The bytes of unsynced writes, one after the other.
+    written: Vec<u8>,
     /// The last change that a deaf disk promised to keep, and will with the next sync.
     promised: u64,
 }
@@ -79,9 +83,12 @@ impl File {
         let durable = self.durable.get_or_insert_default();
         for (_, change) in self.unsynced.drain(..done) {
             match change {
-                Change::Write(at, data) => put(durable, at, &data),
+                Change::Write(at, bytes) => put(durable, at, &self.written[bytes]),
                 Change::Truncate(len) => durable.resize(len, 0),
             }
+        }
+        if self.unsynced.is_empty() {
+            self.written.clear();
         }
     }
 }
@@ -176,7 +183,9 @@ impl Content {
         let number = self.last_change;
         let file = self.file(name);
         put(&mut file.view, at, data);
-        file.unsynced.push((number, Change::Write(at, data.to_vec())));
+        let from = file.written.len();
+        file.written.extend_from_slice(data);
+        file.unsynced.push((number, Change::Write(at, from..file.written.len())));
         Ok(())
     }
 
@@ -231,7 +240,7 @@ impl Content {
         }
         self.lies.clear();
         for file in self.files.values_mut() {
-            let changes = std::mem::take(&mut file.unsynced);
+            let (changes, written) = (std::mem::take(&mut file.unsynced), std::mem::take(&mut file.written));
             let mut image = file.durable.take();
             for (_, change) in changes {
                 if loss == Loss::Unsynced || self.dice.one_in(2) {
@@ -241,7 +250,8 @@ impl Content {
                 let image = image.get_or_insert_default();
                 match change {
                     Change::Truncate(len) => image.resize(len, 0),
-                    Change::Write(at, data) => {
+                    Change::Write(at, bytes) => {
+                        let data = &written[bytes];
                         let torn = data.len() > SECTOR && self.dice.one_in(4);
                         self.counts.torn += u64::from(torn);
                         for (i, sector) in data.chunks(SECTOR).enumerate() {
