@@ -11,10 +11,11 @@
 //! ```
 //!
 //! A run is one seed run once, in a process of its own; two go on at a time on two cores. Each seed is run twice, and
-//! the two must agree in every reply and every byte on the disks. What a failing seed prints includes the command that repeats it.
+//! the two must agree in every reply and every byte on the disks. What a failing seed prints includes the command that
+//! repeats it.
 //!
-//! Over all seeds, every fault must have struck and every repair must have run (`marks`); and each planted bug of the shell,
-//! the SQLite layer or a disk (`planted`) must be noticed within its budget of seeds. Environment:
+//! Over all seeds, every fault must have struck and every repair must have run (`marks`); and each planted bug of the
+//! shell, the SQLite layer or a disk (`planted`) must be noticed within its budget of seeds. Environment:
 //!
 //! | variable | meaning | default |
 //! |---|---|---|
