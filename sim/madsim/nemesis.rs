@@ -111,7 +111,7 @@ impl Nemesis {
             }
             Trouble::BadPost => {
                 let (lost, doubled, late) = (self.dice.below(300), self.dice.below(300), self.dice.below(300));
-                let altered = if self.dice.one_in(2) { self.dice.below(60) } else { 0 };
+                let altered = if self.dice.one_in(2) { self.dice.below(200) } else { 0 };
                 self.trace.add(machine.name(), &format!("post: {lost} {doubled} {late} {altered}"));
                 machine.post().set(Service { lost, doubled, late, altered });
             }

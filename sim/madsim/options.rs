@@ -119,13 +119,15 @@ impl Options {
         if let Some(plant) = plant {
             troubles = plant.troubles();
         }
+        let gap_ms = *dice.pick(&[300, 700, 1500]);
         let skew_ms = (0..nodes).map(|_| dice.within(0..300) as i64 - 150).collect();
         Options {
             seed,
             seconds,
             nodes,
             troubles,
-            gap_ms: *dice.pick(&[300, 700, 1500]),
+            // What a bug needs to show must come often.
+            gap_ms: if plant.is_some() { 200 } else { gap_ms },
             auto_id_mode: *dice.pick(&[AutoIdMode::Compact, AutoIdMode::Extended]),
             write_timeout_ms: *dice.pick(&[1500, 3000, 5000]),
             recover_after_ms: *dice.pick(&[300, 1000]),

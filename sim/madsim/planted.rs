@@ -29,7 +29,7 @@ impl Plant {
 
     /// Seeds within which it must be noticed.
     pub fn budget(self) -> u64 {
-        12
+        30
     }
 
     /// What a cluster must suffer for the bug to show.
@@ -41,8 +41,8 @@ impl Plant {
             Plant::UnsyncedCheckpoint => vec![Trouble::PowerLoss, Trouble::PowerLossWithin, Trouble::Blackout],
             Plant::Host(HostBug::EffectsBeforeCommit) => vec![Trouble::Kill, Trouble::PowerLoss, Trouble::Blackout],
             Plant::Host(HostBug::CommitErrorIgnored) => vec![Trouble::DiskError, Trouble::Kill, Trouble::Blackout],
-            Plant::Host(HostBug::AppliedBeforeRows) => vec![Trouble::PowerLossWithin, Trouble::PowerLoss],
-            Plant::Host(HostBug::TagNotChecked) => vec![Trouble::BadPost, Trouble::Isolate],
+            Plant::Host(HostBug::AppliedBeforeRows) => vec![Trouble::PowerLossWithin],
+            Plant::Host(HostBug::TagNotChecked) => vec![Trouble::BadPost],
         }
     }
 }

@@ -39,7 +39,7 @@ pub fn all() -> Result<Vec<Trial>, String> {
     }
     trials.push(Trial::test("cluster::everything_happened_somewhere", move || everything_happened(&outcomes)));
     for plant in Plant::all() {
-        trials.push(Trial::test(format!("planted::{plant}_is_noticed"), move || noticed(plant, range)));
+        trials.push(Trial::test(format!("planted::{plant}_is_noticed"), move || noticed(plant, range.seconds)));
     }
     Ok(trials)
 }
@@ -109,17 +109,18 @@ fn counted(outcome: &Outcome) -> impl Iterator<Item = (&'static str, u64)> {
 
 /// The proof that this simulator sees: some seed must report a broken promise, a node that stops, or never coming to an
 /// end.
-fn noticed(plant: Plant, range: Range) -> Result<(), Failed> {
+fn noticed(plant: Plant, seconds: u64) -> Result<(), Failed> {
     let seeds = plant.budget();
-    for seed in range.first..range.first + seeds {
-        let why = match run(Wish { seed, seconds: range.seconds, plant: Some(plant) }) {
+    // Always the same seeds: what is found out here is about the checks, not about this commit.
+    for seed in 1..=seeds {
+        let why = match run(Wish { seed, seconds, plant: Some(plant) }) {
             Ok(outcome) => outcome.broken.into_iter().next(),
             Err(why) => Some(why),
         };
         if let Some(why) = why {
-            println!("{plant}: noticed after {} seeds, by seed {seed}: {why}", seed - range.first + 1);
+            println!("{plant}: noticed by seed {seed} of {seeds}: {why}");
             return Ok(());
         }
     }
-    Err(format!("{plant}: not noticed by {seeds} seeds from {} on", range.first).into())
+    Err(format!("{plant}: not noticed by {seeds} seeds").into())
 }
