@@ -11,7 +11,7 @@ use madsim::task::NodeId;
 use madsim::time::TimeHandle;
 use marmot::config::{Config, DataDir, HostPort, Secret};
 use marmot::shell::spawn::here;
-use marmot::shell::{Environment, Instance, Listeners, SystemClock};
+use marmot::shell::{Environment, Instance, Listeners, Simulation, SystemClock};
 use marmot::sqlite::HostPlanted;
 use marmot::types::Span;
 use std::net::SocketAddr;
@@ -250,9 +250,11 @@ async fn run(machine: &Shared) -> Result<(), String> {
         random: Arc::new(move || lock(&dice).next()),
         cluster: here(),
         clients: here(),
-        interference: Some(machine.post.clone()),
-        checkpoint_bytes: machine.checkpoint_bytes,
-        planted: machine.planted,
+        simulation: Simulation {
+            interference: Some(machine.post.clone()),
+            checkpoint_bytes: Some(machine.checkpoint_bytes),
+            planted: machine.planted,
+        },
     };
     let mut instance = Instance::start(&machine.config, environment, listeners)?;
     tokio::select! {

@@ -25,7 +25,7 @@ mod serve;
 pub mod spawn;
 
 pub use clock::SystemClock;
-pub use instance::{Environment, Instance, Listeners};
+pub use instance::{Environment, Instance, Listeners, Simulation};
 pub use interference::{Fate, Interference};
 #[cfg(not(madsim))]
 pub use serve::run;

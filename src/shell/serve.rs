@@ -1,11 +1,10 @@
 //! The daemon: runtimes, sockets, signals.
 
 use super::clock::SystemClock;
-use super::instance::{Environment, Instance, Listeners};
+use super::instance::{Environment, Instance, Listeners, Simulation};
 use super::spawn;
 use crate::config::Config;
 use crate::core::Fatal;
-use crate::sqlite::{CHECKPOINT_BYTES, HostPlanted};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, UnixListener};
@@ -41,9 +40,7 @@ pub fn run(config: &Config, ready: impl FnOnce(&str)) -> Result<(), String> {
         random: Arc::new(rand_u64),
         cluster: spawn_on(&cluster),
         clients: spawn_on(&clients),
-        interference: None,
-        checkpoint_bytes: CHECKPOINT_BYTES,
-        planted: HostPlanted::none(),
+        simulation: Simulation::default(),
     };
     let result = cluster.block_on(async {
         let listeners = {

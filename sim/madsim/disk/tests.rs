@@ -8,6 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 pub const TESTS: &[(&str, fn())] = &[
     ("disk::a_commit_with_full_sync_survives_every_power_loss", full_sync_survives),
     ("disk::without_sync_a_power_loss_takes_commits", lying_disk_loses),
+    ("disk::a_deaf_disk_loses_a_checkpoint", deaf_disk_loses),
     ("disk::a_dead_handle_reaches_nothing", dead_handle),
     ("disk::the_end_of_a_process_loses_nothing", process_end),
     ("disk::power_fails_in_the_middle_of_work", power_fails_within),
@@ -73,6 +74,20 @@ fn lying_disk_loses() {
     let disk = disk(2);
     disk.set_lying();
     assert!(lost_over(&disk, Loss::Unsynced) > 0);
+}
+
+fn deaf_disk_loses() {
+    let disk = disk(9);
+    drop(open(&disk).expect("a new file"));
+    disk.set_deaf("/t.db");
+    let connection = open(&disk).expect("the file is whole");
+    // Many checkpoints: all but the last are durable, and the log of the rows in the last is overwritten.
+    (0..100).for_each(|k| drop(insert(&connection, k).expect("nothing is in the way")));
+    disk.stop(Loss::Unsynced);
+    drop(connection);
+    disk.start();
+    let found = open(&disk).and_then(|c| c.query_row("SELECT count(*) FROM t", [], |row| row.get::<_, i64>(0)));
+    assert_ne!(found, Ok(100));
 }
 
 fn dead_handle() {
