@@ -1,12 +1,14 @@
 //! Connections between nodes: one dialled link per peer address for what this node says, one listener for what it
 //! hears.
 //!
-//! What a round says to a peer is gathered and goes out as one frame, when the driver flushes. A link is best effort, as the protocol expects: while the peer is away it retries with back-off, and what does not
-//! fit its bounded queue is dropped and counted. Nothing here waits on a slow peer.
+//! What a round says to a peer is gathered and goes out as one frame, when the driver flushes. A link is best effort, as
+//! the protocol expects: while the peer is away it retries with back-off, and what does not fit its bounded queue is
+//! dropped and counted. Nothing here waits on a slow peer.
 
 use super::frame::{
     ClusterKey, DIALER_HELLO, FrameError, Header, LISTENER_HELLO, NONCE, PROOF, Session, hello, payload, read_hello,
 };
+use super::interference::{Fate, Interference};
 use super::spawn::Spawn;
 use crate::core::Address;
 use crate::core::message::Envelope;
@@ -46,6 +48,7 @@ pub struct Links {
     spawn: Spawn,
     links: BTreeMap<Address, Link>,
     dropped: Arc<AtomicU64>,
+    interference: Option<Arc<dyn Interference>>,
 }
 
 struct Link {
@@ -55,25 +58,45 @@ struct Link {
     urgent: bool,
     queue: mpsc::Sender<Bytes>,
     waiting: Arc<AtomicUsize>,
+    /// Messages that interference holds back.
+    late: Vec<Vec<u8>>,
+}
+
+impl Link {
+    fn keep(&mut self, message: &[u8]) {
+        match self.frames.last_mut() {
+            Some(frame) if frame.len() + message.len() <= FRAME_BYTES => frame.extend_from_slice(message),
+            _ => self.frames.push(message.to_vec()),
+        }
+    }
 }
 
 impl Links {
     /// No links yet; each is made, by `spawn`, when there is first something to say to its address.
-    pub fn new(key: ClusterKey, nonces: Nonces, spawn: Spawn) -> Links {
-        Links { key, nonces, spawn, links: BTreeMap::new(), dropped: Arc::default() }
+    pub fn new(key: ClusterKey, nonces: Nonces, spawn: Spawn, interference: Option<Arc<dyn Interference>>) -> Links {
+        Links { key, nonces, spawn, links: BTreeMap::new(), dropped: Arc::default(), interference }
     }
 
     /// Keeps an encoded message for whoever listens at `address`, until the next [`Links::flush`].
     pub fn send(&mut self, address: &Address, message: &[u8], urgent: bool) {
+        let fate = self.interference.as_ref().map_or(Fate::Arrives, |interference| interference.fate(address));
         if !self.links.contains_key(address) {
             let link = self.dial(address);
             self.links.insert(address.clone(), link);
         }
         let Some(link) = self.links.get_mut(address) else { return };
+        match fate {
+            Fate::Lost => return,
+            Fate::Late => return link.late.push(message.to_vec()),
+            Fate::Arrives => link.keep(message),
+            Fate::Doubled => {
+                link.keep(message);
+                link.keep(message);
+            }
+        }
         link.urgent |= urgent;
-        match link.frames.last_mut() {
-            Some(frame) if frame.len() + message.len() <= FRAME_BYTES => frame.extend_from_slice(message),
-            _ => link.frames.push(message.to_vec()),
+        for late in std::mem::take(&mut link.late) {
+            link.keep(&late);
         }
     }
 
@@ -86,9 +109,10 @@ impl Links {
             nonces: self.nonces.clone(),
             frames,
             waiting: waiting.clone(),
+            interference: self.interference.clone(),
         };
         (self.spawn)(Box::pin(dialer.run()));
-        Link { frames: Vec::new(), urgent: false, queue, waiting }
+        Link { frames: Vec::new(), urgent: false, queue, waiting, late: Vec::new() }
     }
 
     /// Hands the messages kept over to be sent, under `header`; without `all` only to peers for whom one is urgent.
@@ -126,6 +150,7 @@ struct Dialer {
     nonces: Nonces,
     frames: mpsc::Receiver<Bytes>,
     waiting: Arc<AtomicUsize>,
+    interference: Option<Arc<dyn Interference>>,
 }
 
 impl Dialer {
@@ -178,6 +203,9 @@ impl Dialer {
                     self.waiting.fetch_sub(more.len(), Ordering::Relaxed);
                     next = Some(more);
                 }
+            }
+            if let Some(interference) = &self.interference {
+                interference.alter(&self.address, &mut out);
             }
             let write = async {
                 writer.write_all(&out).await?;

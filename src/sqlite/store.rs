@@ -17,6 +17,7 @@
 use super::connection::{Connection, uri};
 use super::error::Error;
 use super::functions::Functions;
+use super::planted::{HostBug, HostPlanted};
 use super::redo::{Change, RedoLog, RoundBuffer};
 use super::statement::Statement;
 use crate::core::{Fatal, Storage, Table};
@@ -62,6 +63,9 @@ pub struct Store {
     undo: Vec<Undo>,
     log: RedoLog,
     has_room: bool,
+    planted: HostPlanted,
+    /// A round that was called durable is not (only with a planted bug).
+    owes_commit: bool,
 }
 
 /// What the overlay had before a change.
@@ -171,9 +175,16 @@ impl Store {
             undo: Vec::new(),
             log,
             has_room: true,
+            planted: HostPlanted::none(),
+            owes_commit: false,
         };
         store.fold()?;
         Ok(store)
+    }
+
+    /// Breaks a rule, for the proof that it is seen.
+    pub fn plant(&mut self, planted: HostPlanted) {
+        self.planted = planted;
     }
 
     /// Begins a round. Dropped without commit or hold, it leaves nothing.
@@ -187,7 +198,20 @@ impl Store {
         if self.buffer.is_empty() {
             return Ok(());
         }
-        self.log.append(&mut self.buffer)?;
+        if self.planted.has(HostBug::EffectsBeforeCommit) {
+            self.owes_commit = true;
+            return Ok(());
+        }
+        let done = self.make_durable();
+        if self.planted.has(HostBug::CommitErrorIgnored) {
+            return Ok(());
+        }
+        done
+    }
+
+    fn make_durable(&mut self) -> Result<(), Fatal> {
+        let sync = !self.planted.has(HostBug::StoreNotSynced);
+        self.log.append(&mut self.buffer, sync)?;
         self.buffer.clear();
         let write_through = self.undo.iter().any(|undo| undo.table == WRITTEN_THROUGH);
         self.undo.clear();
@@ -207,11 +231,14 @@ impl Store {
 
     /// Moves the WAL into the file; for shells without a [`super::FileCheckpointer`].
     pub fn checkpoint(&mut self) -> Result<(), Fatal> {
-        Ok(super::checkpoint::run(&self.connection, "main", true)?)
+        Ok(super::checkpoint::run(&self.connection, "main", super::CHECKPOINT_BYTES, true)?)
     }
 
     /// Brings what the redo log holds into `marmot.db` and begins the log anew. Happens by itself when the log is long.
     pub fn fold(&mut self) -> Result<(), Fatal> {
+        if std::mem::take(&mut self.owes_commit) {
+            self.make_durable()?;
+        }
         assert!(self.buffer.is_empty(), "only what is durable in the log is folded");
         if self.log.is_empty() {
             return Ok(());
@@ -294,12 +321,17 @@ impl Round<'_> {
         self.wrote_meta
     }
 
-    fn change(&mut self, table: Table, key: &[u8], value: Option<&[u8]>) {
+    fn change(&mut self, table: Table, key: &[u8], value: Option<&[u8]>) -> Result<(), Fatal> {
+        if std::mem::take(&mut self.store.owes_commit) {
+            self.store.make_durable()?;
+            self.keep();
+        }
         self.wrote_meta |= table == Table::Meta;
         let store = &mut *self.store;
         store.buffer.push(&Change { table, key, value });
         let before = store.overlay[table as usize].insert(key.to_vec(), value.map(<[u8]>::to_vec));
         store.undo.push(Undo { table, key: key.to_vec(), before });
+        Ok(())
     }
 
     fn read<R>(&self, table: Table, work: impl FnOnce(&mut Statements) -> Result<R, Error>) -> Result<R, Fatal> {
@@ -365,13 +397,11 @@ impl Storage for Round<'_> {
     }
 
     fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), Fatal> {
-        self.change(table, key, Some(value));
-        Ok(())
+        self.change(table, key, Some(value))
     }
 
     fn delete(&mut self, table: Table, key: &[u8]) -> Result<(), Fatal> {
-        self.change(table, key, None);
-        Ok(())
+        self.change(table, key, None)
     }
 
     fn scan(&self, table: Table, from: &[u8], limit: usize) -> Result<Entries, Fatal> {
