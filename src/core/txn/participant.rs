@@ -190,10 +190,10 @@ impl Node {
             if !planted.has(Bug::OneStampOnly) && state.quorum > base.quorum.max(floor) {
                 return Ok(Some(state.quorum));
             }
-            if access.mode == Mode::Write {
-                if let Some(stamp) = state.readers.unseen(&record.dependencies) {
-                    return Ok(Some(stamp));
-                }
+            if access.mode == Mode::Write
+                && let Some(stamp) = state.readers.unseen(&record.dependencies)
+            {
+                return Ok(Some(stamp));
             }
         }
         Ok(None)
