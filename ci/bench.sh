@@ -46,7 +46,7 @@ install_missing() {
     printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
     chmod +x /usr/sbin/policy-rc.d
     apt-get update -q
-    DEBIAN_FRONTEND=noninteractive apt-get install -yq sysbench mariadb-server galera-4 mariadb-client rsync
+    DEBIAN_FRONTEND=noninteractive apt-get install -yq sysbench mariadb-server galera-4 mariadb-client mariadb-backup socat
     rm -f /usr/sbin/policy-rc.d
 }
 
@@ -95,8 +95,11 @@ wsrep-cluster-name=bench
 wsrep-node-name=n$node
 wsrep-node-address=127.0.0.1
 wsrep-slave-threads=2
-wsrep-sst-method=rsync
+wsrep-sst-method=mariabackup
+wsrep-sst-auth=root:
 wsrep-sst-receive-address=127.0.0.1:$((GALERA_BASE + 300 + node))
+[sst]
+sst-syslog=-1
 CNF
     setsid mariadbd --defaults-file="$dir/my.cnf" --wsrep-cluster-address="$2" </dev/null >>"$dir/out.log" 2>&1 &
     wait_until 120 "Galera node $node" galera_synced "$node"

@@ -125,8 +125,7 @@ fn a_foreign_file_tells_its_tables_and_rows() {
 /// A store in a folder, and what it holds.
 fn meta(path: &std::path::Path, key: &[u8]) -> Option<Vec<u8>> {
     let mut store = Store::open(path, None).unwrap();
-    let found = store.begin().get(Table::Meta, key).unwrap();
-    found
+    store.begin().get(Table::Meta, key).unwrap()
 }
 
 #[test]
