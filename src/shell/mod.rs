@@ -17,6 +17,8 @@ mod clock;
 mod conflicts;
 mod driver;
 pub mod frame;
+#[cfg(not(madsim))]
+mod import;
 mod instance;
 mod link;
 #[cfg(not(madsim))]
@@ -24,6 +26,6 @@ mod serve;
 pub mod spawn;
 
 pub use clock::SystemClock;
-pub use instance::{Environment, Instance, Listeners};
+pub use instance::{Closed, Environment, Instance, Listeners};
 #[cfg(not(madsim))]
 pub use serve::run;

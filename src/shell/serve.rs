@@ -1,7 +1,8 @@
 //! The daemon: runtimes, sockets, signals.
 
 use super::clock::SystemClock;
-use super::instance::{Environment, Instance, Listeners};
+use super::import;
+use super::instance::{Closed, Environment, Instance, Listeners};
 use super::spawn;
 use crate::config::Config;
 use crate::core::Fatal;
@@ -51,7 +52,7 @@ pub fn run(config: &Config, ready: impl FnOnce(&str)) -> Result<(), String> {
         let cluster_listener = bind("cluster", &config.cluster.listen.to_string()).await?;
         let at = mysql.local_addr().map_or_else(|_| config.mysql.listen.to_string(), |a| a.to_string());
         let listeners = Listeners { cluster: cluster_listener, mysql, unix };
-        let instance = Instance::start(config, environment, listeners)?;
+        let instance = start(config, environment).await?.open(listeners);
         let line = format!("node {} answers MySQL on {at}, cluster on {}", instance.node.0, config.cluster.listen);
         tracing::info!("{line}");
         ready(&line);
@@ -64,6 +65,22 @@ pub fn run(config: &Config, ready: impl FnOnce(&str)) -> Result<(), String> {
         let _ = std::fs::remove_file(path);
     }
     result
+}
+
+/// Starts the node, and imports what waits to be imported before anybody gets in.
+async fn start(config: &Config, environment: Environment) -> Result<Closed, String> {
+    import::take_in(&config.data_dir, config.joins())?;
+    let mut closed = Closed::start(config, environment)?;
+    if import::is_waiting(&config.data_dir)? {
+        let (server, ready) = (closed.server.clone(), closed.ready.clone());
+        tokio::select! {
+            biased;
+            ended = closed.ended() => return Err(stopped(ended.ok()).err().unwrap_or_else(|| "stopped".into())),
+            imported = import::import_waiting(&server, ready, &config.data_dir) => imported?,
+        }
+    }
+    import::announce_strangers(&config.data_dir, &closed.server.databases());
+    Ok(closed)
 }
 
 async fn supervise(mut instance: Instance) -> Result<(), String> {
