@@ -1,0 +1,7 @@
+//! The built binary as a process: started with flags, spoken to by clients and (wrong) peers, ended by signals.
+#![cfg(feature = "shell")]
+
+mod import;
+mod peers;
+mod process;
+mod start;
