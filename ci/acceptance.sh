@@ -2,9 +2,9 @@
 # The daemon under load and faults, from outside: sysbench with nodes killed and restarted, an open transaction, lost
 # majorities, killed coordinators, stalls, counters and transfers. See ci/acceptance/main.rs.
 #
-#     ci/acceptance.sh [short|long] [NAME...]      short: loads of 15 s, about three minutes; long: loads of 60 s
+#     ci/acceptance.sh [short|long] [NAME]      short: loads of 15 s, about three minutes; long: loads of 60 s
 #
-# Only trials whose names contain a NAME run, if any is given. Ports: 3610 to 3612 and 8410 to 8412 on loopback.
+# With NAME, only trials whose names contain it run. Ports: 3610 to 3612 and 8410 to 8412 on loopback.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 profile=${CI_PROFILE:-ci}

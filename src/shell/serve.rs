@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::{Builder, Runtime};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Threads for links and the listener of the cluster.
 const CLUSTER_THREADS: usize = 2;
@@ -43,6 +43,8 @@ pub fn run(config: &Config, ready: impl FnOnce(&str)) -> Result<(), String> {
         clients: spawn_on(&clients),
     };
     let result = cluster.block_on(async {
+        // Caught from here on: a stop that comes before the node is open is a stop all the same.
+        let mut signals = Signals::new()?;
         let listeners = {
             // A socket belongs to the runtime it is made in.
             let _clients = clients.enter();
@@ -52,11 +54,19 @@ pub fn run(config: &Config, ready: impl FnOnce(&str)) -> Result<(), String> {
         let cluster_listener = bind("cluster", &config.cluster.listen.to_string()).await?;
         let at = mysql.local_addr().map_or_else(|_| config.mysql.listen.to_string(), |a| a.to_string());
         let listeners = Listeners { cluster: cluster_listener, mysql, unix };
-        let instance = start(config, environment).await?.open(listeners);
+        let closed = tokio::select! {
+            biased;
+            asked = signals.next() => {
+                tracing::info!("{asked} before the node was open: ending, recovery takes care of the rest");
+                return Ok(());
+            }
+            started = start(config, environment) => started?,
+        };
+        let instance = closed.open(listeners);
         let line = format!("node {} answers MySQL on {at}, cluster on {}", instance.node.0, config.cluster.listen);
         tracing::info!("{line}");
         ready(&line);
-        supervise(instance).await
+        supervise(instance, &mut signals).await
     });
     clients.shutdown_timeout(Duration::from_secs(1));
     cluster.shutdown_timeout(Duration::from_secs(1));
@@ -83,14 +93,33 @@ async fn start(config: &Config, environment: Environment) -> Result<Closed, Stri
     Ok(closed)
 }
 
-async fn supervise(mut instance: Instance) -> Result<(), String> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(|e| e.to_string())?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| e.to_string())?;
+/// What asks the node to stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Signals, String> {
+        let caught = |kind| signal(kind).map_err(|e| format!("cannot catch signals: {e}"));
+        Ok(Signals { terminate: caught(SignalKind::terminate())?, interrupt: caught(SignalKind::interrupt())? })
+    }
+
+    /// The name of the next one.
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            biased;
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
+async fn supervise(mut instance: Instance, signals: &mut Signals) -> Result<(), String> {
     tokio::select! {
         biased;
         ended = &mut instance.ended => return stopped(ended.ok()),
-        _ = terminate.recv() => tracing::info!("SIGTERM: draining"),
-        _ = interrupt.recv() => tracing::info!("SIGINT: draining"),
+        asked = signals.next() => tracing::info!("{asked}: draining"),
     }
     let drain = async {
         instance.stop().await;
@@ -105,8 +134,7 @@ async fn supervise(mut instance: Instance) -> Result<(), String> {
                 Ok(())
             }
         },
-        _ = terminate.recv() => Err("a second SIGTERM: stopped at once".to_string()),
-        _ = interrupt.recv() => Err("a second SIGINT: stopped at once".to_string()),
+        asked = signals.next() => Err(format!("a second signal, {asked}: stopped at once")),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Peers that are none: everything wrong on the cluster port is refused with a line in the log, and the node goes on.
 
-use crate::process::{Daemon, command, free_port, log, wait};
+use crate::process::{Daemon, log, wait};
 use bytes::BytesMut;
 use marmot::shell::frame::{ClusterKey, DIALER_HELLO, LISTENER_HELLO, Session, hello, read_hello};
 use std::io::{Read, Write};
@@ -108,14 +108,11 @@ fn a_node_with_another_secret_does_not_get_in() {
     let (home, other) = (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
     std::fs::write(home.path().join("m.toml"), format!("[cluster]\ncluster_secret = '{SECRET}'\n")).expect("a file");
     let seed = Daemon::start(home.path(), &["--config", "m.toml"]);
-    let mut command = command(other.path());
-    command.args(["--data-dir", "data", "--mysql-port", &free_port().to_string()]);
-    command.args(["--cluster-addr", &format!("127.0.0.1:{}", free_port())]);
-    command.args(["--seeds", &format!("127.0.0.1:{}", seed.cluster_port)]);
-    let mut stranger = command.env("MARMOT_CLUSTER_SECRET", "another secret").spawn().expect("it starts");
-    wait("the refusal", || log(home.path()).contains("does not know the cluster secret").then_some(()));
-    let nodes = seed.rows("SELECT COUNT(*) FROM marmot.cluster_nodes");
-    let _ = stranger.kill();
-    let _ = stranger.wait();
-    assert_eq!(nodes, ["1"]);
+    std::fs::write(other.path().join("m.toml"), "[cluster]\ncluster_secret = 'another secret of a cluster'\n")
+        .expect("a file");
+    let seeds = format!("127.0.0.1:{}", seed.cluster_port);
+    let _stranger = Daemon::launch(other.path(), &["--config", "m.toml", "--seeds", &seeds]);
+    wait("the stranger's log", || log(other.path()).contains("does not know the cluster secret").then_some(()));
+    wait("the seed's log", || log(home.path()).contains("hung up in the middle of the handshake").then_some(()));
+    assert_eq!(seed.rows("SELECT COUNT(*) FROM marmot.cluster_nodes"), ["1"]);
 }

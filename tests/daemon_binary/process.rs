@@ -4,6 +4,8 @@ use mysql::prelude::Queryable;
 use mysql::{Conn, Error, OptsBuilder};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use std::io::Read;
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -76,6 +78,13 @@ impl Daemon {
         let options = OptsBuilder::new().ip_or_hostname(Some("127.0.0.1")).tcp_port(self.mysql_port);
         let options = options.prefer_socket(false).user(Some(user)).pass(Some(password));
         Conn::new(options.tcp_connect_timeout(Some(Duration::from_secs(5))))
+    }
+
+    /// Whether a client that dials now is greeted at once.
+    pub fn greets(&self) -> bool {
+        let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.mysql_port)) else { return false };
+        stream.set_read_timeout(Some(Duration::from_millis(50))).expect("a timeout");
+        stream.read(&mut [0; 1]).is_ok_and(|n| n > 0)
     }
 
     /// The rows of a query, cells joined by commas.
