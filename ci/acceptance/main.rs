@@ -38,6 +38,7 @@ fn main() -> ExitCode {
         trial("an_open_transaction_blocks_nobody", open_transaction::run),
         trial("a_minority_left_by_kill_refuses_and_catches_up", minority::killed),
         trial("a_minority_left_by_a_freeze_refuses_and_catches_up", minority::frozen),
+        trial("a_restarted_node_writes_beside_a_dead_one", minority::restarted_beside_a_dead_node),
         trial("a_killed_coordinator_leaves_no_row_locked", minority::coordinator_killed),
         trial("a_killed_node_stalls_nobody", stall::killed),
         trial("a_frozen_node_stalls_nobody", stall::frozen),

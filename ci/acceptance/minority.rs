@@ -93,6 +93,34 @@ fn healed(cluster: &mut Cluster) -> Outcome {
     Ok(())
 }
 
+/// A majority of which one member has just been restarted, while the third member stays dead: every node of it writes.
+pub fn restarted_beside_a_dead_node() -> Outcome {
+    const PROMPT: Duration = Duration::from_secs(5);
+    let mut cluster = filled()?;
+    cluster.kill(2)?;
+    // Something to recover, and something that only the log knows.
+    cluster.run(1, &["UPDATE d.t SET v = v + 1 WHERE id = 1", "INSERT INTO d.t VALUES (4, 4)"])?;
+    for node in [1, 0] {
+        cluster.kill(node)?;
+        cluster.launch(node)?;
+        cluster.wait_until_it_answers(node)?;
+        let since = Instant::now();
+        for writer in [node, 1 - node] {
+            let update = format!("UPDATE d.t SET v = v + 1 WHERE id = {}", writer + 1);
+            while let Err(why) = cluster.run(writer, &[&update]) {
+                if since.elapsed() > PROMPT {
+                    return Err(format!("{PROMPT:?} after the restart of node {node}: {why}\n{}", cluster.log(writer)));
+                }
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        }
+        println!("   node {node} restarted beside a dead one: both write after {:?}", since.elapsed());
+    }
+    cluster.launch(2)?;
+    cluster.wait_until_it_answers(2)?;
+    cluster.wait_until_equal("d.t", HEALING).map(drop)
+}
+
 /// Rows that many clients of node 2 write when it is killed must be writable again within a few seconds.
 pub fn coordinator_killed() -> Outcome {
     const ROWS: usize = 40;

@@ -19,8 +19,8 @@ const CLIENT_THREADS: usize = 32;
 /// How long a stop may take before it is forced.
 const STOP_TIME: Duration = Duration::from_secs(20);
 
-/// Runs a node until SIGTERM or SIGINT, or until it must stop. `ready` is called with a line for people once clients
-/// are accepted.
+/// Runs a node until SIGTERM or SIGINT, or until it must stop. `ready` is called with a line for people once the node
+/// is a voting member with its own log applied; clients are let in before, so that they can watch a node that joins.
 ///
 /// # Errors
 /// A sentence: why the node could not start, or why it stopped.
@@ -65,8 +65,7 @@ pub fn run(config: &Config, ready: impl FnOnce(&str)) -> Result<(), String> {
         let instance = closed.open(listeners);
         let line = format!("node {} answers MySQL on {at}, cluster on {}", instance.node.0, config.cluster.listen);
         tracing::info!("{line}");
-        ready(&line);
-        supervise(instance, &mut signals).await
+        supervise(instance, &mut signals, || ready(&line)).await
     });
     clients.shutdown_timeout(Duration::from_secs(1));
     cluster.shutdown_timeout(Duration::from_secs(1));
@@ -115,11 +114,24 @@ impl Signals {
     }
 }
 
-async fn supervise(mut instance: Instance, signals: &mut Signals) -> Result<(), String> {
-    tokio::select! {
-        biased;
-        ended = &mut instance.ended => return stopped(ended.ok()),
-        asked = signals.next() => tracing::info!("{asked}: draining"),
+/// Says when the node is ready, and ends it when asked to.
+async fn supervise(mut instance: Instance, signals: &mut Signals, ready: impl FnOnce()) -> Result<(), String> {
+    let mut waiting = Some(ready);
+    loop {
+        tokio::select! {
+            biased;
+            ended = &mut instance.ended => return stopped(ended.ok()),
+            asked = signals.next() => {
+                tracing::info!("{asked}: draining");
+                break;
+            }
+            // A driver that is gone has ended, which the first arm says.
+            Ok(_) = instance.ready.wait_for(|ready| *ready), if waiting.is_some() => {
+                if let Some(ready) = waiting.take() {
+                    ready();
+                }
+            }
+        }
     }
     let drain = async {
         instance.stop().await;
