@@ -1,4 +1,5 @@
-//! Clients that insert one row after the other and remember which were acknowledged, and when.
+//! Clients that insert one row after the other, and update their first one in between, and remember what was
+//! acknowledged, and when.
 
 use crate::cluster::{Cluster, NODES, code, connect};
 use mysql::prelude::Queryable;
@@ -11,8 +12,8 @@ use std::time::{Duration, Instant};
 /// One answer.
 pub struct Answer {
     pub at: Instant,
-    /// The row's id, `writer * 1 000 000 + n`.
-    pub id: u64,
+    /// The id of the row inserted, `writer * 1 000 000 + n`; `None` for an update.
+    pub id: Option<u64>,
     /// `None`: acknowledged.
     pub error: Option<String>,
     /// The error was one of the connection, not of the server.
@@ -34,8 +35,13 @@ pub struct Log {
 impl Writers {
     /// `each` writers at each of the nodes, every one on a connection of its own, which it opens again when it is lost.
     pub fn start(cluster: &Cluster, nodes: &[usize], each: usize) -> Result<Writers, String> {
-        cluster
-            .run(0, &["CREATE DATABASE acks", "CREATE TABLE acks.acks (id BIGINT PRIMARY KEY, node INT NOT NULL)"])?;
+        cluster.run(
+            0,
+            &[
+                "CREATE DATABASE acks",
+                "CREATE TABLE acks.acks (id BIGINT PRIMARY KEY, node INT NOT NULL, touched INT NOT NULL DEFAULT 0)",
+            ],
+        )?;
         for node in 0..NODES {
             let exists = "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'acks'";
             cluster.wait_for(node, exists, "1", Duration::from_secs(30))?;
@@ -65,18 +71,24 @@ impl Writers {
 }
 
 fn write(port: u16, node: usize, writer: u64, stop: &AtomicBool) -> Vec<Answer> {
-    let mut answers = Vec::new();
+    let mut answers: Vec<Answer> = Vec::new();
     let mut client = None;
-    let mut id = writer * 1_000_000;
+    let mut last = writer * 1_000_000;
     while !stop.load(Ordering::Relaxed) {
-        id += 1;
-        let outcome = match client.take() {
+        let first = answers.iter().find(|a| a.error.is_none()).and_then(|a| a.id);
+        let updates = first.filter(|_| answers.len() % 2 == 1);
+        let (id, sql) = match updates {
+            Some(first) => (None, format!("UPDATE acks.acks SET touched = touched + 1 WHERE id = {first}")),
+            None => {
+                last += 1;
+                (Some(last), format!("INSERT INTO acks.acks (id, node) VALUES ({last}, {node})"))
+            }
+        };
+        let connected = match client.take() {
             Some(client) => Ok(client),
             None => connect(port),
         };
-        let outcome = outcome.and_then(|mut connected| {
-            connected.query_drop(format!("INSERT INTO acks.acks VALUES ({id}, {node})")).map(|()| connected)
-        });
+        let outcome = connected.and_then(|mut client| client.query_drop(sql).map(|()| client));
         let at = Instant::now();
         match outcome {
             Ok(connected) => {
@@ -94,6 +106,7 @@ fn write(port: u16, node: usize, writer: u64, stop: &AtomicBool) -> Vec<Answer> 
 }
 
 impl Log {
+    /// What was acknowledged, in order for each writer.
     pub fn acknowledged(&self) -> impl Iterator<Item = &Answer> {
         self.answers.iter().filter(|a| a.error.is_none())
     }
@@ -112,21 +125,27 @@ impl Log {
     }
 }
 
-/// Every acknowledged row must be on every node.
+/// Every acknowledged row, and every acknowledged update, must be on every node.
 pub fn verify(cluster: &Cluster, logs: &[Log]) -> Result<usize, String> {
-    let acknowledged: BTreeSet<u64> = logs.iter().flat_map(|log| log.acknowledged().map(|a| a.id)).collect();
+    let acknowledged = || logs.iter().flat_map(Log::acknowledged);
+    let inserted: BTreeSet<u64> = acknowledged().filter_map(|a| a.id).collect();
+    let updates = acknowledged().filter(|a| a.id.is_none()).count();
     for node in 0..NODES {
         let present: BTreeSet<u64> =
             cluster.rows(node, "SELECT id FROM acks.acks")?.iter().filter_map(|id| id.parse().ok()).collect();
-        let lost: Vec<&u64> = acknowledged.difference(&present).collect();
+        let lost: Vec<&u64> = inserted.difference(&present).collect();
         if !lost.is_empty() {
             let few = &lost[..lost.len().min(5)];
             return Err(format!(
                 "node {node} lacks {} of {} acknowledged rows: {few:?} ...",
                 lost.len(),
-                acknowledged.len()
+                inserted.len()
             ));
         }
+        let touched: usize = cluster.rows(node, "SELECT SUM(touched) FROM acks.acks")?[0].parse().unwrap_or(0);
+        if touched < updates {
+            return Err(format!("node {node} has {touched} of {updates} acknowledged updates"));
+        }
     }
-    Ok(acknowledged.len())
+    Ok(inserted.len())
 }

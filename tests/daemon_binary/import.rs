@@ -23,6 +23,7 @@ const SHOP: &str = "
     CREATE VIEW rich AS SELECT * FROM customer WHERE credit > 100;
     CREATE TRIGGER log AFTER INSERT ON customer BEGIN INSERT INTO event VALUES('new', NULL); END;
     CREATE VIRTUAL TABLE words USING fts5(word);
+    CREATE TABLE __marmot_old(x);
     CREATE INDEX upper_name ON customer(upper(name));
     INSERT INTO customer VALUES(1, 'Ann', '2024-02-29', 1.5, 12.25), (2, 'ann', NULL, NULL, NULL), (-7, 'Bob', '2023-01-01', -0.1, 100);
     INSERT INTO visit VALUES(1, 'monday', 'first'), (1, 'tuesday', 2), (-7, 'monday', NULL);
@@ -56,7 +57,7 @@ fn tables_rows_keys_and_references_become_those_of_a_database() {
     assert!(twice.expect_err("a duplicate").to_string().contains("1062"));
     // What has no counterpart is named, and the file is kept as it was.
     let log = log(home.path());
-    for named in ["view 'rich'", "trigger 'log'", "virtual 'words'", "index 'upper_name'"] {
+    for named in ["view 'rich'", "trigger 'log'", "virtual 'words'", "table '__marmot_old'", "index 'upper_name'"] {
         assert!(log.contains(named), "{named} is not in {log}");
     }
     let kept = rusqlite::Connection::open(home.path().join("data/imported/shop.db")).expect("the file");

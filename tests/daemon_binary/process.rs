@@ -49,9 +49,13 @@ pub fn wait<T>(what: &str, mut check: impl FnMut() -> Option<T>) -> T {
 impl Daemon {
     /// Starts a node whose data is in `directory/data` and whose log is `directory/log`, without waiting for it.
     pub fn launch(directory: &Path, flags: &[&str]) -> Daemon {
+        Daemon::launch_through(command(directory), directory, flags)
+    }
+
+    /// As [`Daemon::launch`], with a command that ends in the node's program.
+    pub fn launch_through(mut command: Command, directory: &Path, flags: &[&str]) -> Daemon {
         let (mysql_port, cluster_port) = (free_port(), free_port());
         let log = std::fs::File::options().create(true).append(true).open(directory.join("log")).expect("a log");
-        let mut command = command(directory);
         command.args(["--data-dir", "data", "--mysql-port", &mysql_port.to_string()]);
         command.args(["--cluster-addr", &format!("127.0.0.1:{cluster_port}")]).args(flags);
         command.stdout(log.try_clone().expect("a log")).stderr(log);
@@ -61,13 +65,17 @@ impl Daemon {
     /// Starts a node and waits until it answers.
     pub fn start(directory: &Path, flags: &[&str]) -> Daemon {
         let mut daemon = Daemon::launch(directory, flags);
+        daemon.wait_until_it_answers(directory);
+        daemon
+    }
+
+    pub fn wait_until_it_answers(&mut self, directory: &Path) {
         wait("an answer", || {
-            if let Some(status) = daemon.child.try_wait().expect("a child") {
+            if let Some(status) = self.child.try_wait().expect("a child") {
                 panic!("it ended with {status}: {}", log(directory));
             }
-            daemon.connect().ok()
+            self.connect().ok()
         });
-        daemon
     }
 
     pub fn connect(&self) -> Result<Conn, Error> {

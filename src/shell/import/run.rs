@@ -7,6 +7,7 @@ use crate::mysql::{
     CapabilityFlags, ColumnType, Handler, Login, Parameter, Recorded, Recording, SqlError, StatementId,
 };
 use crate::session::{Server, Session};
+use crate::sql::RESERVED_PREFIX;
 use crate::sqlite::{ForeignDatabase, ForeignTable};
 use crate::types::Value;
 use std::path::Path;
@@ -87,7 +88,18 @@ impl Importer {
         for (name, kind) in foreign.left_out().map_err(|e| e.to_string())? {
             tracing::warn!(database = file.database, "{kind} '{name}' is not imported");
         }
-        let tables = foreign.tables().map_err(|e| e.to_string())?;
+        let mut tables = foreign.tables().map_err(|e| e.to_string())?;
+        tables.retain(|table| {
+            let reserved = table.name.to_lowercase().starts_with(RESERVED_PREFIX);
+            if reserved {
+                tracing::warn!(
+                    database = file.database,
+                    "table '{}' has a reserved name and is not imported",
+                    table.name
+                );
+            }
+            !reserved
+        });
         let mut definitions = Vec::new();
         let mut rows = 0;
         for table in &tables {
