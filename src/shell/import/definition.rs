@@ -203,6 +203,60 @@ fn mentions(sql: &str, wanted: &str) -> bool {
     word.eq_ignore_ascii_case(wanted)
 }
 
+fn named(names: &[String], name: &str) -> bool {
+    names.iter().any(|n| n.eq_ignore_ascii_case(name))
+}
+
+/// The columns of a CREATE TABLE statement.
+#[derive(Default)]
+struct Columns {
+    lines: Vec<String>,
+    cells: Vec<CellKind>,
+    /// The names of those that are LONGTEXT or LONGBLOB.
+    large: Vec<String>,
+}
+
+fn columns(
+    stored: &[&ForeignColumn],
+    contents: &[Content],
+    primary: &[String],
+    keyed: impl Fn(&str) -> bool,
+    notes: &mut Vec<String>,
+) -> Columns {
+    let mut columns = Columns::default();
+    // SQLite numbers the rows of a table whose only key column is declared just so.
+    let counts = |c: &ForeignColumn| primary.len() == 1 && c.declared.eq_ignore_ascii_case("INTEGER");
+    for (column, content) in stored.iter().zip(contents) {
+        let keyed = keyed(&column.name);
+        let own = declared_type(column, content, keyed);
+        let fits = own.is_some() || column.declared.is_empty();
+        let chosen = own.unwrap_or_else(|| content_type(column, content, keyed));
+        if !fits {
+            let (name, declared, kinds, ty) = (&column.name, &column.declared, content.kinds(), &chosen.ty);
+            notes.push(format!("column '{name}' is declared {declared} but holds {kinds}: it becomes {ty}"));
+        }
+        let mut line = format!("{} {}", quoted(&column.name), chosen.ty);
+        let in_primary = named(primary, &column.name);
+        if column.not_null || in_primary {
+            line.push_str(" NOT NULL");
+        }
+        if in_primary && counts(column) && chosen.ty == "BIGINT" {
+            line.push_str(" AUTO_INCREMENT");
+        } else if let Some(expression) = &column.default {
+            match default(expression, &chosen) {
+                Some(default) => line.push_str(&default),
+                None => notes.push(format!("the default of column '{}', {expression}, is left out", column.name)),
+            }
+        }
+        columns.lines.push(line);
+        columns.cells.push(chosen.kind);
+        if chosen.large {
+            columns.large.push(column.name.clone());
+        }
+    }
+    columns
+}
+
 /// The definition of `table` in `database`. `contents` are those of its columns that are not generated, in order;
 /// `broken` are positions of foreign keys that its rows violate.
 ///
@@ -230,42 +284,12 @@ pub fn definition(
     let usable: Vec<&ForeignIndex> =
         table.indexes.iter().filter(|index| index_is_usable(index, &content_of, &mut notes)).collect();
     let (key, key_is_unique_only) = primary_key(table, &content_of, &mut notes);
-    let is_rowid =
-        matches!(key, [only] if stored.iter().any(|c| c.name == *only && c.declared.eq_ignore_ascii_case("INTEGER")));
-
-    let mut lines = Vec::new();
-    let mut cells = Vec::new();
-    let mut large = Vec::new();
-    for (column, content) in stored.iter().zip(contents) {
-        let named = |names: &[String]| names.iter().any(|n| n.eq_ignore_ascii_case(&column.name));
-        let in_index = usable.iter().any(|i| i.columns.iter().any(|(n, _)| n.as_ref() == Some(&column.name)));
-        let keyed = named(key) || in_index || table.foreign_keys.iter().any(|k| named(&k.columns));
-        let own = declared_type(column, content, keyed);
-        if own.is_none() && !column.declared.is_empty() {
-            let (name, declared, kinds) = (&column.name, &column.declared, content.kinds());
-            let ty = content_type(column, content, keyed).ty;
-            notes.push(format!("column '{name}' is declared {declared} but holds {kinds}: it becomes {ty}"));
-        }
-        let chosen = own.unwrap_or_else(|| content_type(column, content, keyed));
-        let mut line = format!("{} {}", quoted(&column.name), chosen.ty);
-        let in_primary = named(key) && !key_is_unique_only;
-        if column.not_null || in_primary {
-            line.push_str(" NOT NULL");
-        }
-        if is_rowid && named(key) && chosen.ty == "BIGINT" {
-            line.push_str(" AUTO_INCREMENT");
-        } else if let Some(expression) = &column.default {
-            match default(expression, &chosen) {
-                Some(default) => line.push_str(&default),
-                None => notes.push(format!("the default of column '{}', {expression}, is left out", column.name)),
-            }
-        }
-        lines.push(line);
-        cells.push(chosen.kind);
-        if chosen.large {
-            large.push(column.name.clone());
-        }
-    }
+    let primary = if key_is_unique_only { &[][..] } else { key };
+    let keyed = |name: &str| {
+        let in_index = usable.iter().any(|i| i.columns.iter().any(|(n, _)| n.as_deref() == Some(name)));
+        in_index || named(key, name) || table.foreign_keys.iter().any(|k| named(&k.columns, name))
+    };
+    let Columns { mut lines, cells, large } = columns(&stored, contents, primary, keyed, &mut notes);
     let is_large = |name: &String| large.contains(name);
     if let Some(column) = key.iter().find(|n| is_large(n)) {
         return Err(format!("the primary key of table '{}' holds values too long for a key ('{column}')", table.name));
