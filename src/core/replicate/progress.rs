@@ -29,7 +29,7 @@ pub struct Progress {
 
 impl Progress {
     pub fn new(watermark: Hlc, now: Mono) -> Progress {
-        Progress { watermark, next_report: now, published: watermark, ..Progress::default() }
+        Progress { watermark, next_report: now, ..Progress::default() }
     }
 
     pub fn report(&self, node: NodeId) -> Option<&Report> {
