@@ -3,6 +3,7 @@
 //!
 //! `MARMOT` names the binary, `ACCEPTANCE_SECONDS` how long a load runs (15). Every trial has a cluster of its own, on the
 //! ports from `ACCEPTANCE_MYSQL_PORT` (3610) and `ACCEPTANCE_CLUSTER_PORT` (8410) on; they run one after the other.
+#![allow(clippy::disallowed_methods, reason = "real processes are watched in real time")]
 
 mod acknowledged;
 mod bank;
