@@ -20,12 +20,14 @@ pub mod frame;
 #[cfg(not(madsim))]
 mod import;
 mod instance;
+mod interference;
 mod link;
 #[cfg(not(madsim))]
 mod serve;
 pub mod spawn;
 
 pub use clock::SystemClock;
-pub use instance::{Closed, Environment, Instance, Listeners};
+pub use instance::{Closed, Environment, Instance, Listeners, Simulation};
+pub use interference::{Fate, Interference};
 #[cfg(not(madsim))]
 pub use serve::run;

@@ -2,7 +2,7 @@
 
 use super::clock::SystemClock;
 use super::import;
-use super::instance::{Closed, Environment, Instance, Listeners};
+use super::instance::{Closed, Environment, Instance, Listeners, Simulation};
 use super::spawn;
 use crate::config::Config;
 use crate::core::Fatal;
@@ -41,6 +41,7 @@ pub fn run(config: &Config, ready: impl FnOnce(&str)) -> Result<(), String> {
         random: Arc::new(rand_u64),
         cluster: spawn_on(&cluster),
         clients: spawn_on(&clients),
+        simulation: Simulation::default(),
     };
     let result = cluster.block_on(async {
         // Caught from here on: a stop that comes before the node is open is a stop all the same.
