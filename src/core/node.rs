@@ -350,6 +350,7 @@ impl Node {
         self.tick_coordinator(io)?;
         self.tick_recovery(io)?;
         self.tick_barriers(io)?;
+        self.check_pending_changes(io);
         self.tick_sync(io)?;
         self.tick_progress(io)
     }
@@ -362,6 +363,7 @@ impl Node {
             self.coordinator_deadline(),
             self.recovery_deadline(),
             self.barrier_deadline(),
+            self.pending_changes_deadline(),
             self.sync_deadline(),
             Some(self.progress.next_report),
         ]

@@ -107,6 +107,8 @@ bugs! {
     PrepareByMinority,
     /// The commit stamp is the begin stamp.
     StampNotAboveClocks,
+    /// A coordinator that promised a recoverer's ballot still proposes at ballot zero, which it cannot accept itself.
+    ProposalAfterPromise,
     /// The coordinator aborts after it proposed Commit.
     AbortAfterProposal,
     /// Intents are released before the commit is applied.

@@ -73,8 +73,11 @@ impl Node {
         }
         let report = self.own_report();
         self.take_report(self.id, report.clone());
-        for node in self.peers.replicas(&self.membership, self.id) {
-            self.send(io, node, Message::Report(report.clone()));
+        // Who knows that it was removed serves nobody (rule 21): it must not offer what it has either.
+        if !self.membership.removed.contains(&self.id) {
+            for node in self.peers.replicas(&self.membership, self.id) {
+                self.send(io, node, Message::Report(report.clone()));
+            }
         }
         self.check_pending_changes(io);
         self.forget(io)

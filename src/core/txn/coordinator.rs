@@ -343,9 +343,16 @@ impl Node {
         self.propose(io, txn)
     }
 
-    /// A quorum prepared: propose Commit at ballot zero, once.
+    /// A quorum prepared: propose Commit at ballot zero, once. The proposal is accepted here in the same round, and a
+    /// restart relies on that when it ends what it did not accept as aborts. A recoverer that got this node's promise
+    /// first makes that impossible: the transaction ends as an abort, which nobody can contradict.
     fn propose(&mut self, io: &mut Io<'_>, txn: TxnId) -> Result<(), Fatal> {
         let planted = self.config.planted;
+        let outbid = self.live.get(&txn).is_some_and(|l| l.promised > Ballot::ZERO);
+        if outbid && !planted.has(Bug::ProposalAfterPromise) {
+            let Some(begin) = self.coordinating.get(&txn).map(|c| c.record.begin) else { return Ok(()) };
+            return self.give_up(io, txn, Refusal::Conflict { begin });
+        }
         let Some(c) = self.coordinating.get_mut(&txn) else { return Ok(()) };
         self.clock.observe(c.clock);
         let hlc = match planted.has(Bug::StampNotAboveClocks) {
@@ -502,7 +509,7 @@ impl Node {
         let client = c.client;
         self.coordinating.remove(&txn);
         match client {
-            Some(client) if changes_members => self.acknowledge_change(client, txn),
+            Some(client) if changes_members => self.acknowledge_change(io, client, txn),
             Some(client) => io.out.reply(client, Response::Committed { txn, stamp }),
             None => {}
         }
@@ -606,6 +613,7 @@ impl Node {
                 }
             }
         }
+        self.pending_changes.retain(|p| p.client != client);
         self.drop_client_barriers(client);
         Ok(())
     }
