@@ -24,7 +24,8 @@ Simulates whole clusters in virtual time. Equal seeds give equal runs.
                     loose (UNIQUE under ONE)
   --bug NAME        with this planted bug, under the options it is hunted with
   --clean           with --bug: under those options, but without the bug
-  --planted         hunt every planted bug and print the table
+  --planted         hunt every planted bug (or that of --bug) and print the table
+  --patience N      with --planted: seeds a bug may take instead of its own budget
   --trace           keep every input and effect of a failing seed as text
   --keep-going      do not stop at the first failure
   --marks           print what happened how often
@@ -43,6 +44,7 @@ struct Arguments {
     bug: Option<Bug>,
     clean: bool,
     planted: bool,
+    patience: Option<u64>,
     trace: bool,
     keep_going: bool,
     marks: bool,
@@ -75,6 +77,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Arguments>, S
         bug: None,
         clean: false,
         planted: false,
+        patience: None,
         trace: false,
         keep_going: false,
         marks: false,
@@ -113,6 +116,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Arguments>, S
             }
             "--clean" => a.clean = true,
             "--planted" => a.planted = true,
+            "--patience" => a.patience = Some(number(&value()?)?),
             "--trace" => a.trace = true,
             "--keep-going" => a.keep_going = true,
             "--marks" => a.marks = true,
@@ -277,8 +281,9 @@ fn hunt_all(arguments: &Arguments) -> ExitCode {
             scope.spawn(|| {
                 let mut nursery = Nursery::new();
                 while let Some(bug) = bugs.get(next.fetch_add(1, Ordering::Relaxed) as usize) {
-                    let hunt = pure::hunt(&mut nursery, *bug, arguments.seeds.start, HUNT_BUDGET);
-                    eprintln!("{:28} {}", bug.name(), if hunt.caught.is_some() { "caught" } else { "NOT CAUGHT" });
+                    let hunt = pure::hunt(&mut nursery, *bug, arguments.seeds.start, arguments.patience.unwrap_or(HUNT_BUDGET));
+                    let by = hunt.caught.as_ref().map_or("NOT CAUGHT", |(_, check, _)| check);
+                    eprintln!("{:28} {:5} {by}", bug.name(), hunt.seeds);
                     hunts.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(hunt);
                 }
             });

@@ -571,6 +571,11 @@ impl Node {
         &self.membership
     }
 
+    /// Keys whose versions are remembered in memory.
+    pub fn key_states(&self) -> usize {
+        self.keys.len()
+    }
+
     pub fn status(&self) -> NodeStatus {
         let m = &self.membership;
         let mut ids: BTreeSet<NodeId> = m.voters.keys().copied().collect();
