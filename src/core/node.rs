@@ -11,7 +11,7 @@ use super::log::{Log, Recorded};
 use super::members::change::{PendingChange, bootstrap, highest_slot, load_membership, save_membership};
 use super::members::peers::Peers;
 use super::merge::{KeyStates, merge};
-use super::message::{Body, Envelope, Membership, Message, Outcome, Record};
+use super::message::{Body, Envelope, Membership, Message, Outcome, Record, Reject};
 use super::replicate::progress::Progress;
 use super::replicate::sync::Sync;
 use super::status::{NodeStatus, PeerState, PeerStatus};
@@ -382,7 +382,14 @@ impl Node {
         self.peers.heard(from, &envelope.from_address, self.now.mono);
         match self.clock.ahead(envelope.clock, self.now.wall) {
             None => self.clock.observe(envelope.clock),
-            Some(ahead_ms) => io.out.notice(Notice::PeerFault(PeerFault::ClockAhead { from, ahead_ms })),
+            Some(ahead_ms) => {
+                io.out.notice(Notice::PeerFault(PeerFault::ClockAhead { from, ahead_ms }));
+                if let Message::Prepare { record, claim } = &envelope.message {
+                    let (txn, lock_only, reason) = (record.txn, claim.lock_only, Reject::ClockAhead { ahead_ms });
+                    self.send(io, from, Message::Rejected { txn, lock_only, reason });
+                    return Ok(());
+                }
+            }
         }
         self.on_message(io, from, envelope.message)
     }

@@ -408,7 +408,7 @@ impl Node {
                 self.sync.want(self.now.mono, from);
                 Refusal::Conflict { begin }
             }
-            Reject::Behind { .. } | Reject::Epoch { .. } | Reject::Unavailable => {
+            Reject::Behind { .. } | Reject::Epoch { .. } | Reject::Unavailable | Reject::ClockAhead { .. } => {
                 let Some(c) = self.coordinating.get(&txn) else { return Ok(()) };
                 let definite = c.rejected.values().filter(|r| !matches!(r, Reject::Held { queued: true, .. })).count();
                 let needed = if c.record.level == WriteLevel::All { c.record.voters.len() } else { c.quorum() };
@@ -417,6 +417,7 @@ impl Node {
                 }
                 match reason {
                     Reject::Behind { .. } => Refusal::SnapshotTooOld,
+                    Reject::ClockAhead { ahead_ms } => Refusal::ClockOffset { offset_ms: ahead_ms },
                     _ => Refusal::NoQuorum { answered: c.prepared.len(), voters: c.record.voters.len() },
                 }
             }
@@ -436,6 +437,8 @@ impl Node {
         let voters = c.record.voters.clone();
         self.decide(io, txn, Outcome::Abort)?;
         if planted.has(Bug::ReusedIdentity) {
+            // The second time it is recorded already.
+            self.coordinated_abort(io, txn);
             self.last_aborted = Some(txn);
         }
         self.announce(io, txn, &Outcome::Abort, &voters);
@@ -553,8 +556,10 @@ impl Node {
                 self.give_up(io, txn, Refusal::LockWaitTimeout)
             }
             Phase::Proposed | Phase::Applying => {
-                // Only the members know. The client is told so, and the work goes on until it ends.
+                // Only the members know. The client is told so, and the work goes on until it ends: by any of them,
+                // since what kept ballot zero from ending (a clock that others refuse, say) may last.
                 c.deadline = far;
+                c.outbid |= c.phase == Phase::Proposed;
                 let abort_lie = self.config.planted.has(Bug::UnknownReportedAsAbort);
                 if let Some(client) = c.client.take() {
                     let voters = c.record.voters.len();
