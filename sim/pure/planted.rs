@@ -62,15 +62,14 @@ fn profile(bug: Bug, o: &mut Options) {
         | Bug::WatermarkWithoutVectors
         | Bug::WatermarkAdoptedBlindly
         | Bug::WatermarkIgnoresIntents => hurry_watermark(o),
-        Bug::WatermarkAcrossEpochs => {
+        Bug::BarrierIgnoresEpoch
+        | Bug::ChangeWithoutDependencies
+        | Bug::RemovedNodeServes
+        | Bug::EpochNotChecked => change_members(o),
+        Bug::OldEpochLives => {
             change_members(o);
             hurry_watermark(o);
         }
-        Bug::BarrierIgnoresEpoch
-        | Bug::ChangeWithoutDependencies
-        | Bug::OldEpochLives
-        | Bug::RemovedNodeServes
-        | Bug::EpochNotChecked => change_members(o),
         Bug::ClockGuardRefusesCommits => {
             force_recovery(o);
             o.faults.jumps = 10;
@@ -187,7 +186,8 @@ const ISOLATION: &[&str] = &[
 pub fn expected(bug: Bug) -> Option<(u64, Vec<&'static str>)> {
     let exactly = |seeds, checks: &[&'static str]| Some((seeds, checks.to_vec()));
     match bug {
-        Bug::BarrierIgnoresEpoch
+        Bug::WatermarkAdoptedBlindly
+        | Bug::BarrierIgnoresEpoch
         | Bug::BarrierWaitsForOne
         | Bug::BarrierNeverRestarts
         | Bug::ChangeWithoutDependencies
@@ -220,7 +220,6 @@ pub fn expected(bug: Bug) -> Option<(u64, Vec<&'static str>)> {
         }
         Bug::ReusedIdentity => exactly(200, AGREEMENT),
         Bug::EpochNotChecked => exactly(600, &[AGREEMENT, ISOLATION].concat()),
-        Bug::WatermarkAcrossEpochs | Bug::WatermarkAdoptedBlindly => exactly(1500, ISOLATION),
         Bug::TodaysWatermark
         | Bug::OneStampOnly
         | Bug::NotCausal

@@ -1,6 +1,9 @@
 //! Planted bugs: each switches one rule of the protocol off, so that the simulator can prove that it would notice.
 //!
-//! Rules 18 and 22 have no bug of their own. A change's record depends on everything its proposer had recorded (rule 10)
+//! Rules 13, 18 and 22 have no bug of their own, because other rules imply them as they are built here. A watermark needs
+//! every voter's vector to cover what was reported (rule 12), a membership change included; whatever commits under a
+//! later list has a stamp above that change's (rule 11), which is above the clock of a voter of the old list: reports of
+//! several epochs make a watermark that is merely later. A change's record depends on everything its proposer had recorded (rule 10)
 //! and comes after everything its acceptors had (rule 19), so whoever is in the new epoch holds what the proposer saw and
 //! what a quorum committed, whether or not the acceptors are asked to hold it beforehand. They are asked all the same:
 //! it costs a comparison, and does not lean on the other two rules.
@@ -54,8 +57,6 @@ bugs! {
     NotObserved,
     /// Rule 12: the watermark does not wait for the reported vectors.
     WatermarkWithoutVectors,
-    /// Rule 13: reports of different epochs make one watermark.
-    WatermarkAcrossEpochs,
     /// Rule 14: a watermark computed elsewhere is adopted without coverage.
     WatermarkAdoptedBlindly,
     /// Rule 15: a barrier does not restart when a newer epoch appears.

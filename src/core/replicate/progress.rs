@@ -108,9 +108,8 @@ impl Node {
         let planted = self.config.planted;
         let epoch: Epoch = self.membership.epoch;
         let voters = || self.membership.voters.keys();
-        let same = planted.has(Bug::WatermarkAcrossEpochs);
         let full: Option<Vec<&Report>> =
-            voters().map(|v| progress.reports.get(v).filter(|r| r.epoch == epoch || same)).collect();
+            voters().map(|v| progress.reports.get(v).filter(|r| r.epoch == epoch)).collect();
         let Some(full) = full else { return };
         if let Some((low, join)) = &progress.candidate
             && (full.iter().all(|r| r.vector.covers(join)) || planted.has(Bug::WatermarkWithoutVectors))
