@@ -55,7 +55,7 @@ impl Session {
                 };
                 // MySQL forgets the old statement even if the new one is wrong.
                 self.named.remove(&name.to_lowercase());
-                let prepared = self.prepare_text(&text)?;
+                let prepared = self.prepare_text(&text).await?;
                 self.named.insert(name.to_lowercase(), prepared);
             }
             SessionCommand::Deallocate { name } => {

@@ -39,7 +39,7 @@ impl Session {
         let mut rest = text;
         let mut first = true;
         loop {
-            let (planned, used) = match self.plan(rest) {
+            let (planned, used) = match self.plan_current(rest).await {
                 Ok(found) => found,
                 Err(error) => {
                     self.state.diagnostics.start(self.state.settings.max_errors);
@@ -155,7 +155,7 @@ impl Session {
             Plan::RollbackTo(name) => self.rollback_to(name)?,
             Plan::Release(name) => self.release(name)?,
             Plan::Set(assignments) => self.set(run, assignments).await?,
-            Plan::Use(name) => self.use_database(name)?,
+            Plan::Use(name) => self.use_database(name).await?,
             Plan::Session(command) => return self.command(run, command, out).await,
             Plan::Rows { columns, rows } => return Ok(self.literal_rows(columns, rows, out).await?),
             Plan::Admin(Admin::RemoveNode(node)) => self.change_members(MemberChange::Remove(*node)).await?,

@@ -4,6 +4,7 @@ use super::server::Schema;
 use super::session::Session;
 use crate::mysql::SqlError;
 use crate::sql::{Context, Literal, Plan, Prepared};
+use crate::types::ReadLevel;
 use std::sync::Arc;
 
 /// How many shapes of statements are kept.
@@ -33,4 +34,27 @@ impl Session {
         let planned = prepared.map(|Prepared { plan, literals, markers }| Planned { plan, literals, markers, schema });
         Ok((planned, used))
     }
+
+    /// As [`Session::plan`]. If that fails and the session's reads must see every acknowledged write, it is tried again
+    /// once every acknowledged schema change is here: what the text names may just have been created on another node.
+    pub(super) async fn plan_current(&mut self, text: &str) -> Result<(Option<Planned>, usize), SqlError> {
+        match self.plan(text) {
+            Err(error) if self.may_be_behind() && !is_of_text(&error) => {
+                self.barrier().await?;
+                self.plan(text)
+            }
+            planned => planned,
+        }
+    }
+
+    /// Whether a schema change acknowledged elsewhere must be seen by the next statement, but may not be here yet.
+    pub(super) fn may_be_behind(&self) -> bool {
+        let pinned = self.open.as_ref().is_some_and(|open| open.schema().is_some());
+        self.state.settings.read != ReadLevel::LocalOne && !pinned
+    }
+}
+
+/// Errors of the text alone, which no schema would help: syntax, emptiness, an unsupported feature, depth.
+fn is_of_text(error: &SqlError) -> bool {
+    matches!(error.code, 1064 | 1065 | 1235 | 1436)
 }

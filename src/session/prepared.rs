@@ -44,9 +44,9 @@ impl PreparedText {
 
 impl Session {
     /// Plans a text of one statement to be run later.
-    pub(super) fn prepare_text(&mut self, text: &str) -> Result<PreparedText, SqlError> {
+    pub(super) async fn prepare_text(&mut self, text: &str) -> Result<PreparedText, SqlError> {
         self.state.diagnostics.start(self.state.settings.max_errors);
-        let planned = self.plan_one(text).inspect_err(|e| self.state.diagnostics.error(e))?;
+        let planned = self.plan_one(text).await.inspect_err(|e| self.state.diagnostics.error(e))?;
         let database = self.state.database.clone();
         Ok(PreparedText { text: text.into(), planned, database, modes: self.state.settings.modes })
     }
@@ -74,8 +74,8 @@ impl Session {
     }
 
     /// The plan of a text that must be exactly one statement.
-    fn plan_one(&mut self, text: &str) -> Result<Planned, SqlError> {
-        let (planned, used) = self.plan(text)?;
+    async fn plan_one(&mut self, text: &str) -> Result<Planned, SqlError> {
+        let (planned, used) = self.plan_current(text).await?;
         let planned = planned.ok_or_else(|| mysql::EMPTY_QUERY.with(&[]))?;
         match self.plan(&text[used..])? {
             (None, _) => Ok(planned),

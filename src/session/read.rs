@@ -30,7 +30,7 @@ impl Session {
             return self.read_into(run, read, out).await;
         }
         let parameters = self.bind(run, &read.program)?;
-        let place = self.place(read).await?;
+        let place = self.place(run, read).await?;
         if let Some(locking) = read.locking.as_ref().filter(|_| place == Place::Workspace) {
             self.lock_rows(run, locking)?;
         }
@@ -59,7 +59,7 @@ impl Session {
     }
 
     /// Where the query runs: the reading connection, unless a transaction's snapshot must be seen.
-    async fn place(&mut self, read: &Read) -> Result<Place, SqlError> {
+    async fn place(&mut self, run: Run<'_>, read: &Read) -> Result<Place, Failure> {
         let of_user = read.tables.iter().any(|(database, _)| !Session::is_system(database));
         let of_system = read.tables.iter().any(|(database, _)| Session::is_system(database));
         if of_user {
@@ -68,14 +68,18 @@ impl Session {
         let in_transaction = self.open.is_some() && of_user;
         if in_transaction && of_system {
             let what = "system tables and tables of a user in one query within a transaction";
-            return Err(SqlError::unsupported(what));
+            return Err(SqlError::unsupported(what).into());
         }
         if in_transaction {
             self.pin(&read.databases).await?;
+            self.check_planned(run)?;
             return Ok(Place::Workspace);
         }
-        if of_user {
+        // What describes the tables is as old as the tables; what describes this node is not waited for.
+        let of_catalog = read.tables.iter().any(|(database, _)| database.eq_ignore_ascii_case("information_schema"));
+        if (of_user || of_catalog) && self.may_be_behind() {
             self.barrier().await?;
+            self.check_planned(run)?;
         }
         if of_system {
             self.fill_system_tables(read).await?;
@@ -97,6 +101,11 @@ impl Session {
         }
     }
 
+    /// A plan made before the snapshot it runs on was taken must be of the same schema.
+    pub(super) fn check_planned(&self, run: Run<'_>) -> Result<(), Failure> {
+        if self.is_stale(&run.planned.schema) { Err(Failure::Stale) } else { Ok(()) }
+    }
+
     fn is_stale(&self, schema: &Schema) -> bool {
         self.schema().is_ok_and(|now| now.generation != schema.generation)
     }
@@ -104,7 +113,7 @@ impl Session {
     /// The rows of a query the session runs for itself.
     async fn collect(&mut self, run: Run<'_>, read: &Read, at_most: usize) -> Result<Vec<Vec<Value>>, Failure> {
         let parameters = self.bind(run, &read.program)?;
-        let place = self.place(read).await?;
+        let place = self.place(run, read).await?;
         let rows = match place {
             Place::Workspace => self.workspace()?.query(&read.program.sql, &parameters),
             Place::Reader => self.reader()?.query(&read.databases, &read.program.sql, &parameters),

@@ -130,13 +130,15 @@ impl Session {
     }
 
     /// Makes `name` the current database.
-    pub(super) fn use_database(&mut self, name: &str) -> Result<(), SqlError> {
-        let schema = self.schema()?;
-        let known = schema.catalog.database(name).map(|d| d.name.clone());
-        let system = || schema.catalog.databases().find(|d| d.system && d.name.eq_ignore_ascii_case(name));
-        let Some(found) = known.or_else(|| system().map(|d| d.name.clone())) else {
-            return Err(mysql::BAD_DB_ERROR.with(&[&name]));
-        };
+    pub(super) async fn use_database(&mut self, name: &str) -> Result<(), SqlError> {
+        let mut schema = self.schema()?;
+        let mut found = find_database(&schema, name);
+        if found.is_none() && self.may_be_behind() {
+            self.barrier().await?;
+            schema = self.schema()?;
+            found = find_database(&schema, name);
+        }
+        let found = found.ok_or_else(|| mysql::BAD_DB_ERROR.with(&[&name]))?;
         let collation = schema.catalog.database(&found).map(|d| d.collation.clone()).unwrap_or_default();
         self.state.variables.put("character_set_database", Value::text(collation.charset()));
         self.state.variables.put("collation_database", Value::text(collation.name()));
@@ -152,7 +154,7 @@ impl Session {
         }
     }
 
-    fn log_in(&mut self, login: &Login) -> Result<(), SqlError> {
+    async fn log_in(&mut self, login: &Login) -> Result<(), SqlError> {
         self.state.user = login.user.clone();
         self.state.host = login.host.clone();
         self.state.connection_id = u64::from(login.connection);
@@ -171,7 +173,7 @@ impl Session {
             connection.set_activity(|a| a.user = user);
         }
         match &login.database {
-            Some(name) => self.use_database(name),
+            Some(name) => self.use_database(name).await,
             None => {
                 self.tell_database();
                 Ok(())
@@ -197,6 +199,12 @@ impl Session {
         self.prepared.clear();
         self.named.clear();
     }
+}
+
+/// A database by its name; the names of system databases know no case.
+fn find_database(schema: &Schema, name: &str) -> Option<DatabaseName> {
+    let system = || schema.catalog.databases().find(|d| d.system && d.name.eq_ignore_ascii_case(name));
+    schema.catalog.database(name).or_else(system).map(|d| d.name.clone())
 }
 
 /// Errors that concern no table.
@@ -227,7 +235,7 @@ impl Handler for Session {
             interrupts.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(Interrupt::interrupt);
         });
         self.connection = Some(connection);
-        self.log_in(login)
+        self.log_in(login).await
     }
 
     fn status(&self) -> StatusFlags {
@@ -248,7 +256,7 @@ impl Handler for Session {
 
     async fn prepare(&mut self, id: StatementId, sql: &[u8]) -> Result<Prepared, SqlError> {
         let text = std::str::from_utf8(sql).map_err(|e| invalid_text(sql, e.valid_up_to()))?;
-        let prepared = self.prepare_text(text)?;
+        let prepared = self.prepare_text(text).await?;
         let parameters = u16::try_from(prepared.markers())
             .map_err(|_| SqlError::new(1390, "Prepared statement contains too many placeholders"))?;
         let columns = prepared.columns(self.state.settings.charset);
@@ -275,7 +283,7 @@ impl Handler for Session {
     }
 
     async fn init_db(&mut self, name: &str) -> Result<(), SqlError> {
-        self.use_database(name)
+        self.use_database(name).await
     }
 
     async fn reset_connection(&mut self) -> Result<(), SqlError> {
@@ -285,7 +293,7 @@ impl Handler for Session {
 
     async fn change_user(&mut self, login: &Login) -> Result<(), SqlError> {
         self.forget_everything();
-        self.log_in(login)
+        self.log_in(login).await
     }
 
     async fn field_list(&mut self, table: &str, wildcard: &str) -> Result<Vec<Column>, SqlError> {

@@ -64,6 +64,7 @@ impl Session {
     /// Within a transaction: a failure undoes the statement only, unless SQLite lost the whole transaction.
     async fn write_in_transaction(&mut self, run: Run<'_>, write: &Write) -> Result<Done, Failure> {
         self.pin(&write.databases).await?;
+        self.check_planned(run)?;
         let parameters = self.bind(run, &write.program)?;
         let outcome = self.execute(&run.planned.schema.catalog, write, &parameters).await;
         if let Err(Broken::Lost(error)) = outcome {

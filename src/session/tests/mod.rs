@@ -45,7 +45,9 @@ impl Clock for Standing {
 pub struct Script {
     /// Answers to the next commits, before anything is validated; `None` lets one through.
     pub refuse: VecDeque<Option<Refusal>>,
-    /// Statements of another client, run just before the next commits are judged.
+    /// What other nodes committed and this one learns only through the next barrier.
+    pub behind: Vec<Arc<WriteSet>>,
+    /// The requests so far.
     pub requests: Vec<Request>,
 }
 
@@ -106,7 +108,13 @@ impl Core {
                 self.locked = None;
                 Response::BarrierDone
             }
-            Request::Barrier(_) => Response::BarrierDone,
+            Request::Barrier(_) => {
+                let behind = std::mem::take(&mut self.script.lock().expect("tests do not panic here").behind);
+                for write_set in behind {
+                    self.commit(write_set);
+                }
+                Response::BarrierDone
+            }
             Request::AutoIds { count, .. } => {
                 let first = self.next_id;
                 self.next_id += u64::from(count);

@@ -2,6 +2,80 @@
 
 use super::*;
 
+/// What `node` committed since it was asked last.
+fn write_sets(node: &Node) -> Vec<Arc<WriteSet>> {
+    let committed = |request| match request {
+        Request::Commit { write_set, .. } | Request::CommitLocked { write_set, .. } => Some(write_set),
+        _ => None,
+    };
+    node.requests().into_iter().filter_map(committed).collect()
+}
+
+/// A node that lacks what `statements` did on another, and a client of it whose reads must see that.
+async fn behind(statements: &[&str]) -> (Node, Client) {
+    let other = Node::start();
+    let mut there = other.connect(CapabilityFlags::empty()).await;
+    for statement in statements {
+        there.ok(statement).await;
+    }
+    let node = Node::start();
+    let mut here = node.connect(CapabilityFlags::empty()).await;
+    here.ok("SET marmot_read_consistency = 'QUORUM'").await;
+    node.script.lock().expect("tests do not panic here").behind = write_sets(&other);
+    (node, here)
+}
+
+const ELSEWHERE: [&str; 3] =
+    ["CREATE DATABASE d", "CREATE TABLE d.t (id INT PRIMARY KEY, v INT)", "INSERT INTO d.t VALUES (1, 2)"];
+
+#[tokio::test]
+async fn a_quorum_read_finds_a_table_created_elsewhere() {
+    let (_node, mut c) = behind(&ELSEWHERE).await;
+    assert_eq!(c.value("SELECT v FROM d.t").await, "2");
+}
+
+#[tokio::test]
+async fn a_quorum_read_describes_a_table_created_elsewhere() {
+    let (_node, mut c) = behind(&ELSEWHERE).await;
+    let columns = "SELECT column_name FROM information_schema.columns WHERE table_schema = 'd'";
+    assert_eq!(c.lines(columns).await, ["id", "v"]);
+}
+
+#[tokio::test]
+async fn use_and_prepare_find_what_was_created_elsewhere() {
+    let (_node, mut c) = behind(&ELSEWHERE).await;
+    c.ok("USE d").await;
+    assert_eq!(c.value("SELECT v FROM t").await, "2");
+    let (_node, mut c) = behind(&ELSEWHERE).await;
+    c.ok("PREPARE s FROM 'SELECT v FROM d.t'").await;
+    assert_eq!(c.value("EXECUTE s").await, "2");
+}
+
+/// The plan of a statement is not older than the snapshot it runs on, in a transaction and outside.
+#[tokio::test]
+async fn a_statement_is_planned_again_if_its_barrier_brought_a_new_schema() {
+    let other = Node::start();
+    let mut there = other.connect(CapabilityFlags::empty()).await;
+    for statement in ELSEWHERE {
+        there.ok(statement).await;
+    }
+    let before = write_sets(&other);
+    there.ok("ALTER TABLE d.t ADD COLUMN w INT DEFAULT 3").await;
+    let altered = write_sets(&other);
+    for begin in [None, Some("BEGIN")] {
+        let node = Node::start();
+        let mut here = node.connect(CapabilityFlags::empty()).await;
+        here.ok("SET marmot_read_consistency = 'QUORUM'").await;
+        node.script.lock().expect("tests do not panic here").behind = before.clone();
+        assert_eq!(here.value("SELECT * FROM d.t").await, "1 2");
+        node.script.lock().expect("tests do not panic here").behind = altered.clone();
+        if let Some(begin) = begin {
+            here.ok(begin).await;
+        }
+        assert_eq!(here.value("SELECT * FROM d.t").await, "1 2 3", "{begin:?}");
+    }
+}
+
 #[tokio::test]
 async fn tables_come_change_and_go() {
     let (_node, mut c) = Node::with_database().await;
