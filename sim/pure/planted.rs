@@ -62,10 +62,9 @@ fn profile(bug: Bug, o: &mut Options) {
         | Bug::WatermarkWithoutVectors
         | Bug::WatermarkAdoptedBlindly
         | Bug::WatermarkIgnoresIntents => hurry_watermark(o),
-        Bug::BarrierIgnoresEpoch
-        | Bug::ChangeWithoutDependencies
-        | Bug::RemovedNodeServes
-        | Bug::EpochNotChecked => change_members(o),
+        Bug::BarrierIgnoresEpoch | Bug::ChangeWithoutDependencies | Bug::RemovedNodeServes | Bug::EpochNotChecked => {
+            change_members(o)
+        }
         Bug::OldEpochLives => {
             change_members(o);
             hurry_watermark(o);
@@ -191,12 +190,12 @@ pub fn expected(bug: Bug) -> Option<(u64, Vec<&'static str>)> {
         | Bug::BarrierWaitsForOne
         | Bug::BarrierNeverRestarts
         | Bug::ChangeWithoutDependencies
-        | Bug::OldEpochLives
         | Bug::OneDependenciesIgnored
         | Bug::ClockGuardRefusesCommits
         | Bug::ProposalAfterPromise
         | Bug::RemovedNodeServes => None,
         Bug::NoFill => exactly(60, &["eventually_everyone_can_write", "finally_vectors_are_equal"]),
+        Bug::OldEpochLives => exactly(100, &["anytime_invariants_hold"]),
         Bug::NoCover => exactly(20, &["anytime_invariants_hold"]),
         Bug::BallotZeroTwice => exactly(60, &["anytime_a_ballot_has_one_outcome"]),
         Bug::BallotNotDurable | Bug::PromiseNotDurable => exactly(100, &["anytime_promises_last"]),

@@ -36,8 +36,9 @@ pub(crate) struct Io<'a> {
 
 /// One node of the cluster: everything it decides, and nothing it does.
 ///
-/// **Invariants** (checked by [`Node::check_invariants`]): every transaction with intents is undecided or waits for a
-/// dependency; no position is both live and recorded; the applied place is at most the last recorded one.
+/// **Invariants** (checked by [`Node::check_invariants`]): every transaction with intents is undecided, and then of the
+/// epoch in force (rule 20), or waits for a dependency; no position is both live and recorded; the applied place is at
+/// most the last recorded one.
 pub struct Node {
     pub(crate) config: Config,
     pub(crate) id: NodeId,
@@ -638,6 +639,12 @@ impl Node {
     pub fn check_invariants(&self, _store: &dyn Storage) -> Result<(), String> {
         if let Some(txn) = self.live.keys().find(|t| self.log.vector.contains(**t)) {
             return Err(format!("{txn} is live and recorded"));
+        }
+        let epoch = self.membership.epoch;
+        let undecided = self.live.iter().filter(|(_, l)| l.prepared.is_some() && l.decided.is_none());
+        let older = undecided.filter_map(|(t, l)| Some((t, l.record.as_ref()?.epoch))).find(|(_, e)| *e < epoch);
+        if let Some((txn, old)) = older {
+            return Err(format!("{txn} of epoch {} holds intents in epoch {}", old.0, epoch.0));
         }
         if let Some(txn) = self.undelivered.iter().find(|t| !self.live.contains_key(t)) {
             return Err(format!("{txn} is undelivered and not live"));

@@ -14,6 +14,8 @@ pub struct Judge {
     /// Barriers that have not ended, with the number of commits acknowledged when they began.
     barriers: BTreeMap<ClientId, usize>,
     broken: Vec<String>,
+    /// Barriers that ended without an answer: no harm, unless nothing stood in their way.
+    refused: Vec<String>,
 }
 
 impl Judge {
@@ -45,7 +47,9 @@ impl Judge {
                 let unseen = quorum.filter(|t| held.is_none_or(|h| !h.contains_key(t)));
                 self.broken.extend(unseen.map(|t| format!("a barrier on {node} ended without {t}")));
             }
-            Response::Refused(_) => drop(self.barriers.remove(&client)),
+            Response::Refused(_) if self.barriers.remove(&client).is_some() => {
+                self.refused.push(format!("the barrier of c{} was refused", client.0));
+            }
             _ => {}
         }
     }
@@ -71,6 +75,7 @@ impl Judge {
             }
         }
         if ended {
+            lines.extend(self.refused.iter().cloned());
             for txn in self.acknowledged.iter().filter(|t| !t.origin.is_one_log()) {
                 for (node, (vector, _)) in nodes.iter().filter(|(_, (v, _))| !v.contains(*txn)) {
                     lines.push(format!("{node} at {vector} lacks {txn}, which was acknowledged"));

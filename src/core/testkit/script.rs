@@ -166,10 +166,12 @@ fn planted_bugs_are_noticed_by_their_scripts() {
         let planted = goldenscript::generate(&mut Script { cluster }, &text).unwrap();
         let last = |text: &str| text.trim_end().rsplit("\n---\n").next().unwrap_or("").to_string();
         let (without, with) = (last(&text), last(&planted));
-        if without == with {
-            unnoticed.push(format!("{name}: the bug changes nothing at the end of its script:\n{planted}"));
+        // A script that ends in the rows shows it there, one that ends in `check` by what the judge says.
+        let judged = without.ends_with("all is well");
+        if without == with || (judged && !with.contains("BROKEN")) {
+            unnoticed.push(format!("{name}: the end of its script does not show the bug:\n{with}"));
         }
-        println!("| {name} | {} |", with.lines().rev().find(|l| l.contains("BROKEN")).unwrap_or(&with));
+        println!("| {name} | {} |", with.lines().rev().find(|l| l.contains("BROKEN")).unwrap_or("other rows"));
     }
     assert!(unnoticed.is_empty(), "{}", unnoticed.join("\n"));
 }
