@@ -21,7 +21,7 @@ Simulates whole clusters in virtual time. Equal seeds give equal runs.
   --budget SECONDS  stop after this long
   --jobs J          threads (default: all cores)
   --workload NAME   only this family: bank, register, list, unique, counter, autoincrement, schema, mixed, kin,
-                    loose (UNIQUE under ONE)
+                    loose (unique keys under ONE)
   --bug NAME        with this planted bug, under the options it is hunted with
   --clean           with --bug: under those options, but without the bug
   --planted         hunt every planted bug (or that of --bug) and print the table

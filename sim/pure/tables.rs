@@ -44,7 +44,7 @@ pub enum Name {
     Child,
     /// count (QUORUM writes only), note, remark (ONE writes)
     Mixed,
-    /// email (unique), marker; written with ONE
+    /// email (unique, may be NULL), handle (unique, may be NULL), marker; written with ONE and with QUORUM
     Loose,
     /// One row per attempt that would otherwise leave no trace.
     Journal,
@@ -77,8 +77,8 @@ impl Name {
     pub fn width(self) -> usize {
         DATA + match self {
             Name::Parent | Name::Journal => 0,
-            Name::Person | Name::Loose => 2,
-            Name::Mixed => 3,
+            Name::Person => 2,
+            Name::Mixed | Name::Loose => 3,
             _ => 1,
         }
     }
@@ -86,8 +86,7 @@ impl Name {
     /// Columns with a unique index of their own.
     pub fn unique(self) -> &'static [usize] {
         match self {
-            Name::Person => &[DATA, DATA + 1],
-            Name::Loose => &[DATA],
+            Name::Person | Name::Loose => &[DATA, DATA + 1],
             _ => &[],
         }
     }
@@ -215,13 +214,17 @@ impl Draft {
             image.as_ref().map_or(Vec::new(), |i| table.unique_values(i).collect())
         };
         let (old, new) = (values(&before), values(&after));
+        let update = before.is_some() && after.is_some();
         let claims = new.iter().filter(|v| !old.contains(v)).cloned().collect();
         let releases = old.iter().filter(|v| !new.contains(v)).cloned().collect();
+        let keeps = new.iter().filter(|v| update && old.contains(v)).cloned().collect();
+        let lacks = |index: &IndexId| old.iter().any(|v| v.index == *index) && !new.iter().any(|v| v.index == *index);
+        let clears = (0..table.unique().len() as u32).map(IndexId).filter(|i| update && lacks(i)).collect();
         let changed = match (&before, &after) {
             (Some(b), Some(a)) => (0..table.width()).filter(|i| b[*i] != a[*i]).collect(),
             _ => ColumnSet::all(table.width()),
         };
-        let change = RowChange { key: key_bytes(key), before, after, changed, claims, releases };
+        let change = RowChange { key: key_bytes(key), before, after, changed, claims, releases, keeps, clears };
         self.rows.entry(table).or_default().insert(key, change);
     }
 

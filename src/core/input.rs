@@ -2,7 +2,7 @@
 
 use super::message::Envelope;
 use crate::types::{
-    ApplySeq, AutoIdMode, ClientId, DatabaseName, NodeId, ReadLevel, RowImage, Snapshot, Span, Stamp, TableId, TxnId,
+    ApplySeq, AutoIdMode, ClientId, DatabaseName, NodeId, ReadLevel, RowImage, RowKey, Snapshot, Span, Stamp, TxnId,
     WriteLevel, WriteSet,
 };
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub enum Input {
     /// The applier's work up to here is durable in the database files: the redo log below it is no longer needed.
     Synced(ApplySeq),
     /// While applying `winner`, whose unique value it had, the applier removed a row: its image goes to the conflict log.
-    Evicted { winner: TxnId, table: TableId, image: RowImage },
+    Evicted { winner: TxnId, row: RowKey, image: RowImage },
     /// The oldest snapshot an open transaction still needs moved (`None`: no transaction is open). Key states newer
     /// than it are kept, so that a long transaction can still be validated.
     OldestSnapshot(Option<Snapshot>),

@@ -70,6 +70,8 @@ pub struct Checkpoint {
     /// Commits at or after this place may be above the horizon.
     pub floor: ApplySeq,
     pub watermark: Hlc,
+    /// Key states up to here had been dropped; those of commits before `floor` are at or below it.
+    pub horizon: Hlc,
     /// Positions no longer in the log, per origin.
     pub dropped: VersionVector,
     /// The first place still in the log.
@@ -220,10 +222,11 @@ impl Log {
         if self.next_seq - 1 < self.checkpoint.seq + CHECKPOINT_EVERY {
             return Ok(());
         }
-        self.write_checkpoint(store, watermark)
+        self.write_checkpoint(store, watermark, horizon)
     }
 
-    fn write_checkpoint(&mut self, store: &mut dyn Storage, watermark: Hlc) -> Result<(), Fatal> {
+    fn write_checkpoint(&mut self, store: &mut dyn Storage, watermark: Hlc, horizon: Hlc) -> Result<(), Fatal> {
+        self.checkpoint.horizon = horizon;
         self.checkpoint.seq = self.next_seq - 1;
         self.checkpoint.last_commit = self.last_commit;
         self.checkpoint.vector = self.vector.clone();
@@ -240,7 +243,7 @@ impl Log {
         store: &mut dyn Storage,
         below: Hlc,
         at_any_rate: Hlc,
-        watermark: Hlc,
+        (watermark, horizon): (Hlc, Hlc),
         limit: usize,
         covered: impl Fn(TxnId) -> bool,
     ) -> Result<usize, Fatal> {
@@ -284,7 +287,7 @@ impl Log {
             }
         }
         if dropped > 0 {
-            self.write_checkpoint(store, watermark)?;
+            self.write_checkpoint(store, watermark, horizon)?;
         }
         Ok(dropped)
     }

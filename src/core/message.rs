@@ -2,6 +2,7 @@
 //! if it is lost, duplicated or late. All may be lost, duplicated, delayed and reordered at any time.
 
 use crate::core::effect::Address;
+use crate::core::replicate::ConflictRow;
 use crate::types::{Epoch, Hlc, NodeId, Sequence, Slot, Stamp, TxnId, VersionVector, WriteLevel, WriteSet};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -93,6 +94,8 @@ pub enum Body {
     Write(Arc<WriteSet>),
     /// A change of the voting member list: the whole new list.
     Members(Arc<Membership>),
+    /// For the conflict log: what merges on one node discarded. In ONE logs only; it changes no row and holds no key.
+    Conflicts(Arc<[ConflictRow]>),
 }
 
 /// What the coordinator knew of one written or locked key, as of the snapshot.
@@ -240,4 +243,6 @@ pub struct Report {
     pub vector: VersionVector,
     /// The stable watermark it knows.
     pub watermark: Hlc,
+    /// No record that is still to come anywhere depends for its merge on what lies at or below this.
+    pub settled: Hlc,
 }

@@ -12,6 +12,7 @@ use super::members::change::{PendingChange, bootstrap, highest_slot, load_member
 use super::members::peers::Peers;
 use super::merge::{KeyStates, merge};
 use super::message::{Body, Envelope, Membership, Message, Outcome, Record, Reject};
+use super::replicate::ConflictRow;
 use super::replicate::progress::Progress;
 use super::replicate::sync::Sync;
 use super::status::{NodeStatus, PeerState, PeerStatus};
@@ -71,6 +72,8 @@ pub struct Node {
     pub(crate) progress: Progress,
     pub(crate) sync: Sync,
     pub(crate) draining: bool,
+    /// Discarded values noticed in this step.
+    pub(crate) conflicts: Vec<ConflictRow>,
     /// Planted bug `ReusedIdentity` only.
     pub(crate) last_aborted: Option<TxnId>,
     /// Messages of this node to itself, handled before the step ends.
@@ -126,6 +129,7 @@ impl Node {
             progress: Progress::new(watermark, now.mono),
             sync: Sync::default(),
             draining: false,
+            conflicts: Vec::new(),
             last_aborted: None,
             loopback: VecDeque::new(),
             log,
@@ -149,6 +153,7 @@ impl Node {
         if let Some(other) = other {
             node.sync.want(now.mono, other);
         }
+        node.publish_watermark(&mut io);
         node.finish_step(&mut io)?;
         Ok(node)
     }
@@ -186,8 +191,7 @@ impl Node {
         self.log.synced = applied;
         let floor = checkpoint.floor.max(1);
         // Key states below the floor are not rebuilt: all of them are at or below this.
-        self.keys =
-            KeyStates::new(if checkpoint.seq == 0 { Hlc::ZERO } else { checkpoint.watermark }, self.config.planted);
+        self.keys = KeyStates::new(checkpoint.horizon, self.config.planted);
         let mut seq = floor.min(applied + 1).min(checkpoint.seq + 1);
         loop {
             let entries = self.log.entries(io.store, seq, 256)?;
@@ -215,7 +219,7 @@ impl Node {
                 if at > applied {
                     let write_set = match record.body {
                         Body::Write(write_set) => write_set,
-                        Body::Members(_) => Arc::new(WriteSet::default()),
+                        Body::Members(_) | Body::Conflicts(_) => Arc::new(WriteSet::default()),
                     };
                     io.out.push(Effect::Apply(ApplyTask {
                         seq: at,
@@ -317,7 +321,7 @@ impl Node {
             Input::ClientGone(client) => self.on_client_gone(&mut io, client)?,
             Input::Applied(seq) => self.on_applied(&mut io, seq)?,
             Input::Synced(seq) => self.log.synced = self.log.synced.max(seq),
-            Input::Evicted { winner, table, image } => self.on_evicted(&mut io, winner, table, image)?,
+            Input::Evicted { winner, row, image } => self.on_evicted(&mut io, winner, row, image),
             Input::OldestSnapshot(snapshot) => self.progress.oldest_snapshot = snapshot,
             Input::Drain => {
                 self.draining = true;
@@ -329,6 +333,19 @@ impl Node {
     }
 
     fn finish_step(&mut self, io: &mut Io<'_>) -> Result<(), Fatal> {
+        self.finish_messages(io)?;
+        if !self.conflicts.is_empty() {
+            self.record_conflicts(io)?;
+            self.finish_messages(io)?;
+        }
+        if self.config.planted.has(super::Bug::ClockMarkNotPersisted) {
+            return Ok(());
+        }
+        self.clock.persist(io.store)
+    }
+
+    /// Messages to itself, and barriers that may have become true.
+    fn finish_messages(&mut self, io: &mut Io<'_>) -> Result<(), Fatal> {
         while let Some(message) = self.loopback.pop_front() {
             self.on_message(io, self.id, message)?;
         }
@@ -338,10 +355,7 @@ impl Node {
                 self.on_message(io, self.id, message)?;
             }
         }
-        if self.config.planted.has(super::Bug::ClockMarkNotPersisted) {
-            return Ok(());
-        }
-        self.clock.persist(io.store)
+        Ok(())
     }
 
     fn tick(&mut self, io: &mut Io<'_>) -> Result<(), Fatal> {
@@ -507,6 +521,7 @@ impl Node {
     fn on_applied(&mut self, io: &mut Io<'_>, seq: ApplySeq) -> Result<(), Fatal> {
         self.log.applied = self.log.applied.max(seq);
         let applied = self.log.applied;
+        self.publish_watermark(io);
         while let Some((at, txn)) = self.awaiting_apply.front().copied() {
             if at > applied {
                 break;

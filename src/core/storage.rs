@@ -22,10 +22,10 @@ pub enum Table {
     Order,
     /// By [`crate::types::Key`]: key states pushed out of memory while a slow peer holds the watermark back.
     KeyState,
-    /// By `(Hlc, TxnId, number)`: values a merge discarded, for `marmot.conflicts`.
+    /// By time, losing `TxnId` and `RowKey`: values a merge discarded, for `marmot.conflicts`.
     Conflict,
-    /// By `RowKey`: rows that lost a unique value and are hidden until the watermark passes them.
-    Hidden,
+    /// By losing `TxnId` and `RowKey`: the key in `Conflict`.
+    ConflictIndex,
 }
 
 impl Table {
@@ -37,7 +37,7 @@ impl Table {
         Table::Order,
         Table::KeyState,
         Table::Conflict,
-        Table::Hidden,
+        Table::ConflictIndex,
     ];
 
     /// The table's name on disk.
@@ -50,7 +50,7 @@ impl Table {
             Table::Order => "apply_order",
             Table::KeyState => "key_state",
             Table::Conflict => "conflict",
-            Table::Hidden => "hidden",
+            Table::ConflictIndex => "conflict_index",
         }
     }
 }

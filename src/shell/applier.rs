@@ -55,9 +55,9 @@ async fn serve(
                 let applied = applier.apply(&batch)?;
                 batch.clear();
                 for evicted in applied.evicted {
-                    let (winner, table, image) = (evicted.winner, evicted.table, evicted.image);
+                    let (winner, row, image) = (evicted.winner, evicted.row, evicted.image);
                     // A driver that is gone has ended the process already.
-                    let _ = reports.send(Report::Evicted { winner, table, image });
+                    let _ = reports.send(Report::Evicted { winner, row, image });
                 }
                 if reports.send(Report::Applied(applied.seq)).is_err() {
                     return Ok(());

@@ -1,6 +1,6 @@
 //! `marmot.conflicts`, read from the node's own file.
 
-use crate::core::{ConflictRow as Stored, Table, decode};
+use crate::core::{LoggedConflict, Table, decode};
 use crate::session::{ConflictLog, ConflictRow};
 use crate::sqlite::StoreReader;
 use std::path::PathBuf;
@@ -22,7 +22,9 @@ impl StoredConflicts {
         let opened = StoreReader::open(&self.path, self.vfs.as_deref(), BUSY_TIMEOUT_MS);
         let mut reader = opened.map_err(|e| crate::core::Fatal::Storage(e.to_string()))?;
         let rows = reader.latest(Table::Conflict, limit)?;
-        rows.iter().map(|(_, value)| decode::<Stored>(Table::Conflict, value).map(|stored| describe(&stored))).collect()
+        rows.iter()
+            .map(|(_, value)| decode::<LoggedConflict>(Table::Conflict, value).map(|logged| describe(&logged)))
+            .collect()
     }
 }
 
@@ -35,14 +37,15 @@ impl ConflictLog for StoredConflicts {
     }
 }
 
-fn describe(stored: &Stored) -> ConflictRow {
+fn describe(logged: &LoggedConflict) -> ConflictRow {
+    let stored = &logged.conflict;
     let key: String = stored.row.key.iter().map(|b| format!("{b:02x}")).collect();
     let image = stored.image.as_ref().map_or_else(String::new, |image| {
         let cells: Vec<String> = image.iter().map(ToString::to_string).collect();
         format!("({})", cells.join(", "))
     });
     ConflictRow {
-        at: stored.stamp.hlc,
+        at: logged.noticed.hlc,
         // Named by the session, which knows the catalog.
         database: String::new(),
         table: stored.row.table.to_string(),

@@ -17,7 +17,7 @@ use crate::core::{
 };
 use crate::session::{CoreCall, Published};
 use crate::sqlite::Store;
-use crate::types::{ApplySeq, ClientId, Mono, RowImage, Snapshot, Span, TableId, TxnId};
+use crate::types::{ApplySeq, ClientId, Mono, RowImage, RowKey, Snapshot, Span, TxnId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -38,7 +38,7 @@ pub enum Report {
     /// … and durable in the files.
     Synced(ApplySeq),
     /// A row gave way to a later one with the same unique value.
-    Evicted { winner: TxnId, table: TableId, image: RowImage },
+    Evicted { winner: TxnId, row: RowKey, image: RowImage },
     /// The applier failed: the process must end.
     Failed(Fatal),
     /// Refuse new work, finish what runs, then stop.
@@ -184,7 +184,7 @@ impl Driver {
                     Input::Applied(seq)
                 }
                 Event::Report(Report::Synced(seq)) => Input::Synced(seq),
-                Event::Report(Report::Evicted { winner, table, image }) => Input::Evicted { winner, table, image },
+                Event::Report(Report::Evicted { winner, row, image }) => Input::Evicted { winner, row, image },
                 Event::Report(Report::Failed(fatal)) => return Err(fatal),
                 Event::Report(Report::Drain) => {
                     self.draining = true;

@@ -16,7 +16,7 @@ use super::functions::Functions;
 use super::layout::DatabaseLayout;
 use super::schema::{FileChange, SchemaStep};
 use crate::core::{ApplyTask, Fatal};
-use crate::types::{ApplySeq, ColumnId, DatabaseName, RowImage, TableId, TxnId, Value};
+use crate::types::{ApplySeq, ColumnId, DatabaseName, RowImage, RowKey, TableId, TxnId, Value};
 use rusqlite::ffi;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
@@ -39,7 +39,8 @@ pub struct Evicted {
     /// The transaction it gave way to.
     pub winner: TxnId,
     pub database: DatabaseName,
-    pub table: TableId,
+    /// Its key is empty if the table's primary key is not the one the image was made under.
+    pub row: RowKey,
     pub columns: Arc<[ColumnId]>,
     pub image: RowImage,
 }

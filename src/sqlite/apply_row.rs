@@ -11,7 +11,7 @@ use super::error::{Constraint, Error, Result};
 use super::layout::{Affinity, KeyPart, TableLayout};
 use super::statement::Statement;
 use crate::core::{ApplyTask, Eviction, Fatal};
-use crate::types::{ColumnId, ColumnSet, RowImage, RowOp, TableChanges, TableId, Value};
+use crate::types::{ColumnId, ColumnSet, RowImage, RowKey, RowOp, TableChanges, TableId, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -219,7 +219,12 @@ impl<'a> Table<'a> {
     }
 
     fn evicted(&self, task: &ApplyTask, image: RowImage, columns: Arc<[ColumnId]>) -> Evicted {
-        Evicted { winner: task.txn, database: self.open.name.clone(), table: self.layout.id, columns, image }
+        let key = match *columns == *self.layout.column_ids {
+            true => self.layout.row_key(&image),
+            false => Arc::from([]),
+        };
+        let row = RowKey { table: self.layout.id, key };
+        Evicted { winner: task.txn, database: self.open.name.clone(), row, columns, image }
     }
 
     // ---- statements ----

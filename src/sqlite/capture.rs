@@ -402,14 +402,22 @@ fn change(
         }
         _ => ColumnSet::all(layout.columns.len()),
     };
-    let (mut claims, mut releases) = (Vec::new(), Vec::new());
+    let (mut claims, mut releases, mut keeps, mut clears) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let update = before.is_some() && after.is_some();
     for unique in &layout.uniques {
         let value = |row: &Option<RowImage>| row.as_ref().and_then(|row| layout.unique_value(unique, row));
         let (old, new) = (value(&before), value(&after));
+        if !unique.parts.iter().any(|part| changed.contains(part.column)) {
+            keeps.extend(new);
+            continue;
+        }
+        if update && new.is_none() {
+            clears.push(unique.id);
+        }
         if old != new {
             releases.extend(old);
-            claims.extend(new);
         }
+        claims.extend(new);
     }
-    Ok(RowChange { key, before, after, changed, claims, releases })
+    Ok(RowChange { key, before, after, changed, claims, releases, keeps, clears })
 }

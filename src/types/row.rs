@@ -127,17 +127,24 @@ pub struct KeyAccess {
 ///
 /// **Invariants**: `before` or `after` is present; `changed` is every column for an insert or a delete; columns of one
 /// unique index change together (if one of them changed, all are in `changed`), so that a merge never composes a
-/// unique value that nobody wrote.
+/// unique value that nobody wrote. Of an update, each unique index is in exactly one of `claims`, `clears` and `keeps`,
+/// or its columns are unchanged and hold a NULL.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowChange {
     pub key: Arc<[u8]>,
     pub before: Option<RowImage>,
     pub after: Option<RowImage>,
     pub changed: ColumnSet,
-    /// Unique values this change takes.
+    /// Unique values this change writes: those of an insert, and those in changed columns of an update (also where
+    /// the index takes the new value for equal to the old one).
     pub claims: Vec<UniqueValue>,
     /// Unique values this change gives up.
     pub releases: Vec<UniqueValue>,
+    /// Unique values an update leaves as its writer found them. They are no keys of the transaction; a merge needs
+    /// them where the update meets a delete and brings the row back.
+    pub keeps: Vec<UniqueValue>,
+    /// Unique indexes whose columns an update changed to something with a NULL in it.
+    pub clears: Vec<IndexId>,
 }
 
 /// The rows of one table that a transaction changed. At most one change a row.

@@ -3,9 +3,12 @@
 mod bank;
 mod kin;
 mod list;
+mod loose;
 mod merged;
 mod people;
 mod plain;
+
+pub use loose::Loosening;
 
 use super::dice::Dice;
 use super::files::View;
@@ -26,7 +29,7 @@ pub enum Family {
     Schema,
     Mixed,
     Kin,
-    /// UNIQUE keys written with ONE. Not among [`Family::ALL`]: see `merged.rs`.
+    /// UNIQUE keys written with ONE, and some of the same rows with QUORUM.
     Loose,
 }
 
@@ -42,11 +45,12 @@ impl Family {
         Family::Schema,
         Family::Mixed,
         Family::Kin,
+        Family::Loose,
     ];
 
     /// The family named so, in any case.
     pub fn named(name: &str) -> Option<Family> {
-        Family::ALL.iter().copied().chain([Family::Loose]).find(|f| format!("{f:?}").eq_ignore_ascii_case(name))
+        Family::ALL.iter().copied().find(|f| format!("{f:?}").eq_ignore_ascii_case(name))
     }
 }
 
@@ -81,8 +85,8 @@ pub enum Plan {
     Note { key: u64, column: usize },
     /// Add one to the count of a row that others change with ONE.
     Bump { key: u64 },
-    /// Insert, update or delete with ONE under a unique key.
-    Loosen { key: u64, email: Option<i64> },
+    /// Insert, update or delete under unique keys, mostly with ONE.
+    Loosen { key: u64, what: Loosening, level: WriteLevel },
     /// Insert a child of this parent, if there is one.
     Bear { child: u64, parent: u64 },
     /// Delete a child.
@@ -116,14 +120,15 @@ impl Plan {
                 _ => Plan::Write { key: dice.below(keys) },
             },
             Family::Mixed => merged::draw(keys, dice),
-            Family::Loose => merged::draw_loose(keys, dice),
+            Family::Loose => loose::draw(keys, dice),
             Family::Kin => kin::draw(keys, dice),
         }
     }
 
     pub fn level(&self) -> WriteLevel {
         match self {
-            Plan::Note { .. } | Plan::Loosen { .. } => WriteLevel::One,
+            Plan::Note { .. } => WriteLevel::One,
+            Plan::Loosen { level, .. } => *level,
             _ => WriteLevel::Quorum,
         }
     }
@@ -150,7 +155,7 @@ impl Plan {
             Plan::Alter => (),
             Plan::Note { key, column } => merged::note(view, *key, *column, draft),
             Plan::Bump { key } => plain::add(view, Name::Mixed, *key, draft),
-            Plan::Loosen { key, email } => merged::loosen(view, *key, *email, draft),
+            Plan::Loosen { key, what, .. } => loose::loosen(view, *key, what, draft),
             Plan::Bear { child, parent } => kin::bear(view, *child, *parent, draft),
             Plan::Bury { child } => kin::bury(view, *child, draft),
             Plan::Found { parent } => kin::found(view, *parent, draft),

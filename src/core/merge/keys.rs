@@ -1,9 +1,10 @@
 //! The key states above the dropped horizon: in memory, in bounded number, the oldest spilled to storage.
 
+use super::state::RowState;
 use crate::core::fault::Fatal;
 use crate::core::planted::{Bug, Planted};
 use crate::core::storage::{Storage, Table, decode, encode, load, save};
-use crate::types::{ApplySeq, ColumnId, Hlc, Key, Stamp, TxnId};
+use crate::types::{ApplySeq, Hlc, Key, Stamp, TxnId};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -23,38 +24,25 @@ pub struct KeyState {
     pub read_at: ApplySeq,
     /// For a row.
     pub row: Option<Box<RowState>>,
-    /// For a unique value: the row that took it last; `None` after a release.
-    pub owner: Option<Arc<[u8]>>,
+    /// For a unique value: its highest claim. A release does not end it.
+    pub owner: Option<Claim>,
 }
 
-/// What a merge needs to know of a row.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RowState {
-    /// The highest delete.
-    pub dead_at: Stamp,
-    /// The highest insert: it wrote every column.
-    pub whole: Stamp,
-    /// The highest write that was not a delete, and whose it was: its record holds the image.
-    pub top: Stamp,
-    pub top_txn: TxnId,
-    /// Columns written by updates above `dead_at` and `whole`, each with its highest write.
-    pub columns: Vec<(ColumnId, Stamp, TxnId)>,
-    /// The row lost a unique value and is not in the file.
-    pub hidden: bool,
-}
-
-impl RowState {
-    /// The highest write to a column.
-    pub fn column(&self, column: ColumnId) -> Stamp {
-        let own = self.columns.iter().find(|(c, ..)| *c == column).map_or(Stamp::NONE, |(_, s, _)| *s);
-        own.max(self.whole)
-    }
+/// A row's hold on a unique value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// The key of the row that claimed.
+    pub row: Arc<[u8]>,
+    /// `Stamp::NONE` if the row was only seen to give the value up, its claim being below the horizon.
+    pub stamp: Stamp,
+    pub txn: TxnId,
 }
 
 impl KeyState {
     fn newest(&self) -> Stamp {
         let read = self.readers.iter().map(|(_, s)| *s).max().unwrap_or(Stamp::NONE);
-        self.stamp.max(self.quorum).max(read)
+        let hidden = self.row.as_ref().map_or(Stamp::NONE, |row| row.hidden_by);
+        self.stamp.max(self.quorum).max(read).max(hidden)
     }
 }
 

@@ -1,16 +1,19 @@
 //! The merge of one committed transaction into the key states, and what the applier must do differently for it.
 
-use super::keys::{KeyStates, RowState};
+use super::discarded::{conflict, outdone_by, overwritten};
+use super::image::{Write, compose, compose_for};
+use super::keys::{Claim, KeyStates};
+use super::state::{Played, RowState};
+use super::unique::{self, Contest};
 use crate::core::effect::Eviction;
 use crate::core::fault::Fatal;
 use crate::core::message::{Body, Record};
 use crate::core::planted::{Bug, Planted};
-use crate::core::storage::{Storage, Table, load};
+use crate::core::replicate::ConflictRow;
+use crate::core::storage::Storage;
 use crate::types::{
-    ApplySeq, ColumnId, ColumnSet, Key, Mode, NodeId, RowChange, RowImage, RowKey, RowOp, Stamp, TableChanges, TxnId,
-    Value, VersionVector, WriteLevel,
+    ApplySeq, ColumnSet, Key, Mode, NodeId, RowKey, RowOp, Stamp, TableChanges, UniqueValue, WriteLevel, WriteSet,
 };
-use std::sync::Arc;
 
 /// What came of merging a transaction.
 #[derive(Debug, Default)]
@@ -18,31 +21,19 @@ pub struct Merged {
     /// `(table index, row index, what to do instead)`, ascending.
     pub amendments: Vec<(usize, usize, RowOp)>,
     pub evictions: Vec<Eviction>,
-    /// A merge was involved: rows in the way of a unique value give way.
+    /// The rows may not be as the writer saw them: it is a ONE write, or it met one that it had not seen.
     pub may_evict: bool,
-    /// Values that lost: `(table index, row key, winner)`; the loser is `record` itself if `winner` is another.
-    pub conflicts: Vec<Conflict>,
+    /// What was discarded.
+    pub conflicts: Vec<ConflictRow>,
 }
 
-/// One discarded write, for the conflict log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Conflict {
-    pub row: RowKey,
-    pub winner: TxnId,
-    pub loser: TxnId,
-    /// The losing row as its writer left it.
-    pub image: Option<RowImage>,
-}
-
-struct Write<'a> {
-    txn: TxnId,
-    stamp: Stamp,
-    /// What its writer had recorded: whatever else it wins over, it wins over unseen.
-    saw: &'a VersionVector,
-    /// Validated by a quorum, not a ONE write.
-    validated: bool,
-    table: &'a TableChanges,
-    change: &'a RowChange,
+/// The key states with what they are kept in.
+struct Merge<'a> {
+    keys: &'a mut KeyStates,
+    store: &'a mut dyn Storage,
+    seq: ApplySeq,
+    planted: Planted,
+    merged: Merged,
 }
 
 /// Merges a committed write set into the key states at place `seq` of the apply order.
@@ -54,304 +45,215 @@ pub fn merge(
     seq: ApplySeq,
     planted: Planted,
 ) -> Result<Merged, Fatal> {
-    let mut merged = Merged::default();
     let stamp = match planted.has(Bug::StampTieIgnoresNode) {
         true => Stamp { node: NodeId(0), ..stamp },
         false => stamp,
     };
-    let Body::Write(write_set) = &record.body else { return Ok(merged) };
+    let Body::Write(write_set) = &record.body else { return Ok(Merged::default()) };
     let validated = record.level != WriteLevel::One;
-    merged.may_evict = !validated;
-    for (t, table) in write_set.tables.iter().enumerate() {
-        for (r, change) in table.rows.iter().enumerate() {
-            let saw = &record.dependencies;
-            let write = Write { txn: record.txn, stamp, saw, validated, table, change };
-            let op = merge_row(keys, store, &write, seq, &mut merged, planted)?;
-            if let Some(op) = op {
-                merged.amendments.push((t, r, op));
-                merged.may_evict = true;
-            }
-        }
-    }
-    for hold in &write_set.holds {
-        let state = keys.entry(store, &hold.key)?;
-        match hold.mode {
-            Mode::Write => {
-                state.stamp = state.stamp.max(stamp);
-                state.written_at = seq;
-                if validated {
-                    state.quorum = state.quorum.max(stamp);
-                }
-            }
-            // A schema is locked first and looked at afterwards, so its many readers need not be remembered.
-            Mode::Read if matches!(hold.key, Key::Schema(_)) => continue,
-            Mode::Read => {
-                if !planted.has(Bug::ReadersForgotten) {
-                    state.readers.push((record.txn, stamp));
-                }
-                state.read_at = seq;
-            }
-        }
-        keys.touch(hold.key.clone(), stamp);
+    let merged = Merged { may_evict: !validated, ..Merged::default() };
+    let mut merge = Merge { keys, store, seq, planted, merged };
+    merge.rows(record, write_set, stamp, validated)?;
+    merge.holds(record, write_set, stamp, validated)?;
+    let mut merged = merge.merged;
+    merged.may_evict |= !merged.amendments.is_empty() || !merged.evictions.is_empty();
+    if planted.has(Bug::ConflictNotLogged) {
+        merged.conflicts.clear();
     }
     Ok(merged)
 }
 
-fn merge_row(
-    keys: &mut KeyStates,
-    store: &mut dyn Storage,
-    write: &Write<'_>,
-    seq: ApplySeq,
-    merged: &mut Merged,
-    planted: Planted,
-) -> Result<Option<RowOp>, Fatal> {
-    let row_key = RowKey { table: write.table.table, key: write.change.key.clone() };
-    let lost_unique = merge_uniques(keys, store, write, seq, &row_key, planted)?;
-    let key = Key::Row(row_key.clone());
-    let state = keys.entry(store, &key)?;
-    let newest_before = state.stamp;
-    state.stamp = state.stamp.max(write.stamp);
-    state.written_at = seq;
-    if write.validated {
-        state.quorum = state.quorum.max(write.stamp);
-    }
-    let mut row = state.row.take().unwrap_or_default();
-    let before = row.clone();
-    keys.touch(key.clone(), write.stamp);
-    let mut op = if planted.has(Bug::LastArrivalWins) { None } else { decide_row(&mut row, write, &*store)? };
-    if lost_unique && write.change.after.is_some() {
-        row.hidden = true;
-        op = write.change.after.clone().map(|image| RowOp::Delete { image });
-    } else if row.hidden && !matches!(op, Some(RowOp::Skip)) {
-        row.hidden = false;
-        if let Some(after) = &write.change.after {
-            let image = reconstruct(&row, write, after, &*store)?;
-            op = Some(RowOp::Put { changed: ColumnSet::all(image.len()), image });
+impl Merge<'_> {
+    /// First every claim, so that each row is judged by all of them; then the rows; then rows of others that the
+    /// claims outbid.
+    fn rows(&mut self, record: &Record, write_set: &WriteSet, stamp: Stamp, validated: bool) -> Result<(), Fatal> {
+        let write = |table, change| {
+            let saw = &record.dependencies;
+            Write { txn: record.txn, stamp, saw, validated, table, change }
+        };
+        let mut contest = Contest::default();
+        let changes = || places(&write_set.tables);
+        for (place, table, change) in changes().filter(|(.., c)| !c.claims.is_empty() || !c.releases.is_empty()) {
+            let write = write(table, change);
+            unique::claim(self.keys, self.store, &write, self.seq, place, &mut contest, self.planted)?;
         }
+        for (place, table, change) in changes() {
+            let op = self.row(&write(table, change), place, &contest)?;
+            self.merged.amendments.extend(op.map(|op| (place.0, place.1, op)));
+        }
+        for (row, value) in &contest.outbid {
+            let own = changes().find(|(_, t, c)| t.table == row.table && c.key == row.key);
+            if own.is_none()
+                && let Some((_, table, change)) =
+                    changes().find(|(_, t, c)| t.table == row.table && c.claims.contains(value))
+            {
+                self.evict(row, value, &write(table, change))?;
+            }
+        }
+        Ok(())
     }
-    note_overwritten(&before, write, &row_key, merged, &*store, planted)?;
-    note_conflict(&before, newest_before, write, op.as_ref(), lost_unique, &row_key, merged, planted);
-    keys.entry(store, &key)?.row = Some(row);
-    Ok(op)
-}
 
-/// Plays the write on the registers of its unique values; true if another row holds one of those it claims.
-fn merge_uniques(
-    keys: &mut KeyStates,
-    store: &mut dyn Storage,
-    write: &Write<'_>,
-    seq: ApplySeq,
-    row: &RowKey,
-    planted: Planted,
-) -> Result<bool, Fatal> {
-    let mut lost = false;
-    let claims = write.change.claims.iter().map(|u| (u, Some(write.change.key.clone())));
-    let releases = write.change.releases.iter().map(|u| (u, None));
-    for (unique, owner) in releases.chain(claims) {
-        let key = Key::Unique(row.table, unique.clone());
-        let state = keys.entry(store, &key)?;
-        let newer = write.stamp >= state.stamp || planted.has(Bug::UniqueByArrival);
-        if newer {
-            state.stamp = write.stamp;
-            state.owner = owner;
-        } else if owner.is_some() && state.owner != owner {
-            lost = true;
-        }
-        state.written_at = seq;
+    /// Merges the change of one row. `None`: apply it as it is.
+    fn row(&mut self, write: &Write<'_>, place: (usize, usize), contest: &Contest) -> Result<Option<RowOp>, Fatal> {
+        let row_key = write.row();
+        let key = Key::Row(row_key.clone());
+        let state = self.keys.entry(self.store, &key)?;
+        state.stamp = state.stamp.max(write.stamp);
+        state.written_at = self.seq;
         if write.validated {
             state.quorum = state.quorum.max(write.stamp);
         }
-        keys.touch(key, write.stamp);
+        let mut row = state.row.take().unwrap_or_default();
+        self.keys.touch(key.clone(), write.stamp);
+        if !write.validated || row.has_unseen(|txn| write.saw.contains(txn)) {
+            self.merged.may_evict = true;
+            self.note_discarded(&row, write, &row_key)?;
+        }
+        let was_hidden = row.is_hidden();
+        let op = match self.planted.has(Bug::LastArrivalWins) {
+            true => None,
+            false => {
+                let played = row.play(write.stamp, write.txn, &write.table.columns, write.change);
+                operation(&*self.store, &row, write, played)?
+            }
+        };
+        let doubted = was_hidden
+            || row.is_revived()
+            || contest.lost.contains(&place)
+            || contest.outbid.iter().any(|(r, _)| *r == row_key);
+        let op = match doubted {
+            true => self.judge(&mut row, write, &row_key, was_hidden, op)?,
+            false => op,
+        };
+        self.keys.entry(self.store, &key)?.row = Some(row);
+        Ok(op)
     }
-    Ok(lost)
+
+    /// Whether the row owns all its unique values, now that `write` was played on it; and what follows.
+    fn judge(
+        &mut self,
+        row: &mut RowState,
+        write: &Write<'_>,
+        key: &RowKey,
+        was_hidden: bool,
+        op: Option<RowOp>,
+    ) -> Result<Option<RowOp>, Fatal> {
+        if !row.is_alive() {
+            row.hidden_by = Stamp::NONE;
+            return Ok(if was_hidden { Some(RowOp::Skip) } else { op });
+        }
+        let values = unique::values(&*self.store, key, row, Some(write))?;
+        let rival = unique::rival(self.keys, &*self.store, key.table, &key.key, values)?;
+        let Some(rival) = rival else {
+            row.hidden_by = Stamp::NONE;
+            if !was_hidden {
+                return Ok(op);
+            }
+            let image = compose_for(&*self.store, row, write)?;
+            return Ok(Some(RowOp::Put { changed: ColumnSet::all(image.len()), image }));
+        };
+        self.hide(row, key, &rival);
+        let writers = match was_hidden {
+            // The others were noted when the row was hidden.
+            true => vec![(write.stamp, write.txn)],
+            false => row.writers(),
+        };
+        for loser in writers {
+            let entry = conflict(&*self.store, key, loser, (rival.stamp, rival.txn), write)?;
+            self.merged.conflicts.push(entry);
+        }
+        Ok(Some(if was_hidden { RowOp::Skip } else { RowOp::Delete { image: write.image() } }))
+    }
+
+    /// `row` lost `value` to `write`, a change of another row.
+    fn evict(&mut self, row_key: &RowKey, value: &UniqueValue, write: &Write<'_>) -> Result<(), Fatal> {
+        let key = Key::Row(row_key.clone());
+        let Some(mut row) = self.keys.get(&*self.store, &key)?.and_then(|s| s.row.clone()) else { return Ok(()) };
+        if !row.is_alive() || row.is_hidden() {
+            return Ok(());
+        }
+        if !unique::values(&*self.store, row_key, &row, Some(write))?.contains(value) {
+            return Ok(());
+        }
+        let Some((columns, image)) = compose(&*self.store, row_key, &row, Some(write))? else { return Ok(()) };
+        let winner = Claim { row: write.change.key.clone(), stamp: write.stamp, txn: write.txn };
+        self.hide(&mut row, row_key, &winner);
+        for loser in row.writers() {
+            let entry = conflict(&*self.store, row_key, loser, (write.stamp, write.txn), write)?;
+            self.merged.conflicts.push(entry);
+        }
+        self.keys.entry(self.store, &key)?.row = Some(row);
+        self.merged.evictions.push(Eviction { row: row_key.clone(), image, columns });
+        Ok(())
+    }
+
+    fn hide(&mut self, row: &mut RowState, key: &RowKey, rival: &Claim) {
+        row.hidden_by = rival.stamp;
+        // Remembered as long as something can arrive that does not know the rival.
+        self.keys.touch(Key::Row(key.clone()), rival.stamp);
+    }
+
+    fn note_discarded(&mut self, row: &RowState, write: &Write<'_>, key: &RowKey) -> Result<(), Fatal> {
+        let own = (write.stamp, write.txn);
+        let losers = overwritten(row, write).into_iter().map(|loser| (loser, own));
+        let lost = outdone_by(row, write).map(|winner| (own, winner));
+        for (loser, winner) in losers.chain(lost) {
+            let entry = conflict(&*self.store, key, loser, winner, write)?;
+            self.merged.conflicts.push(entry);
+        }
+        Ok(())
+    }
+
+    fn holds(&mut self, record: &Record, write_set: &WriteSet, stamp: Stamp, validated: bool) -> Result<(), Fatal> {
+        for hold in &write_set.holds {
+            let state = self.keys.entry(self.store, &hold.key)?;
+            match hold.mode {
+                Mode::Write => {
+                    state.stamp = state.stamp.max(stamp);
+                    state.written_at = self.seq;
+                    if validated {
+                        state.quorum = state.quorum.max(stamp);
+                    }
+                }
+                // A schema is locked first and looked at afterwards, so its many readers need not be remembered.
+                Mode::Read if matches!(hold.key, Key::Schema(_)) => continue,
+                Mode::Read => {
+                    if !self.planted.has(Bug::ReadersForgotten) {
+                        state.readers.push((record.txn, stamp));
+                    }
+                    state.read_at = self.seq;
+                }
+            }
+            self.keys.touch(hold.key.clone(), stamp);
+        }
+        Ok(())
+    }
 }
 
-/// Plays the write on the row's state. `None`: apply the change as it is.
-fn decide_row(row: &mut RowState, write: &Write<'_>, store: &dyn Storage) -> Result<Option<RowOp>, Fatal> {
-    let stamp = write.stamp;
-    let Some(after) = &write.change.after else { return delete_row(row, write, store) };
-    if stamp < row.dead_at {
-        return Ok(Some(RowOp::Skip));
-    }
-    let insert = write.change.before.is_none();
-    let was_dead = row.dead_at > row.top;
-    let delete_known = row.dead_at > row.whole;
-    let newest = stamp > row.top;
-    let ids = &write.table.columns;
-    let winners: ColumnSet =
-        write.change.changed.iter().filter(|p| ids.get(*p).is_some_and(|c| stamp > row.column(*c))).collect();
-    if insert {
-        row.whole = row.whole.max(stamp);
-        row.columns.retain(|(_, s, _)| *s > stamp);
-    } else {
-        for position in winners.iter() {
-            write_column(row, ids[position], stamp, write.txn);
-        }
-    }
-    if newest {
-        row.top = stamp;
-        row.top_txn = write.txn;
-    }
-    if winners.len() == write.change.changed.len() {
-        if was_dead && !insert {
-            return Ok(Some(RowOp::Put { image: after.clone(), changed: ColumnSet::all(after.len()) }));
-        }
-        if delete_known && newest && !insert {
-            // Columns nobody wrote since the delete come from the newest image.
-            let unwritten = (0..after.len()).filter(|p| {
-                write.change.changed.contains(*p)
-                    || ids.get(*p).is_some_and(|c| !row.columns.iter().any(|(have, ..)| have == c))
-            });
-            return Ok(Some(RowOp::Put { image: after.clone(), changed: unwritten.collect() }));
-        }
-        return Ok(None);
-    }
-    if delete_known && newest && !insert {
-        let image = reconstruct(row, write, after, store)?;
-        return Ok(Some(RowOp::Put { changed: ColumnSet::all(image.len()), image }));
-    }
-    if winners.is_empty() {
-        return Ok(Some(RowOp::Skip));
-    }
-    let image = reconstruct(row, write, after, store)?;
-    Ok(Some(RowOp::Put { image, changed: winners }))
-}
-
-fn delete_row(row: &mut RowState, write: &Write<'_>, store: &dyn Storage) -> Result<Option<RowOp>, Fatal> {
-    let stamp = write.stamp;
-    if stamp <= row.dead_at {
-        return Ok(Some(RowOp::Skip));
-    }
-    row.dead_at = stamp;
-    row.columns.retain(|(_, s, _)| *s > stamp);
-    if row.whole <= stamp {
-        row.whole = Stamp::NONE;
-    }
-    if row.top <= stamp {
-        row.hidden = false;
-        return Ok(None);
-    }
-    // A later write keeps the row alive; what the delete wiped comes from that write's image.
-    let Some(before) = &write.change.before else { return Ok(Some(RowOp::Skip)) };
-    if row.whole > stamp || row.hidden {
-        return Ok(Some(RowOp::Skip));
-    }
-    let image = reconstruct(row, write, before, store)?;
-    Ok(Some(RowOp::Put { changed: ColumnSet::all(image.len()), image }))
-}
-
-fn write_column(row: &mut RowState, column: ColumnId, stamp: Stamp, txn: TxnId) {
-    match row.columns.iter_mut().find(|(c, ..)| *c == column) {
-        Some(entry) => *entry = (column, stamp, txn),
-        None => row.columns.push((column, stamp, txn)),
-    }
-}
-
-/// The merged row: the image of the highest write, overlaid with each column's highest write. `own` is the image of
-/// the write being merged, used where it is itself the source.
-fn reconstruct(row: &RowState, write: &Write<'_>, own: &RowImage, store: &dyn Storage) -> Result<RowImage, Fatal> {
-    let columns = &write.table.columns;
-    let own_change = write.change.after.is_some();
-    let mut image: Vec<Value> = if row.top_txn == write.txn && own_change {
-        own.to_vec()
-    } else {
-        match image_of(row.top_txn, write, store)? {
-            Some((their_columns, theirs)) => project(&their_columns, &theirs, columns, own),
-            None => own.to_vec(),
-        }
+/// Every change with its table index and row index.
+fn places(tables: &[TableChanges]) -> impl Iterator<Item = ((usize, usize), &TableChanges, &crate::types::RowChange)> {
+    let rows = |(t, table): (usize, _)| {
+        let table: &TableChanges = table;
+        table.rows.iter().enumerate().map(move |(r, change)| ((t, r), table, change))
     };
-    for (column, _, txn) in &row.columns {
-        let Some(position) = columns.iter().position(|c| c == column) else { continue };
-        if *txn == write.txn && own_change {
-            image[position] = own[position].clone();
-        } else if let Some((their_columns, theirs)) = image_of(*txn, write, store)?
-            && let Some(p) = their_columns.iter().position(|c| c == column)
-        {
-            image[position] = theirs[p].clone();
+    tables.iter().enumerate().flat_map(rows)
+}
+
+/// What the applier does for a change that fared so, if nobody contests the row's unique values. `None`: as it is.
+fn operation(store: &dyn Storage, row: &RowState, write: &Write<'_>, played: Played) -> Result<Option<RowOp>, Fatal> {
+    let all = write.change.changed.len();
+    match played {
+        Played::Lost => Ok(Some(RowOp::Skip)),
+        Played::Deleted => Ok(None),
+        Played::Outlived => {
+            let image = compose_for(store, row, write)?;
+            Ok(Some(RowOp::Put { changed: ColumnSet::all(image.len()), image }))
         }
-    }
-    Ok(image.into())
-}
-
-/// The after image that `txn` gave the row being merged, from the log.
-fn image_of(txn: TxnId, write: &Write<'_>, store: &dyn Storage) -> Result<Option<(Arc<[ColumnId]>, RowImage)>, Fatal> {
-    let Some(record) = load::<Record>(store, Table::Record, &txn.to_bytes())? else { return Ok(None) };
-    let Body::Write(write_set) = &record.body else { return Ok(None) };
-    let table = write_set.tables.iter().find(|t| t.table == write.table.table);
-    let found = table.and_then(|t| {
-        let change = t.rows.iter().find(|r| r.key == write.change.key)?;
-        Some((t.columns.clone(), change.after.clone()?))
-    });
-    Ok(found)
-}
-
-/// `image` re-ordered from `from` to `to`; columns it lacks come from `fallback`.
-fn project(from: &[ColumnId], image: &RowImage, to: &[ColumnId], fallback: &RowImage) -> Vec<Value> {
-    let cell = |(position, column): (usize, &ColumnId)| match from.iter().position(|c| c == column) {
-        Some(p) => image[p].clone(),
-        None => fallback[position].clone(),
-    };
-    to.iter().enumerate().map(cell).collect()
-}
-
-/// Values already here that this write discards without having seen them: the other order of arrival than
-/// [`note_conflict`], so that every node logs what is lost, and not only the nodes that heard of the loser late.
-fn note_overwritten(
-    before: &RowState,
-    write: &Write<'_>,
-    row: &RowKey,
-    merged: &mut Merged,
-    store: &dyn Storage,
-    planted: Planted,
-) -> Result<(), Fatal> {
-    if planted.has(Bug::ConflictNotLogged) || before.top == Stamp::NONE {
-        return Ok(());
-    }
-    let change = write.change;
-    let whole = change.before.is_none() || change.after.is_none();
-    let overwrites = |column: &ColumnId| {
-        let position = write.table.columns.iter().position(|c| c == column);
-        whole || position.is_some_and(|p| change.changed.contains(p))
-    };
-    let mut losers: Vec<TxnId> = Vec::new();
-    let top = (whole || before.whole == before.top).then_some((before.top, before.top_txn));
-    let columns = before.columns.iter().filter(|(c, ..)| overwrites(c)).map(|(_, s, t)| (*s, *t));
-    for (stamp, txn) in columns.chain(top) {
-        if stamp < write.stamp && txn != write.txn && !write.saw.contains(txn) && !losers.contains(&txn) {
-            losers.push(txn);
+        Played::Wrote(winners) if winners.len() == all => Ok(None),
+        Played::Wrote(changed) => Ok(Some(RowOp::Put { image: compose_for(store, row, write)?, changed })),
+        Played::Revived(_) => {
+            let image = compose_for(store, row, write)?;
+            Ok(Some(RowOp::Put { changed: ColumnSet::all(image.len()), image }))
         }
-    }
-    for loser in losers {
-        let image = image_of(loser, write, store)?.map(|(columns, image)| match &change.after {
-            Some(own) => project(&columns, &image, &write.table.columns, own).into(),
-            None => image,
-        });
-        merged.conflicts.push(Conflict { row: row.clone(), winner: write.txn, loser, image });
-    }
-    Ok(())
-}
-
-#[allow(clippy::too_many_arguments)]
-fn note_conflict(
-    before: &RowState,
-    newest_before: Stamp,
-    write: &Write<'_>,
-    op: Option<&RowOp>,
-    lost_unique: bool,
-    row: &RowKey,
-    merged: &mut Merged,
-    planted: Planted,
-) {
-    if planted.has(Bug::ConflictNotLogged) {
-        return;
-    }
-    let lost = lost_unique || (write.stamp < newest_before && op.is_some());
-    if lost {
-        merged.conflicts.push(Conflict {
-            row: row.clone(),
-            winner: before.top_txn,
-            loser: write.txn,
-            image: write.change.after.clone().or_else(|| write.change.before.clone()),
-        });
     }
 }

@@ -5,8 +5,8 @@
 //! commit below, is stable: stamps and readers at or below that watermark are forgotten, and records after their
 //! retention.
 
-mod conflicts;
+pub(crate) mod conflicts;
 pub mod progress;
 pub mod sync;
 
-pub use conflicts::ConflictRow;
+pub use conflicts::{ConflictRow, LoggedConflict};

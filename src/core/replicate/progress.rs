@@ -10,6 +10,7 @@ use crate::core::fault::Fatal;
 use crate::core::message::{Message, Report};
 use crate::core::node::{Io, Node};
 use crate::core::planted::Bug;
+use crate::core::replicate::conflicts::prune_conflicts;
 use crate::types::{Epoch, Hlc, Mono, NodeId, Snapshot, VersionVector};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -19,6 +20,10 @@ pub struct Progress {
     reports: BTreeMap<NodeId, Report>,
     candidate: Option<(Hlc, VersionVector)>,
     pub watermark: Hlc,
+    /// Key states up to here may be dropped: see [`Progress::rise`].
+    pub settled: Hlc,
+    /// The last watermarks made of reports here, in this epoch, oldest first.
+    generations: VecDeque<Hlc>,
     /// Watermarks with the time they were known, to find the one of a grace period ago.
     history: VecDeque<(Mono, Hlc)>,
     pub next_report: Mono,
@@ -29,7 +34,7 @@ pub struct Progress {
 
 impl Progress {
     pub fn new(watermark: Hlc, now: Mono) -> Progress {
-        Progress { watermark, next_report: now, published: watermark, ..Progress::default() }
+        Progress { watermark, next_report: now, ..Progress::default() }
     }
 
     pub fn report(&self, node: NodeId) -> Option<&Report> {
@@ -39,6 +44,22 @@ impl Progress {
     /// A set of reports of different epochs says nothing.
     pub fn epoch_changed(&mut self) {
         self.candidate = None;
+        self.generations.clear();
+    }
+
+    /// A full set of reports made a new watermark.
+    ///
+    /// A ONE write above the watermark may not know one below it, and a merge must know both. When a watermark is made,
+    /// every voter's report covers what lies below it: whoever writes later knows all that. What was written before is
+    /// in the vectors the next watermark waits for. So when that is made, every write that does not know all below
+    /// this one is applied everywhere; and one later, every write that does not know one of those. Only then nothing
+    /// can arrive whose merge depends on what lies below, not even through a third write, and key states may go.
+    fn rise(&mut self, watermark: Hlc) {
+        self.watermark = self.watermark.max(watermark);
+        self.generations.push_back(watermark);
+        if self.generations.len() > 2 {
+            self.settled = self.settled.max(self.generations.pop_front().unwrap_or_default());
+        }
     }
 }
 
@@ -59,6 +80,7 @@ impl Node {
             low,
             vector: self.log.vector.clone(),
             watermark: self.progress.watermark,
+            settled: self.progress.settled,
         }
     }
 
@@ -93,6 +115,9 @@ impl Node {
         if report.watermark > self.progress.watermark && covered && report.epoch <= self.membership.epoch {
             self.progress.watermark = report.watermark;
         }
+        if covered && report.epoch <= self.membership.epoch {
+            self.progress.settled = self.progress.settled.max(report.settled);
+        }
         if self.membership.is_voter(from) {
             self.take_report(from, report);
             self.check_pending_changes(io);
@@ -111,34 +136,28 @@ impl Node {
         let full: Option<Vec<&Report>> =
             voters().map(|v| progress.reports.get(v).filter(|r| r.epoch == epoch)).collect();
         let Some(full) = full else { return };
-        if let Some((low, join)) = &progress.candidate
-            && (full.iter().all(|r| r.vector.covers(join)) || planted.has(Bug::WatermarkWithoutVectors))
-        {
-            progress.watermark = progress.watermark.max(*low);
-            progress.candidate = None;
+        let covered = |join: &VersionVector| full.iter().all(|r| r.vector.covers(join));
+        let risen = match &progress.candidate {
+            Some((low, join)) if covered(join) || planted.has(Bug::WatermarkWithoutVectors) => Some(*low),
+            Some(_) => return,
+            None => None,
+        };
+        let low = full.iter().map(|r| r.low).min();
+        let mut join = VersionVector::new();
+        full.iter().for_each(|r| join.join(&r.vector));
+        if let Some(watermark) = risen {
+            progress.rise(watermark);
         }
-        if progress.candidate.is_none()
-            && let Some(low) = full.iter().map(|r| r.low).min()
-        {
-            let mut join = VersionVector::new();
-            full.iter().for_each(|r| join.join(&r.vector));
-            progress.candidate = Some((low, join));
-        }
+        progress.candidate = low.map(|low| (low, join));
     }
 
     /// Drops what lies below the watermark: key states after a grace period, records after their retention.
     fn forget(&mut self, io: &mut Io<'_>) -> Result<(), Fatal> {
+        self.publish_watermark(io);
         let now = self.now.mono;
         let timing = &self.config.timing;
-        // A snapshot is taken of the files, which may lag behind the log: for it the watermark is only what the files
-        // have, and no key state may go that tells of a commit they have not.
         let visible = self.log.everything_applied_up_to();
         let progress = &mut self.progress;
-        let publish = progress.watermark.min(visible);
-        if publish > progress.published {
-            progress.published = publish;
-            io.out.push(Effect::Publish(Published::Watermark(publish)));
-        }
         if progress.history.back().is_none_or(|(_, w)| *w < progress.watermark) {
             progress.history.push_back((now, progress.watermark));
         }
@@ -157,7 +176,7 @@ impl Node {
         if let Some(oldest) = progress.oldest_snapshot {
             horizon = horizon.min(oldest.watermark);
         }
-        horizon = horizon.min(visible);
+        horizon = horizon.min(visible).min(progress.settled);
         let watermark = progress.watermark;
         self.keys.drop_below(io.store, horizon)?;
         self.keys.spill(io.store, self.config.limits.key_states)?;
@@ -168,7 +187,22 @@ impl Node {
         let at_any_rate = age(timing.retention_max);
         let (reports, voters, own) = (&self.progress.reports, &self.membership.voters, self.id);
         let covered = |txn| voters.keys().all(|v| *v == own || reports.get(v).is_some_and(|r| r.vector.contains(txn)));
-        self.log.drop_old(io.store, below, at_any_rate, watermark, 256, covered)?;
-        Ok(())
+        let marks = (watermark, self.keys.horizon());
+        self.log.drop_old(io.store, below, at_any_rate, marks, 256, covered)?;
+        prune_conflicts(io.store, at_any_rate)
+    }
+
+    /// Tells sessions the watermark that holds for snapshots of the files: they may lag behind the log, and no key state
+    /// may count as dropped that tells of a commit they have not.
+    pub(crate) fn publish_watermark(&mut self, io: &mut Io<'_>) {
+        let progress = &mut self.progress;
+        if progress.published == progress.watermark {
+            return;
+        }
+        let publish = progress.watermark.min(self.log.everything_applied_up_to());
+        if publish > progress.published {
+            progress.published = publish;
+            io.out.push(Effect::Publish(Published::Watermark(publish)));
+        }
     }
 }

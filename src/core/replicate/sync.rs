@@ -179,6 +179,7 @@ impl Node {
                     bytes += match &record.body {
                         crate::core::message::Body::Write(w) => w.size(),
                         crate::core::message::Body::Members(_) => 256,
+                        crate::core::message::Body::Conflicts(_) => crate::core::encode(&record.body).len(),
                     };
                     commits.push(Shipped { record: Arc::new(record), stamp, after });
                 }

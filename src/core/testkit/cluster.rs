@@ -3,10 +3,13 @@
 use super::MemStorage;
 use super::judge::Judge;
 use crate::core::message::{Envelope, Message};
-use crate::core::{ApplyTask, Bug, Config, Destination, Effect, Effects, Input, Node, Planted, Request, Response};
+use crate::core::{
+    ApplyTask, Bug, Config, Destination, Effect, Effects, Input, LoggedConflict, Node, Planted, Request, Response,
+    Storage, Table, decode,
+};
 use crate::types::{
-    ApplySeq, ClientId, ColumnId, ColumnSet, Mono, NodeId, Now, RowChange, RowImage, RowOp, Snapshot, Span,
-    TableChanges, TableId, Value, Wall, WriteLevel, WriteSet,
+    ApplySeq, ClientId, ColumnId, ColumnSet, IndexId, Mono, NodeId, Now, RowChange, RowImage, RowOp, Snapshot, Span,
+    TableChanges, TableId, UniqueValue, Value, Wall, WriteLevel, WriteSet,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -35,6 +38,8 @@ pub struct Cluster {
     held: BTreeSet<NodeId>,
     clock: u64,
     clients: u64,
+    /// Column `a` has a unique index.
+    pub unique: bool,
     pub log: Vec<String>,
     /// A rule switched off on every node.
     pub bug: Option<Bug>,
@@ -124,6 +129,8 @@ impl Cluster {
         let Some(machine) = self.machines.get_mut(&id) else { return };
         machine.lives += 1;
         machine.store.crash();
+        // Sessions begin anew and know what the node published since it opened.
+        machine.watermark = Default::default();
         let mut effects = Effects::new();
         let seed = id.0 * 1000 + machine.lives;
         let node = Node::open(machine.config.clone(), now, seed, machine.applied, &mut machine.store, &mut effects);
@@ -199,6 +206,9 @@ impl Cluster {
         let machine = self.machines.get_mut(&id).expect("it just stepped");
         self.judge.applied(id, task, &machine.rows);
         machine.applied = task.seq;
+        for eviction in &task.evictions {
+            assert!(machine.rows.remove(&eviction.row.key).is_some(), "who gives way is there");
+        }
         for (t, table) in task.write_set.tables.iter().enumerate() {
             for (r, change) in table.rows.iter().enumerate() {
                 let amended =
@@ -244,7 +254,7 @@ impl Cluster {
                 (Some(image.into()), changed)
             }
         };
-        let change = RowChange { key: bytes, before, after, changed, claims: vec![], releases: vec![] };
+        let change = self.change(bytes, before, after, changed);
         let table = TableChanges {
             database: "d".into(),
             table: TableId::new(NodeId(1), 1),
@@ -256,6 +266,53 @@ impl Cluster {
         let lock_wait = Span::from_secs(5);
         self.step(id, Input::Request(client, Request::Commit { write_set, snapshot, level, begin: None, lock_wait }));
         client.0
+    }
+
+    fn change(
+        &self,
+        key: Arc<[u8]>,
+        before: Option<RowImage>,
+        after: Option<RowImage>,
+        changed: ColumnSet,
+    ) -> RowChange {
+        let unique = |image: &Option<RowImage>| match image.as_ref().map(|i| &i[1]) {
+            Some(Value::Text(text)) if self.unique => {
+                Some(UniqueValue { index: IndexId(0), values: text.as_bytes().into() })
+            }
+            _ => None,
+        };
+        let (old, new) = (unique(&before), unique(&after));
+        let written = changed.contains(1);
+        let releases = old.iter().filter(|o| written && new.as_ref() != Some(*o)).cloned().collect();
+        let (claims, keeps) = match written {
+            true => (new.into_iter().collect(), vec![]),
+            false => (vec![], new.into_iter().collect()),
+        };
+        RowChange { key, before, after, changed, claims, releases, keeps, clears: vec![] }
+    }
+
+    /// Everything applied on `id` is durable in its files.
+    pub fn sync(&mut self, id: NodeId) {
+        let applied = self.machines[&id].applied;
+        self.step(id, Input::Synced(applied));
+    }
+
+    /// The conflict log of a node, one entry a line.
+    pub fn conflicts(&self, id: NodeId) -> Vec<String> {
+        let entries = self.machines[&id].store.scan(Table::Conflict, &[], 1000).expect("memory can be read");
+        let entries = entries.iter().map(|(_, value)| {
+            let logged: LoggedConflict = decode(Table::Conflict, value).expect("written by the node");
+            let c = logged.conflict;
+            let image = c.image.iter().flat_map(|i| i.iter()).map(ToString::to_string).collect::<Vec<_>>();
+            format!(
+                "{id} row {} lost ({}) by {} to {}",
+                String::from_utf8_lossy(&c.row.key),
+                image.join(","),
+                c.loser,
+                c.winner
+            )
+        });
+        entries.collect()
     }
 
     pub fn request(&mut self, id: NodeId, request: Request) -> u64 {

@@ -1,7 +1,7 @@
 //! Golden scripts. Commands:
 //!
 //! ```text
-//! cluster nodes=N                 start N nodes and admit them all
+//! cluster nodes=N [unique=a]      start N nodes and admit them all; column `a` may have a unique index
 //! write nI KEY a=V b=V [level=L]  commit from node I; `delete nI KEY` removes the row
 //! barrier nI                      a QUORUM read barrier
 //! deliver [from=nI] [to=nJ] [kind=Prepare]   deliver what matches, once
@@ -16,7 +16,9 @@
 //! check [ended]                   what is wrong, by the judge; `ended`: nothing may be under way any more
 //! crash nI   restart nI
 //! remove nI nJ                    node I removes member J
-//! rows    status                  what every node has; where it stands
+//! fill nI COUNT                   that many QUORUM writes to one row, each settled, in silence
+//! synced nI                       what is applied on node I is durable in its files
+//! rows    status    conflicts     what every node has; where it stands; its conflict log
 //! ```
 
 use super::cluster::{Cluster, describe};
@@ -45,6 +47,7 @@ impl Runner for Script {
         match command.name.as_str() {
             "cluster" => {
                 let nodes = args.take_key("nodes").unwrap_or("3").parse()?;
+                cluster.unique = args.take_key("unique").is_some();
                 cluster.start(nodes);
             }
             "write" | "delete" => {
@@ -59,6 +62,22 @@ impl Runner for Script {
                 }
                 let cells = (command.name == "write").then_some(cells);
                 cluster.write(id, &key, cells, level);
+            }
+            "fill" => {
+                let id = node(args.next_pos().ok_or("which node?")?)?;
+                let count: u64 = args.next_pos().ok_or("how many?")?.parse()?;
+                for n in 0..count {
+                    cluster.write(id, "fill", Some(vec![(2, n.to_string())]), WriteLevel::Quorum);
+                    cluster.settle();
+                }
+                cluster.log.clear();
+            }
+            "synced" => cluster.sync(node(args.next_pos().ok_or("which node?")?)?),
+            "conflicts" => {
+                for id in cluster.machines.keys().copied().collect::<Vec<_>>() {
+                    let lines = cluster.conflicts(id);
+                    cluster.log.extend(lines);
+                }
             }
             "barrier" => {
                 let id = node(args.next_pos().ok_or("which node?")?)?;

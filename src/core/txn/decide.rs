@@ -3,13 +3,14 @@
 use crate::core::effect::{ApplyTask, Effect, Notice};
 use crate::core::fault::Fatal;
 use crate::core::log::Entry;
-use crate::core::merge::{Merged, merge};
+use crate::core::merge::merge;
 use crate::core::message::{AbortedRange, Body, Message, Outcome, Record};
 use crate::core::node::{Io, Node};
 use crate::core::planted::Bug;
 use crate::core::replicate::ConflictRow;
+use crate::core::replicate::conflicts::log_conflicts;
 use crate::core::storage::{Table, save};
-use crate::types::{NodeId, RowImage, RowKey, Stamp, TableId, TxnId, VersionVector, WriteLevel, WriteSet};
+use crate::types::{NodeId, RowImage, RowKey, Stamp, TxnId, VersionVector, WriteLevel, WriteSet};
 use std::sync::Arc;
 
 impl Node {
@@ -116,10 +117,16 @@ impl Node {
         {
             self.intents.release(held);
         }
-        self.log_conflicts(io, &merged, stamp)?;
+        if !merged.conflicts.is_empty() {
+            self.note_conflicts(io, merged.conflicts);
+        }
         let write_set = match &record.body {
             Body::Write(write_set) => write_set.clone(),
             Body::Members(_) => Arc::new(WriteSet::default()),
+            Body::Conflicts(conflicts) => {
+                log_conflicts(io.store, stamp, conflicts)?;
+                Arc::new(WriteSet::default())
+            }
         };
         io.out.push(Effect::Apply(ApplyTask {
             seq,
@@ -138,46 +145,12 @@ impl Node {
         self.wake_parked(io, txn, Some(seq))
     }
 
-    fn log_conflicts(&mut self, io: &mut Io<'_>, merged: &Merged, stamp: Stamp) -> Result<(), Fatal> {
-        for (i, conflict) in merged.conflicts.iter().enumerate() {
-            let mut key = stamp.hlc.0.to_be_bytes().to_vec();
-            key.extend_from_slice(&conflict.loser.to_bytes());
-            key.extend_from_slice(&(i as u32).to_be_bytes());
-            let row = ConflictRow {
-                stamp,
-                row: conflict.row.clone(),
-                winner: conflict.winner,
-                loser: conflict.loser,
-                image: conflict.image.clone(),
-            };
-            save(io.store, Table::Conflict, &key, &row)?;
-            io.out.notice(Notice::Conflict {
-                table: conflict.row.table,
-                winner: conflict.winner,
-                loser: conflict.loser,
-            });
-        }
-        Ok(())
-    }
-
-    /// The applier removed a row that was in the way of a unique value.
-    pub(crate) fn on_evicted(
-        &mut self,
-        io: &mut Io<'_>,
-        winner: TxnId,
-        table: TableId,
-        image: RowImage,
-    ) -> Result<(), Fatal> {
-        let hlc = self.clock.tick(self.now.wall);
-        // Nobody knows any more who wrote the row: its versions sank below the watermark.
-        let loser = TxnId::default();
-        let row = RowKey { table, key: Arc::from([]) };
-        let conflict = ConflictRow { stamp: Stamp { hlc, node: self.id }, row, winner, loser, image: Some(image) };
-        let mut key = hlc.0.to_be_bytes().to_vec();
-        key.extend_from_slice(&winner.to_bytes());
-        save(io.store, Table::Conflict, &key, &conflict)?;
-        io.out.notice(Notice::Conflict { table, winner, loser });
-        Ok(())
+    /// The applier removed a row that was in the way of a unique value, or that has no place any more. Nobody knows who
+    /// wrote it: its versions sank below the watermark.
+    pub(crate) fn on_evicted(&mut self, io: &mut Io<'_>, winner: TxnId, row: RowKey, image: RowImage) {
+        let (loser, loser_stamp, winner_stamp) = (TxnId::default(), Stamp::NONE, Stamp::NONE);
+        let conflict = ConflictRow { row, loser, loser_stamp, winner, winner_stamp, image: Some(image) };
+        self.note_conflicts(io, vec![conflict]);
     }
 
     /// Someone says that the outcome is chosen.

@@ -90,6 +90,7 @@ impl Intents {
     pub fn take(&mut self, record: &Record) {
         self.count += 1;
         match &record.body {
+            Body::Conflicts(_) => {}
             Body::Members(_) => self.members = Some(record.txn),
             Body::Write(write_set) => {
                 for access in write_set.accesses() {
@@ -106,6 +107,7 @@ impl Intents {
     pub fn release(&mut self, record: &Record) {
         self.count = self.count.saturating_sub(1);
         match &record.body {
+            Body::Conflicts(_) => {}
             Body::Members(_) => self.members = None,
             Body::Write(write_set) => {
                 for access in write_set.accesses() {
@@ -178,6 +180,7 @@ impl WaitingList {
                 continue;
             }
             let wants = match &waiting.record.body {
+                Body::Conflicts(_) => false,
                 Body::Members(_) => true,
                 Body::Write(write_set) => {
                     write_set.accesses().any(|a| a.key == *key && (a.mode == Mode::Write || mode == Mode::Write))

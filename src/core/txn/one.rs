@@ -28,13 +28,18 @@ impl Node {
             dependencies: self.log.vector.clone(),
             body: Body::Write(write_set),
         });
-        save(io.store, Table::Record, &txn.to_bytes(), &*record)?;
-        self.sync.heard.insert(txn);
         let mut coordination = Coordination::new(record.clone(), Some(client), Phase::Applying, self.now.mono);
         // The applier answers for it; without patience the next tick would call the outcome unknown.
         coordination.deadline = self.now.mono.after(self.config.timing.write_timeout);
         coordination.resend_at = coordination.deadline;
         self.coordinating.insert(txn, coordination);
+        self.replicate_one(io, record, stamp)
+    }
+
+    /// Records a commit of this node's ONE log, and pushes it to the others.
+    pub(crate) fn replicate_one(&mut self, io: &mut Io<'_>, record: Arc<Record>, stamp: Stamp) -> Result<(), Fatal> {
+        save(io.store, Table::Record, &record.txn.to_bytes(), &*record)?;
+        self.sync.heard.insert(record.txn);
         self.schedule(io, record.clone(), stamp, Default::default())?;
         let shipped = Shipped { record, stamp, after: Default::default() };
         for node in self.peers.replicas(&self.membership, self.id) {
