@@ -3,7 +3,7 @@
 mod sqlite_rig;
 
 use marmot::core::{Storage, Table};
-use marmot::sqlite::{FileCheckpointer, ForeignDatabase, Store, StoreReader};
+use marmot::sqlite::{CHECKPOINT_BYTES, FileCheckpointer, ForeignDatabase, Store, StoreReader};
 use marmot::types::Value;
 
 #[test]
@@ -60,7 +60,7 @@ fn others_read_committed_rounds_and_checkpoint_beside_the_node() {
     let path = home.path().join("marmot.db");
     let mut store = Store::open(&path, None).unwrap();
     let mut reader = StoreReader::open(&path, None, 0).unwrap();
-    let mut checkpointer = FileCheckpointer::open(&path, None).unwrap();
+    let mut checkpointer = FileCheckpointer::open(&path, None, CHECKPOINT_BYTES).unwrap();
     for n in 0..600u64 {
         let mut round = store.begin();
         round.put(Table::Conflict, &n.to_be_bytes(), &[7; 4000]).unwrap();

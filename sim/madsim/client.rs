@@ -1,10 +1,15 @@
-//! A MySQL client in as many bytes as the workloads need: login without a password, COM_QUERY, text results.
+//! A MySQL client in as many bytes as the workloads need: login without a password, COM_QUERY with text results,
+//! prepared statements with binary ones.
 //!
 //! It is the simulator's own, so that what the server sends is read by code that shares nothing with it.
 
+use crate::marks::mark;
+use crate::prepared::{self, COM_STMT_PREPARE, Parameter, Prepared};
 use crate::trace::{Answer, Trace};
+use bytes::{Buf, BytesMut};
 use madsim::net::TcpStream;
 use madsim::time::timeout;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -63,9 +68,11 @@ impl std::fmt::Display for Trouble {
 /// One connection.
 pub struct Client {
     stream: TcpStream,
-    input: Vec<u8>,
+    input: BytesMut,
     who: String,
     trace: Trace,
+    /// What was prepared on this connection, by its text.
+    statements: BTreeMap<String, Prepared>,
     /// Something came in the middle of which the connection cannot be used any more.
     pub broken: bool,
 }
@@ -75,8 +82,9 @@ impl Client {
     pub async fn connect(at: SocketAddr, database: &str, who: &str, trace: &Trace) -> Result<Client, String> {
         let work = async {
             let stream = TcpStream::connect(at).await.map_err(|e| e.to_string())?;
+            let (who, trace) = (who.to_string(), trace.clone());
             let mut client =
-                Client { stream, input: Vec::new(), who: who.to_string(), trace: trace.clone(), broken: false };
+                Client { stream, input: BytesMut::new(), who, trace, statements: BTreeMap::new(), broken: false };
             client.login(database).await?;
             Ok(client)
         };
@@ -113,11 +121,47 @@ impl Client {
 
     /// Runs one statement. The outcome is traced.
     pub async fn query(&mut self, sql: &str) -> Result<Reply, Trouble> {
-        let answered = match timeout(PATIENCE, self.exchange(sql)).await {
-            Ok(Ok(reply)) => Ok(reply),
-            Ok(Err(why)) => Err(why),
-            Err(_) => Err("no answer".to_string()),
+        let mut command = vec![COM_QUERY];
+        command.extend(sql.as_bytes());
+        let answered = timeout(PATIENCE, self.exchange(&command, Shape::Text)).await;
+        self.conclude(sql, answered.unwrap_or_else(|_| Err("no answer".into())))
+    }
+
+    /// Prepares the statement, if this connection has not yet, and runs it.
+    pub async fn prepared(&mut self, sql: &str, parameters: &[Parameter]) -> Result<Reply, Trouble> {
+        let answered = timeout(PATIENCE, self.prepare_and_execute(sql, parameters)).await;
+        let parameters: Vec<String> = parameters.iter().map(Parameter::to_string).collect();
+        let what = format!("{sql} [{}]", parameters.join(", "));
+        mark("statement prepared");
+        self.conclude(&what, answered.unwrap_or_else(|_| Err("no answer".into())))
+    }
+
+    async fn prepare_and_execute(&mut self, sql: &str, parameters: &[Parameter]) -> Result<Reply, String> {
+        let prepared = match self.statements.get(sql) {
+            Some(prepared) => *prepared,
+            None => {
+                let mut command = vec![COM_STMT_PREPARE];
+                command.extend(sql.as_bytes());
+                self.send(0, &command).await?;
+                let (_, answer) = self.packet().await?;
+                if answer.first() == Some(&0xff) {
+                    return Ok(Reply::Refused(error_of(&answer)));
+                }
+                let prepared = Prepared::read(&answer).ok_or("a malformed answer to a preparation")?;
+                for definitions in [prepared.parameters, prepared.columns] {
+                    // With their end, if there are any.
+                    for _ in 0..definitions + u16::from(definitions > 0) {
+                        self.packet().await?;
+                    }
+                }
+                self.statements.insert(sql.to_string(), prepared);
+                prepared
+            }
         };
+        self.exchange(&prepared.execute(parameters), Shape::Binary).await
+    }
+
+    fn conclude(&mut self, what: &str, answered: Result<Reply, String>) -> Result<Reply, Trouble> {
         let result = match answered {
             Ok(Reply::Refused(refused)) if refused.state == "08007" => Err(Trouble::Unknown(refused.message)),
             Ok(Reply::Refused(refused)) => Err(Trouble::Refused(refused)),
@@ -133,38 +177,39 @@ impl Client {
             Err(Trouble::Unknown(_)) => Answer::Unknown,
         });
         match &result {
-            Ok(reply) => self.trace.add(&self.who, &format!("{sql} -> {reply:?}")),
-            Err(trouble) => self.trace.add(&self.who, &format!("{sql} -> {trouble}")),
+            Ok(reply) => self.trace.add(&self.who, &format!("{what} -> {reply:?}")),
+            Err(trouble) => self.trace.add(&self.who, &format!("{what} -> {trouble}")),
         }
         result
     }
 
     /// The rows of a SELECT.
     pub async fn rows(&mut self, sql: &str) -> Result<Vec<Row>, Trouble> {
-        match self.query(sql).await? {
-            Reply::Rows(rows) => Ok(rows),
-            other => Err(Trouble::Unknown(format!("{other:?} instead of rows"))),
-        }
+        rows_of(self.query(sql).await?)
     }
 
     /// The only number of a SELECT's only row; `None` without a row or for NULL.
     pub async fn number(&mut self, sql: &str) -> Result<Option<i64>, Trouble> {
-        let rows = self.rows(sql).await?;
-        Ok(rows.first().and_then(|row| row.first()?.as_ref()?.parse().ok()))
+        Ok(number_of(self.rows(sql).await?))
+    }
+
+    /// As [`Client::number`], prepared.
+    pub async fn prepared_number(&mut self, sql: &str, parameters: &[Parameter]) -> Result<Option<i64>, Trouble> {
+        Ok(number_of(rows_of(self.prepared(sql, parameters).await?)?))
+    }
+
+    /// As [`Client::execute`], prepared.
+    pub async fn prepared_execute(&mut self, sql: &str, parameters: &[Parameter]) -> Result<u64, Trouble> {
+        affected(self.prepared(sql, parameters).await?)
     }
 
     /// The number of rows a statement changed.
     pub async fn execute(&mut self, sql: &str) -> Result<u64, Trouble> {
-        match self.query(sql).await? {
-            Reply::Done { affected, .. } => Ok(affected),
-            other => Err(Trouble::Unknown(format!("{other:?} instead of OK"))),
-        }
+        affected(self.query(sql).await?)
     }
 
-    async fn exchange(&mut self, sql: &str) -> Result<Reply, String> {
-        let mut command = vec![COM_QUERY];
-        command.extend(sql.as_bytes());
-        self.send(0, &command).await?;
+    async fn exchange(&mut self, command: &[u8], shape: Shape) -> Result<Reply, String> {
+        self.send(0, command).await?;
         let (_, first) = self.packet().await?;
         match first.first() {
             Some(0) => {
@@ -176,13 +221,15 @@ impl Client {
                 Ok(Reply::Done { affected, insert_id })
             }
             Some(0xff) => Ok(Reply::Refused(error_of(&first))),
-            _ => self.result(length(&mut &first[..]).ok_or("a malformed answer")?).await,
+            _ => self.result(length(&mut &first[..]).ok_or("a malformed answer")?, shape).await,
         }
     }
 
-    async fn result(&mut self, columns: u64) -> Result<Reply, String> {
+    async fn result(&mut self, columns: u64, shape: Shape) -> Result<Reply, String> {
+        let mut types = Vec::new();
         for _ in 0..columns {
-            self.packet().await?;
+            let (_, definition) = self.packet().await?;
+            types.push(prepared::column_type(&definition).ok_or("a malformed column definition")?);
         }
         let mut rows = Vec::new();
         // First the end of the definitions, then rows up to the end of those.
@@ -192,7 +239,13 @@ impl Client {
             match packet.first() {
                 Some(0xfe) if packet.len() < 9 => ends += 1,
                 Some(0xff) => return Ok(Reply::Refused(error_of(&packet))),
-                _ => rows.push(row(&packet, columns).ok_or("a malformed row")?),
+                _ => {
+                    let row = match shape {
+                        Shape::Text => row(&packet, columns),
+                        Shape::Binary => prepared::row(&packet, &types),
+                    };
+                    rows.push(row.ok_or("a malformed row")?);
+                }
             }
         }
         Ok(Reply::Rows(rows))
@@ -215,23 +268,47 @@ impl Client {
             if let [a, b, c, number, ..] = self.input[..] {
                 let len = u32::from_le_bytes([a, b, c, 0]) as usize;
                 if self.input.len() >= 4 + len {
-                    let rest = self.input.split_off(4 + len);
-                    let packet = std::mem::replace(&mut self.input, rest);
-                    return Ok((number, packet[4..].to_vec()));
+                    self.input.advance(4);
+                    return Ok((number, self.input.split_to(len).to_vec()));
                 }
             }
-            let mut piece = [0; 4096];
-            match self.stream.read(&mut piece).await {
+            // Not by way of an array here: it would be a part of every future that waits for an answer, and be moved with it.
+            match self.stream.read_buf(&mut self.input).await {
                 Ok(0) => return Err("connection closed".into()),
-                Ok(n) => self.input.extend(&piece[..n]),
+                Ok(_) => {}
                 Err(error) => return Err(error.to_string()),
             }
         }
     }
 }
 
+/// How rows are written.
+#[derive(Clone, Copy)]
+enum Shape {
+    Text,
+    Binary,
+}
+
+fn rows_of(reply: Reply) -> Result<Vec<Row>, Trouble> {
+    match reply {
+        Reply::Rows(rows) => Ok(rows),
+        other => Err(Trouble::Unknown(format!("{other:?} instead of rows"))),
+    }
+}
+
+fn number_of(rows: Vec<Row>) -> Option<i64> {
+    rows.first().and_then(|row| row.first()?.as_ref()?.parse().ok())
+}
+
+fn affected(reply: Reply) -> Result<u64, Trouble> {
+    match reply {
+        Reply::Done { affected, .. } => Ok(affected),
+        other => Err(Trouble::Unknown(format!("{other:?} instead of OK"))),
+    }
+}
+
 /// A length-encoded number, taken from the front.
-fn length(from: &mut &[u8]) -> Option<u64> {
+pub fn length(from: &mut &[u8]) -> Option<u64> {
     let (first, rest) = from.split_first()?;
     let bytes = match first {
         0..=0xfa => {

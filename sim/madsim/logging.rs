@@ -1,9 +1,14 @@
-//! The daemons' own logs, on standard error, with simulated time and the machine's name.
+//! The daemons' own logs: always listened to for marks, and on standard error, with simulated time and the machine's
+//! name, if wanted.
 
+use crate::marks::Listener;
 use madsim::time::TimeHandle;
-use tracing_subscriber::EnvFilter;
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 struct Simulated;
 
@@ -18,7 +23,17 @@ impl FormatTime for Simulated {
 
 /// Logs at the level `SIM_LOG` names, if it is set. The simulator's spans say which machine it is.
 pub fn start() {
-    let Ok(level) = std::env::var("SIM_LOG") else { return };
-    let filter = EnvFilter::new(format!("error,marmot={level}"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_timer(Simulated).with_writer(std::io::stderr).init();
+    // Without a bound of its own the listener would make every span of the simulator's tasks be built.
+    let heard =
+        Listener.with_filter(tracing_subscriber::filter::Targets::new().with_target("marmot", LevelFilter::INFO));
+    let heard = tracing_subscriber::registry().with(heard);
+    match std::env::var("SIM_LOG") {
+        // A layer that is not there would want all spans too.
+        Err(_) => heard.init(),
+        Ok(level) => {
+            let filter = EnvFilter::new(format!("error,marmot={level}"));
+            let shown = tracing_subscriber::fmt::layer().with_timer(Simulated).with_writer(std::io::stderr);
+            heard.with(shown.with_filter(filter)).init();
+        }
+    }
 }

@@ -3,13 +3,16 @@
 use crate::dice::Dice;
 use crate::disk::{Disk, Loss};
 use crate::options::{Options, Trouble};
+use crate::planted::Plant;
+use crate::post::Post;
 use crate::trace::Trace;
 use madsim::runtime::Handle;
 use madsim::task::NodeId;
 use madsim::time::TimeHandle;
 use marmot::config::{Config, DataDir, HostPort, Secret};
 use marmot::shell::spawn::here;
-use marmot::shell::{Environment, Instance, Listeners, SystemClock};
+use marmot::shell::{Environment, Instance, Listeners, Simulation, SystemClock};
+use marmot::sqlite::HostPlanted;
 use marmot::types::Span;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -39,6 +42,9 @@ pub enum Condition {
 struct Shared {
     name: String,
     disk: Disk,
+    post: Arc<Post>,
+    planted: HostPlanted,
+    checkpoint_bytes: u64,
     /// Milliseconds the wall clock is off, beside the calendar.
     skew: Arc<AtomicI64>,
     config: Config,
@@ -97,12 +103,20 @@ impl Machine {
             since.as_millis() as i64 + off.load(Ordering::Relaxed)
         };
         let disk = Disk::new(&format!("disk-{name}"), Dice::part(options.seed, &format!("disk {name}")), clock);
-        if options.lying {
-            disk.set_lying();
+        match options.plant {
+            Some(Plant::LyingDisk) => disk.set_lying(),
+            Some(Plant::UnsyncedCheckpoint) => disk.set_deaf("/app.db"),
+            Some(Plant::Host(_)) | None => {}
         }
         let shared = Arc::new(Shared {
             name: name.clone(),
             disk,
+            post: Arc::new(Post::new(Dice::part(options.seed, &format!("post {name}")))),
+            planted: match options.plant {
+                Some(Plant::Host(bug)) => HostPlanted::only(bug),
+                _ => HostPlanted::none(),
+            },
+            checkpoint_bytes: options.checkpoint_bytes,
             skew,
             config: config(number, options),
             seed: options.seed,
@@ -141,6 +155,10 @@ impl Machine {
         &self.shared.disk
     }
 
+    pub fn post(&self) -> &Post {
+        &self.shared.post
+    }
+
     /// Where clients connect.
     pub fn mysql(&self) -> SocketAddr {
         let listen = &self.shared.config.mysql.listen;
@@ -159,11 +177,11 @@ impl Machine {
     /// Why a node ended by itself, if the troubles of the run do not explain it.
     pub fn unexpected(&self, options: &Options) -> Option<String> {
         let explain = [Trouble::DiskError, Trouble::FullDisk, Trouble::PowerLossWithin];
-        let explained = options.lying || options.troubles.iter().any(|trouble| explain.contains(trouble));
+        let explained = options.plant.is_some() || options.troubles.iter().any(|trouble| explain.contains(trouble));
         let failures = lock(&self.shared.failures);
         // Trouble with a disk makes a node stop, but never find nonsense on it.
         let nonsense = |why: &&String| ["invariant", "corrupt", "outcomes"].iter().any(|word| why.contains(word));
-        failures.iter().find(|why| !explained || (!options.lying && nonsense(why))).cloned()
+        failures.iter().find(|why| !explained || (options.plant.is_none() && nonsense(why))).cloned()
     }
 
     /// Ends the node as hard as `loss` says.
@@ -232,6 +250,11 @@ async fn run(machine: &Shared) -> Result<(), String> {
         random: Arc::new(move || lock(&dice).next()),
         cluster: here(),
         clients: here(),
+        simulation: Simulation {
+            interference: Some(machine.post.clone()),
+            checkpoint_bytes: Some(machine.checkpoint_bytes),
+            planted: machine.planted,
+        },
     };
     let mut instance = Instance::start(&machine.config, environment, listeners)?;
     tokio::select! {

@@ -4,6 +4,7 @@ use crate::dice::Dice;
 use crate::disk::{Failure, Loss};
 use crate::machine::{Condition, Machine};
 use crate::options::{Options, Trouble};
+use crate::post::Service;
 use crate::trace::Trace;
 use madsim::net::NetSim;
 use madsim::runtime::Handle;
@@ -108,6 +109,12 @@ impl Nemesis {
                 let (loss, ms) = (self.dice.below(20), self.dice.within(5..150));
                 self.weather(loss, ms);
             }
+            Trouble::BadPost => {
+                let (lost, doubled, late) = (self.dice.below(300), self.dice.below(300), self.dice.below(300));
+                let altered = if self.dice.one_in(2) { self.dice.below(200) } else { 0 };
+                self.trace.add(machine.name(), &format!("post: {lost} {doubled} {late} {altered}"));
+                machine.post().set(Service { lost, doubled, late, altered });
+            }
             Trouble::ClockJump => {
                 let most = if self.dice.one_in(6) { WILD_SKEW_MS } else { HONEST_SKEW_MS };
                 machine.set_skew(self.dice.below(2 * most as u64) as i64 - most);
@@ -156,6 +163,7 @@ impl Nemesis {
             1 => {
                 let machine = self.one();
                 machine.disk().heal();
+                machine.post().set(Service::default());
             }
             _ => {
                 let off = |machine: &&Machine| machine.condition() != Condition::Running;
@@ -182,6 +190,7 @@ impl Nemesis {
         self.weather(0, 10);
         for machine in &self.machines {
             machine.disk().heal();
+            machine.post().set(Service::default());
             machine.set_skew(0);
             Handle::current().resume(machine.node());
         }

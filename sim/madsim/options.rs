@@ -1,6 +1,7 @@
 //! What a seed decides before a run begins, and what the environment says.
 
 use crate::dice::Dice;
+use crate::planted::Plant;
 use marmot::types::AutoIdMode;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -29,11 +30,13 @@ pub enum Trouble {
     Isolate,
     /// Packets are late and lost.
     Storm,
+    /// Messages of one node are lost, doubled and late, each for itself.
+    BadPost,
     ClockJump,
 }
 
 impl Trouble {
-    pub const ALL: [Trouble; 13] = [
+    pub const ALL: [Trouble; 14] = [
         Trouble::Kill,
         Trouble::PowerLoss,
         Trouble::PowerLossWithin,
@@ -46,6 +49,7 @@ impl Trouble {
         Trouble::OneWay,
         Trouble::Isolate,
         Trouble::Storm,
+        Trouble::BadPost,
         Trouble::ClockJump,
     ];
 }
@@ -56,13 +60,14 @@ pub struct Wish {
     pub seed: u64,
     /// Simulated time with troubles on.
     pub seconds: u64,
-    /// Disks say that they synced, and are far behind: no promise can hold, and the checks must notice.
-    pub lying: bool,
+    /// No promise can hold with it, and the checks must notice.
+    pub plant: Option<Plant>,
 }
 
 impl fmt::Display for Wish {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {}", self.seed, self.seconds, self.lying)
+        write!(f, "{} {}", self.seed, self.seconds)?;
+        self.plant.map_or(Ok(()), |plant| write!(f, " {plant}"))
     }
 }
 
@@ -72,7 +77,11 @@ impl Wish {
         let mut words = text.split(' ');
         let seed = words.next()?.parse().ok()?;
         let seconds = words.next()?.parse().ok()?;
-        Some(Wish { seed, seconds, lying: words.next()?.parse().ok()? })
+        let plant = match words.next() {
+            None => None,
+            Some(name) => Some(Plant::parse(name)?),
+        };
+        Some(Wish { seed, seconds, plant })
     }
 }
 
@@ -92,11 +101,13 @@ pub struct Options {
     pub skew_ms: Vec<i64>,
     /// Think time of clients, on average.
     pub think_ms: u64,
-    pub lying: bool,
+    /// Write-ahead logs are moved into their files from this length on.
+    pub checkpoint_bytes: u64,
+    pub plant: Option<Plant>,
 }
 
 impl Options {
-    pub fn new(Wish { seed, seconds, lying }: Wish) -> Options {
+    pub fn new(Wish { seed, seconds, plant }: Wish) -> Options {
         let mut dice = Dice::part(seed, "options");
         let nodes = if dice.one_in(5) { 5 } else { 3 };
         // Few troubles often show more than all at once.
@@ -105,22 +116,25 @@ impl Options {
         if dice.one_in(16) {
             troubles.clear();
         }
-        if lying {
-            troubles = vec![Trouble::PowerLoss, Trouble::Blackout];
+        if let Some(plant) = plant {
+            troubles = plant.troubles();
         }
+        let gap_ms = *dice.pick(&[300, 700, 1500]);
         let skew_ms = (0..nodes).map(|_| dice.within(0..300) as i64 - 150).collect();
         Options {
             seed,
             seconds,
             nodes,
             troubles,
-            gap_ms: *dice.pick(&[300, 700, 1500]),
+            // What a bug needs to show must come often.
+            gap_ms: if plant.is_some() { 200 } else { gap_ms },
             auto_id_mode: *dice.pick(&[AutoIdMode::Compact, AutoIdMode::Extended]),
             write_timeout_ms: *dice.pick(&[1500, 3000, 5000]),
             recover_after_ms: *dice.pick(&[300, 1000]),
             skew_ms,
             think_ms: *dice.pick(&[300, 600, 1200]),
-            lying,
+            checkpoint_bytes: *dice.pick(&[30_000, 200_000, 1 << 20]),
+            plant,
         }
     }
 }
@@ -130,8 +144,8 @@ impl fmt::Display for Options {
         let troubles: Vec<String> = self.troubles.iter().map(|t| format!("{t:?}")).collect();
         write!(
             f,
-            "seed={} seconds={} nodes={} gap={}ms think={}ms ids={} write_timeout={}ms recover_after={}ms skew={:?} \
-             troubles={}{}",
+            "seed={} seconds={} nodes={} gap={}ms think={}ms ids={} write_timeout={}ms recover_after={}ms \
+             checkpoint={} skew={:?} troubles={}{}",
             self.seed,
             self.seconds,
             self.nodes,
@@ -140,9 +154,10 @@ impl fmt::Display for Options {
             self.auto_id_mode,
             self.write_timeout_ms,
             self.recover_after_ms,
+            self.checkpoint_bytes,
             self.skew_ms,
             troubles.join(","),
-            if self.lying { " lying disks" } else { "" },
+            self.plant.map_or_else(String::new, |plant| format!(" planted={plant}")),
         )
     }
 }

@@ -30,6 +30,8 @@ fn build() -> Result<PathBuf, String> {
         .env("CARGO_TARGET_DIR", target.join("sim"))
         .env("CARGO_ENCODED_RUSTFLAGS", flags(&|name| std::env::var(name).ok()))
         .env_remove("RUSTFLAGS")
+        // Without optimisation a hundred seeds would take half an hour.
+        .env("CARGO_PROFILE_DEV_OPT_LEVEL", "1")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit());

@@ -4,6 +4,7 @@ use crate::client::Client;
 use crate::customer::{Complaints, Customer, DATABASE};
 use crate::disk::{Counts, Loss, seed_sqlite};
 use crate::machine::Machine;
+use crate::marks::{self, Marks};
 use crate::nemesis::Nemesis;
 use crate::options::{Options, Trouble};
 use crate::settle::settle;
@@ -32,6 +33,7 @@ pub struct Outcome {
     pub answers: [u64; 3],
     pub made: BTreeMap<Trouble, u64>,
     pub counts: Counts,
+    pub marks: Marks,
     pub lives: u64,
     /// Bytes on the first disk in the end.
     pub used: usize,
@@ -47,7 +49,7 @@ impl std::fmt::Display for Outcome {
         write!(
             f,
             "trace={:016x} disks={:016x} events={} done={done} refused={refused} unknown={unknown} lives={} used={}k \
-             settled={}ms syncs={} lost={} torn={} failed={} full={} {}",
+             settled={}ms syncs={} lost={} torn={} failed={:?} full={} {}",
             self.trace,
             self.disks,
             self.events,
@@ -103,6 +105,7 @@ async fn whole(options: &Options) -> Outcome {
         answers: trace.answers(),
         made,
         counts,
+        marks: marks::all(),
         lives: machines.iter().map(Machine::lives).sum(),
         used: machines[0].disk().used(),
         settled_ms,

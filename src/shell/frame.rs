@@ -15,6 +15,7 @@
 //! that something speaks this protocol. Nothing is encrypted here.
 
 use crate::core::message::Envelope;
+use crate::sqlite::{HostBug, HostPlanted};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -53,15 +54,23 @@ pub enum FrameError {
 
 /// The shared secret as key material.
 #[derive(Clone)]
-pub struct ClusterKey(Vec<u8>);
+pub struct ClusterKey {
+    secret: Vec<u8>,
+    planted: HostPlanted,
+}
 
 impl ClusterKey {
     pub fn new(secret: &[u8]) -> ClusterKey {
-        ClusterKey(secret.to_vec())
+        ClusterKey { secret: secret.to_vec(), planted: HostPlanted::none() }
+    }
+
+    /// The same key with a rule broken, for the proof that it is seen.
+    pub fn plant(self, planted: HostPlanted) -> ClusterKey {
+        ClusterKey { planted, ..self }
     }
 
     fn mac(&self, purpose: &[u8], dialer: &[u8; NONCE], listener: &[u8; NONCE]) -> Hmac<Sha256> {
-        let mut mac = keyed(&self.0);
+        let mut mac = keyed(&self.secret);
         mac.update(purpose);
         mac.update(dialer);
         mac.update(listener);
@@ -101,7 +110,7 @@ impl Session {
     /// The key of this connection's frames.
     pub fn frames(&self) -> FrameKey {
         let key = self.key.mac(b"frames", &self.dialer, &self.listener).finalize().into_bytes();
-        FrameKey { mac: keyed(&key), counter: 0 }
+        FrameKey { mac: keyed(&key), counter: 0, planted: self.key.planted }
     }
 }
 
@@ -128,6 +137,7 @@ pub fn read_hello(hello: &[u8]) -> Result<[u8; NONCE], FrameError> {
 pub struct FrameKey {
     mac: Hmac<Sha256>,
     counter: u64,
+    planted: HostPlanted,
 }
 
 impl FrameKey {
@@ -165,7 +175,10 @@ impl FrameKey {
         input.advance(4);
         let tag = input.split_to(TAG);
         let payload = input.split_to(size);
-        self.tag(&payload).verify_truncated_left(&tag).map_err(|_| FrameError::BadTag)?;
+        let genuine = self.tag(&payload).verify_truncated_left(&tag);
+        if genuine.is_err() && !self.planted.has(HostBug::TagNotChecked) {
+            return Err(FrameError::BadTag);
+        }
         decode_envelope(&payload).map(Some)
     }
 }

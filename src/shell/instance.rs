@@ -7,13 +7,14 @@ use super::clock::SystemClock;
 use super::conflicts::StoredConflicts;
 use super::driver::{Channels, Driver, Report};
 use super::frame::{ClusterKey, NONCE};
+use super::interference::Interference;
 use super::link::{Links, Nonces, listen};
 use super::spawn::{Spawn, dedicated};
 use crate::config::Config;
 use crate::core::{Effects, Fatal, Node, Storage, Table};
 use crate::mysql::{Accounts, Credential};
 use crate::session::{CoreHandle, Globals, Parts, Published, Server, VERSION, applier_functions};
-use crate::sqlite::{DataDir, FileCheckpointer, Options, Store};
+use crate::sqlite::{CHECKPOINT_BYTES, DataDir, FileCheckpointer, HostPlanted, Options, Store};
 use crate::types::{NodeId, Value};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -40,6 +41,19 @@ pub struct Environment {
     pub cluster: Spawn,
     /// Where clients run.
     pub clients: Spawn,
+    /// Left at its default in a daemon.
+    pub simulation: Simulation,
+}
+
+/// What only a simulation changes.
+#[derive(Clone, Default)]
+pub struct Simulation {
+    /// What happens to messages between nodes.
+    pub interference: Option<Arc<dyn Interference>>,
+    /// Write-ahead logs shorter than this many bytes are not moved into their files; `None`: the usual number.
+    pub checkpoint_bytes: Option<u64>,
+    /// Bugs, for the proof that they are seen.
+    pub planted: HostPlanted,
 }
 
 /// A started node.
@@ -87,9 +101,14 @@ impl Instance {
         let directory: PathBuf = config.data_dir.to_path_buf();
         let vfs = environment.vfs.clone();
         let mut store = Store::open(&directory.join("marmot.db"), vfs.as_deref()).map_err(|e| e.to_string())?;
+        let Simulation { interference, checkpoint_bytes, planted } = environment.simulation.clone();
+        let checkpoint_bytes = checkpoint_bytes.unwrap_or(CHECKPOINT_BYTES);
+        store.plant(planted).map_err(|e| e.to_string())?;
         let node_id = identity(&mut store, config.node_id, &*environment.random).map_err(|e| e.to_string())?;
         let mut options = Options { write_set_bytes: config.transaction.max_write_set_bytes, ..Options::default() };
         options.vfs = vfs.clone();
+        options.checkpoint_bytes = checkpoint_bytes;
+        options.planted = planted;
         let data = DataDir::open(&directory, options).map_err(|e| e.to_string())?;
         let applied = data.durable_seq().map_err(|e| e.to_string())?;
 
@@ -113,7 +132,7 @@ impl Instance {
         let (stop, stop_out) = watch::channel(false);
         let published = Published::new();
 
-        let key = ClusterKey::new(config.cluster.secret.expose().as_bytes());
+        let key = ClusterKey::new(config.cluster.secret.expose().as_bytes()).plant(planted);
         let nonces = nonces(environment.random.clone());
         let frame_limit = config.core(node_id).limits.frame_bytes;
         (environment.cluster)(Box::pin(listen(
@@ -127,11 +146,12 @@ impl Instance {
         let applier = data.open_applier(&applier_functions()).map_err(|e| e.to_string())?;
         dedicated("applier", applier::run(applier, tasks_out, reports.clone())).map_err(|e| e.to_string())?;
 
-        let own = FileCheckpointer::open(&directory.join("marmot.db"), vfs.as_deref()).map_err(|e| e.to_string())?;
+        let own = FileCheckpointer::open(&directory.join("marmot.db"), vfs.as_deref(), checkpoint_bytes)
+            .map_err(|e| e.to_string())?;
         let checkpointing = checkpointer::run(data.open_checkpointer(), own, stop_out.clone());
         dedicated("checkpointer", checkpointing).map_err(|e| e.to_string())?;
 
-        let links = Links::new(key, nonces, environment.cluster.clone());
+        let links = Links::new(key, nonces, environment.cluster.clone(), interference);
         let channels = Channels { calls: calls_out, envelopes: envelopes_out, reports: reports_out, tasks, ready };
         let room = room(directory.clone(), vfs.is_some());
         let driver = Driver::new(node, store, clock.clone(), links, published.clone(), channels, applied, room);

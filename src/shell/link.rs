@@ -5,6 +5,7 @@
 //! fit its bounded queue is dropped and counted. Nothing here waits on a slow peer.
 
 use super::frame::{ClusterKey, DIALER_HELLO, FrameError, LISTENER_HELLO, NONCE, PROOF, Session, hello, read_hello};
+use super::interference::{Fate, Interference};
 use super::spawn::Spawn;
 use crate::core::Address;
 use crate::core::message::Envelope;
@@ -42,23 +43,43 @@ pub struct Links {
     spawn: Spawn,
     links: BTreeMap<Address, Link>,
     dropped: Arc<AtomicU64>,
+    interference: Option<Arc<dyn Interference>>,
 }
 
 struct Link {
     queue: mpsc::Sender<Bytes>,
     waiting: Arc<AtomicUsize>,
+    /// Messages that interference holds back.
+    late: Vec<Bytes>,
 }
 
 impl Links {
     /// No links yet; each is made, by `spawn`, when there is first something to say to its address.
-    pub fn new(key: ClusterKey, nonces: Nonces, spawn: Spawn) -> Links {
-        Links { key, nonces, spawn, links: BTreeMap::new(), dropped: Arc::default() }
+    pub fn new(key: ClusterKey, nonces: Nonces, spawn: Spawn, interference: Option<Arc<dyn Interference>>) -> Links {
+        Links { key, nonces, spawn, links: BTreeMap::new(), dropped: Arc::default(), interference }
     }
 
     /// Queues an encoded envelope for whoever listens at `address`.
     pub fn send(&mut self, address: &Address, payload: Bytes) {
+        let Some(interference) = &self.interference else { return self.queue(address, payload) };
+        match interference.fate(address) {
+            Fate::Arrives => self.queue(address, payload),
+            Fate::Lost => return,
+            Fate::Doubled => {
+                self.queue(address, payload.clone());
+                self.queue(address, payload);
+            }
+            Fate::Late => return self.link(address).late.push(payload),
+        }
+        for late in std::mem::take(&mut self.link(address).late) {
+            self.queue(address, late);
+        }
+    }
+
+    fn link(&mut self, address: &Address) -> &mut Link {
         let (key, nonces, spawn) = (&self.key, &self.nonces, &self.spawn);
-        let link = self.links.entry(address.clone()).or_insert_with(|| {
+        let interference = &self.interference;
+        self.links.entry(address.clone()).or_insert_with(|| {
             let (queue, frames) = mpsc::channel(QUEUE_FRAMES);
             let waiting = Arc::new(AtomicUsize::new(0));
             let dialer = Dialer {
@@ -67,20 +88,25 @@ impl Links {
                 nonces: nonces.clone(),
                 frames,
                 waiting: waiting.clone(),
+                interference: interference.clone(),
             };
             spawn(Box::pin(dialer.run()));
-            Link { queue, waiting }
-        });
+            Link { queue, waiting, late: Vec::new() }
+        })
+    }
+
+    fn queue(&mut self, address: &Address, payload: Bytes) {
+        let link = self.link(address);
         let size = payload.len();
         let full = link.waiting.load(Ordering::Relaxed) + size > QUEUE_BYTES && size <= QUEUE_BYTES;
-        if full || link.queue.try_send(payload).is_err() {
+        if !full && link.queue.try_send(payload).is_ok() {
+            link.waiting.fetch_add(size, Ordering::Relaxed);
+        } else {
             let count = self.dropped.fetch_add(1, Ordering::Relaxed) + 1;
             if count.is_power_of_two() {
                 tracing::debug!(%address, count, "queue to peer is full, messages dropped");
             }
-            return;
         }
-        link.waiting.fetch_add(size, Ordering::Relaxed);
     }
 }
 
@@ -91,6 +117,7 @@ struct Dialer {
     nonces: Nonces,
     frames: mpsc::Receiver<Bytes>,
     waiting: Arc<AtomicUsize>,
+    interference: Option<Arc<dyn Interference>>,
 }
 
 impl Dialer {
@@ -143,6 +170,9 @@ impl Dialer {
                     self.waiting.fetch_sub(more.len(), Ordering::Relaxed);
                     next = Some(more);
                 }
+            }
+            if let Some(interference) = &self.interference {
+                interference.alter(&self.address, &mut out);
             }
             let write = async {
                 writer.write_all(&out).await?;

@@ -18,12 +18,14 @@ mod conflicts;
 mod driver;
 pub mod frame;
 mod instance;
+mod interference;
 mod link;
 #[cfg(not(madsim))]
 mod serve;
 pub mod spawn;
 
 pub use clock::SystemClock;
-pub use instance::{Environment, Instance, Listeners};
+pub use instance::{Environment, Instance, Listeners, Simulation};
+pub use interference::{Fate, Interference};
 #[cfg(not(madsim))]
 pub use serve::run;

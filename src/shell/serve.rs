@@ -1,7 +1,7 @@
 //! The daemon: runtimes, sockets, signals.
 
 use super::clock::SystemClock;
-use super::instance::{Environment, Instance, Listeners};
+use super::instance::{Environment, Instance, Listeners, Simulation};
 use super::spawn;
 use crate::config::Config;
 use crate::core::Fatal;
@@ -40,6 +40,7 @@ pub fn run(config: &Config, ready: impl FnOnce(&str)) -> Result<(), String> {
         random: Arc::new(rand_u64),
         cluster: spawn_on(&cluster),
         clients: spawn_on(&clients),
+        simulation: Simulation::default(),
     };
     let result = cluster.block_on(async {
         let listeners = {

@@ -14,6 +14,7 @@ use super::data_dir::{DataDir, DatabaseFile, locked, state_value};
 use super::error::{Error, Result};
 use super::functions::Functions;
 use super::layout::DatabaseLayout;
+use super::planted::HostBug;
 use super::schema::{FileChange, SchemaStep};
 use crate::core::{ApplyTask, Fatal};
 use crate::types::{ApplySeq, ColumnId, DatabaseName, RowImage, RowKey, TableId, TxnId, Value};
@@ -52,6 +53,8 @@ pub struct Applier {
     dir: DataDir,
     /// The last task applied, in any file.
     seq: ApplySeq,
+    /// Parts of the tasks of this batch that files held already.
+    held: u64,
 }
 
 /// One file, attached to an in-memory connection under the database's name, as statements expect.
@@ -72,7 +75,8 @@ pub(super) struct Open {
 impl Applier {
     pub(super) fn open(dir: DataDir, functions: &Functions) -> Result<Applier> {
         let seq = dir.durable_seq()?;
-        let mut applier = Applier { files: BTreeMap::new(), functions: functions.clone(), dir: dir.clone(), seq };
+        let mut applier =
+            Applier { files: BTreeMap::new(), functions: functions.clone(), dir: dir.clone(), seq, held: 0 };
         for file in dir.files() {
             if !dir.is_on_disk(&file) && file.created <= seq {
                 return Err(Error::Sqlite {
@@ -131,6 +135,10 @@ impl Applier {
         }
         self.commit(&mut applied)?;
         applied.seq = self.seq;
+        match std::mem::take(&mut self.held) {
+            0 => {}
+            parts => tracing::info!(parts, seq = self.seq, "tasks found in a file already"),
+        }
         Ok(applied)
     }
 
@@ -173,11 +181,16 @@ impl Applier {
         if !self.files.contains_key(database) {
             return self.check_dropped(database, seq).map(|()| None);
         }
+        let early = self.dir.shared.options.planted.has(HostBug::AppliedBeforeRows);
         let open = self.files.get_mut(database).expect("looked up in the line before");
         if seq < open.file.created || seq <= open.applied {
+            self.held += 1;
             return Ok(None);
         }
         if !open.in_transaction {
+            if early {
+                open.set_state("applied_seq", seq)?;
+            }
             open.connection.cached("BEGIN IMMEDIATE")?.run([])?;
             open.in_transaction = true;
         }
@@ -264,7 +277,8 @@ impl Applier {
 
     /// Makes everything applied durable and returns up to where: the redo log below is no longer needed.
     pub fn sync(&mut self) -> std::result::Result<ApplySeq, Fatal> {
-        for open in self.files.values_mut().filter(|open| open.dirty) {
+        let early = self.dir.shared.options.planted.has(HostBug::RedoDroppedEarly);
+        for open in self.files.values_mut().filter(|open| open.dirty && !early) {
             // A commit with FULL syncs the WAL, and with it every commit before; a checkpoint would do so only where
             // no reader is in its way.
             let schema = quoted(&open.name);
@@ -285,8 +299,9 @@ impl Applier {
     /// Moves WALs into their files, and shortens a long WAL that nobody reads any more. For the pauses between
     /// batches; a [`super::Checkpointer`] on another thread takes the bulk of the work off it.
     pub fn checkpoint(&mut self) -> std::result::Result<(), Fatal> {
+        let worthwhile = self.dir.shared.options.checkpoint_bytes;
         for open in self.files.values_mut() {
-            checkpoint::run(&open.connection, &open.name, true)?;
+            checkpoint::run(&open.connection, &open.name, worthwhile, true)?;
         }
         Ok(())
     }

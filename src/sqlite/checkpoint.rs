@@ -14,10 +14,10 @@ use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::path::Path;
 
-/// A WAL shorter than this is left alone.
-const WORTHWHILE: u64 = 1 << 20;
-/// A WAL file longer than this is shortened when it can be.
-const LONG: u64 = 32 << 20;
+/// A WAL shorter than this many bytes is left alone, unless the options say otherwise.
+pub const CHECKPOINT_BYTES: u64 = 1 << 20;
+/// A WAL file so many times longer than that is shortened when it can be.
+const LONG: u64 = 32;
 
 /// Runs PASSIVE checkpoints of all database files on connections of its own.
 pub struct Checkpointer {
@@ -43,7 +43,7 @@ impl Checkpointer {
             if let Some((_, _, connection)) = self.connections.get_mut(&file.name) {
                 // The WAL is opened with the first read.
                 connection.cached("SELECT 1 FROM sqlite_schema LIMIT 1")?.run([])?;
-                run(connection, "main", false)?;
+                run(connection, "main", self.dir.shared.options.checkpoint_bytes, false)?;
             }
         }
         Ok(())
@@ -51,30 +51,34 @@ impl Checkpointer {
 }
 
 /// Runs PASSIVE checkpoints of one file that is not a database of the data directory: the node's own state.
-pub struct FileCheckpointer(Connection);
+pub struct FileCheckpointer {
+    connection: Connection,
+    worthwhile: u64,
+}
 
 impl FileCheckpointer {
-    pub fn open(path: &Path, vfs: Option<&str>) -> Result<FileCheckpointer> {
+    /// A write-ahead log shorter than `worthwhile` bytes is left alone.
+    pub fn open(path: &Path, vfs: Option<&str>, worthwhile: u64) -> Result<FileCheckpointer> {
         let connection = Connection::open(&uri(&path.to_string_lossy(), ""), vfs, 0, &Functions::new())?;
         connection.run_script("PRAGMA wal_autocheckpoint = 0; PRAGMA synchronous = FULL")?;
-        Ok(FileCheckpointer(connection))
+        Ok(FileCheckpointer { connection, worthwhile })
     }
 
     pub fn run(&mut self) -> Result<()> {
-        self.0.cached("SELECT 1 FROM sqlite_schema LIMIT 1")?.run([])?;
-        run(&self.0, "main", false)
+        self.connection.cached("SELECT 1 FROM sqlite_schema LIMIT 1")?.run([])?;
+        run(&self.connection, "main", self.worthwhile, false)
     }
 }
 
-/// Checkpoints one attached database if its WAL is worth it; with `shorten`, cuts a long WAL file when nobody uses it.
+/// Checkpoints one attached database if its WAL has `worthwhile` bytes; with `shorten`, cuts a long WAL file when nobody uses it.
 /// Another's checkpoint or reader in the way is no error: there is a next time.
-pub(super) fn run(connection: &Connection, schema: &str, shorten: bool) -> Result<()> {
+pub(super) fn run(connection: &Connection, schema: &str, worthwhile: u64, shorten: bool) -> Result<()> {
     let bytes = connection.wal_bytes(schema)?;
-    if bytes < WORTHWHILE {
+    if bytes < worthwhile {
         return Ok(());
     }
     let Some((in_wal, done)) = call(connection, schema, ffi::SQLITE_CHECKPOINT_PASSIVE)? else { return Ok(()) };
-    if shorten && bytes > LONG && in_wal == done {
+    if shorten && bytes > LONG * worthwhile && in_wal == done {
         call(connection, schema, ffi::SQLITE_CHECKPOINT_TRUNCATE)?;
     }
     Ok(())

@@ -1,11 +1,12 @@
 //! The directory of database files: finds, creates and drops them, and opens connections on them.
 
 use super::apply::Applier;
-use super::checkpoint::Checkpointer;
+use super::checkpoint::{CHECKPOINT_BYTES, Checkpointer};
 use super::connection::{Connection, quoted, uri};
 use super::error::{Error, Result};
 use super::functions::Functions;
 use super::layout::DatabaseLayout;
+use super::planted::HostPlanted;
 use super::reader::Reader;
 use super::registry::{Registry, Span};
 use super::schema::TableIds;
@@ -28,11 +29,22 @@ pub struct Options {
     pub cache_kib: u32,
     /// Captured changes of one transaction, in bytes; more is refused.
     pub write_set_bytes: usize,
+    /// A write-ahead log shorter than this many bytes is not moved into its file.
+    pub checkpoint_bytes: u64,
+    /// Empty outside tests.
+    pub planted: HostPlanted,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { vfs: None, busy_timeout_ms: 5000, cache_kib: 8000, write_set_bytes: 256 << 20 }
+        Options {
+            vfs: None,
+            busy_timeout_ms: 5000,
+            cache_kib: 8000,
+            write_set_bytes: 256 << 20,
+            checkpoint_bytes: CHECKPOINT_BYTES,
+            planted: HostPlanted::none(),
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 use super::connection::{Connection, uri};
 use super::error::Error;
 use super::functions::Functions;
+use super::planted::{HostBug, HostPlanted};
 use super::statement::Statement;
 use crate::core::{Fatal, Storage, Table};
 use crate::types::Value;
@@ -32,6 +33,9 @@ pub struct Store {
     rollback: Statement,
     connection: Connection,
     has_room: bool,
+    planted: HostPlanted,
+    /// A round's SQLite transaction is still open (only with a planted bug).
+    owes_commit: bool,
 }
 
 fn blob(bytes: &[u8]) -> Value {
@@ -83,7 +87,18 @@ impl Store {
             rollback: connection.prepare("ROLLBACK")?,
             connection,
             has_room: true,
+            planted: HostPlanted::none(),
+            owes_commit: false,
         })
+    }
+
+    /// Breaks a rule, for the proof that it is seen.
+    pub fn plant(&mut self, planted: HostPlanted) -> Result<(), Fatal> {
+        self.planted = planted;
+        if planted.has(HostBug::StoreNotSynced) {
+            self.connection.run_script("PRAGMA synchronous = NORMAL")?;
+        }
+        Ok(())
     }
 
     /// Begins a round. Dropped without commit, it leaves nothing.
@@ -98,7 +113,7 @@ impl Store {
 
     /// Moves the WAL into the file; for shells without a [`super::FileCheckpointer`].
     pub fn checkpoint(&mut self) -> Result<(), Fatal> {
-        Ok(super::checkpoint::run(&self.connection, "main", true)?)
+        Ok(super::checkpoint::run(&self.connection, "main", super::CHECKPOINT_BYTES, true)?)
     }
 }
 
@@ -112,14 +127,25 @@ pub struct Round<'s> {
 impl Round<'_> {
     /// Makes the round durable.
     pub fn commit(mut self) -> Result<(), Fatal> {
-        if std::mem::take(&mut self.writing) {
-            self.store.commit.run([]).inspect_err(|_| self.writing = true)?;
+        if !std::mem::take(&mut self.writing) {
+            return Ok(());
         }
-        Ok(())
+        if self.store.planted.has(HostBug::EffectsBeforeCommit) {
+            self.store.owes_commit = true;
+            return Ok(());
+        }
+        let done = self.store.commit.run([]).inspect_err(|_| self.writing = true);
+        if self.store.planted.has(HostBug::CommitErrorIgnored) {
+            return Ok(());
+        }
+        Ok(done?)
     }
 
     fn write(&mut self) -> Result<(), Fatal> {
         if !self.writing {
+            if std::mem::take(&mut self.store.owes_commit) {
+                self.store.commit.run([])?;
+            }
             self.store.begin.run([])?;
             self.writing = true;
         }

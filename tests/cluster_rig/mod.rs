@@ -2,7 +2,7 @@
 
 use marmot::config::{Config, DataDir, HostPort};
 use marmot::shell::spawn::here;
-use marmot::shell::{Environment, Instance, Listeners, SystemClock};
+use marmot::shell::{Environment, Instance, Listeners, Simulation, SystemClock};
 use marmot::types::NodeId;
 use mysql::prelude::Queryable;
 use mysql::{Conn, Error, OptsBuilder};
@@ -55,6 +55,7 @@ impl Cluster {
                     random: Arc::new(move || drawn.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed)),
                     cluster: here(),
                     clients: here(),
+                    simulation: Simulation::default(),
                 };
                 Instance::start(&config, environment, listeners).expect("an empty directory starts")
             });

@@ -3,6 +3,7 @@
 use crate::dice::Dice;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
 
 /// Sectors are written whole or not at all.
 const SECTOR: usize = 512;
@@ -39,8 +40,8 @@ pub struct Counts {
     pub lost: u64,
     /// … and those that survived in part.
     pub torn: u64,
-    /// Operations that failed because the simulation wanted it.
-    pub failed: u64,
+    /// Operations that failed because the simulation wanted it: reads, writes, syncs.
+    pub failed: [u64; 3],
     /// Writes refused for lack of room.
     pub full: u64,
 }
@@ -51,13 +52,14 @@ impl Counts {
         self.syncs += other.syncs;
         self.lost += other.lost;
         self.torn += other.torn;
-        self.failed += other.failed;
+        self.failed.iter_mut().zip(other.failed).for_each(|(sum, n)| *sum += n);
         self.full += other.full;
     }
 }
 
 enum Change {
-    Write(usize, Vec<u8>),
+    /// Where, and where its bytes are in [`File::written`].
+    Write(usize, Range<usize>),
     Truncate(usize),
 }
 
@@ -68,6 +70,10 @@ struct File {
     view: Vec<u8>,
     /// With their numbers: changes of all files count together.
     unsynced: Vec<(u64, Change)>,
+    /// The bytes of unsynced writes, one after the other.
+    written: Vec<u8>,
+    /// The last change that a deaf disk promised to keep, and will with the next sync.
+    promised: u64,
 }
 
 impl File {
@@ -77,9 +83,12 @@ impl File {
         let durable = self.durable.get_or_insert_default();
         for (_, change) in self.unsynced.drain(..done) {
             match change {
-                Change::Write(at, data) => put(durable, at, &data),
+                Change::Write(at, bytes) => put(durable, at, &self.written[bytes]),
                 Change::Truncate(len) => durable.resize(len, 0),
             }
+        }
+        if self.unsynced.is_empty() {
+            self.written.clear();
         }
     }
 }
@@ -100,6 +109,8 @@ pub(super) struct Content {
     pub capacity: Option<usize>,
     /// What syncs say is durable is not yet: a disk that no database can survive, for the proof that losses are seen.
     pub lying: bool,
+    /// Syncs of files with this end of their name come one late.
+    pub deaf: Option<&'static str>,
 }
 
 /// Why an operation did not happen.
@@ -128,6 +139,7 @@ impl Content {
             failing: None,
             capacity: None,
             lying: false,
+            deaf: None,
         }
     }
 
@@ -171,7 +183,9 @@ impl Content {
         let number = self.last_change;
         let file = self.file(name);
         put(&mut file.view, at, data);
-        file.unsynced.push((number, Change::Write(at, data.to_vec())));
+        let from = file.written.len();
+        file.written.extend_from_slice(data);
+        file.unsynced.push((number, Change::Write(at, from..file.written.len())));
         Ok(())
     }
 
@@ -201,7 +215,9 @@ impl Content {
                 self.files.values_mut().for_each(|file| file.settle(number));
             }
         } else if let Some(file) = self.files.get_mut(name) {
-            file.settle(u64::MAX);
+            let late = self.deaf.is_some_and(|end| name.ends_with(end));
+            let promised = std::mem::replace(&mut file.promised, self.last_change);
+            file.settle(if late { promised } else { u64::MAX });
         }
         Ok(())
     }
@@ -224,7 +240,7 @@ impl Content {
         }
         self.lies.clear();
         for file in self.files.values_mut() {
-            let changes = std::mem::take(&mut file.unsynced);
+            let (changes, written) = (std::mem::take(&mut file.unsynced), std::mem::take(&mut file.written));
             let mut image = file.durable.take();
             for (_, change) in changes {
                 if loss == Loss::Unsynced || self.dice.one_in(2) {
@@ -234,7 +250,8 @@ impl Content {
                 let image = image.get_or_insert_default();
                 match change {
                     Change::Truncate(len) => image.resize(len, 0),
-                    Change::Write(at, data) => {
+                    Change::Write(at, bytes) => {
+                        let data = &written[bytes];
                         let torn = data.len() > SECTOR && self.dice.one_in(4);
                         self.counts.torn += u64::from(torn);
                         for (i, sector) in data.chunks(SECTOR).enumerate() {
@@ -251,7 +268,7 @@ impl Content {
         self.files.retain(|_, file| file.durable.is_some());
         for (name, image) in std::mem::take(&mut self.deleted) {
             if loss == Loss::Unsynced || self.dice.one_in(2) {
-                let back = File { durable: Some(image.clone()), view: image, unsynced: Vec::new() };
+                let back = File { durable: Some(image.clone()), view: image, ..File::default() };
                 self.files.entry(name).or_insert(back);
             }
         }
@@ -279,7 +296,7 @@ impl Content {
                     return Ok(());
                 }
                 self.failing = None;
-                self.counts.failed += 1;
+                self.counts.failed[operation as usize] += 1;
                 Err(Trouble::Failed)
             }
             _ => Ok(()),

@@ -43,11 +43,15 @@ pub(super) struct Locks {
 }
 
 impl Locks {
-    fn of(&mut self, name: &str) -> &mut FileLocks {
+    /// A handle of this file was opened.
+    pub fn opened(&mut self, name: &str) {
         if !self.files.contains_key(name) {
             self.files.insert(name.to_string(), FileLocks::default());
         }
-        self.files.get_mut(name).expect("inserted above if it was not there")
+    }
+
+    fn of(&mut self, name: &str) -> &mut FileLocks {
+        self.files.get_mut(name).expect("the handle was opened in this life of the machine")
     }
 
     /// The machine stopped: nothing is locked, no memory is shared.

@@ -176,6 +176,11 @@ impl Disk {
         lock(&self.state).content.lying = true;
     }
 
+    /// Syncs of files whose name ends so come one late.
+    pub fn set_deaf(&self, end: &'static str) {
+        lock(&self.state).content.deaf = Some(end);
+    }
+
     /// No power failure, no failing operation, no lack of room any more.
     pub fn heal(&self) {
         let mut state = lock(&self.state);
@@ -495,6 +500,7 @@ unsafe extern "C" fn open(
             }
             state.content.create(&name);
         }
+        state.locks.opened(&name);
         state.open_handles += 1;
         let delete_on_close = flags & ffi::SQLITE_OPEN_DELETEONCLOSE != 0;
         Handle { state: shared.clone(), name, id, life: state.life, held: Held::default(), delete_on_close }

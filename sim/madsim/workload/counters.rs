@@ -1,7 +1,9 @@
 //! Counters that clients increase by reading and writing: no increment is lost.
 
 use super::{Ledger, Life, Tables, Workload, number, table};
+use crate::client::{Client, Trouble};
 use crate::customer::{Customer, Fate, transaction};
+use crate::prepared::Parameter::Int;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -36,11 +38,18 @@ impl Workload for Counters {
                 let id = customer.dice.within(1..COUNTERS as u64 + 1) as i64;
                 // The first counter is increased in one statement, the others by what was read.
                 let at_once = id == 1;
+                let prepared = customer.dice.one_in(2);
                 let Some(client) = customer.client().await else { return };
-                let fate = if at_once {
+                let fate = if at_once && prepared {
+                    let add = "UPDATE counters SET v = v + ? WHERE id = ?";
+                    Fate::from(&client.prepared_execute(add, &[Int(1), Int(id)]).await)
+                } else if at_once {
                     Fate::from(&client.execute(&format!("UPDATE counters SET v = v + 1 WHERE id = {id}")).await)
                 } else {
-                    let increment = async |client: &mut crate::client::Client| {
+                    let increment = async |client: &mut Client| {
+                        if prepared {
+                            return increase(client, id).await;
+                        }
                         let read = client.number(&format!("SELECT v FROM counters WHERE id = {id}")).await?;
                         let next = read.unwrap_or(-1_000_000) + 1;
                         client.execute(&format!("UPDATE counters SET v = {next} WHERE id = {id}")).await?;
@@ -67,4 +76,11 @@ impl Workload for Counters {
         }
         Ok(())
     }
+}
+
+/// Reads and writes by prepared statements.
+async fn increase(client: &mut Client, id: i64) -> Result<(), Trouble> {
+    let read = client.prepared_number("SELECT v FROM counters WHERE id = ?", &[Int(id)]).await?;
+    let next = read.unwrap_or(-1_000_000) + 1;
+    client.prepared_execute("UPDATE counters SET v = ? WHERE id = ?", &[Int(next), Int(id)]).await.map(drop)
 }

@@ -1,7 +1,9 @@
 //! Logged inserts: what was acknowledged is there, what was refused is not, and a transaction is whole or absent.
 
 use super::{Ledger, Life, Tables, Workload, number, table};
+use crate::client::Client;
 use crate::customer::{Customer, Fate, transaction};
+use crate::prepared::Parameter::{Int, Text};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -33,6 +35,8 @@ impl Workload for Log {
                 let longest = if customer.dice.one_in(8) { 4000 } else { 60 };
                 let length = customer.dice.within(1..longest);
                 let as_one = customer.dice.one_in(2);
+                let prepared = customer.dice.one_in(3);
+                let complaints = customer.complaints.clone();
                 let for_all = customer.dice.one_in(8);
                 let row = |id: &i64| format!("({id}, {number}, '{}')", "x".repeat(length as usize));
                 let rows: Vec<String> = ids.iter().map(row).collect();
@@ -43,14 +47,28 @@ impl Workload for Log {
                 let fate = if as_one {
                     Fate::from(&client.execute(&format!("INSERT INTO log VALUES {}", rows.join(", "))).await)
                 } else {
-                    let inserts = async |client: &mut crate::client::Client| {
-                        for row in &rows {
+                    let inserts = async |client: &mut Client| {
+                        for id in ids.iter().filter(|_| prepared) {
+                            let row = [Int(*id), Int(number as i64), Text("x".repeat(length as usize))];
+                            client.prepared_execute("INSERT INTO log VALUES (?, ?, ?)", &row).await?;
+                        }
+                        for row in rows.iter().filter(|_| !prepared) {
                             client.execute(&format!("INSERT INTO log VALUES {row}")).await?;
                         }
                         Ok(())
                     };
                     transaction(client, inserts).await.0
                 };
+                // What is acknowledged is applied where it was written.
+                if fate == Fate::Done {
+                    let (first, last) = (ids[0], ids[ids.len() - 1]);
+                    let count = format!("SELECT COUNT(*) FROM log WHERE id BETWEEN {first} AND {last}");
+                    if let Ok(found) = client.number(&count).await
+                        && found != Some(ids.len() as i64)
+                    {
+                        complaints.add(format!("log: of rows {ids:?}, acknowledged here, {found:?} are seen here"));
+                    }
+                }
                 self.ledger.open().insert(ids[0], (ids, fate));
             }
         })

@@ -2,6 +2,7 @@
 
 use super::{Ledger, Life, Tables, Workload, number, table};
 use crate::customer::{Customer, Fate};
+use crate::prepared::Parameter::Int;
 use std::sync::Arc;
 
 #[derive(Default)]
@@ -37,8 +38,9 @@ impl Workload for Register {
                     let next = self.ledger.open().1 + 1;
                     self.ledger.open().1 = next;
                     // Only ever upwards: an earlier write of unknown outcome must not come after a later one.
-                    let sql = format!("UPDATE register SET v = {next} WHERE id = 1 AND v < {next}");
-                    let Some(result) = customer.statement(&sql).await else { return };
+                    let write = "UPDATE register SET v = ? WHERE id = 1 AND v < ?";
+                    let Some(client) = customer.client().await else { return };
+                    let result = client.prepared_execute(write, &[Int(next), Int(next)]).await;
                     if Fate::from(&result) == Fate::Done {
                         self.ledger.open().0 = next;
                     }
@@ -47,7 +49,7 @@ impl Workload for Register {
                 let least = self.ledger.open().0;
                 let complaints = customer.complaints.clone();
                 let Some(client) = customer.client().await else { return };
-                if let Ok(read) = client.number("SELECT v FROM register WHERE id = 1").await
+                if let Ok(read) = client.prepared_number("SELECT v FROM register WHERE id = ?", &[Int(1)]).await
                     && read.is_none_or(|read| read < least)
                 {
                     complaints.add(format!("register: a QUORUM read gave {read:?} after {least} was acknowledged"));

@@ -1,5 +1,6 @@
 //! The key states above the dropped horizon: in memory, in bounded number, the oldest spilled to storage.
 
+use super::readers::Readers;
 use super::state::RowState;
 use crate::core::fault::Fatal;
 use crate::core::planted::{Bug, Planted};
@@ -18,7 +19,7 @@ pub struct KeyState {
     /// QUORUM commit (DESIGN rule 7).
     pub quorum: Stamp,
     /// Committed transactions above the horizon that held the key in `Read` (rule 8).
-    pub readers: Vec<(TxnId, Stamp)>,
+    pub readers: Readers,
     /// Where in this node's apply order the key was last written, and last held in `Read`.
     pub written_at: ApplySeq,
     pub read_at: ApplySeq,
@@ -26,6 +27,8 @@ pub struct KeyState {
     pub row: Option<Box<RowState>>,
     /// For a unique value: its highest claim. A release does not end it.
     pub owner: Option<Claim>,
+    /// It has an entry among the touched.
+    queued: bool,
 }
 
 /// A row's hold on a unique value.
@@ -40,20 +43,20 @@ pub struct Claim {
 
 impl KeyState {
     fn newest(&self) -> Stamp {
-        let read = self.readers.iter().map(|(_, s)| *s).max().unwrap_or(Stamp::NONE);
         let hidden = self.row.as_ref().map_or(Stamp::NONE, |row| row.hidden_by);
-        self.stamp.max(self.quorum).max(read).max(hidden)
+        self.stamp.max(self.quorum).max(self.readers.newest()).max(hidden)
     }
 }
 
 /// All key states of a node.
 ///
-/// **Invariants**: a key with a write or a `Read` hold above `horizon` has a state, in memory or spilled; `horizon`
-/// never decreases.
+/// **Invariants**: a key with a write or a `Read` hold above `horizon` has a state, in memory or spilled; a state in
+/// memory has one entry in `touched`, however often it is written; `horizon` never decreases.
 #[derive(Debug, Default)]
 pub struct KeyStates {
     states: BTreeMap<Key, KeyState>,
-    /// Keys in the order they were last touched, to find what can be dropped or spilled without a full scan.
+    /// Keys in the order they were first touched since they were last looked at, to find what can be dropped or spilled
+    /// without a full scan.
     touched: VecDeque<(Stamp, Key)>,
     /// States up to here may be gone.
     horizon: Hlc,
@@ -100,9 +103,14 @@ impl KeyStates {
         Ok(self.states.entry(key.clone()).or_default())
     }
 
-    /// Notes that `key` was written or read at `stamp`.
+    /// Notes that `key`, which has a state in memory, was written or read at `stamp`.
     pub fn touch(&mut self, key: Key, stamp: Stamp) {
-        self.touched.push_back((stamp, key));
+        if let Some(state) = self.states.get_mut(&key)
+            && !state.queued
+        {
+            state.queued = true;
+            self.touched.push_back((stamp, key));
+        }
     }
 
     /// Drops states at or below `horizon`. Work is bounded by what was touched since the last call.
@@ -112,17 +120,23 @@ impl KeyStates {
             return Ok(());
         }
         self.horizon = self.horizon.max(horizon);
+        let mut again = Vec::new();
         while let Some((stamp, _)) = self.touched.front() {
             if stamp.hlc > self.horizon && !early {
                 break;
             }
             let Some((_, key)) = self.touched.pop_front() else { break };
             let Some(state) = self.states.get_mut(&key) else { continue };
-            state.readers.retain(|(_, s)| s.hlc > self.horizon);
-            if state.newest().hlc <= self.horizon || early {
+            state.readers.drop_below(self.horizon);
+            let newest = state.newest();
+            if newest.hlc <= self.horizon || early {
                 self.states.remove(&key);
+            } else {
+                // Written again since: its turn comes when that has sunk, too.
+                again.push((newest, key));
             }
         }
+        self.touched.extend(again);
         if self.spilled > 0 {
             self.drop_spilled(store)?;
         }
@@ -135,7 +149,8 @@ impl KeyStates {
         while self.states.len() > limit && rounds > 0 {
             rounds -= 1;
             let Some((_, key)) = self.touched.pop_front() else { break };
-            if let Some(state) = self.states.remove(&key) {
+            if let Some(mut state) = self.states.remove(&key) {
+                state.queued = false;
                 save(store, Table::KeyState, &encode(&key), &state)?;
                 self.spilled += 1;
             }
@@ -166,5 +181,51 @@ impl KeyStates {
                 store.delete(Table::KeyState, &key)?;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::testkit::MemStorage;
+    use crate::types::{NodeId, RowKey, TableId};
+
+    fn key(n: u8) -> Key {
+        Key::Row(RowKey { table: TableId::new(NodeId(1), 1), key: Arc::from([n]) })
+    }
+
+    fn write(keys: &mut KeyStates, store: &mut MemStorage, n: u8, at: u64) {
+        let stamp = Stamp { hlc: Hlc(at), node: NodeId(1) };
+        keys.entry(store, &key(n)).unwrap().stamp = stamp;
+        keys.touch(key(n), stamp);
+    }
+
+    #[test]
+    fn a_hot_key_takes_no_more_room_while_the_watermark_stands_still() {
+        let (mut keys, mut store) = (KeyStates::new(Hlc::ZERO, Planted::none()), MemStorage::default());
+        for at in 1..=1000 {
+            write(&mut keys, &mut store, (at % 2) as u8, at);
+        }
+        assert_eq!((keys.len(), keys.touched.len()), (2, 2));
+        keys.drop_below(&mut store, Hlc(999)).unwrap();
+        assert_eq!((keys.len(), keys.touched.len()), (1, 1), "one of them was written above the horizon");
+        keys.drop_below(&mut store, Hlc(1000)).unwrap();
+        assert_eq!((keys.len(), keys.touched.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_state_comes_back_from_storage_and_is_dropped_in_its_turn() {
+        let (mut keys, mut store) = (KeyStates::new(Hlc::ZERO, Planted::none()), MemStorage::default());
+        (1..=4).for_each(|n| write(&mut keys, &mut store, n, u64::from(n)));
+        keys.spill(&mut store, 2).unwrap();
+        assert_eq!((keys.len(), keys.touched.len()), (2, 2));
+        assert_eq!(keys.get(&store, &key(1)).unwrap().map(|s| s.stamp.hlc), Some(Hlc(1)));
+        write(&mut keys, &mut store, 1, 5);
+        assert_eq!((keys.len(), keys.touched.len()), (3, 3));
+        keys.drop_below(&mut store, Hlc(4)).unwrap();
+        assert_eq!(keys.len(), 1);
+        assert_eq!(keys.get(&store, &key(2)).unwrap().map(|s| s.stamp), None);
+        keys.drop_below(&mut store, Hlc(5)).unwrap();
+        assert_eq!((keys.len(), keys.touched.len()), (0, 0));
     }
 }

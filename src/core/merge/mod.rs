@@ -55,6 +55,7 @@
 mod discarded;
 mod image;
 mod keys;
+mod readers;
 mod row;
 mod state;
 #[cfg(test)]

@@ -219,7 +219,7 @@ impl Merge<'_> {
                 Mode::Read if matches!(hold.key, Key::Schema(_)) => continue,
                 Mode::Read => {
                     if !self.planted.has(Bug::ReadersForgotten) {
-                        state.readers.push((record.txn, stamp));
+                        state.readers.push(record.txn, stamp);
                     }
                     state.read_at = self.seq;
                 }

@@ -190,9 +190,8 @@ impl Node {
                 return Ok(Some(state.quorum));
             }
             if access.mode == Mode::Write {
-                let unseen = state.readers.iter().find(|(t, _)| !record.dependencies.contains(*t));
-                if let Some((_, stamp)) = unseen {
-                    return Ok(Some(*stamp));
+                if let Some(stamp) = state.readers.unseen(&record.dependencies) {
+                    return Ok(Some(stamp));
                 }
             }
         }
