@@ -16,7 +16,7 @@
 //!    parks the request behind an undecided transaction that holds one. Neither costs a message.
 //! 6. **Prepare.** The transaction gets its position `(node, sequence)`. Every voting member judges it in
 //!    `core/txn/participant`, records the write set and the intents, and answers with its clock. The round's commit is
-//!    one disk sync for everything in it; nothing leaves the node before.
+//!    one disk sync for everything in it (`sqlite::Store`); nothing that rests on it leaves the node before.
 //! 7. **Decision.** With a quorum, Commit is proposed at ballot zero, stamped above every clock heard. A quorum of
 //!    acceptances (`core/txn/recover` is the acceptor) *is* the commit. If this node dies anywhere on the way, any holder
 //!    of the intents finishes the transaction with a higher ballot.

@@ -64,12 +64,12 @@ fn others_read_committed_rounds_and_checkpoint_beside_the_node() {
     for n in 0..600u64 {
         let mut round = store.begin();
         round.put(Table::Conflict, &n.to_be_bytes(), &[7; 4000]).unwrap();
-        assert_eq!(reader.scan(Table::Conflict, &n.to_be_bytes(), 9).unwrap(), []);
+        assert_eq!(reader.conflicts(&n.to_be_bytes(), 9).unwrap(), []);
         round.commit().unwrap();
     }
     checkpointer.run().unwrap();
     store.checkpoint().unwrap();
-    assert_eq!(reader.scan(Table::Conflict, &[], 1000).unwrap().len(), 600);
+    assert_eq!(reader.conflicts(&[], 1000).unwrap().len(), 600);
     assert!(std::fs::metadata(&path).unwrap().len() > 600 * 4000, "the WAL was moved into the file");
 }
 
@@ -120,4 +120,139 @@ fn a_foreign_file_tells_its_tables_and_rows() {
     assert!(ForeignDatabase::open(&home.path().join("absent.db"), None).is_err());
     let rig = sqlite_rig::Rig::new(&[], &[]);
     assert!(ForeignDatabase::open(&rig.path(), None).is_err(), "our own files are no foreign ones");
+}
+
+/// A store in a folder, and what it holds.
+fn meta(path: &std::path::Path, key: &[u8]) -> Option<Vec<u8>> {
+    let mut store = Store::open(path, None).unwrap();
+    let found = store.begin().get(Table::Meta, key).unwrap();
+    found
+}
+
+#[test]
+fn a_held_round_is_seen_and_becomes_durable_with_the_next_commit() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("marmot.db");
+    let mut store = Store::open(&path, None).unwrap();
+    let mut round = store.begin();
+    round.put(Table::Ballot, b"a", b"1").unwrap();
+    assert!(round.is_dirty() && !round.wrote_meta());
+    round.hold();
+    let mut round = store.begin();
+    assert_eq!(round.get(Table::Ballot, b"a").unwrap(), Some(b"1".to_vec()), "later rounds see it");
+    round.put(Table::Meta, b"b", b"2").unwrap();
+    round.put(Table::Ballot, b"a", b"9").unwrap();
+    assert!(round.wrote_meta());
+    drop(round);
+    let round = store.begin();
+    assert_eq!(round.get(Table::Ballot, b"a").unwrap(), Some(b"1".to_vec()), "only the dropped round is undone");
+    assert_eq!(round.get(Table::Meta, b"b").unwrap(), None);
+    round.hold();
+    drop(store);
+    let mut store = Store::open(&path, None).unwrap();
+    assert_eq!(store.begin().get(Table::Ballot, b"a").unwrap(), None, "a crash loses what is held");
+    let mut round = store.begin();
+    round.put(Table::Ballot, b"a", b"1").unwrap();
+    round.hold();
+    let mut round = store.begin();
+    round.put(Table::Ballot, b"b", b"2").unwrap();
+    round.commit().unwrap();
+    drop(store);
+    let mut store = Store::open(&path, None).unwrap();
+    assert_eq!(store.begin().scan(Table::Ballot, &[], 9).unwrap().len(), 2);
+}
+
+#[test]
+fn scans_merge_what_is_folded_with_what_is_not() {
+    let home = tempfile::tempdir().unwrap();
+    let mut store = Store::open(&home.path().join("marmot.db"), None).unwrap();
+    let mut round = store.begin();
+    for n in 0..100u8 {
+        round.put(Table::Order, &[n], &[n]).unwrap();
+    }
+    round.commit().unwrap();
+    store.fold().unwrap();
+    let mut round = store.begin();
+    for n in 10..60u8 {
+        round.delete(Table::Order, &[n]).unwrap();
+    }
+    round.put(Table::Order, &[30], &[0]).unwrap();
+    round.put(Table::Order, &[200], &[0]).unwrap();
+    let keys = |entries: Vec<(Vec<u8>, Vec<u8>)>| entries.iter().map(|(k, _)| k[0]).collect::<Vec<_>>();
+    assert_eq!(keys(round.scan(Table::Order, &[8], 5).unwrap()), [8, 9, 30, 60, 61]);
+    assert_eq!(keys(round.scan_back(Table::Order, &[61], 5).unwrap()), [61, 60, 30, 9, 8]);
+    assert_eq!(keys(round.scan(Table::Order, &[98], 9).unwrap()), [98, 99, 200]);
+    assert_eq!(round.scan(Table::Order, &[], 1000).unwrap().len(), 52);
+    assert_eq!(keys(round.scan_back(Table::Order, &[255], 2).unwrap()), [200, 99]);
+    assert!(
+        round.scan(Table::Order, &[201], 9).unwrap().is_empty() && round.scan(Table::Order, &[], 0).unwrap().is_empty()
+    );
+}
+
+#[test]
+fn many_generations_of_the_log_and_a_round_longer_than_it() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("marmot.db");
+    let mut store = Store::open(&path, None).unwrap();
+    for n in 0..300u64 {
+        let mut round = store.begin();
+        round.put(Table::Record, &n.to_be_bytes(), &vec![n as u8; 60_000]).unwrap();
+        round.put(Table::Ballot, b"same", &n.to_be_bytes()).unwrap();
+        round.commit().unwrap();
+    }
+    let mut round = store.begin();
+    round.put(Table::Record, b"large", &vec![7; 9 << 20]).unwrap();
+    round.commit().unwrap();
+    drop(store);
+    let mut store = Store::open(&path, None).unwrap();
+    let round = store.begin();
+    assert_eq!(round.get(Table::Record, b"large").unwrap().unwrap().len(), 9 << 20);
+    assert_eq!(round.scan(Table::Record, &[], 1000).unwrap().len(), 301);
+    assert_eq!(round.get(Table::Ballot, b"same").unwrap(), Some(299u64.to_be_bytes().to_vec()));
+    drop(round);
+    assert_eq!(std::fs::metadata(path.with_extension("redo")).unwrap().len(), 4 << 20, "the log keeps its size");
+}
+
+/// Two rounds in the log; then `harm` is done to it.
+fn harmed(harm: impl Fn(&mut Vec<u8>)) -> (tempfile::TempDir, std::path::PathBuf) {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("marmot.db");
+    let mut store = Store::open(&path, None).unwrap();
+    for key in [b"a", b"b"] {
+        let mut round = store.begin();
+        round.put(Table::Meta, key, b"1").unwrap();
+        round.commit().unwrap();
+    }
+    drop(store);
+    let redo = path.with_extension("redo");
+    let mut bytes = std::fs::read(&redo).unwrap();
+    harm(&mut bytes);
+    std::fs::write(&redo, bytes).unwrap();
+    (home, path)
+}
+
+#[test]
+fn a_torn_last_round_is_as_if_it_had_not_begun() {
+    let (_home, path) = harmed(|bytes| bytes[4096 + 40] ^= 1);
+    assert_eq!(meta(&path, b"a"), Some(b"1".to_vec()));
+    assert_eq!(meta(&path, b"b"), None);
+}
+
+#[test]
+fn damage_before_the_last_round_is_no_torn_write() {
+    let (_home, path) = harmed(|bytes| bytes[40] ^= 1);
+    let error = Store::open(&path, None).err().expect("an acknowledged round is gone").to_string();
+    assert!(error.contains("damaged") && error.contains("marmot.redo"), "{error}");
+}
+
+#[test]
+fn a_missing_log_and_another_version_are_refused_by_name() {
+    let (_home, path) = harmed(|_| {});
+    std::fs::remove_file(path.with_extension("redo")).unwrap();
+    let error = Store::open(&path, None).err().expect("without its log the state is incomplete").to_string();
+    assert!(error.contains("marmot.redo"), "{error}");
+    let (_home, path) = harmed(|_| {});
+    rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 1).unwrap();
+    let error = Store::open(&path, None).err().expect("another version").to_string();
+    assert!(error.contains("version 1") && error.contains("version 2"), "{error}");
 }

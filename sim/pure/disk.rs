@@ -69,6 +69,11 @@ impl Disk {
         !self.undo.is_empty()
     }
 
+    /// Whether it wrote what identity, clock, positions or membership rest on.
+    pub fn wrote_meta(&self) -> bool {
+        self.undo.iter().any(|(table, ..)| *table == Table::Meta)
+    }
+
     /// Makes the round in progress durable.
     pub fn commit(&mut self) {
         self.undo.clear();

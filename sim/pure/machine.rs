@@ -35,6 +35,8 @@ pub struct Machine {
     /// Effects of the round that is being made durable.
     pub effects: Effects,
     pub in_round: bool,
+    /// Until when rounds are held at most: written, not durable, and nobody waits for their effects.
+    pub held_until: Option<u64>,
     /// Until when the process stands still.
     pub paused_until: u64,
     /// Disk and applier are this many times slower, until then.
@@ -74,6 +76,7 @@ impl Machine {
             inbox: VecDeque::new(),
             effects: Effects::new(),
             in_round: false,
+            held_until: None,
             paused_until: 0,
             slow: (1, 0),
             wake_at: u64::MAX,

@@ -27,6 +27,7 @@ mod operator;
 mod options;
 mod planted;
 mod report;
+mod round;
 mod run;
 mod tables;
 mod trace;

@@ -26,9 +26,6 @@ use marmot::types::{ApplySeq, ClientId};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-/// Inputs one round takes at most.
-const BATCH: usize = 64;
-
 /// Wake-ups of one machine within a millisecond that mean it spins.
 const SPINNING: u32 = 500;
 
@@ -40,6 +37,7 @@ pub enum Event {
     Arrive(usize, Box<Envelope>),
     /// The disk sync of a round ends.
     RoundDone(usize, u32),
+    HeldLongEnough(usize, u32),
     /// The applier has made its queue visible.
     Apply(usize, u32),
     /// The database files were synced up to here.
@@ -247,6 +245,15 @@ impl World {
                     self.poke(m);
                 }
             }
+            Event::HeldLongEnough(m, life) => {
+                let machine = &self.machines[m];
+                // A pause ends with a round of its own.
+                let awake = machine.is_up() && !machine.in_round && self.now >= machine.paused_until;
+                if machine.life == life && awake && machine.held_until.is_some_and(|until| until <= self.now) {
+                    self.make_durable(m);
+                    self.poke(m);
+                }
+            }
             Event::Apply(m, life) => {
                 if self.machines[m].life == life {
                     self.apply(m);
@@ -360,103 +367,7 @@ impl World {
         }
     }
 
-    fn round(&mut self, m: usize) {
-        let machine = &mut self.machines[m];
-        let Some(node) = machine.node.as_mut() else { return };
-        machine.rounds += 1;
-        let now = machine.clock.read(self.now);
-        let count = machine.inbox.len().min(BATCH);
-        let mut stopped = None;
-        for input in machine.inbox.drain(..count) {
-            let first = machine.effects.len();
-            let noted = self.trace.before(&input);
-            let result = node.step(now, input, &mut machine.disk, &mut machine.effects);
-            self.trace.after(self.now, m, now, noted, &machine.effects, first);
-            if let Err(fatal) = result {
-                stopped = Some(fatal);
-                break;
-            }
-        }
-        if let Some(fatal) = stopped {
-            let text = format!("machine {m}: {fatal}");
-            return self.broken(Violation::crash("anytime_nodes_run", text));
-        }
-        let dirty = machine.disk.is_dirty();
-        match machine.crash_at {
-            Some((CrashPoint::BeforeCommit, down)) if dirty => {
-                self.marks.hit(Mark::CrashBeforeCommit);
-                return self.crash(m, Some(down));
-            }
-            _ => (),
-        }
-        if dirty {
-            let sync = self.dice.between(self.options.sync.0, self.options.sync.1);
-            let machine = &mut self.machines[m];
-            machine.in_round = true;
-            let (done, life) = (self.now + sync * machine.slowness(self.now), machine.life);
-            self.at(done, Event::RoundDone(m, life));
-        } else {
-            self.finish_round(m);
-        }
-    }
-
-    /// Commits the round and does its effects. What they cause on this machine waits for the next round.
-    fn finish_round(&mut self, m: usize) {
-        self.machines[m].in_round = true;
-        let life = self.machines[m].life;
-        self.commit_and_dispatch(m);
-        if self.machines[m].life == life {
-            self.machines[m].in_round = false;
-        }
-    }
-
-    fn commit_and_dispatch(&mut self, m: usize) {
-        let machine = &mut self.machines[m];
-        let dirty = machine.disk.is_dirty();
-        machine.disk.commit();
-        let mut list = std::mem::take(&mut machine.effects);
-        let armed = machine.crash_at.filter(|_| dirty);
-        let mut left = match armed {
-            Some((CrashPoint::AfterCommit, _)) => 0,
-            Some((CrashPoint::AmongEffects(n), _)) => n,
-            _ => usize::MAX,
-        };
-        let total = list.len();
-        for effect in list.drain() {
-            if left == 0 {
-                break;
-            }
-            left -= 1;
-            let sent = match &effect {
-                Effect::Send { message, .. } => Some(Kind::of(message)),
-                _ => None,
-            };
-            self.dispatch(m, effect);
-            if self.violation.is_some() || !self.machines[m].is_up() {
-                return;
-            }
-            if let (Some((kind, ratio)), Some(sent), false) = (self.options.crash_on, sent, self.healed)
-                && kind == sent
-                && self.dice.chance(ratio)
-            {
-                self.marks.hit(Mark::CrashAmongEffects);
-                let down = self.dice.between(self.options.faults.down.0, self.options.faults.down.1);
-                return self.crash(m, Some(down));
-            }
-        }
-        if let Some((point, down)) = armed
-            && (point == CrashPoint::AfterCommit || total > 0)
-        {
-            let mark = if point == CrashPoint::AfterCommit { Mark::CrashAfterCommit } else { Mark::CrashAmongEffects };
-            self.marks.hit(mark);
-            return self.crash(m, Some(down));
-        }
-        if self.options.strict || self.machines[m].rounds.is_multiple_of(256) {
-            self.check_machine(m);
-        }
-    }
-
-    fn dispatch(&mut self, m: usize, effect: Effect) {
+    pub(super) fn dispatch(&mut self, m: usize, effect: Effect) {
         match effect {
             Effect::Send { to, message } => self.send(m, &to, message),
             Effect::Reply(client, response) => self.reply(m, client, response),
@@ -576,6 +487,7 @@ impl World {
         machine.inbox.clear();
         machine.effects = Effects::new();
         machine.in_round = false;
+        machine.held_until = None;
         machine.crash_at = None;
         machine.open.clear();
         machine.told_oldest = None;

@@ -140,6 +140,32 @@ impl Effects {
     pub fn notice(&mut self, notice: Notice) {
         self.push(Effect::Notice(notice));
     }
+    /// Takes out, in order, what need not wait for the round to be durable: Prepares, and the acknowledgement of
+    /// commits, which are applied and so were durable in a round before. Only for a round that wrote nothing to
+    /// `Table::Meta`; see [`Message::may_precede_its_round`].
+    pub fn take_early(&mut self) -> Vec<Effect> {
+        let is_early = |e: &Effect| match e {
+            Effect::Send { message, .. } => message.may_precede_its_round(),
+            Effect::Reply(_, response) => matches!(response, Response::Committed { .. }),
+            Effect::Apply(_) | Effect::Publish(_) | Effect::Notice(_) => false,
+        };
+        if !self.list.iter().any(is_early) {
+            return Vec::new();
+        }
+        let (early, rest) = std::mem::take(&mut self.list).into_iter().partition(is_early);
+        self.list = rest;
+        early
+    }
+    /// Whether somebody waits for one of these, so that the round should be made durable now. If not, the next round
+    /// can take this one along. `own` is this node: its clients wait for what they committed to be applied.
+    pub fn are_urgent(&self, own: NodeId) -> bool {
+        self.list.iter().any(|e| match e {
+            Effect::Send { message, .. } => !message.can_wait(),
+            Effect::Reply(..) => true,
+            Effect::Apply(task) => task.txn.origin.node() == own,
+            Effect::Publish(_) | Effect::Notice(_) => false,
+        })
+    }
     pub fn drain(&mut self) -> std::vec::Drain<'_, Effect> {
         self.list.drain(..)
     }

@@ -225,6 +225,20 @@ pub enum Message {
     Leaving,
 }
 
+impl Message {
+    /// Whether it may leave before the round that produced it is durable, if that round wrote nothing to
+    /// [`Table::Meta`](crate::core::Table::Meta). A Prepare rests on its position and on the clock alone, which are
+    /// durable ahead of use: should the round be lost, the position ends as an abort, as if it had not been heard.
+    pub fn may_precede_its_round(&self) -> bool {
+        matches!(self, Message::Prepare { .. })
+    }
+
+    /// Whether it may wait a little for company: no client is answered by it.
+    pub fn can_wait(&self) -> bool {
+        matches!(self, Message::Decided { .. })
+    }
+}
+
 /// Positions `first..=last` of `origin` that hold no transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AbortedRange {

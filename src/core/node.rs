@@ -579,6 +579,11 @@ impl Node {
         Envelope { from: self.id, from_address: self.config.address.clone(), clock: self.clock.last(), message }
     }
 
+    /// This node's identity.
+    pub fn id(&self) -> NodeId {
+        self.id
+    }
+
     /// Whether this node has a vote in the epoch it knows.
     pub fn is_voter(&self) -> bool {
         self.membership.is_voter(self.id)

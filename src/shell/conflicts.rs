@@ -21,7 +21,7 @@ impl StoredConflicts {
     fn read(&self, limit: usize) -> Result<Vec<ConflictRow>, crate::core::Fatal> {
         let opened = StoreReader::open(&self.path, self.vfs.as_deref(), BUSY_TIMEOUT_MS);
         let mut reader = opened.map_err(|e| crate::core::Fatal::Storage(e.to_string()))?;
-        let rows = reader.latest(Table::Conflict, limit)?;
+        let rows = reader.latest_conflicts(limit)?;
         rows.iter()
             .map(|(_, value)| decode::<LoggedConflict>(Table::Conflict, value).map(|logged| describe(&logged)))
             .collect()

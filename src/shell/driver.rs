@@ -5,11 +5,15 @@
 //!         begin round → step, step, step … → commit round (one disk sync) → dispatch effects
 //! ```
 //!
-//! Nothing leaves the node before the commit returned, so what others hear is durable. A failed commit ends the
-//! process: a restart recovers from what the last commit made durable.
+//! What others hear is durable: nothing that depends on the round leaves the node before the commit returned. What
+//! depends on nothing in it goes ahead, so that peers' disks work while ours does. If then nobody waits for the rest,
+//! the round is held for a moment: the next one's sync is its sync too. A failed commit ends the process: a restart
+//! recovers from what the last commit made durable.
+//!
+//! Links to peers run on the same thread. It gives them a turn after each flush and before each wait.
 
 use super::clock::SystemClock;
-use super::frame::encode_envelope;
+use super::frame::{Header, encode_message};
 use super::link::Links;
 use crate::core::message::{Envelope, Message};
 use crate::core::{
@@ -21,12 +25,17 @@ use crate::types::{ApplySeq, ClientId, Mono, RowImage, RowKey, Snapshot, Span, T
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::yield_now;
 use tokio::time::sleep_until;
 
 /// Inputs handled in one round at most.
 const BATCH_MAX: usize = 1024;
+/// How often, at most, the driver looks for more to do before it waits for the disk.
+const LOOKS: usize = 4;
 /// How often the oldest open snapshot and the room on disk are looked at.
 const LOOK_EVERY: Span = Span::from_millis(500);
+/// How long a message or a round that can wait for company does so at most.
+const COMPANY: Span = Span::from_millis(2);
 /// Tasks the applier may lag behind before this node takes no new work from others.
 const APPLIER_LAG: u64 = 20_000;
 
@@ -48,7 +57,7 @@ pub enum Report {
 /// The driver's ends of its channels.
 pub struct Channels {
     pub calls: mpsc::Receiver<CoreCall>,
-    pub envelopes: mpsc::Receiver<Envelope>,
+    pub envelopes: mpsc::Receiver<Vec<Envelope>>,
     pub reports: mpsc::UnboundedReceiver<Report>,
     pub tasks: mpsc::UnboundedSender<ApplyTask>,
     /// Becomes true once this node is a voting member and nothing recovered is left to apply.
@@ -66,6 +75,14 @@ pub struct Driver {
     clients: BTreeMap<ClientId, oneshot::Sender<Response>>,
     oldest: Option<Snapshot>,
     next_look: Mono,
+    /// The message encoded last.
+    encoded: Option<(Message, Vec<u8>)>,
+    /// When the node wants a tick.
+    deadline: Option<Mono>,
+    /// When messages that wait for company are sent anyway.
+    flush_at: Option<Mono>,
+    /// When rounds held are committed anyway.
+    commit_at: Option<Mono>,
     handed_out: ApplySeq,
     applied: ApplySeq,
     has_room: Box<dyn FnMut() -> bool + Send>,
@@ -96,6 +113,10 @@ impl Driver {
             clients: BTreeMap::new(),
             oldest: None,
             next_look: Mono(0),
+            encoded: None,
+            deadline: None,
+            flush_at: None,
+            commit_at: None,
             handed_out: applied,
             applied,
             has_room,
@@ -105,40 +126,57 @@ impl Driver {
 
     /// Runs until drained or until something fatal. `effects` are those of opening the node, already durable.
     pub async fn run(mut self, mut effects: Effects) -> Result<(), Fatal> {
-        self.dispatch(&mut effects);
+        self.dispatch(effects.drain());
         let mut batch = Vec::new();
         loop {
+            self.flush(false);
+            yield_now().await;
             self.wait(&mut batch).await;
             self.look(&mut batch);
-            if let Err(fatal) = self.round(&mut batch, &mut effects) {
+            if let Err(fatal) = self.round(&mut batch, &mut effects).await {
                 tracing::error!(error = %fatal, "stopping: a restart recovers from what is durable");
                 return Err(fatal);
             }
-            self.dispatch(&mut effects);
+            if self.commit_at.is_none() {
+                self.dispatch(effects.drain());
+            }
             self.announce_ready();
             if self.draining && self.node.is_drained() && self.clients.is_empty() {
                 tracing::info!(status = %self.node.status(), "drained");
-                return Ok(());
+                self.store.commit()?;
+                self.dispatch(effects.drain());
+                self.flush(true);
+                yield_now().await;
+                return self.store.fold();
             }
         }
     }
 
     /// Waits for the first input or the next deadline, then takes what else is there.
     async fn wait(&mut self, batch: &mut Vec<Event>) {
-        let deadline = self.node.next_deadline().unwrap_or(self.next_look).min(self.next_look);
+        self.deadline = self.node.next_deadline();
+        let mut deadline = self.deadline.unwrap_or(self.next_look).min(self.next_look);
+        for at in [self.flush_at, self.commit_at].into_iter().flatten() {
+            deadline = deadline.min(at);
+        }
         let at = self.clock.instant(deadline);
         tokio::select! {
             biased;
             Some(report) = self.channels.reports.recv() => batch.push(Event::Report(report)),
-            Some(envelope) = self.channels.envelopes.recv() => batch.push(Event::Input(Input::Message(envelope))),
+            Some(envelopes) = self.channels.envelopes.recv() => batch.extend(envelopes.into_iter().map(message)),
             Some(call) = self.channels.calls.recv() => batch.push(Event::Call(call)),
             _ = sleep_until(at) => {}
         }
+        self.gather(batch);
+    }
+
+    /// Takes what is there.
+    fn gather(&mut self, batch: &mut Vec<Event>) {
         while batch.len() < BATCH_MAX {
             if let Ok(report) = self.channels.reports.try_recv() {
                 batch.push(Event::Report(report));
-            } else if let Ok(envelope) = self.channels.envelopes.try_recv() {
-                batch.push(Event::Input(Input::Message(envelope)));
+            } else if let Ok(envelopes) = self.channels.envelopes.try_recv() {
+                batch.extend(envelopes.into_iter().map(message));
             } else if let Ok(call) = self.channels.calls.try_recv() {
                 batch.push(Event::Call(call));
             } else {
@@ -163,9 +201,37 @@ impl Driver {
         self.store.set_has_room(keeps_up && (self.has_room)());
     }
 
-    fn round(&mut self, batch: &mut Vec<Event>, effects: &mut Effects) -> Result<(), Fatal> {
+    /// Steps through what is there, and makes it durable if somebody waits for that.
+    async fn round(&mut self, batch: &mut Vec<Event>, effects: &mut Effects) -> Result<(), Fatal> {
+        for _ in 0..LOOKS {
+            if !self.steps(batch, effects)? {
+                break;
+            }
+            let early = effects.take_early();
+            self.dispatch(early.into_iter());
+            self.links.flush(&header(&self.node), false);
+            let now = self.clock.now().mono;
+            let commit_at = *self.commit_at.get_or_insert(now.after(COMPANY));
+            if now < commit_at && !effects.are_urgent(self.node.id()) {
+                return Ok(());
+            }
+            // On a busy machine others get to say what they were about to, and share the sync; on an idle one this
+            // takes no time.
+            std::thread::yield_now();
+            yield_now().await;
+            self.gather(batch);
+            if batch.is_empty() {
+                break;
+            }
+        }
+        self.commit_at = None;
+        self.store.commit()
+    }
+
+    /// Runs the core on a batch. True: it wrote something, and nothing that everything rests on.
+    fn steps(&mut self, batch: &mut Vec<Event>, effects: &mut Effects) -> Result<bool, Fatal> {
         let mut round = self.store.begin();
-        let tick = self.node.next_deadline().is_some_and(|at| at <= self.clock.now().mono);
+        let tick = self.deadline.take_if(|at| *at <= self.clock.now().mono).is_some();
         for event in batch.drain(..).chain(tick.then_some(Event::Input(Input::Tick))) {
             let input = match event {
                 Event::Input(input) => input,
@@ -193,13 +259,23 @@ impl Driver {
             };
             self.node.step(self.clock.now(), input, &mut round, effects)?;
         }
-        round.commit()
+        let may_wait = round.is_dirty() && !round.wrote_meta();
+        round.hold();
+        Ok(may_wait)
     }
 
-    fn dispatch(&mut self, effects: &mut Effects) {
-        for effect in effects.drain() {
+    /// Sends what waits; messages that can wait for company only if it is time, or with `all`.
+    fn flush(&mut self, all: bool) {
+        let now = self.clock.now().mono;
+        let all = all || self.flush_at.is_some_and(|at| at <= now);
+        let nothing_left = self.links.flush(&header(&self.node), all);
+        self.flush_at = if nothing_left { None } else { self.flush_at.or(Some(now.after(COMPANY))) };
+    }
+
+    fn dispatch(&mut self, effects: impl Iterator<Item = Effect>) {
+        for effect in effects {
             match effect {
-                Effect::Send { to, message } => send(&self.node, &mut self.links, &to, message),
+                Effect::Send { to, message } => self.send(&to, message),
                 Effect::Reply(client, response) => {
                     if let Some(reply) = self.clients.remove(&client) {
                         // A session that is gone does not want to know.
@@ -217,6 +293,18 @@ impl Driver {
         }
     }
 
+    fn send(&mut self, to: &Destination, message: Message) {
+        let (Destination::Node { address, .. } | Destination::Address(address)) = to;
+        let same = self.encoded.as_ref().is_some_and(|(last, _)| is_same(last, &message));
+        if !same {
+            let bytes = encode_message(&message);
+            self.encoded = Some((message, bytes));
+        }
+        if let Some((message, bytes)) = &self.encoded {
+            self.links.send(address, bytes, !message.can_wait());
+        }
+    }
+
     fn announce_ready(&mut self) {
         if !*self.channels.ready.borrow() && self.node.is_voter() && self.applied >= self.handed_out {
             self.channels.ready.send_replace(true);
@@ -230,11 +318,23 @@ enum Event {
     Report(Report),
 }
 
-fn send(node: &Node, links: &mut Links, to: &Destination, message: Message) {
-    let address = match to {
-        Destination::Node { address, .. } | Destination::Address(address) => address,
-    };
-    links.send(address, encode_envelope(&node.envelope(message)));
+fn message(envelope: Envelope) -> Event {
+    Event::Input(Input::Message(envelope))
+}
+
+/// Whether two messages are one that goes to several peers: large ones are encoded once.
+fn is_same(a: &Message, b: &Message) -> bool {
+    match (a, b) {
+        (Message::Prepare { record: a, claim: claim_a }, Message::Prepare { record: b, claim: claim_b }) => {
+            Arc::ptr_eq(a, b) && Arc::ptr_eq(claim_a, claim_b)
+        }
+        _ => false,
+    }
+}
+
+fn header(node: &Node) -> Header {
+    let Envelope { from, from_address, clock, .. } = node.envelope(Message::Leaving);
+    Header { from, from_address, clock }
 }
 
 fn log(notice: &Notice) {

@@ -7,21 +7,25 @@
 //!    │── proof_d ─────────────────────────────▶│   proof_d = HMAC(secret, "dialer" nonce_d nonce_l)
 //!    │── frame 0, frame 1, … ─────────────────▶│   key     = HMAC(secret, "frames" nonce_d nonce_l)
 //!
-//!  frame:  length u32 LE │ tag 16 bytes │ postcard(Envelope)        tag = HMAC(key, counter length payload), cut
+//!  frame:  length u32 LE │ tag 16 bytes │ postcard(Header) postcard(Message) …      tag = HMAC(key, counter payload), cut
 //! ```
 //!
+//! A frame carries what a node has to say to another after a round: one tag, one write.
 //! A connection carries messages one way, from the dialer; answers travel on the other node's own connection. The
 //! counter in the tag makes a replayed, dropped or reordered frame fail. A node without the secret learns nothing but
 //! that something speaks this protocol. Nothing is encrypted here.
 
-use crate::core::message::Envelope;
+use crate::core::Address;
+use crate::core::message::{Envelope, Message};
 use crate::sqlite::{HostBug, HostPlanted};
+use crate::types::{Hlc, NodeId};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use hmac::{Hmac, KeyInit, Mac};
+use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 /// The version of handshake and frames. A node of another version is refused by name.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 const MAGIC: &[u8; 4] = b"MRMT";
 const TAG: usize = 16;
 /// Length and tag.
@@ -163,8 +167,8 @@ impl FrameKey {
     /// Takes the next whole frame out of `input`, if it is there.
     ///
     /// # Errors
-    /// A frame over `limit`, altered, or not an envelope: the connection must be closed.
-    pub fn open(&mut self, input: &mut BytesMut, limit: usize) -> Result<Option<Envelope>, FrameError> {
+    /// A frame over `limit`, altered, or not of envelopes: the connection must be closed.
+    pub fn open(&mut self, input: &mut BytesMut, limit: usize) -> Result<Option<Vec<Envelope>>, FrameError> {
         let Some(length) = input.get(..4) else { return Ok(None) };
         let size = length.iter().rev().fold(0usize, |n, b| n << 8 | usize::from(*b));
         if size > limit {
@@ -181,26 +185,50 @@ impl FrameKey {
         if genuine.is_err() && !self.planted.has(HostBug::TagNotChecked) {
             return Err(FrameError::BadTag);
         }
-        decode_envelope(&payload).map(Some)
+        decode_payload(&payload).map(Some)
     }
 }
 
-/// Encodes an envelope for [`FrameKey::seal`].
-pub fn encode_envelope(envelope: &Envelope) -> Bytes {
-    postcard::to_stdvec(envelope).expect("messages have no unserialisable state").into()
+/// What all messages of a frame share; see [`Envelope`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Header {
+    pub from: NodeId,
+    pub from_address: Address,
+    pub clock: Hlc,
 }
 
-/// Decodes what a peer sent; trailing bytes are an error too.
-pub fn decode_envelope(payload: &[u8]) -> Result<Envelope, FrameError> {
-    let (envelope, rest) = postcard::take_from_bytes::<Envelope>(payload)?;
-    if rest.is_empty() { Ok(envelope) } else { Err(postcard::Error::DeserializeBadEncoding.into()) }
+/// Encodes one message, for [`payload`].
+pub fn encode_message(message: &Message) -> Vec<u8> {
+    encode(message)
+}
+
+/// A payload for [`FrameKey::seal`]: the header and encoded messages, end to end.
+pub fn payload(header: &Header, messages: &[u8]) -> Bytes {
+    let mut payload = encode(header);
+    payload.extend_from_slice(messages);
+    payload.into()
+}
+
+fn encode(value: &impl Serialize) -> Vec<u8> {
+    postcard::to_stdvec(value).expect("messages have no unserialisable state")
+}
+
+/// Decodes what a peer sent.
+pub fn decode_payload(payload: &[u8]) -> Result<Vec<Envelope>, FrameError> {
+    let (Header { from, from_address, clock }, mut rest) = postcard::take_from_bytes(payload)?;
+    let mut envelopes = Vec::new();
+    while !rest.is_empty() {
+        let (message, after) = postcard::take_from_bytes(rest)?;
+        envelopes.push(Envelope { from, from_address: from_address.clone(), clock, message });
+        rest = after;
+    }
+    Ok(envelopes)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::message::Message;
-    use crate::types::{Hlc, NodeId, TxnId};
+    use crate::types::TxnId;
     use proptest::prelude::*;
 
     fn pair() -> (FrameKey, FrameKey) {
@@ -208,9 +236,21 @@ mod tests {
         (session().frames(), session().frames())
     }
 
+    fn header() -> Header {
+        Header { from: NodeId(1), from_address: "a:1".into(), clock: Hlc(7) }
+    }
+
+    fn message(sequence: u64) -> Message {
+        Message::Inquire { txn: TxnId { origin: NodeId(1), sequence } }
+    }
+
     fn envelope(sequence: u64) -> Envelope {
-        let txn = TxnId { origin: NodeId(1), sequence };
-        Envelope { from: NodeId(1), from_address: "a:1".into(), clock: Hlc(7), message: Message::Inquire { txn } }
+        Envelope { from: NodeId(1), from_address: "a:1".into(), clock: Hlc(7), message: message(sequence) }
+    }
+
+    fn carrying(sequences: &[u64]) -> Bytes {
+        let messages: Vec<u8> = sequences.iter().flat_map(|s| encode_message(&message(*s))).collect();
+        payload(&header(), &messages)
     }
 
     #[test]
@@ -218,11 +258,11 @@ mod tests {
         let (mut seal, mut open) = pair();
         let mut wire = BytesMut::new();
         for i in 1..4 {
-            seal.seal(&encode_envelope(&envelope(i)), &mut wire);
+            seal.seal(&carrying(&[i, i + 10]), &mut wire);
         }
         let replay = wire.clone();
         for i in 1..4 {
-            assert_eq!(open.open(&mut wire, 1000).unwrap(), Some(envelope(i)));
+            assert_eq!(open.open(&mut wire, 1000).unwrap(), Some(vec![envelope(i), envelope(i + 10)]));
         }
         assert!(open.open(&mut wire, 1000).unwrap().is_none());
         assert!(matches!(open.open(&mut replay.clone(), 1000), Err(FrameError::BadTag)));
@@ -251,7 +291,7 @@ mod tests {
         fn garbage_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
             let (_, mut open) = pair();
             let _ = open.open(&mut BytesMut::from(&bytes[..]), 1 << 16);
-            let _ = decode_envelope(&bytes);
+            let _ = decode_payload(&bytes);
             let _ = read_hello(&bytes);
         }
 
@@ -259,7 +299,7 @@ mod tests {
         fn an_altered_frame_is_refused(at in 4usize..40, bit in 0u8..8) {
             let (mut seal, mut open) = pair();
             let mut wire = BytesMut::new();
-            seal.seal(&encode_envelope(&envelope(5)), &mut wire);
+            seal.seal(&carrying(&[5]), &mut wire);
             let at = at % wire.len();
             prop_assume!(at >= 4);
             wire[at] ^= 1 << bit;

@@ -24,8 +24,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 /// Requests of sessions that may wait for the driver.
 const CALLS: usize = 4096;
-/// Envelopes of peers that may wait for the driver.
-const ENVELOPES: usize = 8192;
+/// Frames of peers that may wait for the driver.
+const ENVELOPES: usize = 1024;
 const NODE_ID: &[u8] = b"node_id";
 /// Less free space than this on the data directory's disk, and no new transactions are taken.
 const ROOM_BYTES: u64 = 64 << 20;
@@ -38,7 +38,7 @@ pub struct Environment {
     pub clock: SystemClock,
     /// Random numbers: for seeds and nonces.
     pub random: Arc<dyn Fn() -> u64 + Send + Sync>,
-    /// Where links to peers run.
+    /// Where the driver and the links to peers run: one thread, which also waits for the disk.
     pub cluster: Spawn,
     /// Where clients run.
     pub clients: Spawn,
@@ -123,7 +123,7 @@ impl Closed {
         let mut store = Store::open(&directory.join("marmot.db"), vfs.as_deref()).map_err(|e| e.to_string())?;
         let Simulation { interference, checkpoint_bytes, planted } = environment.simulation.clone();
         let checkpoint_bytes = checkpoint_bytes.unwrap_or(CHECKPOINT_BYTES);
-        store.plant(planted).map_err(|e| e.to_string())?;
+        store.plant(planted);
         let node_id = identity(&mut store, config.node_id, &*environment.random).map_err(|e| e.to_string())?;
         let mut options = Options { write_set_bytes: config.transaction.max_write_set_bytes, ..Options::default() };
         options.vfs = vfs.clone();
@@ -173,7 +173,8 @@ impl Closed {
             // Nobody waits for the end of a node that is being dropped.
             let _ = end.send(result);
         };
-        dedicated("driver", run).map_err(|e| e.to_string())?;
+        // Beside the links: what a round says, and what it answers, passes no other thread.
+        (environment.cluster)(Box::pin(run));
 
         let server = Server::new(Parts {
             node: node_id,

@@ -1,10 +1,13 @@
 //! Connections between nodes: one dialled link per peer address for what this node says, one listener for what it
 //! hears.
 //!
-//! A link is best effort, as the protocol expects: while the peer is away it retries with back-off, and what does not
-//! fit its bounded queue is dropped and counted. Nothing here waits on a slow peer.
+//! What a round says to a peer is gathered and goes out as one frame, when the driver flushes. A link is best effort, as
+//! the protocol expects: while the peer is away it retries with back-off, and what does not fit its bounded queue is
+//! dropped and counted. Nothing here waits on a slow peer.
 
-use super::frame::{ClusterKey, DIALER_HELLO, FrameError, LISTENER_HELLO, NONCE, PROOF, Session, hello, read_hello};
+use super::frame::{
+    ClusterKey, DIALER_HELLO, FrameError, Header, LISTENER_HELLO, NONCE, PROOF, Session, hello, payload, read_hello,
+};
 use super::interference::{Fate, Interference};
 use super::spawn::Spawn;
 use crate::core::Address;
@@ -19,13 +22,15 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
-/// Messages that may wait for one peer.
+/// Frames that may wait for one peer.
 const QUEUE_FRAMES: usize = 16 * 1024;
 /// Bytes that may wait for one peer.
 const QUEUE_BYTES: usize = 64 << 20;
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 const LAST_BACKOFF: Duration = Duration::from_secs(1);
 const HANDSHAKE: Duration = Duration::from_secs(5);
+/// Messages are put into one frame up to this many bytes.
+const FRAME_BYTES: usize = 64 << 10;
 /// A peer that takes nothing for this long is dialled anew.
 const STALLED: Duration = Duration::from_secs(10);
 /// Frames are gathered up to this many bytes before they are written.
@@ -47,10 +52,23 @@ pub struct Links {
 }
 
 struct Link {
+    /// Encoded messages that were not flushed yet: those of each frame, end to end.
+    frames: Vec<Vec<u8>>,
+    /// One of them should not wait for company.
+    urgent: bool,
     queue: mpsc::Sender<Bytes>,
     waiting: Arc<AtomicUsize>,
     /// Messages that interference holds back.
-    late: Vec<Bytes>,
+    late: Vec<Vec<u8>>,
+}
+
+impl Link {
+    fn keep(&mut self, message: &[u8]) {
+        match self.frames.last_mut() {
+            Some(frame) if frame.len() + message.len() <= FRAME_BYTES => frame.extend_from_slice(message),
+            _ => self.frames.push(message.to_vec()),
+        }
+    }
 }
 
 impl Links {
@@ -59,54 +77,69 @@ impl Links {
         Links { key, nonces, spawn, links: BTreeMap::new(), dropped: Arc::default(), interference }
     }
 
-    /// Queues an encoded envelope for whoever listens at `address`.
-    pub fn send(&mut self, address: &Address, payload: Bytes) {
-        let Some(interference) = &self.interference else { return self.queue(address, payload) };
-        match interference.fate(address) {
-            Fate::Arrives => self.queue(address, payload),
+    /// Keeps an encoded message for whoever listens at `address`, until the next [`Links::flush`].
+    pub fn send(&mut self, address: &Address, message: &[u8], urgent: bool) {
+        let fate = self.interference.as_ref().map_or(Fate::Arrives, |interference| interference.fate(address));
+        if !self.links.contains_key(address) {
+            let link = self.dial(address);
+            self.links.insert(address.clone(), link);
+        }
+        let Some(link) = self.links.get_mut(address) else { return };
+        match fate {
             Fate::Lost => return,
+            Fate::Late => return link.late.push(message.to_vec()),
+            Fate::Arrives => link.keep(message),
             Fate::Doubled => {
-                self.queue(address, payload.clone());
-                self.queue(address, payload);
+                link.keep(message);
+                link.keep(message);
             }
-            Fate::Late => return self.link(address).late.push(payload),
         }
-        for late in std::mem::take(&mut self.link(address).late) {
-            self.queue(address, late);
+        link.urgent |= urgent;
+        for late in std::mem::take(&mut link.late) {
+            link.keep(&late);
         }
     }
 
-    fn link(&mut self, address: &Address) -> &mut Link {
-        let (key, nonces, spawn) = (&self.key, &self.nonces, &self.spawn);
-        let interference = &self.interference;
-        self.links.entry(address.clone()).or_insert_with(|| {
-            let (queue, frames) = mpsc::channel(QUEUE_FRAMES);
-            let waiting = Arc::new(AtomicUsize::new(0));
-            let dialer = Dialer {
-                address: address.clone(),
-                key: key.clone(),
-                nonces: nonces.clone(),
-                frames,
-                waiting: waiting.clone(),
-                interference: interference.clone(),
-            };
-            spawn(Box::pin(dialer.run()));
-            Link { queue, waiting, late: Vec::new() }
-        })
+    fn dial(&self, address: &Address) -> Link {
+        let (queue, frames) = mpsc::channel(QUEUE_FRAMES);
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let dialer = Dialer {
+            address: address.clone(),
+            key: self.key.clone(),
+            nonces: self.nonces.clone(),
+            frames,
+            waiting: waiting.clone(),
+            interference: self.interference.clone(),
+        };
+        (self.spawn)(Box::pin(dialer.run()));
+        Link { frames: Vec::new(), urgent: false, queue, waiting, late: Vec::new() }
     }
 
-    fn queue(&mut self, address: &Address, payload: Bytes) {
-        let link = self.link(address);
-        let size = payload.len();
-        let full = link.waiting.load(Ordering::Relaxed) + size > QUEUE_BYTES && size <= QUEUE_BYTES;
-        if !full && link.queue.try_send(payload).is_ok() {
-            link.waiting.fetch_add(size, Ordering::Relaxed);
-        } else {
-            let count = self.dropped.fetch_add(1, Ordering::Relaxed) + 1;
-            if count.is_power_of_two() {
-                tracing::debug!(%address, count, "queue to peer is full, messages dropped");
+    /// Hands the messages kept over to be sent, under `header`; without `all` only to peers for whom one is urgent.
+    /// Returns whether none is left.
+    pub fn flush(&mut self, header: &Header, all: bool) -> bool {
+        let mut nothing_left = true;
+        for (address, link) in &mut self.links {
+            if !link.urgent && !all {
+                nothing_left &= link.frames.is_empty();
+                continue;
+            }
+            link.urgent = false;
+            for messages in link.frames.drain(..) {
+                let frame = payload(header, &messages);
+                let size = frame.len();
+                let full = link.waiting.load(Ordering::Relaxed) + size > QUEUE_BYTES && size <= QUEUE_BYTES;
+                if !full && link.queue.try_send(frame).is_ok() {
+                    link.waiting.fetch_add(size, Ordering::Relaxed);
+                    continue;
+                }
+                let count = self.dropped.fetch_add(1, Ordering::Relaxed) + 1;
+                if count.is_power_of_two() {
+                    tracing::debug!(%address, count, "queue to peer is full, frames dropped");
+                }
             }
         }
+        nothing_left
     }
 }
 
@@ -227,7 +260,7 @@ pub async fn listen(
     key: ClusterKey,
     nonces: Nonces,
     frame_limit: usize,
-    deliver: mpsc::Sender<Envelope>,
+    deliver: mpsc::Sender<Vec<Envelope>>,
     spawn: Spawn,
 ) {
     let open = Arc::new(AtomicUsize::new(0));
@@ -265,7 +298,7 @@ async fn hear(
     key: ClusterKey,
     nonces: Nonces,
     frame_limit: usize,
-    deliver: mpsc::Sender<Envelope>,
+    deliver: mpsc::Sender<Vec<Envelope>>,
 ) -> Result<(), FrameError> {
     stream.set_nodelay(true)?;
     let greeted = timeout(HANDSHAKE, greet(&mut stream, key, nonces)).await;
@@ -273,8 +306,8 @@ async fn hear(
     let mut frames = session.frames();
     let mut input = BytesMut::with_capacity(64 << 10);
     loop {
-        while let Some(envelope) = frames.open(&mut input, frame_limit)? {
-            if deliver.send(envelope).await.is_err() {
+        while let Some(envelopes) = frames.open(&mut input, frame_limit)? {
+            if deliver.send(envelopes).await.is_err() {
                 return Ok(());
             }
         }

@@ -3,7 +3,7 @@
 //! ```text
 //!  clients ─▶ client ─▶ session ──calls──▶ ┌────────┐ ──tasks──▶ applier ─▶ database files
 //!  peers ───▶ link::listen ──envelopes───▶ │ driver │ ◀─reports─┘
-//!  peers ◀─── link::Links ◀──── effects ── │ (core) │ ── rounds ─▶ marmot.db
+//!  peers ◀─── link::Links ◀──── effects ── │ (core) │ ── rounds ─▶ marmot.redo, marmot.db
 //!                                          └────────┘
 //! ```
 //!

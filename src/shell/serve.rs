@@ -12,8 +12,6 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Threads for links and the listener of the cluster.
-const CLUSTER_THREADS: usize = 2;
 /// Threads for clients: statements run on them to the end, so there are more than cores.
 const CLIENT_THREADS: usize = 32;
 /// How long a stop may take before it is forced.
@@ -25,12 +23,12 @@ const STOP_TIME: Duration = Duration::from_secs(20);
 /// # Errors
 /// A sentence: why the node could not start, or why it stopped.
 pub fn run(config: &Config, ready: impl FnOnce(&str)) -> Result<(), String> {
-    let runtime = |name: &str, threads: usize| -> Result<Runtime, String> {
-        let built = Builder::new_multi_thread().worker_threads(threads).thread_name(name).enable_all().build();
-        built.map_err(|e| format!("no threads for {name}: {e}"))
-    };
-    let cluster = runtime("cluster", CLUSTER_THREADS)?;
-    let clients = runtime("client", CLIENT_THREADS)?;
+    let no_threads = |e: std::io::Error| format!("no threads: {e}");
+    // The driver and its links: this thread.
+    let cluster = Builder::new_current_thread().enable_all().build().map_err(no_threads)?;
+    let mut clients = Builder::new_multi_thread();
+    let clients = clients.worker_threads(CLIENT_THREADS).thread_name("client").enable_all().build();
+    let clients = clients.map_err(no_threads)?;
     let spawn_on = |runtime: &Runtime| -> spawn::Spawn {
         let handle = runtime.handle().clone();
         Arc::new(move |task| drop(handle.spawn(task)))

@@ -1,8 +1,9 @@
 //! Where tasks run.
 //!
-//! In production the driver and the applier, which wait for the disk, each have a thread of their own; links and
-//! clients run on two separate runtimes, so that neither a long query nor a slow disk makes the node look dead. Under
-//! madsim everything is a task of the simulated node.
+//! In production the driver and its links share one thread, since almost every message of a peer becomes a round, and
+//! almost every round messages; handing them to another thread cost more than the work. The applier has a thread of its
+//! own and clients have a runtime, so that no long query makes the node look dead. Under madsim everything is a task of
+//! the simulated node.
 
 use std::future::Future;
 use std::pin::Pin;

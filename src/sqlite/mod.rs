@@ -4,7 +4,7 @@
 //!                    ┌── Reader      autocommit reads of the real files (mode=ro)
 //!   session ─────────┤
 //!                    └── Workspace   a transaction's private overlay ──► WriteSet
-//!   core    ──────────── Store       marmot.db: what the node must remember (FULL)
+//!   core    ──────────── Store       marmot.redo, marmot.db: what the node must remember (one sync a round)
 //!   driver  ─────────┬── Applier     ApplyTask ──► <database>.db (NORMAL, redone from marmot.db)
 //!                    └── Checkpointer
 //! ```
@@ -30,6 +30,7 @@ mod connection;
 mod copy;
 mod data_dir;
 mod error;
+mod file;
 mod foreign;
 mod functions;
 mod ids;
@@ -40,6 +41,7 @@ mod pair;
 mod planted;
 mod private_wal;
 mod reader;
+mod redo;
 mod registry;
 mod schema;
 mod statement;

@@ -1,20 +1,41 @@
-//! The node's own state: `core::Storage` on `marmot.db`.
+//! The node's own state: `core::Storage` on `marmot.db` and its redo log.
 //!
-//! One table per [`Table`], keyed by bytes, WAL with `synchronous=FULL`: a round is durable when its commit returns,
-//! with one disk sync, and a round that wrote nothing costs none.
+//! ```text
+//!  round ── put, delete ──▶ overlay   in memory: what changed since the last fold
+//!     │                        │
+//!     └─ commit: one write,    └─ fold, when the log is long: one SQLite transaction, sorted, with FULL
+//!        one sync                 │
+//!         ▼                       ▼
+//!      marmot.redo             marmot.db   one table per [`Table`], keyed by bytes
+//! ```
+//!
+//! A round is durable when its commit returns, and a round that wrote nothing costs nothing. A round on which nobody
+//! waits can be held: it becomes durable with the next that commits, at no cost of its own. What is put and deleted
+//! again between two folds, such as the votes of a transaction, reaches no B-tree. The conflict log alone is also
+//! written through, since `marmot.conflicts` reads it from `marmot.db` while the node runs.
 
 use super::connection::{Connection, uri};
 use super::error::Error;
 use super::functions::Functions;
 use super::planted::{HostBug, HostPlanted};
+use super::redo::{Change, RedoLog, RoundBuffer};
 use super::statement::Statement;
 use crate::core::{Fatal, Storage, Table};
 use crate::types::Value;
 use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::path::Path;
+
+/// The version of `marmot.db` and `marmot.redo` together, kept as SQLite's `user_version`.
+const VERSION: i64 = 2;
+/// What others read from the file while the node runs.
+const WRITTEN_THROUGH: Table = Table::Conflict;
 
 /// Rows of one answer: key and value.
 type Entries = Vec<(Vec<u8>, Vec<u8>)>;
+/// Changes of one table since the last fold; `None` is a deletion.
+type Changes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
 struct Statements {
     get: Statement,
@@ -24,18 +45,34 @@ struct Statements {
     scan_back: Statement,
 }
 
-/// An open `marmot.db`.
+/// An open `marmot.db` with its redo log.
+///
+/// **Invariant**: `overlay` holds exactly the changes of the log's generation (and of the round under way), so that the
+/// file with the overlay above it is the state as of the last durable round.
 pub struct Store {
     // Statements go before their connection. Rounds read through `&self`, one call at a time.
     tables: RefCell<Vec<Statements>>,
     begin: Statement,
     commit: Statement,
     rollback: Statement,
+    set_generation: Statement,
     connection: Connection,
+    overlay: [Changes; Table::ALL.len()],
+    /// The changes that are not durable: of rounds held, and of the round under way.
+    buffer: RoundBuffer,
+    undo: Vec<Undo>,
+    log: RedoLog,
     has_room: bool,
     planted: HostPlanted,
-    /// A round's SQLite transaction is still open (only with a planted bug).
+    /// A round that was called durable is not (only with a planted bug).
     owes_commit: bool,
+}
+
+/// What the overlay had before a change.
+struct Undo {
+    table: Table,
+    key: Vec<u8>,
+    before: Option<Option<Vec<u8>>>,
 }
 
 fn blob(bytes: &[u8]) -> Value {
@@ -65,45 +102,126 @@ fn prepare_all(connection: &Connection) -> Result<Vec<Statements>, Error> {
     Table::ALL.iter().map(statements).collect()
 }
 
+fn number(connection: &Connection, sql: &str) -> Result<i64, Error> {
+    let rows = connection.prepare(sql)?.all([])?;
+    match rows.first().and_then(|row| row.first()) {
+        Some(Value::Int(n)) => Ok(*n),
+        _ => Ok(0),
+    }
+}
+
+/// Makes the tables of a new file. All or nothing, so that a crash leaves a new file or a whole one.
+fn initialise(connection: &Connection) -> Result<(), Error> {
+    let tables = Table::ALL.iter().map(|table| {
+        // A search in a table without rowids reads neighbours whole when they are long, and records can be very long.
+        let kind = if *table == Table::Record { "" } else { " WITHOUT ROWID" };
+        format!("CREATE TABLE {}(key BLOB NOT NULL PRIMARY KEY, value BLOB NOT NULL){kind};", table.name())
+    });
+    let tables: String = tables.collect();
+    connection.run_script(&format!(
+        "BEGIN IMMEDIATE; {tables}
+         CREATE TABLE redo(generation INTEGER NOT NULL); INSERT INTO redo VALUES(1);
+         PRAGMA user_version = {VERSION}; COMMIT"
+    ))
+}
+
 impl Store {
-    /// Opens or creates the file on the VFS named (`None`: SQLite's default).
+    /// Opens or creates the file on the VFS named (`None`: SQLite's default), with its redo log beside it.
+    ///
+    /// # Errors
+    /// Storage fails, the files are of another version, or the log is missing or damaged.
     pub fn open(path: &Path, vfs: Option<&str>) -> Result<Store, Fatal> {
+        let redo = path.with_extension("redo");
         let connection = Connection::open(&uri(&path.to_string_lossy(), ""), vfs, 0, &Functions::new())?;
         // Inline checkpoints only if nobody runs a FileCheckpointer: the WAL must stay bounded all the same.
         connection.run_script(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 8192;
              PRAGMA cache_size = -16000",
         )?;
-        for table in Table::ALL {
-            let name = table.name();
-            connection.run_script(&format!(
-                "CREATE TABLE IF NOT EXISTS {name}(key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID"
-            ))?;
+        let version = number(&connection, "PRAGMA user_version")?;
+        let is_new = version == 0 && number(&connection, "SELECT count(*) FROM sqlite_schema")? == 0;
+        if !is_new && version != VERSION {
+            return Err(Fatal::Storage(format!(
+                "{} is of version {version}, this program reads version {VERSION}; start with an empty data directory \
+                 and let the node copy the data",
+                path.display()
+            )));
         }
-        Ok(Store {
+        let mut overlay: [Changes; Table::ALL.len()] = Default::default();
+        let log = if is_new {
+            // The log first: a file that names a generation has a log.
+            let log = RedoLog::create(&redo, vfs)?;
+            initialise(&connection)?;
+            log
+        } else {
+            let generation = u64::try_from(number(&connection, "SELECT generation FROM redo")?).unwrap_or(0);
+            let again = |change: Change<'_>| {
+                overlay[change.table as usize].insert(change.key.to_vec(), change.value.map(<[u8]>::to_vec));
+            };
+            RedoLog::open(&redo, vfs, generation, again).map_err(|e| match e {
+                Error::Sqlite { code: rusqlite::ffi::SQLITE_CORRUPT, message } => Fatal::CorruptStorage(message),
+                other => other.into(),
+            })?
+        };
+        let mut store = Store {
             tables: RefCell::new(prepare_all(&connection)?),
             begin: connection.prepare("BEGIN IMMEDIATE")?,
             commit: connection.prepare("COMMIT")?,
             rollback: connection.prepare("ROLLBACK")?,
+            set_generation: connection.prepare("UPDATE redo SET generation = ?1")?,
             connection,
+            overlay,
+            buffer: RoundBuffer::new(),
+            undo: Vec::new(),
+            log,
             has_room: true,
             planted: HostPlanted::none(),
             owes_commit: false,
-        })
+        };
+        store.fold()?;
+        Ok(store)
     }
 
     /// Breaks a rule, for the proof that it is seen.
-    pub fn plant(&mut self, planted: HostPlanted) -> Result<(), Fatal> {
+    pub fn plant(&mut self, planted: HostPlanted) {
         self.planted = planted;
-        if planted.has(HostBug::StoreNotSynced) {
-            self.connection.run_script("PRAGMA synchronous = NORMAL")?;
-        }
-        Ok(())
     }
 
-    /// Begins a round. Dropped without commit, it leaves nothing.
+    /// Begins a round. Dropped without commit or hold, it leaves nothing.
     pub fn begin(&mut self) -> Round<'_> {
-        Round { store: self, writing: false }
+        let (changes, bytes) = (self.undo.len(), self.buffer.len());
+        Round { store: self, changes, bytes, wrote_meta: false }
+    }
+
+    /// Makes the rounds held durable. After an error nobody knows whether they are: the store must not be used again.
+    pub fn commit(&mut self) -> Result<(), Fatal> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        if self.planted.has(HostBug::EffectsBeforeCommit) {
+            self.owes_commit = true;
+            return Ok(());
+        }
+        let done = self.make_durable();
+        if self.planted.has(HostBug::CommitErrorIgnored) {
+            return Ok(());
+        }
+        done
+    }
+
+    fn make_durable(&mut self) -> Result<(), Fatal> {
+        let sync = !self.planted.has(HostBug::StoreNotSynced);
+        self.log.append(&mut self.buffer, sync)?;
+        self.buffer.clear();
+        let write_through = self.undo.iter().any(|undo| undo.table == WRITTEN_THROUGH);
+        self.undo.clear();
+        if self.log.is_long() {
+            self.fold()
+        } else if write_through {
+            self.write_through()
+        } else {
+            Ok(())
+        }
     }
 
     /// What [`Storage::has_room`] answers; the shell looks at the disk.
@@ -115,58 +233,154 @@ impl Store {
     pub fn checkpoint(&mut self) -> Result<(), Fatal> {
         Ok(super::checkpoint::run(&self.connection, "main", super::CHECKPOINT_BYTES, true)?)
     }
+
+    /// Brings what the redo log holds into `marmot.db` and begins the log anew. Happens by itself when the log is long.
+    pub fn fold(&mut self) -> Result<(), Fatal> {
+        if std::mem::take(&mut self.owes_commit) {
+            self.make_durable()?;
+        }
+        assert!(self.buffer.is_empty(), "only what is durable in the log is folded");
+        if self.log.is_empty() {
+            return Ok(());
+        }
+        let generation = self.log.generation() + 1;
+        self.transaction(|store| {
+            for table in Table::ALL {
+                store.write_table(table)?;
+            }
+            store.set_generation.run(&[Value::Int(i64::try_from(generation).unwrap_or(i64::MAX))])
+        })?;
+        self.overlay.iter_mut().for_each(Changes::clear);
+        Ok(self.log.begin(generation)?)
+    }
+
+    /// Shows others what the overlay has of the table they read. Durable it is already, in the log.
+    fn write_through(&mut self) -> Result<(), Fatal> {
+        self.connection.run_script("PRAGMA synchronous = NORMAL")?;
+        self.transaction(|store| store.write_table(WRITTEN_THROUGH))?;
+        Ok(self.connection.run_script("PRAGMA synchronous = FULL")?)
+    }
+
+    fn write_table(&mut self, table: Table) -> Result<(), Error> {
+        let statements = &mut self.tables.get_mut()[table as usize];
+        for (key, value) in &self.overlay[table as usize] {
+            match value {
+                Some(value) => statements.put.run(&[blob(key), blob(value)])?,
+                None => statements.delete.run(&[blob(key)])?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs `work` in an SQLite transaction.
+    fn transaction(&mut self, work: impl FnOnce(&mut Store) -> Result<(), Error>) -> Result<(), Fatal> {
+        self.begin.run([])?;
+        if let Err(error) = work(self).and_then(|()| self.commit.run([])) {
+            // SQLite may have rolled back by itself; then there is nothing to roll back.
+            let _ = self.rollback.run([]);
+            return Err(error.into());
+        }
+        Ok(())
+    }
 }
 
 /// One round of reads and writes.
 pub struct Round<'s> {
     store: &'s mut Store,
-    /// The SQLite transaction begins with the first write.
-    writing: bool,
+    /// Where its changes begin in the store's.
+    changes: usize,
+    bytes: usize,
+    wrote_meta: bool,
 }
 
 impl Round<'_> {
-    /// Makes the round durable.
+    /// Makes the round durable, and those held before it. After an error nobody knows whether they are: the store must
+    /// not be used again.
     pub fn commit(mut self) -> Result<(), Fatal> {
-        if !std::mem::take(&mut self.writing) {
-            return Ok(());
-        }
-        if self.store.planted.has(HostBug::EffectsBeforeCommit) {
-            self.store.owes_commit = true;
-            return Ok(());
-        }
-        let done = self.store.commit.run([]).inspect_err(|_| self.writing = true);
-        if self.store.planted.has(HostBug::CommitErrorIgnored) {
-            return Ok(());
-        }
-        Ok(done?)
+        self.keep();
+        self.store.commit()
     }
 
-    fn write(&mut self) -> Result<(), Fatal> {
-        if !self.writing {
-            if std::mem::take(&mut self.store.owes_commit) {
-                self.store.commit.run([])?;
-            }
-            self.store.begin.run([])?;
-            self.writing = true;
+    /// Leaves the round to the next commit: later rounds see it, a crash before that loses it.
+    pub fn hold(mut self) {
+        self.keep();
+    }
+
+    /// Whether anything, of this round or of one held, is not durable.
+    pub fn is_dirty(&self) -> bool {
+        !self.store.buffer.is_empty()
+    }
+
+    fn keep(&mut self) {
+        self.changes = self.store.undo.len();
+        self.bytes = self.store.buffer.len();
+    }
+
+    /// Whether the round changed what identity, clock, positions or membership rest on.
+    pub fn wrote_meta(&self) -> bool {
+        self.wrote_meta
+    }
+
+    fn change(&mut self, table: Table, key: &[u8], value: Option<&[u8]>) -> Result<(), Fatal> {
+        if std::mem::take(&mut self.store.owes_commit) {
+            self.store.make_durable()?;
+            self.keep();
         }
+        self.wrote_meta |= table == Table::Meta;
+        let store = &mut *self.store;
+        store.buffer.push(&Change { table, key, value });
+        let before = store.overlay[table as usize].insert(key.to_vec(), value.map(<[u8]>::to_vec));
+        store.undo.push(Undo { table, key: key.to_vec(), before });
         Ok(())
     }
 
     fn read<R>(&self, table: Table, work: impl FnOnce(&mut Statements) -> Result<R, Error>) -> Result<R, Fatal> {
-        Ok(work(&mut self.store.tables.borrow_mut()[index(table)])?)
+        Ok(work(&mut self.store.tables.borrow_mut()[table as usize])?)
     }
 
-    fn entries(rows: Vec<Vec<Value>>, table: Table) -> Result<Entries, Fatal> {
-        let entry = |mut row: Vec<Value>| {
-            let value = bytes(row.pop(), table)?;
-            Ok((bytes(row.pop(), table)?, value))
-        };
-        rows.into_iter().map(entry).collect()
+    /// Entries of file and overlay from `from` on, in one direction.
+    fn merged(&self, table: Table, from: &[u8], limit: usize, back: bool) -> Result<Entries, Fatal> {
+        let overlay = &self.store.overlay[table as usize];
+        let mut found = Entries::new();
+        let (mut from, mut inclusive) = (from.to_vec(), true);
+        while found.len() < limit {
+            // One more than wanted: the first may be the one the last turn ended with.
+            let rows = self.read(table, |s| {
+                let scan = if back { &mut s.scan_back } else { &mut s.scan };
+                scan.all(&[blob(&from), count(limit + 1)])
+            })?;
+            let at_end = rows.len() <= limit;
+            let stored = entries(rows, table)?;
+            let until = if at_end { None } else { stored.last().map(|(key, _)| key.clone()) };
+            let start = if inclusive { Bound::Included(&from[..]) } else { Bound::Excluded(&from[..]) };
+            let end = until.as_ref().map_or(Bound::Unbounded, |key| Bound::Included(&key[..]));
+            let bounds = if back { (end, start) } else { (start, end) };
+            let mut rows: Changes = stored.into_iter().map(|(key, value)| (key, Some(value))).collect();
+            if !inclusive {
+                rows.remove(&from);
+            }
+            for (key, value) in overlay.range::<[u8], _>(bounds) {
+                rows.insert(key.clone(), value.clone());
+            }
+            let live = rows.into_iter().filter_map(|(key, value)| value.map(|value| (key, value)));
+            let wanted = limit - found.len();
+            match back {
+                true => found.extend(live.rev().take(wanted)),
+                false => found.extend(live.take(wanted)),
+            }
+            let Some(key) = until else { break };
+            (from, inclusive) = (key, false);
+        }
+        Ok(found)
     }
 }
 
-fn index(table: Table) -> usize {
-    Table::ALL.iter().position(|t| *t == table).expect("Table::ALL names every table")
+fn entries(rows: Vec<Vec<Value>>, table: Table) -> Result<Entries, Fatal> {
+    let entry = |mut row: Vec<Value>| {
+        let value = bytes(row.pop(), table)?;
+        Ok((bytes(row.pop(), table)?, value))
+    };
+    rows.into_iter().map(entry).collect()
 }
 
 fn count(limit: usize) -> Value {
@@ -175,26 +389,27 @@ fn count(limit: usize) -> Value {
 
 impl Storage for Round<'_> {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Fatal> {
+        if let Some(changed) = self.store.overlay[table as usize].get(key) {
+            return Ok(changed.clone());
+        }
         let mut rows = self.read(table, |s| s.get.all(&[blob(key)]))?;
         rows.pop().map(|mut row| bytes(row.pop(), table)).transpose()
     }
 
     fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), Fatal> {
-        self.write()?;
-        self.read(table, |s| s.put.run(&[blob(key), blob(value)]))
+        self.change(table, key, Some(value))
     }
 
     fn delete(&mut self, table: Table, key: &[u8]) -> Result<(), Fatal> {
-        self.write()?;
-        self.read(table, |s| s.delete.run(&[blob(key)]))
+        self.change(table, key, None)
     }
 
     fn scan(&self, table: Table, from: &[u8], limit: usize) -> Result<Entries, Fatal> {
-        Self::entries(self.read(table, |s| s.scan.all(&[blob(from), count(limit)]))?, table)
+        self.merged(table, from, limit, false)
     }
 
     fn scan_back(&self, table: Table, from: &[u8], limit: usize) -> Result<Entries, Fatal> {
-        Self::entries(self.read(table, |s| s.scan_back.all(&[blob(from), count(limit)]))?, table)
+        self.merged(table, from, limit, true)
     }
 
     fn has_room(&self) -> bool {
@@ -204,14 +419,21 @@ impl Storage for Round<'_> {
 
 impl Drop for Round<'_> {
     fn drop(&mut self) {
-        if self.writing {
-            // After a failed commit SQLite may have rolled back by itself; then there is nothing to roll back.
-            let _ = self.store.rollback.run([]);
+        let Store { undo, overlay, buffer, .. } = &mut *self.store;
+        if undo.len() <= self.changes {
+            return;
+        }
+        buffer.cut(self.bytes);
+        for Undo { table, key, before } in undo.drain(self.changes..).rev() {
+            match before {
+                Some(before) => overlay[table as usize].insert(key, before),
+                None => overlay[table as usize].remove(&key),
+            };
         }
     }
 }
 
-/// Reads `marmot.db` beside the node, for system tables such as `marmot.conflicts`.
+/// Reads the conflict log in `marmot.db` beside the node, for `marmot.conflicts`.
 pub struct StoreReader {
     connection: Connection,
 }
@@ -222,15 +444,15 @@ impl StoreReader {
         Ok(StoreReader { connection: Connection::open_read_only(&uri, vfs, busy_timeout_ms)? })
     }
 
-    /// Up to `limit` entries with `key >= from`, ascending, as of the last durable round.
-    pub fn scan(&mut self, table: Table, from: &[u8], limit: usize) -> Result<Entries, Fatal> {
-        let sql = format!("SELECT key, value FROM {} WHERE key >= ?1 ORDER BY key LIMIT ?2", table.name());
-        Round::entries(self.connection.cached(&sql)?.all(&[blob(from), count(limit)])?, table)
+    /// Up to `limit` conflicts with `key >= from`, ascending, as of the last durable round.
+    pub fn conflicts(&mut self, from: &[u8], limit: usize) -> Result<Entries, Fatal> {
+        let sql = format!("SELECT key, value FROM {} WHERE key >= ?1 ORDER BY key LIMIT ?2", WRITTEN_THROUGH.name());
+        entries(self.connection.cached(&sql)?.all(&[blob(from), count(limit)])?, WRITTEN_THROUGH)
     }
 
-    /// The `limit` entries with the highest keys, descending, as of the last durable round.
-    pub fn latest(&mut self, table: Table, limit: usize) -> Result<Entries, Fatal> {
-        let sql = format!("SELECT key, value FROM {} ORDER BY key DESC LIMIT ?1", table.name());
-        Round::entries(self.connection.cached(&sql)?.all(&[count(limit)])?, table)
+    /// The `limit` conflicts with the highest keys, descending, as of the last durable round.
+    pub fn latest_conflicts(&mut self, limit: usize) -> Result<Entries, Fatal> {
+        let sql = format!("SELECT key, value FROM {} ORDER BY key DESC LIMIT ?1", WRITTEN_THROUGH.name());
+        entries(self.connection.cached(&sql)?.all(&[count(limit)])?, WRITTEN_THROUGH)
     }
 }
