@@ -105,7 +105,7 @@ pub struct Closed {
     key: ClusterKey,
     nonces: Nonces,
     frame_limit: usize,
-    envelopes: mpsc::Sender<Envelope>,
+    envelopes: mpsc::Sender<Vec<Envelope>>,
     reports: mpsc::UnboundedSender<Report>,
     stop: watch::Sender<bool>,
     ended: oneshot::Receiver<Result<(), Fatal>>,
