@@ -2,7 +2,9 @@
 # Installs what building, running and testing Marmot needs and this machine lacks: a C compiler (SQLite is compiled in),
 # a MySQL client, and Rust at the version that rust-toolchain.toml names. Says what it does; doing it again does nothing.
 #
-#     ci/install.sh [--client-too]      --client-too: also the MySQL client (examples and end-to-end tests)
+#     ci/install.sh [--client-too] [--acceptance]
+#
+# --client-too: also the MySQL client (examples and end-to-end tests); --acceptance: also sysbench (ci/acceptance.sh).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -32,7 +34,16 @@ want() {
 want build-essential cc
 want curl curl
 if [ ! -e /etc/ssl/certs/ca-certificates.crt ]; then missing="$missing ca-certificates"; fi
-if [ "${1:-}" = "--client-too" ]; then want default-mysql-client mariadb mysql; fi
+for wish in "$@"; do
+    case "$wish" in
+        --client-too) want default-mysql-client mariadb mysql ;;
+        --acceptance) want sysbench sysbench ;;
+        *)
+            say "what is $wish? See the first lines of $0"
+            exit 2
+            ;;
+    esac
+done
 
 if [ -n "$missing" ]; then
     if ! command -v apt-get >/dev/null; then

@@ -33,7 +33,9 @@ build() {
 }
 
 need_binary() {
-    if [ ! -x "$MARMOT" ]; then die "$MARMOT is not there: run 'cargo build --release' or 'examples/run-cluster.sh demo'"; fi
+    if [ -x "$MARMOT" ]; then return; fi
+    if [ -n "$GIVEN_BINARY" ]; then die "\$MARMOT is $MARMOT, which cannot be run"; fi
+    build
 }
 
 # The client on this machine, with what makes it speak plain TCP.

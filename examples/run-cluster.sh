@@ -66,7 +66,7 @@ demo() {
     sql 1 "CREATE DATABASE IF NOT EXISTS demo;
            DROP TABLE IF EXISTS demo.notes;
            CREATE TABLE demo.notes (id INT PRIMARY KEY, body VARCHAR(100) NOT NULL)"
-    sql 1 --table "SHOW CREATE TABLE demo.notes"
+    sql 1 --vertical "SHOW CREATE TABLE demo.notes"
 
     wait_until 10 "the table on node 2" equals 2 \
         "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'demo' AND table_name = 'notes'" 1

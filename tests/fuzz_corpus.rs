@@ -8,9 +8,12 @@ use std::process::ExitCode;
 mod mysql_packet;
 #[path = "../fuzz/bodies/peer_frame.rs"]
 mod peer_frame;
+#[path = "../fuzz/bodies/sql_translate.rs"]
+mod sql_translate;
 
 /// Each target with its body; a folder without a body here, or the other way round, is a failure.
-const TARGETS: &[(&str, Body)] = &[("mysql_packet", mysql_packet::run), ("peer_frame", peer_frame::run)];
+const TARGETS: &[(&str, Body)] =
+    &[("mysql_packet", mysql_packet::run), ("peer_frame", peer_frame::run), ("sql_translate", sql_translate::run)];
 
 /// What a target does with one input; it panics if something is wrong.
 type Body = fn(&[u8]);

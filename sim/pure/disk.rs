@@ -1,14 +1,64 @@
 //! A node's own durable state in memory: rounds that commit whole, crashes that lose the round in progress.
 
 use marmot::core::{Fatal, Storage, Table};
+use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::ops::Bound;
+
+/// The longest key that needs no allocation of its own: positions, places and names of single values are shorter.
+const SHORT: usize = 28;
+
+/// A key of a table.
+#[derive(Clone, Debug)]
+pub enum Key {
+    Short(u8, [u8; SHORT]),
+    Long(Vec<u8>),
+}
+
+impl Key {
+    fn new(bytes: &[u8]) -> Key {
+        if bytes.len() > SHORT {
+            return Key::Long(bytes.to_vec());
+        }
+        let mut short = [0; SHORT];
+        short[..bytes.len()].copy_from_slice(bytes);
+        Key::Short(bytes.len() as u8, short)
+    }
+}
+
+impl Borrow<[u8]> for Key {
+    fn borrow(&self) -> &[u8] {
+        match self {
+            Key::Short(len, bytes) => &bytes[..usize::from(*len)],
+            Key::Long(bytes) => bytes,
+        }
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Key) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+impl Eq for Key {}
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Key) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Key {
+    fn cmp(&self, other: &Key) -> Ordering {
+        let (ours, theirs): (&[u8], &[u8]) = (self.borrow(), other.borrow());
+        ours.cmp(theirs)
+    }
+}
 
 /// Implements the core's storage. Writes go in place with an undo list beside them: commits are free, crashes pay.
 #[derive(Clone, Debug, Default)]
 pub struct Disk {
-    tables: [BTreeMap<Vec<u8>, Vec<u8>>; Table::ALL.len()],
-    undo: Vec<(Table, Vec<u8>, Option<Vec<u8>>)>,
+    tables: [BTreeMap<Key, Vec<u8>>; Table::ALL.len()],
+    undo: Vec<(Table, Key, Option<Vec<u8>>)>,
     /// No room for user data.
     pub full: bool,
 }
@@ -34,7 +84,7 @@ impl Disk {
         while let Some((table, key, old)) = self.undo.pop() {
             match old {
                 Some(value) => self.tables[table as usize].insert(key, value),
-                None => self.tables[table as usize].remove(&key),
+                None => self.tables[table as usize].remove::<[u8]>(key.borrow()),
             };
         }
     }
@@ -44,7 +94,7 @@ impl Disk {
     }
 
     /// All entries of a table in order.
-    pub fn entries(&self, table: Table) -> impl Iterator<Item = (&Vec<u8>, &Vec<u8>)> {
+    pub fn entries(&self, table: Table) -> impl Iterator<Item = (&Key, &Vec<u8>)> {
         self.tables[table as usize].iter()
     }
 }
@@ -55,26 +105,27 @@ impl Storage for Disk {
     }
 
     fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), Fatal> {
-        let old = self.tables[table as usize].insert(key.to_vec(), value.to_vec());
-        self.undo.push((table, key.to_vec(), old));
+        let key = Key::new(key);
+        let old = self.tables[table as usize].insert(key.clone(), value.to_vec());
+        self.undo.push((table, key, old));
         Ok(())
     }
 
     fn delete(&mut self, table: Table, key: &[u8]) -> Result<(), Fatal> {
         if let Some(old) = self.tables[table as usize].remove(key) {
-            self.undo.push((table, key.to_vec(), Some(old)));
+            self.undo.push((table, Key::new(key), Some(old)));
         }
         Ok(())
     }
 
     fn scan(&self, table: Table, from: &[u8], limit: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Fatal> {
         let range = self.tables[table as usize].range::<[u8], _>((Bound::Included(from), Bound::Unbounded));
-        Ok(range.take(limit).map(|(k, v)| (k.clone(), v.clone())).collect())
+        Ok(range.take(limit).map(|(k, v)| (<Key as Borrow<[u8]>>::borrow(k).to_vec(), v.clone())).collect())
     }
 
     fn scan_back(&self, table: Table, from: &[u8], limit: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Fatal> {
         let range = self.tables[table as usize].range::<[u8], _>((Bound::Unbounded, Bound::Included(from)));
-        Ok(range.rev().take(limit).map(|(k, v)| (k.clone(), v.clone())).collect())
+        Ok(range.rev().take(limit).map(|(k, v)| (<Key as Borrow<[u8]>>::borrow(k).to_vec(), v.clone())).collect())
     }
 
     fn has_room(&self) -> bool {

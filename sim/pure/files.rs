@@ -168,6 +168,10 @@ impl Files {
         for eviction in &task.evictions {
             marks.hit(Mark::Evicted);
             if let Some(table) = Name::of(eviction.row.table) {
+                if !table.is_merged() {
+                    let text = format!("{} evicts a row of {table:?}, which only QUORUM writes", task.txn);
+                    return Err(Violation::correctness("anytime_unique_values_are_unique", text));
+                }
                 changes.push((table, key_number(&eviction.row.key), None));
             }
         }

@@ -25,6 +25,8 @@ marks! {
     MessageMuffled,
     MessageDuplicated,
     MessageLate,
+    /// A message overtakes one sent before it over the same link.
+    MessageReordered,
     /// A message arrived at a machine that is down.
     MessageToTheDead,
     Crash,
@@ -45,6 +47,9 @@ marks! {
     OneWayPartition,
     Slow,
     ClockJumped,
+    /// A machine's wall clock is wrong by a constant, or runs too fast or slow.
+    ClockSkewed,
+    ClockDrifts,
     DiskFull,
     Joined,
     MemberChanged,

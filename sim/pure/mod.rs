@@ -38,7 +38,7 @@ pub use history::{Severity, Violation};
 pub use marks::{Mark, Marks};
 pub use message::Kind;
 pub use options::Options;
-pub use planted::{Hunt, hunt, options_for};
+pub use planted::{Hunt, expected, hunt, options_for};
 pub use report::{commit, write_failure};
 pub use run::{Nursery, Verdict};
 pub use trace::Detail;

@@ -26,12 +26,20 @@ pub struct Network {
     dice: Dice,
     /// `blocked[from][to]`: how many partitions cut this direction now.
     blocked: Vec<Vec<u8>>,
+    /// `latest[from][to]`: when the last message to arrive of those sent so far arrives.
+    latest: Vec<Vec<u64>>,
     calm: bool,
 }
 
 impl Network {
     pub fn new(options: NetworkOptions, machines: usize, dice: Dice) -> Network {
-        Network { options, dice, blocked: vec![vec![0; machines]; machines], calm: false }
+        Network {
+            options,
+            dice,
+            blocked: vec![vec![0; machines]; machines],
+            latest: vec![vec![0; machines]; machines],
+            calm: false,
+        }
     }
 
     /// From now on every message arrives, once and soon.
@@ -48,8 +56,8 @@ impl Network {
         self.blocked[from][to] = self.blocked[from][to].saturating_sub(1);
     }
 
-    /// The delays after which copies of a message arrive: none, one or two.
-    pub fn deliver(&mut self, from: usize, to: usize, kind: Kind, marks: &mut Marks) -> [Option<u64>; 2] {
+    /// The delays after which copies of a message sent `now` arrive: none, one or two.
+    pub fn deliver(&mut self, now: u64, (from, to): (usize, usize), kind: Kind, marks: &mut Marks) -> [Option<u64>; 2] {
         let o = &self.options;
         if self.calm {
             return [Some(self.dice.between(MS / 2, 5 * MS)), None];
@@ -71,6 +79,11 @@ impl Network {
             marks.hit(Mark::MessageLate);
             delay += self.dice.between(o.late_by.0, o.late_by.1);
         }
+        let latest = &mut self.latest[from][to];
+        if now + delay < *latest {
+            marks.hit(Mark::MessageReordered);
+        }
+        *latest = (now + delay).max(*latest);
         let copy = self.dice.chance(o.duplicate).then(|| {
             marks.hit(Mark::MessageDuplicated);
             let late = if self.dice.one_in(4) { o.late_by.1 } else { o.delay.1 * 4 };

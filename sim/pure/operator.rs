@@ -65,7 +65,9 @@ impl World {
         let able: Vec<usize> = (0..self.machines.len())
             .filter(|m| {
                 let machine = &self.machines[*m];
+                // A newcomer that only copies knows an old list, or none: it cannot tell what is done.
                 machine.counts()
+                    && machine.node.as_ref().is_some_and(|n| n.is_voter())
                     && MemberChange::Remove(machine.id) != change
                     && MemberChange::Admit(machine.id) != change
             })

@@ -4,6 +4,7 @@
 //! and only then does the effects. A crash may fall before the commit (the round is lost), after it, or among the
 //! effects.
 
+use super::check::ballots::Ballots;
 use super::client::Client;
 use super::clock::{Clock, MS, SECOND};
 use super::dice::Dice;
@@ -96,6 +97,7 @@ pub struct World {
     pub owners: Vec<usize>,
     pub operators: Vec<Operator>,
     pub history: History,
+    pub ballots: Ballots,
     pub marks: Marks,
     pub trace: Trace,
     pub faults: Vec<(u64, Fault)>,
@@ -126,6 +128,15 @@ impl World {
             Machine::new(index, disk, files, clock)
         });
         let machines: Vec<Machine> = machines.collect();
+        let mut marks = Marks::default();
+        for clock in machines.iter().map(|m| &m.clock) {
+            if clock.skew_ms != 0 {
+                marks.hit(Mark::ClockSkewed);
+            }
+            if clock.drift_ppm != 0 {
+                marks.hit(Mark::ClockDrifts);
+            }
+        }
         let network = Network::new(options.network.clone(), all, dice.child(2));
         let phase = (start + SECOND, start + options.heal_at.saturating_sub(SECOND));
         let faults = super::fault::schedule(&options.faults, options.nodes, options.spares, phase, &mut dice.child(3));
@@ -140,7 +151,8 @@ impl World {
             owners: Vec::new(),
             operators: (0..2).map(Operator::new).collect(),
             history: History::default(),
-            marks: Marks::default(),
+            ballots: Ballots::default(),
+            marks,
             trace: Trace::new(detail),
             faults,
             dice: dice.child(4),
@@ -398,13 +410,16 @@ impl World {
         self.marks.sent(kind);
         let machine = &mut self.machines[from];
         let Some(node) = machine.node.as_ref() else { return };
+        if let Err(violation) = self.ballots.sent(machine.id, &message) {
+            return self.broken(violation);
+        }
         let mut envelope = node.envelope(message);
         if envelope.clock < machine.clock_sent {
             let text = format!("machine {from}: {} after {}", envelope.clock, machine.clock_sent);
             return self.broken(Violation::correctness("anytime_clock_never_goes_back", text));
         }
         machine.clock_sent = envelope.clock;
-        let [first, second] = self.network.deliver(from, target, kind, &mut self.marks);
+        let [first, second] = self.network.deliver(self.now, (from, target), kind, &mut self.marks);
         if first.is_none() && second.is_none() {
             return;
         }

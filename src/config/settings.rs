@@ -269,6 +269,11 @@ impl Config {
         self.cluster.advertise.as_ref().unwrap_or(&self.cluster.listen)
     }
 
+    /// Whether the node joins a cluster through somebody else, rather than beginning one.
+    pub fn joins(&self) -> bool {
+        self.cluster.seeds.iter().any(|seed| seed != self.advertised())
+    }
+
     /// What the core is told, once the shell knows this node's identity.
     pub fn core(&self, node: NodeId) -> core::Config {
         let address = |a: &HostPort| -> core::Address { Arc::from(a.to_string()) };

@@ -227,6 +227,8 @@ impl Node {
     }
 
     pub(crate) fn barrier_deadline(&self) -> Option<Mono> {
-        self.barriers.values().map(|b| b.deadline.min(b.restart_at).min(b.resend_at)).min()
+        let restarts = !self.config.planted.has(Bug::BarrierNeverRestarts);
+        let restart = |b: &Barrier| if restarts { b.restart_at } else { b.deadline };
+        self.barriers.values().map(|b| b.deadline.min(restart(b)).min(b.resend_at)).min()
     }
 }

@@ -61,10 +61,13 @@ impl Clock {
     }
 
     /// How many milliseconds `remote` is further ahead of the wall clock than `max_clock_offset` allows; `None` if it
-    /// is within bounds (or not above what this clock itself already reached).
+    /// is within bounds, or not above what this clock itself already reached: a decided commit may have put all of us
+    /// far ahead of our walls, where clocks only count on (by a millisecond once in a while), and then we must not
+    /// refuse one another.
     pub fn ahead(&self, remote: Hlc, wall: Wall) -> Option<u64> {
         let limit = wall.0.saturating_add(self.max_offset.as_millis());
-        (remote.millis() > limit && remote > self.last).then(|| remote.millis() - wall.0)
+        let reached = self.last.millis().saturating_add(1);
+        (remote.millis() > limit.max(reached)).then(|| remote.millis() - wall.0)
     }
 
     /// Makes sure that the readings given out so far, and `also_ms`, lie below the durable mark. Called at the end of

@@ -19,7 +19,8 @@ use std::collections::VecDeque;
 const CHECKPOINT: &[u8] = b"checkpoint";
 const RESERVED: &[u8] = b"reserved";
 /// Positions reserved at once, so that starting a transaction writes nothing besides its record.
-const RESERVE: u64 = 64;
+/// After a crash what was reserved and not used is filled on every node, so it must not be many.
+const RESERVE: u64 = 16;
 /// Entries between checkpoints.
 const CHECKPOINT_EVERY: u64 = 512;
 

@@ -137,6 +137,8 @@ pub enum Reject {
     Epoch { current: Epoch },
     /// No room or shutting down.
     Unavailable,
+    /// The coordinator's clock is too far ahead: what it proposes would be refused, so it shall not hold keys here.
+    ClockAhead { ahead_ms: u64 },
 }
 
 /// A transaction as anti-entropy ships it.

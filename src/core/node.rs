@@ -11,7 +11,7 @@ use super::log::{Log, Recorded};
 use super::members::change::{PendingChange, bootstrap, highest_slot, load_membership, save_membership};
 use super::members::peers::Peers;
 use super::merge::{KeyStates, merge};
-use super::message::{Body, Envelope, Membership, Message, Outcome, Record};
+use super::message::{Body, Envelope, Membership, Message, Outcome, Record, Reject};
 use super::replicate::ConflictRow;
 use super::replicate::progress::Progress;
 use super::replicate::sync::Sync;
@@ -37,8 +37,9 @@ pub(crate) struct Io<'a> {
 
 /// One node of the cluster: everything it decides, and nothing it does.
 ///
-/// **Invariants** (checked by [`Node::check_invariants`]): every transaction with intents is undecided or waits for a
-/// dependency; no position is both live and recorded; the applied place is at most the last recorded one.
+/// **Invariants** (checked by [`Node::check_invariants`]): every transaction with intents is undecided, and then of the
+/// epoch in force (rule 20), or waits for a dependency; no position is both live and recorded; the applied place is at
+/// most the last recorded one.
 pub struct Node {
     pub(crate) config: Config,
     pub(crate) id: NodeId,
@@ -364,6 +365,7 @@ impl Node {
         self.tick_coordinator(io)?;
         self.tick_recovery(io)?;
         self.tick_barriers(io)?;
+        self.check_pending_changes(io);
         self.tick_sync(io)?;
         self.tick_progress(io)
     }
@@ -376,6 +378,7 @@ impl Node {
             self.coordinator_deadline(),
             self.recovery_deadline(),
             self.barrier_deadline(),
+            self.pending_changes_deadline(),
             self.sync_deadline(),
             Some(self.progress.next_report),
         ]
@@ -394,7 +397,14 @@ impl Node {
         self.peers.heard(from, &envelope.from_address, self.now.mono);
         match self.clock.ahead(envelope.clock, self.now.wall) {
             None => self.clock.observe(envelope.clock),
-            Some(ahead_ms) => io.out.notice(Notice::PeerFault(PeerFault::ClockAhead { from, ahead_ms })),
+            Some(ahead_ms) => {
+                io.out.notice(Notice::PeerFault(PeerFault::ClockAhead { from, ahead_ms }));
+                if let Message::Prepare { record, claim } = &envelope.message {
+                    let (txn, lock_only, reason) = (record.txn, claim.lock_only, Reject::ClockAhead { ahead_ms });
+                    self.send(io, from, Message::Rejected { txn, lock_only, reason });
+                    return Ok(());
+                }
+            }
         }
         self.on_message(io, from, envelope.message)
     }
@@ -589,6 +599,11 @@ impl Node {
         &self.membership
     }
 
+    /// Keys whose versions are remembered in memory.
+    pub fn key_states(&self) -> usize {
+        self.keys.len()
+    }
+
     pub fn status(&self) -> NodeStatus {
         let m = &self.membership;
         let mut ids: BTreeSet<NodeId> = m.voters.keys().copied().collect();
@@ -644,6 +659,12 @@ impl Node {
     pub fn check_invariants(&self, _store: &dyn Storage) -> Result<(), String> {
         if let Some(txn) = self.live.keys().find(|t| self.log.vector.contains(**t)) {
             return Err(format!("{txn} is live and recorded"));
+        }
+        let epoch = self.membership.epoch;
+        let undecided = self.live.iter().filter(|(_, l)| l.prepared.is_some() && l.decided.is_none());
+        let older = undecided.filter_map(|(t, l)| Some((t, l.record.as_ref()?.epoch))).find(|(_, e)| *e < epoch);
+        if let Some((txn, old)) = older {
+            return Err(format!("{txn} of epoch {} holds intents in epoch {}", old.0, epoch.0));
         }
         if let Some(txn) = self.undelivered.iter().find(|t| !self.live.contains_key(t)) {
             return Err(format!("{txn} is undelivered and not live"));

@@ -76,9 +76,13 @@ pub trait Storage {
     }
 }
 
+/// Bytes that most values fit in, so that encoding them allocates once.
+const USUAL: usize = 256;
+
 /// Encodes for storage. Cannot fail for the core's own types.
 pub fn encode<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
-    postcard::to_stdvec(value).expect("core types have no unserialisable state")
+    let room = Vec::with_capacity(USUAL);
+    postcard::to_extend(value, room).expect("core types have no unserialisable state")
 }
 
 /// Decodes what [`encode`] wrote; anything else on disk is corruption.

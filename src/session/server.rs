@@ -100,6 +100,11 @@ impl Server {
         &self.globals
     }
 
+    /// The names of the databases there are.
+    pub fn databases(&self) -> Vec<DatabaseName> {
+        self.data.databases()
+    }
+
     /// The databases as they are now in this node's files.
     ///
     /// # Errors

@@ -46,6 +46,8 @@ pub enum FrameError {
     Version(u8),
     #[error("the other side does not know the cluster secret")]
     WrongSecret,
+    #[error("the other side hung up in the middle of the handshake: it may have another cluster secret")]
+    HungUp,
     #[error("a frame of {size} bytes exceeds the limit of {limit}")]
     TooLarge { size: usize, limit: usize },
     #[error("a frame was altered, replayed, dropped or reordered")]

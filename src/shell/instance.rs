@@ -11,6 +11,7 @@ use super::interference::Interference;
 use super::link::{Links, Nonces, listen};
 use super::spawn::{Spawn, dedicated};
 use crate::config::Config;
+use crate::core::message::Envelope;
 use crate::core::{Effects, Fatal, Node, Storage, Table};
 use crate::mysql::{Accounts, Credential};
 use crate::session::{CoreHandle, Globals, Parts, Published, Server, VERSION, applier_functions};
@@ -92,12 +93,31 @@ pub struct Listeners {
     pub unix: Option<tokio::net::UnixListener>,
 }
 
-impl Instance {
-    /// Opens the data directory of `config` and starts serving on `listeners`.
+type NewSession = Box<dyn Fn(&crate::mysql::Login) -> crate::session::Session + Send + Sync>;
+
+/// A node that runs and can commit, but that no client and no peer can reach yet. Peers wait in the listener's backlog.
+pub struct Closed {
+    pub node: NodeId,
+    pub server: Arc<Server>,
+    /// See [`Instance::ready`].
+    pub ready: watch::Receiver<bool>,
+    environment: Environment,
+    key: ClusterKey,
+    nonces: Nonces,
+    frame_limit: usize,
+    envelopes: mpsc::Sender<Vec<Envelope>>,
+    reports: mpsc::UnboundedSender<Report>,
+    stop: watch::Sender<bool>,
+    ended: oneshot::Receiver<Result<(), Fatal>>,
+    front: Arc<Front<NewSession>>,
+}
+
+impl Closed {
+    /// Opens the data directory of `config`, recovers, and starts what works without clients and peers.
     ///
     /// # Errors
     /// A sentence for the person who started the node.
-    pub fn start(config: &Config, environment: Environment, listeners: Listeners) -> Result<Instance, String> {
+    pub fn start(config: &Config, environment: Environment) -> Result<Closed, String> {
         let directory: PathBuf = config.data_dir.to_path_buf();
         let vfs = environment.vfs.clone();
         let mut store = Store::open(&directory.join("marmot.db"), vfs.as_deref()).map_err(|e| e.to_string())?;
@@ -135,14 +155,6 @@ impl Instance {
         let key = ClusterKey::new(config.cluster.secret.expose().as_bytes()).plant(planted);
         let nonces = nonces(environment.random.clone());
         let frame_limit = config.core(node_id).limits.frame_bytes;
-        (environment.cluster)(Box::pin(listen(
-            listeners.cluster,
-            key.clone(),
-            nonces.clone(),
-            frame_limit,
-            envelopes,
-            environment.cluster.clone(),
-        )));
         let applier = data.open_applier(&applier_functions()).map_err(|e| e.to_string())?;
         dedicated("applier", applier::run(applier, tasks_out, reports.clone())).map_err(|e| e.to_string())?;
 
@@ -151,7 +163,7 @@ impl Instance {
         let checkpointing = checkpointer::run(data.open_checkpointer(), own, stop_out.clone());
         dedicated("checkpointer", checkpointing).map_err(|e| e.to_string())?;
 
-        let links = Links::new(key, nonces, environment.cluster.clone(), interference);
+        let links = Links::new(key.clone(), nonces.clone(), environment.cluster.clone(), interference);
         let channels = Channels { calls: calls_out, envelopes: envelopes_out, reports: reports_out, tasks, ready };
         let room = room(directory.clone(), vfs.is_some());
         let driver = Driver::new(node, store, clock.clone(), links, published.clone(), channels, applied, room);
@@ -174,14 +186,58 @@ impl Instance {
             conflicts: Some(Arc::new(StoredConflicts::new(directory.join("marmot.db"), vfs))),
         });
         let front = front(config, &server)?;
-        (environment.clients)(Box::pin(front.clone().accept_tcp(listeners.mysql, stop_out.clone())));
+        Ok(Closed {
+            node: node_id,
+            server,
+            ready: ready_out,
+            environment,
+            key,
+            nonces,
+            frame_limit,
+            envelopes,
+            reports,
+            stop,
+            ended,
+            front,
+        })
+    }
+
+    /// How the driver ended, if it has to before the node is open.
+    pub fn ended(&mut self) -> &mut oneshot::Receiver<Result<(), Fatal>> {
+        &mut self.ended
+    }
+
+    /// Lets clients and peers in.
+    pub fn open(self, listeners: Listeners) -> Instance {
+        let Closed { environment, front, stop, .. } = self;
+        let listening = listen(
+            listeners.cluster,
+            self.key,
+            self.nonces,
+            self.frame_limit,
+            self.envelopes,
+            environment.cluster.clone(),
+        );
+        (environment.cluster)(Box::pin(listening));
+        (environment.clients)(Box::pin(front.clone().accept_tcp(listeners.mysql, stop.subscribe())));
         #[cfg(not(madsim))]
         if let Some(unix) = listeners.unix {
-            (environment.clients)(Box::pin(front.clone().accept_unix(unix, stop_out.clone())));
+            (environment.clients)(Box::pin(front.clone().accept_unix(unix, stop.subscribe())));
         }
-        let expiring = server.clone();
-        (environment.clients)(Box::pin(expire(expiring, clock, stop_out)));
-        Ok(Instance { node: node_id, server, ready: ready_out, reports, stop, ended, front })
+        let expiring = self.server.clone();
+        (environment.clients)(Box::pin(expire(expiring, environment.clock, stop.subscribe())));
+        let Closed { node, server, ready, reports, ended, .. } = self;
+        Instance { node, server, ready, reports, stop, ended, front }
+    }
+}
+
+impl Instance {
+    /// Opens the data directory of `config` and starts serving on `listeners`.
+    ///
+    /// # Errors
+    /// A sentence for the person who started the node.
+    pub fn start(config: &Config, environment: Environment, listeners: Listeners) -> Result<Instance, String> {
+        Closed::start(config, environment).map(|closed| closed.open(listeners))
     }
 
     /// Stops gracefully: no new clients, running commands are answered, the core finishes what it coordinates. The
@@ -265,8 +321,6 @@ fn globals(config: &Config, node: NodeId) -> Result<Globals, crate::session::Var
         ("datadir", text(config.data_dir.display().to_string())),
     ])
 }
-
-type NewSession = Box<dyn Fn(&crate::mysql::Login) -> crate::session::Session + Send + Sync>;
 
 fn front(config: &Config, server: &Arc<Server>) -> Result<Arc<Front<NewSession>>, String> {
     let mysql = &config.mysql;

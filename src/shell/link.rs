@@ -168,7 +168,13 @@ impl Dialer {
                         complained = false;
                     }
                     if !complained {
-                        tracing::info!(peer = %self.address, %error, "link to peer is down, retrying");
+                        match &error {
+                            FrameError::Io(_) => {
+                                tracing::info!(peer = %self.address, %error, "link to peer is down, retrying");
+                            }
+                            // Retrying does not help; somebody has to do something.
+                            _ => tracing::warn!(peer = %self.address, %error, "link to peer is refused, retrying"),
+                        }
                         complained = true;
                     }
                 }
@@ -321,7 +327,7 @@ async fn greet(stream: &mut TcpStream, key: ClusterKey, nonces: Nonces) -> Resul
     stream.write_all(&session.listener_proof()).await?;
     stream.flush().await?;
     let mut proof = [0; PROOF];
-    stream.read_exact(&mut proof).await?;
+    stream.read_exact(&mut proof).await.map_err(|_| FrameError::HungUp)?;
     session.verify_dialer(&proof)?;
     Ok(session)
 }

@@ -17,6 +17,8 @@ mod clock;
 mod conflicts;
 mod driver;
 pub mod frame;
+#[cfg(not(madsim))]
+mod import;
 mod instance;
 mod interference;
 mod link;
@@ -25,7 +27,7 @@ mod serve;
 pub mod spawn;
 
 pub use clock::SystemClock;
-pub use instance::{Environment, Instance, Listeners, Simulation};
+pub use instance::{Closed, Environment, Instance, Listeners, Simulation};
 pub use interference::{Fate, Interference};
 #[cfg(not(madsim))]
 pub use serve::run;

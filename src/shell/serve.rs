@@ -1,7 +1,8 @@
 //! The daemon: runtimes, sockets, signals.
 
 use super::clock::SystemClock;
-use super::instance::{Environment, Instance, Listeners, Simulation};
+use super::import;
+use super::instance::{Closed, Environment, Instance, Listeners, Simulation};
 use super::spawn;
 use crate::config::Config;
 use crate::core::Fatal;
@@ -9,15 +10,15 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::{Builder, Runtime};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Threads for clients: statements run on them to the end, so there are more than cores.
 const CLIENT_THREADS: usize = 32;
 /// How long a stop may take before it is forced.
 const STOP_TIME: Duration = Duration::from_secs(20);
 
-/// Runs a node until SIGTERM or SIGINT, or until it must stop. `ready` is called with a line for people once clients
-/// are accepted.
+/// Runs a node until SIGTERM or SIGINT, or until it must stop. `ready` is called with a line for people once the node
+/// is a voting member with its own log applied; clients are let in before, so that they can watch a node that joins.
 ///
 /// # Errors
 /// A sentence: why the node could not start, or why it stopped.
@@ -41,6 +42,8 @@ pub fn run(config: &Config, ready: impl FnOnce(&str)) -> Result<(), String> {
         simulation: Simulation::default(),
     };
     let result = cluster.block_on(async {
+        // Caught from here on: a stop that comes before the node is open is a stop all the same.
+        let mut signals = Signals::new()?;
         let listeners = {
             // A socket belongs to the runtime it is made in.
             let _clients = clients.enter();
@@ -50,11 +53,18 @@ pub fn run(config: &Config, ready: impl FnOnce(&str)) -> Result<(), String> {
         let cluster_listener = bind("cluster", &config.cluster.listen.to_string()).await?;
         let at = mysql.local_addr().map_or_else(|_| config.mysql.listen.to_string(), |a| a.to_string());
         let listeners = Listeners { cluster: cluster_listener, mysql, unix };
-        let instance = Instance::start(config, environment, listeners)?;
+        let closed = tokio::select! {
+            biased;
+            asked = signals.next() => {
+                tracing::info!("{asked} before the node was open: ending, recovery takes care of the rest");
+                return Ok(());
+            }
+            started = start(config, environment) => started?,
+        };
+        let instance = closed.open(listeners);
         let line = format!("node {} answers MySQL on {at}, cluster on {}", instance.node.0, config.cluster.listen);
         tracing::info!("{line}");
-        ready(&line);
-        supervise(instance).await
+        supervise(instance, &mut signals, || ready(&line)).await
     });
     clients.shutdown_timeout(Duration::from_secs(1));
     cluster.shutdown_timeout(Duration::from_secs(1));
@@ -65,14 +75,62 @@ pub fn run(config: &Config, ready: impl FnOnce(&str)) -> Result<(), String> {
     result
 }
 
-async fn supervise(mut instance: Instance) -> Result<(), String> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(|e| e.to_string())?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| e.to_string())?;
-    tokio::select! {
-        biased;
-        ended = &mut instance.ended => return stopped(ended.ok()),
-        _ = terminate.recv() => tracing::info!("SIGTERM: draining"),
-        _ = interrupt.recv() => tracing::info!("SIGINT: draining"),
+/// Starts the node, and imports what waits to be imported before anybody gets in.
+async fn start(config: &Config, environment: Environment) -> Result<Closed, String> {
+    import::take_in(&config.data_dir, config.joins())?;
+    let mut closed = Closed::start(config, environment)?;
+    if import::is_waiting(&config.data_dir)? {
+        let (server, ready) = (closed.server.clone(), closed.ready.clone());
+        tokio::select! {
+            biased;
+            ended = closed.ended() => return Err(stopped(ended.ok()).err().unwrap_or_else(|| "stopped".into())),
+            imported = import::import_waiting(&server, ready, &config.data_dir) => imported?,
+        }
+    }
+    import::announce_strangers(&config.data_dir, &closed.server.databases());
+    Ok(closed)
+}
+
+/// What asks the node to stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Signals, String> {
+        let caught = |kind| signal(kind).map_err(|e| format!("cannot catch signals: {e}"));
+        Ok(Signals { terminate: caught(SignalKind::terminate())?, interrupt: caught(SignalKind::interrupt())? })
+    }
+
+    /// The name of the next one.
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            biased;
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
+/// Says when the node is ready, and ends it when asked to.
+async fn supervise(mut instance: Instance, signals: &mut Signals, ready: impl FnOnce()) -> Result<(), String> {
+    let mut waiting = Some(ready);
+    loop {
+        tokio::select! {
+            biased;
+            ended = &mut instance.ended => return stopped(ended.ok()),
+            asked = signals.next() => {
+                tracing::info!("{asked}: draining");
+                break;
+            }
+            // A driver that is gone has ended, which the first arm says.
+            Ok(_) = instance.ready.wait_for(|ready| *ready), if waiting.is_some() => {
+                if let Some(ready) = waiting.take() {
+                    ready();
+                }
+            }
+        }
     }
     let drain = async {
         instance.stop().await;
@@ -87,8 +145,7 @@ async fn supervise(mut instance: Instance) -> Result<(), String> {
                 Ok(())
             }
         },
-        _ = terminate.recv() => Err("a second SIGTERM: stopped at once".to_string()),
-        _ = interrupt.recv() => Err("a second SIGINT: stopped at once".to_string()),
+        asked = signals.next() => Err(format!("a second signal, {asked}: stopped at once")),
     }
 }
 

@@ -252,6 +252,9 @@ impl DataDir {
     /// Makes a new file, known from `created` on. What an earlier database of that name left behind is deleted.
     pub(super) fn create(&self, name: &str, created: ApplySeq) -> Result<Arc<DatabaseFile>> {
         let file = entry(&self.shared.path, name, created).1;
+        if self.span(name)?.is_none() {
+            self.set_aside(&file.path)?;
+        }
         self.delete_files(&file.path)?;
         locked(&self.shared.registry).record(name, Span { created, dropped: None })?;
         self.initialise(&file)?;
@@ -284,6 +287,24 @@ impl DataDir {
         file.dropped.store(true, Ordering::Release);
         self.shared.generation.fetch_add(1, Ordering::AcqRel);
         self.delete_files(&file.path)
+    }
+
+    /// A file where no database of ours ever was is somebody else's: it gets another name, and nothing of it is lost.
+    fn set_aside(&self, path: &str) -> Result<()> {
+        if self.shared.options.vfs.is_some() || !self.shared.overlay_vfs.exists(path) {
+            return Ok(());
+        }
+        let free = |n: &u32| !std::path::Path::new(&format!("{path}.kept{n}")).exists();
+        let kept = (1..).find(free).map(|n| format!("{path}.kept{n}")).unwrap_or_default();
+        tracing::warn!(file = path, kept, "a file that is none of ours is in the way of a new database: renamed");
+        for suffix in ["-journal", "-shm", "-wal", ""] {
+            let from = format!("{path}{suffix}");
+            if self.shared.overlay_vfs.exists(&from) {
+                std::fs::rename(&from, format!("{kept}{suffix}"))
+                    .map_err(|e| io_error(&format!("cannot rename {from}"), &e))?;
+            }
+        }
+        Ok(())
     }
 
     fn delete_files(&self, path: &str) -> Result<()> {

@@ -3,7 +3,11 @@
 use super::connection::{Connection, quoted, uri};
 use super::error::{Error, Result};
 use crate::types::Value;
+use rusqlite::ffi;
+use std::collections::BTreeSet;
+use std::ffi::{CStr, CString};
 use std::path::Path;
+use std::ptr;
 
 /// A foreign database file, open for reading.
 pub struct ForeignDatabase {
@@ -33,6 +37,8 @@ pub struct ForeignColumn {
     pub default: Option<String>,
     /// Computed from other columns: rows carry no value for it.
     pub generated: bool,
+    /// The collation it compares by: `BINARY`, `NOCASE`, `RTRIM`, or one of an application's own.
+    pub collation: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,6 +103,7 @@ impl ForeignDatabase {
                 key.push((integer(&row, 5), text(&row, 1)));
             }
             columns.push(ForeignColumn {
+                collation: self.collation(&name, &text(&row, 1))?,
                 name: text(&row, 1),
                 declared: text(&row, 2),
                 not_null: integer(&row, 3) != 0,
@@ -142,6 +149,41 @@ impl ForeignDatabase {
         let primary_key = key.into_iter().map(|(_, name)| name).collect();
         let foreign_keys = foreign_keys.into_iter().map(|(_, reference)| reference).collect();
         Ok(ForeignTable { name, columns, primary_key, indexes, foreign_keys, sql })
+    }
+
+    fn collation(&self, table: &str, column: &str) -> Result<String> {
+        let nul = |_| Error::Unsupported(format!("the name of column '{column}' of table '{table}'"));
+        let (table, column) = (CString::new(table).map_err(nul)?, CString::new(column).map_err(nul)?);
+        let mut collation = ptr::null();
+        let unwanted = ptr::null_mut();
+        // SAFETY: an open connection, NUL-terminated names, and out pointers that may be null where nothing is wanted.
+        let code = unsafe {
+            let (table, column) = (table.as_ptr(), column.as_ptr());
+            let out = &raw mut collation;
+            let (no_text, no_flag) = (unwanted, ptr::null_mut());
+            let db = self.connection.raw();
+            ffi::sqlite3_table_column_metadata(
+                db,
+                c"main".as_ptr(),
+                table,
+                column,
+                no_text,
+                out,
+                no_flag,
+                no_flag,
+                no_flag,
+            )
+        };
+        self.connection.check(code)?;
+        // SAFETY: on success a NUL-terminated text that lives until the schema changes.
+        let found = (!collation.is_null()).then(|| unsafe { CStr::from_ptr(collation) }.to_string_lossy().into_owned());
+        Ok(found.unwrap_or_else(|| "BINARY".into()))
+    }
+
+    /// Positions in [`ForeignTable::foreign_keys`] of those that some row violates: SQLite checks them only if asked to.
+    pub fn broken_references(&mut self, table: &ForeignTable) -> Result<BTreeSet<usize>> {
+        let rows = self.rows(&format!("PRAGMA main.foreign_key_check({})", quoted(&table.name)))?;
+        Ok(rows.iter().filter_map(|row| usize::try_from(integer(row, 3)).ok()).collect())
     }
 
     /// Calls `row` with each row of `table`: the cells of its columns in order, generated ones left out. `row` answers

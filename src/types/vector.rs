@@ -2,16 +2,29 @@
 
 use super::{NodeId, Sequence, TxnId};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// A set of positions, held as a contiguous prefix per origin plus what is known above it.
 ///
 /// **Invariants**: a position in `above` is greater than the prefix plus one; an origin with an empty prefix and no
 /// positions above is absent, so that equal sets are equal values.
+/// Origins are few and vectors are compared and copied all the time, so they lie side by side, ascending.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "Vec<(NodeId, Known)>")]
 pub struct VersionVector {
-    origins: BTreeMap<NodeId, Known>,
+    origins: Vec<(NodeId, Known)>,
+}
+
+/// What a peer or a disk says may come in any order.
+impl From<Vec<(NodeId, Known)>> for VersionVector {
+    fn from(mut origins: Vec<(NodeId, Known)>) -> VersionVector {
+        if !origins.is_sorted_by(|a, b| a.0 < b.0) {
+            origins.sort_by_key(|(origin, _)| *origin);
+            origins.dedup_by_key(|(origin, _)| *origin);
+        }
+        VersionVector { origins }
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -25,9 +38,25 @@ impl VersionVector {
         Self::default()
     }
 
+    fn of(&self, origin: NodeId) -> Option<&Known> {
+        let place = self.origins.binary_search_by_key(&origin, |(o, _)| *o).ok()?;
+        Some(&self.origins[place].1)
+    }
+
+    fn entry(&mut self, origin: NodeId) -> &mut Known {
+        let place = match self.origins.binary_search_by_key(&origin, |(o, _)| *o) {
+            Ok(place) => place,
+            Err(place) => {
+                self.origins.insert(place, (origin, Known::default()));
+                place
+            }
+        };
+        &mut self.origins[place].1
+    }
+
     /// Adds one position; false if it was held already.
     pub fn insert(&mut self, txn: TxnId) -> bool {
-        let known = self.origins.entry(txn.origin).or_default();
+        let known = self.entry(txn.origin);
         if txn.sequence <= known.prefix || !known.above.insert(txn.sequence) {
             return false;
         }
@@ -40,19 +69,19 @@ impl VersionVector {
         if prefix == 0 {
             return;
         }
-        let known = self.origins.entry(origin).or_default();
+        let known = self.entry(origin);
         known.prefix = known.prefix.max(prefix);
         known.above = known.above.split_off(&(known.prefix + 1));
         known.compact();
     }
 
     pub fn contains(&self, txn: TxnId) -> bool {
-        self.origins.get(&txn.origin).is_some_and(|k| txn.sequence <= k.prefix || k.above.contains(&txn.sequence))
+        self.of(txn.origin).is_some_and(|k| txn.sequence <= k.prefix || k.above.contains(&txn.sequence))
     }
 
     /// Whether every position of `other` is held here.
     pub fn covers(&self, other: &VersionVector) -> bool {
-        other.origins.iter().all(|(origin, theirs)| match self.origins.get(origin) {
+        other.origins.iter().all(|(origin, theirs)| match self.of(*origin) {
             None => false,
             Some(ours) => {
                 (theirs.prefix <= ours.prefix || (ours.prefix + 1..=theirs.prefix).all(|s| ours.above.contains(&s)))
@@ -64,32 +93,34 @@ impl VersionVector {
     /// Adds everything `other` holds.
     pub fn join(&mut self, other: &VersionVector) {
         for (origin, theirs) in &other.origins {
-            let ours = self.origins.entry(*origin).or_default();
-            ours.prefix = ours.prefix.max(theirs.prefix);
-            ours.above.extend(theirs.above.iter().copied());
-            ours.above = ours.above.split_off(&(ours.prefix + 1));
+            let ours = self.entry(*origin);
+            if theirs.prefix > ours.prefix {
+                ours.prefix = theirs.prefix;
+                ours.above = ours.above.split_off(&(ours.prefix + 1));
+            }
+            ours.above.extend(theirs.above.iter().filter(|s| **s > ours.prefix));
             ours.compact();
         }
     }
 
     /// The contiguous prefix held of `origin`.
     pub fn prefix(&self, origin: NodeId) -> Sequence {
-        self.origins.get(&origin).map_or(0, |k| k.prefix)
+        self.of(origin).map_or(0, |k| k.prefix)
     }
 
     /// The highest position held of `origin`.
     pub fn highest(&self, origin: NodeId) -> Sequence {
-        self.origins.get(&origin).map_or(0, |k| k.above.last().copied().unwrap_or(k.prefix))
+        self.of(origin).map_or(0, |k| k.above.last().copied().unwrap_or(k.prefix))
     }
 
     /// Positions held above the prefix of `origin`, ascending.
     pub fn above(&self, origin: NodeId) -> impl Iterator<Item = Sequence> + '_ {
-        self.origins.get(&origin).into_iter().flat_map(|k| k.above.iter().copied())
+        self.of(origin).into_iter().flat_map(|k| k.above.iter().copied())
     }
 
     /// The origins of which at least one position is held, ascending.
     pub fn origins(&self) -> impl Iterator<Item = NodeId> + '_ {
-        self.origins.keys().copied()
+        self.origins.iter().map(|(origin, _)| *origin)
     }
 
     /// Positions of `self` that `other` lacks, ascending by origin; at most `limit`.
@@ -118,7 +149,7 @@ impl VersionVector {
     }
 
     fn part(&self, keep: impl Fn(NodeId) -> bool) -> VersionVector {
-        let origins = self.origins.iter().filter(|(o, _)| keep(**o)).map(|(o, k)| (*o, k.clone())).collect();
+        let origins = self.origins.iter().filter(|(o, _)| keep(*o)).cloned().collect();
         VersionVector { origins }
     }
 

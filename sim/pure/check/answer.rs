@@ -73,7 +73,7 @@ impl World {
         if let Err(text) = result {
             return self.broken(Violation::crash("anytime_invariants_hold", format!("machine {m}: {text}")));
         }
-        let (inbox, states) = (machine.longest_inbox, node.status().key_states);
+        let (inbox, states) = (machine.longest_inbox, node.key_states());
         if inbox > INBOX || states > KEY_STATES {
             let text = format!("machine {m}: {inbox} inputs waited, {states} key states");
             self.broken(Violation::liveness("anytime_memory_is_bounded", text));

@@ -9,7 +9,7 @@ use crate::core::node::{Io, Node};
 use crate::core::planted::Bug;
 use crate::core::storage::{Storage, Table, load, save};
 use crate::core::txn::coordinator::Phase;
-use crate::types::{ClientId, Epoch, NodeId, Slot, Stamp, TxnId, VersionVector, WriteLevel};
+use crate::types::{ClientId, Epoch, Mono, NodeId, Slot, Stamp, TxnId, VersionVector, WriteLevel};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -39,6 +39,9 @@ pub fn save_membership(store: &mut dyn Storage, cluster: u64, membership: &Membe
 pub struct PendingChange {
     pub client: ClientId,
     pub txn: TxnId,
+    /// When the client is told that it is not known: a node that lost its vote by the change, or by a later one, hears
+    /// no more of the others.
+    pub deadline: Mono,
 }
 
 impl Node {
@@ -196,8 +199,14 @@ impl Node {
     }
 
     /// The change is applied here; the client hears when a majority of the new list has it.
-    pub(crate) fn acknowledge_change(&mut self, client: ClientId, txn: TxnId) {
-        self.pending_changes.push(PendingChange { client, txn });
+    pub(crate) fn acknowledge_change(&mut self, io: &mut Io<'_>, client: ClientId, txn: TxnId) {
+        let deadline = self.now.mono.after(self.config.timing.write_timeout);
+        self.pending_changes.push(PendingChange { client, txn, deadline });
+        self.check_pending_changes(io);
+    }
+
+    pub(crate) fn pending_changes_deadline(&self) -> Option<Mono> {
+        self.pending_changes.iter().map(|p| p.deadline).min()
     }
 
     pub(crate) fn check_pending_changes(&mut self, io: &mut Io<'_>) {
@@ -212,6 +221,9 @@ impl Node {
             });
             if have.count() >= quorum {
                 io.out.reply(pending.client, Response::MemberChanged);
+            } else if pending.deadline <= self.now.mono {
+                let txn = pending.txn;
+                io.out.reply(pending.client, Response::Refused(Refusal::UnknownOutcome { txn }));
             } else {
                 waiting.push(pending);
             }

@@ -6,7 +6,6 @@ use crate::core::input::MemberChange;
 use crate::core::members::change::{highest_slot, save_membership};
 use crate::core::message::{Membership, Message};
 use crate::core::node::{Io, Node};
-use crate::core::planted::Bug;
 use crate::types::{Epoch, Mono, NodeId, VersionVector};
 use std::sync::Arc;
 
@@ -97,8 +96,7 @@ impl Node {
         epoch: Epoch,
     ) -> Result<(), Fatal> {
         self.peers.set_learner(from, true);
-        let current = epoch == self.membership.epoch || self.config.planted.has(Bug::JoinerNotCovered);
-        if !current || self.membership.is_voter(from) || !self.is_voter() {
+        if epoch != self.membership.epoch || self.membership.is_voter(from) || !self.is_voter() {
             // A joiner with an older list has more to catch up; one that is in already will see it.
             return Ok(());
         }
@@ -107,11 +105,7 @@ impl Node {
             return Ok(());
         }
         self.admitting = Some(from);
-        let joiner = match self.config.planted.has(Bug::JoinerNotCovered) {
-            true => VersionVector::new(),
-            false => vector.quorum_part(),
-        };
-        self.on_member_request(io, None, MemberChange::Admit(from), joiner)
+        self.on_member_request(io, None, MemberChange::Admit(from), vector.quorum_part())
     }
 
     pub(crate) fn joining_deadline(&self) -> Option<Mono> {

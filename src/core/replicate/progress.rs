@@ -95,8 +95,11 @@ impl Node {
         }
         let report = self.own_report();
         self.take_report(self.id, report.clone());
-        for node in self.peers.replicas(&self.membership, self.id) {
-            self.send(io, node, Message::Report(report.clone()));
+        // Who knows that it was removed serves nobody (rule 21): it must not offer what it has either.
+        if !self.membership.removed.contains(&self.id) {
+            for node in self.peers.replicas(&self.membership, self.id) {
+                self.send(io, node, Message::Report(report.clone()));
+            }
         }
         self.check_pending_changes(io);
         self.forget(io)
@@ -130,9 +133,8 @@ impl Node {
         let planted = self.config.planted;
         let epoch: Epoch = self.membership.epoch;
         let voters = || self.membership.voters.keys();
-        let same = planted.has(Bug::WatermarkAcrossEpochs);
         let full: Option<Vec<&Report>> =
-            voters().map(|v| progress.reports.get(v).filter(|r| r.epoch == epoch || same)).collect();
+            voters().map(|v| progress.reports.get(v).filter(|r| r.epoch == epoch)).collect();
         let Some(full) = full else { return };
         let covered = |join: &VersionVector| full.iter().all(|r| r.vector.covers(join));
         let risen = match &progress.candidate {

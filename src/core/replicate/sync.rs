@@ -22,6 +22,9 @@ pub struct Sync {
     wanted: Option<(NodeId, Mono)>,
     /// Rotates through peers when an answer does not come.
     turn: usize,
+    /// The peer whose answer did not come: a removed node may know a newer list and yet serve nobody, so that what it
+    /// says must not make this node ask it again and again.
+    silent: Option<NodeId>,
     /// When holes that nobody seems to hold are recovered.
     next_fill: Mono,
 }
@@ -37,8 +40,11 @@ impl Node {
     pub(crate) fn tick_sync(&mut self, io: &mut Io<'_>) -> Result<(), Fatal> {
         let now = self.now.mono;
         let delay = self.config.timing.retransmit;
-        if self.sync.asked.is_some_and(|(_, until)| until <= now) {
+        if let Some((node, until)) = self.sync.asked
+            && until <= now
+        {
             self.sync.asked = None;
+            self.sync.silent = Some(node);
             self.sync.turn += 1;
         }
         let lacking = !self.log.vector.covers(&self.sync.heard);
@@ -52,11 +58,13 @@ impl Node {
         }
         let patient = self.sync.lacking_since.is_some_and(|since| now.since(since) < delay);
         let target = match self.sync.wanted.take() {
-            Some((node, _)) if node != self.id => Some(node),
+            Some((node, _)) if node != self.id && self.sync.silent != Some(node) => Some(node),
+            Some(_) => self.next_source(),
             _ if lacking && !patient => self.next_source(),
             _ => None,
         };
         if let Some(node) = target {
+            self.sync.silent = None;
             self.sync.asked = Some((node, now.after(delay.times(3))));
             // Ask again only after another pause, unless told to.
             self.sync.lacking_since = lacking.then_some(now);
@@ -78,6 +86,9 @@ impl Node {
         let mut sources: Vec<NodeId> = self.membership.voters.keys().copied().filter(|v| *v != self.id).collect();
         if sources.iter().any(|v| self.peers.is_alive(*v)) {
             sources.retain(|v| self.peers.is_alive(*v));
+        }
+        if sources.len() > 1 {
+            sources.retain(|v| self.sync.silent != Some(*v));
         }
         let useful = |v: &NodeId| self.progress.report(*v).is_some_and(|r| !self.log.vector.covers(&r.vector));
         let useful: Vec<NodeId> = sources.iter().copied().filter(useful).collect();

@@ -1,10 +1,11 @@
 //! A few nodes, a network that holds every message until told, and rows as the applier would leave them.
 
 use super::MemStorage;
+use super::judge::Judge;
 use crate::core::message::{Envelope, Message};
 use crate::core::{
-    ApplyTask, Config, Destination, Effect, Effects, Input, LoggedConflict, Node, Request, Response, Storage, Table,
-    decode,
+    ApplyTask, Bug, Config, Destination, Effect, Effects, Input, LoggedConflict, Node, Planted, Request, Response,
+    Storage, Table, decode,
 };
 use crate::types::{
     ApplySeq, ClientId, ColumnId, ColumnSet, IndexId, Mono, NodeId, Now, RowChange, RowImage, RowOp, Snapshot, Span,
@@ -24,6 +25,8 @@ pub struct Machine {
     watermark: crate::types::Hlc,
     config: Config,
     lives: u64,
+    /// How far its wall clock is ahead, in milliseconds.
+    ahead_ms: u64,
 }
 
 #[derive(Default)]
@@ -31,11 +34,16 @@ pub struct Cluster {
     pub machines: BTreeMap<NodeId, Machine>,
     pub network: Vec<(NodeId, NodeId, Envelope)>,
     cut: BTreeSet<(NodeId, NodeId)>,
+    /// Nodes whose messages are under way until released.
+    held: BTreeSet<NodeId>,
     clock: u64,
     clients: u64,
     /// Column `a` has a unique index.
     pub unique: bool,
     pub log: Vec<String>,
+    /// A rule switched off on every node.
+    pub bug: Option<Bug>,
+    judge: Judge,
 }
 
 fn address(node: NodeId) -> Arc<str> {
@@ -43,26 +51,33 @@ fn address(node: NodeId) -> Arc<str> {
 }
 
 impl Cluster {
-    fn now(&self) -> Now {
-        Now { mono: Mono(self.clock * 1_000_000), wall: Wall(START_MS + self.clock) }
+    fn now(&self, id: NodeId) -> Now {
+        let ahead_ms = self.machines.get(&id).map_or(0, |m| m.ahead_ms);
+        Now { mono: Mono(self.clock * 1_000_000), wall: Wall(START_MS + self.clock + ahead_ms) }
+    }
+
+    fn create(&mut self, id: NodeId) {
+        let seeds = if id.0 == 1 { vec![] } else { vec![address(NodeId(1))] };
+        let mut config = Config::new(id, address(id), seeds);
+        config.planted = self.bug.map_or(Planted::none(), Planted::only);
+        let machine = Machine {
+            node: None,
+            store: MemStorage::default(),
+            rows: BTreeMap::new(),
+            applied: 0,
+            watermark: Default::default(),
+            config,
+            lives: 0,
+            ahead_ms: 0,
+        };
+        self.machines.insert(id, machine);
+        self.restart(id);
     }
 
     /// Starts `count` nodes; the first bootstraps, the others join and are admitted.
     pub fn start(&mut self, count: u64) {
         for id in (1..=count).map(NodeId) {
-            let seeds = if id.0 == 1 { vec![] } else { vec![address(NodeId(1))] };
-            let config = Config::new(id, address(id), seeds);
-            let machine = Machine {
-                node: None,
-                store: MemStorage::default(),
-                rows: BTreeMap::new(),
-                applied: 0,
-                watermark: Default::default(),
-                config,
-                lives: 0,
-            };
-            self.machines.insert(id, machine);
-            self.restart(id);
+            self.create(id);
         }
         for _ in 0..200 {
             self.advance(50);
@@ -78,8 +93,39 @@ impl Cluster {
         self.log.clear();
     }
 
+    /// A new node that wants to join.
+    pub fn join(&mut self, id: NodeId) {
+        self.create(id);
+    }
+
+    /// Puts the wall clock of a node ahead.
+    pub fn clock_ahead(&mut self, id: NodeId, ms: u64) {
+        if let Some(machine) = self.machines.get_mut(&id) {
+            machine.ahead_ms = ms;
+        }
+    }
+
+    /// Lets time pass in small steps, everything being delivered; only answers to clients are told.
+    pub fn run(&mut self, ms: u64) {
+        let told = self.log.len();
+        for _ in 0..ms / 50 {
+            self.advance(50);
+            self.settle();
+        }
+        let new = self.log.split_off(told);
+        self.log.extend(new.into_iter().filter(|line| line.contains(" => ")));
+    }
+
+    /// What is wrong, or that all is well. Nodes that were removed do not count.
+    pub fn check(&mut self, ended: bool) {
+        let running = self.machines.iter().filter_map(|(id, m)| Some((*id, m.node.as_ref()?)));
+        let members = running.filter(|(id, n)| !n.membership().removed.contains(id));
+        let nodes = members.map(|(id, n)| (id, n.status())).map(|(id, s)| (id, (s.vector, s.intents))).collect();
+        self.log.extend(self.judge.check(&nodes, ended));
+    }
+
     pub fn restart(&mut self, id: NodeId) {
-        let now = self.now();
+        let now = self.now(id);
         let Some(machine) = self.machines.get_mut(&id) else { return };
         machine.lives += 1;
         machine.store.crash();
@@ -88,7 +134,10 @@ impl Cluster {
         let mut effects = Effects::new();
         let seed = id.0 * 1000 + machine.lives;
         let node = Node::open(machine.config.clone(), now, seed, machine.applied, &mut machine.store, &mut effects);
-        machine.node = Some(node.expect("storage in memory is never corrupt"));
+        match node {
+            Ok(node) => machine.node = Some(node),
+            Err(fatal) => return self.judge.fatal(id, &fatal.to_string()),
+        }
         machine.store.commit();
         self.dispatch(id, effects);
     }
@@ -100,12 +149,16 @@ impl Cluster {
     }
 
     pub fn step(&mut self, id: NodeId, input: Input) {
-        let now = self.now();
+        let now = self.now(id);
         let Some(machine) = self.machines.get_mut(&id) else { return };
         let Some(node) = &mut machine.node else { return };
         let mut effects = Effects::new();
-        node.step(now, input, &mut machine.store, &mut effects).expect("no step of a script is fatal");
-        node.check_invariants(&machine.store).expect("invariants hold between steps");
+        let result = node.step(now, input, &mut machine.store, &mut effects).map_err(|fatal| fatal.to_string());
+        if let Err(why) = result.and_then(|()| node.check_invariants(&machine.store)) {
+            assert!(self.bug.is_some(), "{id}: {why}");
+            machine.node = None;
+            return self.judge.fatal(id, &why);
+        }
         machine.store.commit();
         self.dispatch(id, effects);
     }
@@ -128,7 +181,10 @@ impl Cluster {
                         self.network.push((id, to, envelope));
                     }
                 }
-                Effect::Reply(client, response) => self.log.push(format!("{id} => c{} {}", client.0, reply(&response))),
+                Effect::Reply(client, response) => {
+                    self.judge.replied(id, client, &response);
+                    self.log.push(format!("{id} => c{} {}", client.0, reply(&response)));
+                }
                 Effect::Apply(task) => {
                     applied = Some(task.seq);
                     self.apply(id, &task);
@@ -148,6 +204,7 @@ impl Cluster {
 
     fn apply(&mut self, id: NodeId, task: &ApplyTask) {
         let machine = self.machines.get_mut(&id).expect("it just stepped");
+        self.judge.applied(id, task, &machine.rows);
         machine.applied = task.seq;
         for eviction in &task.evictions {
             assert!(machine.rows.remove(&eviction.row.key).is_some(), "who gives way is there");
@@ -260,14 +317,18 @@ impl Cluster {
 
     pub fn request(&mut self, id: NodeId, request: Request) -> u64 {
         self.clients += 1;
+        if matches!(request, Request::Barrier(_)) {
+            self.judge.barrier(self.clients);
+        }
         self.step(id, Input::Request(ClientId(self.clients), request));
         self.clients
     }
 
     /// Delivers every message that matches, in order, once; not those that follow from them.
     pub fn deliver(&mut self, wanted: impl Fn(NodeId, NodeId, &Message) -> bool) -> usize {
-        let (now, later): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.network).into_iter().partition(|(f, t, e)| wanted(*f, *t, &e.message));
+        let (now, later): (Vec<_>, Vec<_>) = std::mem::take(&mut self.network)
+            .into_iter()
+            .partition(|(f, t, e)| !self.held.contains(f) && wanted(*f, *t, &e.message));
         self.network = later;
         let count = now.len();
         for (_, to, envelope) in now {
@@ -302,6 +363,15 @@ impl Cluster {
     pub fn cut(&mut self, a: NodeId, b: NodeId) {
         self.cut.insert((a, b));
         self.network.retain(|(f, t, _)| (*f, *t) != (a, b));
+    }
+
+    /// What `id` sent and sends is delivered only after it is released.
+    pub fn hold(&mut self, id: NodeId) {
+        self.held.insert(id);
+    }
+
+    pub fn release(&mut self, id: NodeId) {
+        self.held.remove(&id);
     }
 
     pub fn heal(&mut self) {

@@ -8,7 +8,12 @@
 //! lose [from=nI] [to=nJ] [kind=…] drop what matches
 //! settle                          deliver until nothing is under way
 //! tick MS                         let time pass; every node ticks
+//! run MS                          let time pass with everything delivered; tell answers to clients only
 //! cut nI nJ [both]  heal          the network
+//! hold nI   release nI            what a node sends stays under way
+//! join nI                         a new node asks to join
+//! clock nI MS                     put a wall clock ahead
+//! check [ended]                   what is wrong, by the judge; `ended`: nothing may be under way any more
 //! crash nI   restart nI
 //! remove nI nJ                    node I removes member J
 //! fill nI COUNT                   that many QUORUM writes to one row, each settled, in silence
@@ -18,7 +23,7 @@
 
 use super::cluster::{Cluster, describe};
 use crate::core::message::Message;
-use crate::core::{MemberChange, Request};
+use crate::core::{Bug, MemberChange, Request};
 use crate::types::{NodeId, ReadLevel, WriteLevel};
 use goldenscript::{Command, Context, Runner};
 use std::error::Error;
@@ -98,6 +103,16 @@ impl Runner for Script {
                 }
             }
             "settle" => cluster.settle(),
+            "run" => cluster.run(args.next_pos().ok_or("how long?")?.parse()?),
+            "join" => cluster.join(node(args.next_pos().ok_or("which node?")?)?),
+            "clock" => {
+                let id = node(args.next_pos().ok_or("which node?")?)?;
+                cluster.clock_ahead(id, args.next_pos().ok_or("how far?")?.parse()?);
+            }
+            "check" => {
+                let ended = args.next_pos().is_some();
+                cluster.check(ended);
+            }
             "tick" => cluster.advance(args.next_pos().ok_or("how long?")?.parse()?),
             "cut" => {
                 let a = node(args.next_pos().ok_or("from which node?")?)?;
@@ -108,6 +123,8 @@ impl Runner for Script {
                 }
             }
             "heal" => cluster.heal(),
+            "hold" => cluster.hold(node(args.next_pos().ok_or("which node?")?)?),
+            "release" => cluster.release(node(args.next_pos().ok_or("which node?")?)?),
             "crash" => cluster.crash(node(args.next_pos().ok_or("which node?")?)?),
             "restart" => cluster.restart(node(args.next_pos().ok_or("which node?")?)?),
             "rows" => {
@@ -140,10 +157,40 @@ fn scripts() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/core/testscripts");
     let mut count = 0;
     let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
+    paths.retain(|path| path.is_file());
     paths.sort();
     for path in paths {
         goldenscript::run(&mut Script::default(), &path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         count += 1;
     }
     assert!(count >= 8, "only {count} scripts found");
+}
+
+/// Each script in `planted` is named after the bug that its last command notices: without the bug all is as written,
+/// with it the end is another.
+#[test]
+fn planted_bugs_are_noticed_by_their_scripts() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/core/testscripts/planted");
+    let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
+    paths.sort();
+    let mut unnoticed = Vec::new();
+    println!("| planted bug | noticed by its script |\n|---|---|");
+    for path in paths {
+        goldenscript::run(&mut Script::default(), &path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let bug = *Bug::ALL.iter().find(|b| b.name() == name).unwrap_or_else(|| panic!("{name} is no planted bug"));
+        let text = std::fs::read_to_string(&path).unwrap();
+        let mut cluster = Cluster::default();
+        cluster.bug = Some(bug);
+        let planted = goldenscript::generate(&mut Script { cluster }, &text).unwrap();
+        let last = |text: &str| text.trim_end().rsplit("\n---\n").next().unwrap_or("").to_string();
+        let (without, with) = (last(&text), last(&planted));
+        // A script that ends in the rows shows it there, one that ends in `check` by what the judge says.
+        let judged = without.ends_with("all is well");
+        if without == with || (judged && !with.contains("BROKEN")) {
+            unnoticed.push(format!("{name}: the end of its script does not show the bug:\n{with}"));
+        }
+        println!("| {name} | {} |", with.lines().rev().find(|l| l.contains("BROKEN")).unwrap_or("other rows"));
+    }
+    assert!(unnoticed.is_empty(), "{}", unnoticed.join("\n"));
 }

@@ -343,9 +343,16 @@ impl Node {
         self.propose(io, txn)
     }
 
-    /// A quorum prepared: propose Commit at ballot zero, once.
+    /// A quorum prepared: propose Commit at ballot zero, once. The proposal is accepted here in the same round, and a
+    /// restart relies on that when it ends what it did not accept as aborts. A recoverer that got this node's promise
+    /// first makes that impossible: the transaction ends as an abort, which nobody can contradict.
     fn propose(&mut self, io: &mut Io<'_>, txn: TxnId) -> Result<(), Fatal> {
         let planted = self.config.planted;
+        let outbid = self.live.get(&txn).is_some_and(|l| l.promised > Ballot::ZERO);
+        if outbid && !planted.has(Bug::ProposalAfterPromise) {
+            let Some(begin) = self.coordinating.get(&txn).map(|c| c.record.begin) else { return Ok(()) };
+            return self.give_up(io, txn, Refusal::Conflict { begin });
+        }
         let Some(c) = self.coordinating.get_mut(&txn) else { return Ok(()) };
         self.clock.observe(c.clock);
         let hlc = match planted.has(Bug::StampNotAboveClocks) {
@@ -401,7 +408,7 @@ impl Node {
                 self.sync.want(self.now.mono, from);
                 Refusal::Conflict { begin }
             }
-            Reject::Behind { .. } | Reject::Epoch { .. } | Reject::Unavailable => {
+            Reject::Behind { .. } | Reject::Epoch { .. } | Reject::Unavailable | Reject::ClockAhead { .. } => {
                 let Some(c) = self.coordinating.get(&txn) else { return Ok(()) };
                 let definite = c.rejected.values().filter(|r| !matches!(r, Reject::Held { queued: true, .. })).count();
                 let needed = if c.record.level == WriteLevel::All { c.record.voters.len() } else { c.quorum() };
@@ -410,6 +417,7 @@ impl Node {
                 }
                 match reason {
                     Reject::Behind { .. } => Refusal::SnapshotTooOld,
+                    Reject::ClockAhead { ahead_ms } => Refusal::ClockOffset { offset_ms: ahead_ms },
                     _ => Refusal::NoQuorum { answered: c.prepared.len(), voters: c.record.voters.len() },
                 }
             }
@@ -429,6 +437,8 @@ impl Node {
         let voters = c.record.voters.clone();
         self.decide(io, txn, Outcome::Abort)?;
         if planted.has(Bug::ReusedIdentity) {
+            // The second time it is recorded already.
+            self.coordinated_abort(io, txn);
             self.last_aborted = Some(txn);
         }
         self.announce(io, txn, &Outcome::Abort, &voters);
@@ -502,7 +512,7 @@ impl Node {
         let client = c.client;
         self.coordinating.remove(&txn);
         match client {
-            Some(client) if changes_members => self.acknowledge_change(client, txn),
+            Some(client) if changes_members => self.acknowledge_change(io, client, txn),
             Some(client) => io.out.reply(client, Response::Committed { txn, stamp }),
             None => {}
         }
@@ -546,8 +556,10 @@ impl Node {
                 self.give_up(io, txn, Refusal::LockWaitTimeout)
             }
             Phase::Proposed | Phase::Applying => {
-                // Only the members know. The client is told so, and the work goes on until it ends.
+                // Only the members know. The client is told so, and the work goes on until it ends: by any of them,
+                // since what kept ballot zero from ending (a clock that others refuse, say) may last.
                 c.deadline = far;
+                c.outbid |= c.phase == Phase::Proposed;
                 let abort_lie = self.config.planted.has(Bug::UnknownReportedAsAbort);
                 if let Some(client) = c.client.take() {
                     let voters = c.record.voters.len();
@@ -606,6 +618,7 @@ impl Node {
                 }
             }
         }
+        self.pending_changes.retain(|p| p.client != client);
         self.drop_client_barriers(client);
         Ok(())
     }

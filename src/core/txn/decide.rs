@@ -29,8 +29,11 @@ impl Node {
                 }
                 self.record_abort(io, txn)
             }
-            Outcome::Commit { stamp, .. } => {
+            Outcome::Commit { stamp, ref after } => {
                 self.clock.observe(stamp.hlc);
+                // Like what a record depends on: one of these may be an abort that only a node knows which is removed
+                // by this very change.
+                self.sync.heard.join(after);
                 let live = self.live.entry(txn).or_default();
                 if let Some(Outcome::Commit { stamp: earlier, .. }) = &live.decided
                     && *earlier != stamp

@@ -112,11 +112,10 @@ impl Node {
     }
 
     fn judge_members(&self, record: &Record, claim: &Claim) -> Verdict {
-        let planted = self.config.planted;
         if claim.members_base != self.membership.stamp {
             return Verdict::Reject(Reject::Stale { stamp: self.membership.stamp });
         }
-        if !planted.has(Bug::ChangeWithoutHolding) && !self.log.vector.covers(&claim.must_hold) {
+        if !self.log.vector.covers(&claim.must_hold) {
             return Verdict::Reject(Reject::Behind { horizon: self.keys.horizon() });
         }
         match self.intents.any_but(&self.live, record.txn) {
