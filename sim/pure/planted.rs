@@ -38,7 +38,6 @@ fn profile(bug: Bug, o: &mut Options) {
         Bug::UniqueByArrival => o.families = vec![Family::Loose],
         Bug::OneStampOnly | Bug::LastArrivalWins | Bug::ConflictNotLogged => o.families = vec![Family::Mixed],
         Bug::OneDependenciesIgnored | Bug::BarrierWaitsForOne => lose_one_writes(o),
-        Bug::StampTieIgnoresNode => tie_stamps(o),
         Bug::ReadersForgotten => {
             o.families = vec![Family::Kin];
             o.keys = 2;
@@ -53,7 +52,6 @@ fn profile(bug: Bug, o: &mut Options) {
         | Bug::BallotNotDurable
         | Bug::AcceptanceNotDurable
         | Bug::PromiseNotDurable
-        | Bug::LowestBallotWins
         | Bug::NoCover
         | Bug::ProposalAfterPromise
         | Bug::RecoveryWithoutQuorum
@@ -94,15 +92,6 @@ fn lose_one_writes(o: &mut Options) {
     }
     // The lost node's last writes reach few.
     o.network.loss = Ratio::new(1, 8);
-}
-
-fn tie_stamps(o: &mut Options) {
-    o.families = vec![Family::Mixed];
-    crowd(o);
-    o.skew_ms = 0;
-    o.drift_ppm = 0;
-    o.faults.jumps = 0;
-    o.think = (0, 2 * MS);
 }
 
 /// Coordinators die at the worst moments, recoverers too, and messages of the dead arrive late.
@@ -193,6 +182,8 @@ pub fn expected(bug: Bug) -> Option<(u64, Vec<&'static str>)> {
         | Bug::OneDependenciesIgnored
         | Bug::ClockGuardRefusesCommits
         | Bug::ProposalAfterPromise
+        | Bug::LowestBallotWins
+        | Bug::StampTieIgnoresNode
         | Bug::RemovedNodeServes => None,
         Bug::NoFill => exactly(60, &["eventually_everyone_can_write", "finally_vectors_are_equal"]),
         Bug::OldEpochLives => exactly(100, &["anytime_invariants_hold"]),
@@ -200,7 +191,6 @@ pub fn expected(bug: Bug) -> Option<(u64, Vec<&'static str>)> {
         Bug::BallotZeroTwice => exactly(60, &["anytime_a_ballot_has_one_outcome"]),
         Bug::BallotNotDurable | Bug::PromiseNotDurable => exactly(100, &["anytime_promises_last"]),
         Bug::RecoveryWithoutQuorum => exactly(20, &["anytime_recovery_has_a_quorum"]),
-        Bug::LowestBallotWins => exactly(600, &["anytime_a_chosen_outcome_stays"]),
         Bug::AcceptanceNotDurable => exactly(100, &["anytime_acceptances_last", "anytime_a_chosen_outcome_stays"]),
         // What was prepared and forgotten is missing when its commit is replayed.
         Bug::VoteNotDurable => exactly(60, &["anytime_nodes_recover"]),
@@ -213,7 +203,6 @@ pub fn expected(bug: Bug) -> Option<(u64, Vec<&'static str>)> {
         Bug::UniqueNotAnIntent => exactly(200, &["anytime_unique_values_are_unique"]),
         Bug::ReadersForgotten => exactly(60, &["anytime_children_have_parents"]),
         Bug::SchemaNotHeld => exactly(60, &["anytime_schema_of_execution_is_schema_of_apply"]),
-        Bug::StampTieIgnoresNode => exactly(200, &["finally_nodes_are_equal"]),
         Bug::UniqueByArrival | Bug::LastArrivalWins | Bug::ConflictNotLogged => {
             exactly(60, &["finally_nodes_are_equal", "finally_discarded_values_are_logged"])
         }
