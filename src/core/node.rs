@@ -23,7 +23,8 @@ use super::txn::live::{Intents, Live, Vote, WaitingList};
 use super::txn::recover::Recovery;
 use crate::core::members::join::Joining;
 use crate::types::{
-    ApplySeq, AutoIdMode, ClientId, Hlc, Mono, NodeId, Now, ReadLevel, Sequence, Stamp, TxnId, VersionVector, WriteSet,
+    ApplySeq, AutoIdMode, ClientId, Epoch, Hlc, Mono, NodeId, Now, ReadLevel, Sequence, Stamp, TxnId, VersionVector,
+    WriteSet,
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -587,6 +588,11 @@ impl Node {
     /// Whether this node has a vote in the epoch it knows.
     pub fn is_voter(&self) -> bool {
         self.membership.is_voter(self.id)
+    }
+
+    /// The epoch in which this node is known here to be removed, if it is.
+    pub fn removed_in(&self) -> Option<Epoch> {
+        self.membership.removed.contains(&self.id).then_some(self.membership.epoch)
     }
 
     /// Whether nothing is under way here that a stop would interrupt.

@@ -140,7 +140,7 @@ impl Driver {
             if self.commit_at.is_none() {
                 self.dispatch(effects.drain());
             }
-            self.announce_ready();
+            self.announce_ready()?;
             if self.draining && self.node.is_drained() && self.clients.is_empty() {
                 tracing::info!(status = %self.node.status(), "drained");
                 self.store.commit()?;
@@ -305,10 +305,18 @@ impl Driver {
         }
     }
 
-    fn announce_ready(&mut self) {
-        if !*self.channels.ready.borrow() && self.node.is_voter() && self.applied >= self.handed_out {
+    /// Says once that this node can do its work, or that it never will.
+    fn announce_ready(&mut self) -> Result<(), Fatal> {
+        if *self.channels.ready.borrow() {
+            return Ok(());
+        }
+        if let Some(epoch) = self.node.removed_in() {
+            return Err(Fatal::Removed(epoch));
+        }
+        if self.node.is_voter() && self.applied >= self.handed_out {
             self.channels.ready.send_replace(true);
         }
+        Ok(())
     }
 }
 

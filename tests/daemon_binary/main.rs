@@ -5,4 +5,5 @@
 mod import;
 mod peers;
 mod process;
+mod removal;
 mod start;
