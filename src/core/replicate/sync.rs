@@ -6,7 +6,7 @@ use crate::core::message::{AbortedRange, Message, Outcome, Record, Shipped};
 use crate::core::node::{Io, Node};
 use crate::core::planted::Bug;
 use crate::core::storage::{Table, load};
-use crate::types::{Epoch, Mono, NodeId, TxnId, VersionVector};
+use crate::types::{Epoch, Mono, NodeId, Span, TxnId, VersionVector};
 use std::sync::Arc;
 
 /// What this node lacks, and whom it asked.
@@ -20,6 +20,8 @@ pub struct Sync {
     asked: Option<(NodeId, Mono)>,
     /// Peers that certainly have something this node lacks.
     wanted: Option<(NodeId, Mono)>,
+    /// A peer that holds what a transaction here waits for, and when to ask it if that has not come by itself.
+    needed: Option<(NodeId, Mono)>,
     /// Rotates through peers when an answer does not come.
     turn: usize,
     /// The peer whose answer did not come: a removed node may know a newer list and yet serve nobody, so that what it
@@ -36,7 +38,17 @@ impl Sync {
     }
 }
 
+/// What is under way gets so long to arrive, as a part of the retransmit interval, before it is asked for.
+const NEEDED_AFTER: u64 = 8;
+
 impl Node {
+    /// A transaction here waits for positions that `from` holds, because it built on them. They are usually under way,
+    /// but who should have sent them may be gone: until they are here the transaction's rows stay held.
+    pub(crate) fn need_from(&mut self, from: NodeId) {
+        let soon = Span(self.config.timing.retransmit.0 / NEEDED_AFTER);
+        self.sync.needed.get_or_insert((from, self.now.mono.after(soon)));
+    }
+
     pub(crate) fn tick_sync(&mut self, io: &mut Io<'_>) -> Result<(), Fatal> {
         let now = self.now.mono;
         let delay = self.config.timing.retransmit;
@@ -52,6 +64,13 @@ impl Node {
             (false, _) => self.sync.lacking_since = None,
             (true, None) => self.sync.lacking_since = Some(now),
             (true, Some(_)) => {}
+        }
+        if let Some((node, _)) = self.sync.needed.take_if(|(_, at)| !lacking || *at <= now)
+            && lacking
+        {
+            // Whoever was asked before may be gone, and its answer waited for in vain.
+            self.sync.asked.take_if(|(asked, _)| *asked != node);
+            self.sync.want(now, node);
         }
         if self.sync.asked.is_some() {
             return Ok(());
@@ -242,16 +261,13 @@ impl Node {
     }
 
     pub(crate) fn sync_deadline(&self) -> Option<Mono> {
-        let delay = self.config.timing.retransmit;
-        if let Some((_, until)) = self.sync.asked {
-            return Some(until);
-        }
-        if let Some((_, at)) = self.sync.wanted {
-            return Some(at);
-        }
-        if self.log.vector.covers(&self.sync.heard) {
-            return None;
-        }
-        Some(self.sync.lacking_since.unwrap_or(self.now.mono).after(delay))
+        let asked = self.sync.asked.map(|(_, until)| until);
+        let wanted = || self.sync.wanted.map(|(_, at)| at);
+        let lacking = || {
+            let since = self.sync.lacking_since.unwrap_or(self.now.mono);
+            (!self.log.vector.covers(&self.sync.heard)).then(|| since.after(self.config.timing.retransmit))
+        };
+        let needed = self.sync.needed.map(|(_, at)| at);
+        asked.or_else(wanted).or_else(lacking).into_iter().chain(needed).min()
     }
 }

@@ -204,6 +204,9 @@ impl Node {
         let mono = self.now.mono;
         // What it depends on exists somewhere: positions that only a lost node knew to be empty are recovered here.
         self.sync.heard.join(&record.dependencies);
+        if !self.log.vector.covers(&record.dependencies) {
+            self.need_from(txn.origin.node());
+        }
         let live = self.live.entry(txn).or_default();
         if let Some(earlier) = &live.record
             && live.prepared.is_some()
