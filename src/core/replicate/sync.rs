@@ -45,8 +45,12 @@ impl Node {
     /// A transaction here waits for positions that `from` holds, because it built on them. They are usually under way,
     /// but who should have sent them may be gone: until they are here the transaction's rows stay held.
     pub(crate) fn need_from(&mut self, from: NodeId) {
-        let soon = Span(self.config.timing.retransmit.0 / NEEDED_AFTER);
-        self.sync.needed.get_or_insert((from, self.now.mono.after(soon)));
+        let at = self.now.mono.after(self.soon());
+        self.sync.needed.get_or_insert((from, at));
+    }
+
+    fn soon(&self) -> Span {
+        Span(self.config.timing.retransmit.0 / NEEDED_AFTER)
     }
 
     pub(crate) fn tick_sync(&mut self, io: &mut Io<'_>) -> Result<(), Fatal> {
@@ -65,13 +69,7 @@ impl Node {
             (true, None) => self.sync.lacking_since = Some(now),
             (true, Some(_)) => {}
         }
-        if let Some((node, _)) = self.sync.needed.take_if(|(_, at)| !lacking || *at <= now)
-            && lacking
-        {
-            // Whoever was asked before may be gone, and its answer waited for in vain.
-            self.sync.asked.take_if(|(asked, _)| *asked != node);
-            self.sync.want(now, node);
-        }
+        self.ask_for_what_is_needed(lacking);
         if self.sync.asked.is_some() {
             return Ok(());
         }
@@ -84,7 +82,7 @@ impl Node {
         };
         if let Some(node) = target {
             self.sync.silent = None;
-            self.sync.asked = Some((node, now.after(delay.times(3))));
+            self.sync.asked = Some((node, now.after(self.answer_time())));
             // Ask again only after another pause, unless told to.
             self.sync.lacking_since = lacking.then_some(now);
             let message = Message::SyncRequest { vector: self.log.vector.clone(), epoch: self.membership.epoch };
@@ -98,6 +96,30 @@ impl Node {
             self.fill_holes();
         }
         Ok(())
+    }
+
+    /// How long an answer is waited for.
+    fn answer_time(&self) -> Span {
+        self.config.timing.retransmit.times(3)
+    }
+
+    /// Turns to the peer that certainly holds what is needed.
+    fn ask_for_what_is_needed(&mut self, lacking: bool) {
+        let now = self.now.mono;
+        let Some((node, _)) = self.sync.needed.take_if(|(_, at)| !lacking || *at <= now) else { return };
+        if !lacking {
+            return;
+        }
+        // An answer to an earlier question may be on its way; who has not answered for so long may be gone.
+        let asked_at = self.sync.asked.map(|(_, until)| Mono(until.0.saturating_sub(self.answer_time().0)));
+        match asked_at.map(|at| at.after(self.soon())).filter(|at| *at > now) {
+            Some(later) => self.sync.needed = Some((node, later)),
+            None => {
+                self.sync.asked = None;
+                self.sync.silent.take_if(|silent| *silent == node);
+                self.sync.want(now, node);
+            }
+        }
     }
 
     /// A living peer whose last report has something this node lacks; else any, in turn.
