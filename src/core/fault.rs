@@ -15,7 +15,7 @@ pub enum Fatal {
     Invariant(String),
     #[error("two different outcomes for transaction {txn}: {one} and {other}")]
     Disagreement { txn: TxnId, one: String, other: String },
-    /// Found out at a start: nobody takes anything from this node any more.
+    /// Nobody takes anything from this node any more, and it hears of nothing new.
     #[error(
         "this node was removed from its cluster (epoch {}); to come back, start it with an empty data directory and the \
          seeds: it joins under a new identity. Its files stay readable with any SQLite tool", .0.0

@@ -168,6 +168,12 @@ impl Session {
     }
 
     async fn change_members(&mut self, change: MemberChange) -> Result<(), SqlError> {
+        if change == MemberChange::Remove(self.server.node) {
+            // It would not hear whether the others have taken it.
+            let text =
+                format!("Node {} cannot remove itself; run this on another node of the cluster", self.server.node.0);
+            return Err(SqlError::new(1105, text));
+        }
         self.commit().await?;
         match self.core.request(Request::Member(change)).await {
             Some(Response::MemberChanged) => Ok(()),

@@ -140,7 +140,7 @@ impl Driver {
             if self.commit_at.is_none() {
                 self.dispatch(effects.drain());
             }
-            self.announce_ready()?;
+            self.check_membership()?;
             if self.draining && self.node.is_drained() && self.clients.is_empty() {
                 tracing::info!(status = %self.node.status(), "drained");
                 self.store.commit()?;
@@ -305,15 +305,15 @@ impl Driver {
         }
     }
 
-    /// Says once that this node can do its work, or that it never will.
-    fn announce_ready(&mut self) -> Result<(), Fatal> {
-        if *self.channels.ready.borrow() {
-            return Ok(());
+    /// Says once that this node can do its work. A node that was removed can not: it ends when the requests that it has
+    /// are answered, rather than show its clients what the cluster has long changed.
+    fn check_membership(&mut self) -> Result<(), Fatal> {
+        match self.node.removed_in() {
+            Some(epoch) if self.clients.is_empty() => return Err(Fatal::Removed(epoch)),
+            Some(_) => return Ok(()),
+            None => {}
         }
-        if let Some(epoch) = self.node.removed_in() {
-            return Err(Fatal::Removed(epoch));
-        }
-        if self.node.is_voter() && self.applied >= self.handed_out {
+        if !*self.channels.ready.borrow() && self.node.is_voter() && self.applied >= self.handed_out {
             self.channels.ready.send_replace(true);
         }
         Ok(())
