@@ -360,8 +360,7 @@ impl Node {
     }
 
     fn tick(&mut self, io: &mut Io<'_>) -> Result<(), Fatal> {
-        let events = self.swim.tick(self.now.mono);
-        self.on_swim_events(io, events);
+        self.tick_swim(io);
         self.tick_joining(io);
         self.tick_coordinator(io)?;
         self.tick_recovery(io)?;
@@ -534,6 +533,15 @@ impl Node {
             self.unpark(io, |p| p.until_applied.is_some_and(|at| at <= applied))?;
         }
         Ok(())
+    }
+
+    fn tick_swim(&mut self, io: &mut Io<'_>) {
+        let events = self.swim.tick(self.now.mono);
+        self.on_swim_events(io, events);
+        let others = self.membership.voters.keys().filter(|v| **v != self.id);
+        let addresses = others.filter_map(|v| Some((*v, self.peers.address(*v, &self.membership)?)));
+        let events = self.swim.reintroduce(self.now.mono, addresses);
+        self.on_swim_events(io, events);
     }
 
     fn on_swim_events(&mut self, io: &mut Io<'_>, events: VecDeque<SwimEvent>) {

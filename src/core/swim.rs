@@ -46,6 +46,9 @@ pub struct Swim {
     foca: Foca<SwimId, PostcardCodec, StdRng, foca::NoCustomBroadcast>,
     timers: BTreeMap<(Mono, u64), Timer<SwimId>>,
     timer_count: u64,
+    /// When voters that foca does not know alive are spoken to again, and how often.
+    next_introduction: Mono,
+    introduce_every: Span,
 }
 
 #[derive(Default)]
@@ -86,16 +89,30 @@ impl Swim {
             frequency: timing.probe_interval.times(10).into(),
             num_members: NonZeroUsize::new(1).expect("one is not zero"),
         });
-        config.periodic_announce_to_down_members = Some(PeriodicParams {
-            frequency: timing.probe_interval.times(5).into(),
-            num_members: NonZeroUsize::new(2).expect("two is not zero"),
-        });
         let id = SwimId { node, address, generation };
         Swim {
             foca: Foca::new(id, config, StdRng::seed_from_u64(seed), PostcardCodec),
             timers: BTreeMap::new(),
             timer_count: 0,
+            next_introduction: Mono(0),
+            introduce_every: timing.probe_interval.times(5),
         }
+    }
+
+    /// Introduces this node again to those of `members` that are not known alive, when that is due. foca does so by
+    /// itself only while it knows anybody, and only for a while: cut off for long, all would remain dead to each other.
+    pub fn reintroduce(&mut self, now: Mono, members: impl Iterator<Item = (NodeId, Address)>) -> VecDeque<SwimEvent> {
+        let mut events = VecDeque::new();
+        if self.next_introduction > now {
+            return events;
+        }
+        self.next_introduction = now.after(self.introduce_every);
+        for (node, address) in members {
+            if !self.foca.iter_members().any(|m| m.id().node == node) {
+                events.append(&mut self.announce(now, address));
+            }
+        }
+        events
     }
 
     /// Introduces this node to whoever listens at `address`. The node number there is not known and not compared.
@@ -128,7 +145,8 @@ impl Swim {
     }
 
     pub fn next_deadline(&self) -> Option<Mono> {
-        self.timers.first_key_value().map(|((at, _), _)| *at)
+        let timer = self.timers.first_key_value().map(|((at, _), _)| *at);
+        timer.into_iter().chain([self.next_introduction]).min()
     }
 
     fn run(

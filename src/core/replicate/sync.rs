@@ -122,19 +122,17 @@ impl Node {
         }
     }
 
-    /// A living peer whose last report has something this node lacks; else any, in turn.
+    /// A voter whose last report has something this node lacks, a living one if there is one; else any, in turn.
     fn next_source(&self) -> Option<NodeId> {
         let mut sources: Vec<NodeId> = self.membership.voters.keys().copied().filter(|v| *v != self.id).collect();
-        if sources.iter().any(|v| self.peers.is_alive(*v)) {
-            sources.retain(|v| self.peers.is_alive(*v));
-        }
-        if sources.len() > 1 {
-            sources.retain(|v| self.sync.silent != Some(*v));
-        }
         let useful = |v: &NodeId| self.progress.report(*v).is_some_and(|r| !self.log.vector.covers(&r.vector));
-        let useful: Vec<NodeId> = sources.iter().copied().filter(useful).collect();
-        let from = if useful.is_empty() { sources } else { useful };
-        from.get(self.sync.turn % from.len().max(1)).copied()
+        let alive = |v: &NodeId| self.peers.is_alive(*v);
+        let answers = |v: &NodeId| self.sync.silent != Some(*v);
+        // Each a preference only. Who holds what is lacking comes first: the failure detector may be wrong about it.
+        prefer(&mut sources, answers);
+        prefer(&mut sources, useful);
+        prefer(&mut sources, alive);
+        sources.get(self.sync.turn % sources.len().max(1)).copied()
     }
 
     /// Positions heard of that nobody holds a record of are recovered like orphans: whoever gave them out is gone or
@@ -291,5 +289,12 @@ impl Node {
         };
         let needed = self.sync.needed.map(|(_, at)| at);
         asked.or_else(wanted).or_else(lacking).into_iter().chain(needed).min()
+    }
+}
+
+/// Keeps those that `wanted` is true of, if there are any.
+fn prefer(sources: &mut Vec<NodeId>, wanted: impl Fn(&NodeId) -> bool) {
+    if sources.iter().any(&wanted) {
+        sources.retain(wanted);
     }
 }

@@ -378,6 +378,13 @@ impl Cluster {
         self.cut.clear();
     }
 
+    /// What `id` believes of each other node.
+    pub fn peers(&self, id: NodeId) -> String {
+        let Some(node) = self.machines.get(&id).and_then(|m| m.node.as_ref()) else { return format!("{id} down") };
+        let others = node.status().peers.into_iter().filter(|p| p.id != id);
+        others.fold(format!("{id} sees"), |line, p| format!("{line} {}={}", p.id, p.state))
+    }
+
     pub fn status(&self, id: NodeId) -> String {
         match self.machines.get(&id).and_then(|m| m.node.as_ref()) {
             None => format!("{id} down"),

@@ -137,6 +137,13 @@ impl Runner for Script {
                     cluster.log.push(format!("{id}: {}", rows.join(" | ")));
                 }
             }
+            "peers" => {
+                let ids: Vec<NodeId> = cluster.machines.keys().copied().collect();
+                for id in ids {
+                    let line = cluster.peers(id);
+                    cluster.log.push(line);
+                }
+            }
             "status" => {
                 let ids: Vec<NodeId> = cluster.machines.keys().copied().collect();
                 for id in ids {
