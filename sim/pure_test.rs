@@ -50,6 +50,7 @@ fn seeds_break_no_promise_and_every_fault_strikes() {
         Mark::Committed,
         Mark::CommittedOne,
         Mark::CommittedAll,
+        Mark::AcceptedAlong,
         Mark::Conflict,
         Mark::NoQuorum,
         Mark::UnknownOutcome,

@@ -5,6 +5,10 @@ use marmot::config::{self, Arguments, Loaded};
 use marmot::daemon::{self, DirLock, LOG_FILE, PidFile, Readiness};
 use std::process::ExitCode;
 
+/// Threads hand each other messages and rows to free: what most allocators are slow at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const FAILED: u8 = 1;
 const WRONG_CONFIGURATION: u8 = 2;
 

@@ -56,6 +56,8 @@ marks! {
     Committed,
     CommittedOne,
     CommittedAll,
+    /// Commit was accepted along with a Prepare.
+    AcceptedAlong,
     Conflict,
     NoQuorum,
     UnknownOutcome,

@@ -200,6 +200,11 @@ fn draw_network(d: &mut Dice) -> NetworkOptions {
     }
 }
 
+/// Some clusters commit in two rounds always.
+fn draw_patience(d: &mut Dice) -> Span {
+    if d.one_in(4) { Span(0) } else { Span::from_millis(d.between(1, 60)) }
+}
+
 fn draw_timing(d: &mut Dice) -> Timing {
     let ms = Span::from_millis;
     let probe = d.between(1000, 2000);
@@ -208,6 +213,7 @@ fn draw_timing(d: &mut Dice) -> Timing {
         suspect_after: ms(probe * d.between(2, 4)),
         report_interval: ms(d.between(1000, 3500)),
         retransmit: ms(d.between(150, 600)),
+        fast_patience: draw_patience(&mut d.child(95)),
         write_timeout: ms(d.between(1500, 6000)),
         read_timeout: ms(d.between(1500, 6000)),
         recover_after: ms(d.between(400, 2500)),

@@ -53,9 +53,21 @@ fn profile(bug: Bug, o: &mut Options) {
         | Bug::AcceptanceNotDurable
         | Bug::PromiseNotDurable
         | Bug::NoCover
-        | Bug::ProposalAfterPromise
         | Bug::RecoveryWithoutQuorum
-        | Bug::AbortAfterProposal => force_recovery(o),
+        | Bug::AbortAfterProposal
+        | Bug::FastAbortedFreely
+        | Bug::FastIgnoredInRecovery
+        | Bug::FastAfterPromise => {
+            force_recovery(o);
+            if bug.name().starts_with("Fast") {
+                commit_fast(o);
+            }
+        }
+        Bug::FastByMajority => commit_fast(o),
+        Bug::FastBelowReport => {
+            hurry_watermark(o);
+            commit_fast(o);
+        }
         Bug::TodaysWatermark
         | Bug::WatermarkWithoutVectors
         | Bug::WatermarkAdoptedBlindly
@@ -109,6 +121,11 @@ fn force_recovery(o: &mut Options) {
     o.timing.recover_after = Span::from_millis(d.between(200, 500));
     o.timing.write_timeout = Span::from_millis(d.between(700, 2000));
     o.timing.retransmit = Span::from_millis(150);
+}
+
+/// One round is tried whenever it can be.
+fn commit_fast(o: &mut Options) {
+    o.timing.fast_patience = Span::from_millis(20);
 }
 
 /// Key states are dropped as early as the watermark allows, while transactions stay open and nodes lag.
@@ -181,10 +198,14 @@ pub fn expected(bug: Bug) -> Option<(u64, Vec<&'static str>)> {
         | Bug::ChangeWithoutDependencies
         | Bug::OneDependenciesIgnored
         | Bug::ClockGuardRefusesCommits
-        | Bug::ProposalAfterPromise
         | Bug::LowestBallotWins
         | Bug::StampTieIgnoresNode
         | Bug::RemovedNodeServes => None,
+        Bug::FastByMajority => exactly(20, &["anytime_a_commit_has_a_quorum"]),
+        Bug::FastAbortedFreely => exactly(100, AGREEMENT),
+        Bug::FastIgnoredInRecovery => exactly(100, &["anytime_a_chosen_outcome_stays"]),
+        Bug::FastAfterPromise => exactly(100, &["anytime_promises_last"]),
+        Bug::FastBelowReport => exactly(100, &["anytime_reported_lows_hold"]),
         Bug::NoFill => exactly(60, &["eventually_everyone_can_write", "finally_vectors_are_equal"]),
         Bug::OldEpochLives => exactly(100, &["anytime_invariants_hold"]),
         Bug::NoCover => exactly(20, &["anytime_invariants_hold"]),
@@ -218,8 +239,8 @@ pub fn expected(bug: Bug) -> Option<(u64, Vec<&'static str>)> {
         | Bug::IntentsNotChecked
         | Bug::PrepareByMinority
         | Bug::StampNotAboveClocks
-        | Bug::ReleasedBeforeApplied
         | Bug::WatermarkIgnoresIntents => exactly(200, ISOLATION),
+        Bug::ReleasedBeforeApplied => exactly(1500, ISOLATION),
     }
 }
 

@@ -408,6 +408,9 @@ impl World {
         let Some(target) = target.filter(|t| *t < self.machines.len()) else { return };
         let kind = Kind::of(&message);
         self.marks.sent(kind);
+        if matches!(message, Message::Prepared { fast: true, .. }) {
+            self.marks.hit(Mark::AcceptedAlong);
+        }
         let machine = &mut self.machines[from];
         let Some(node) = machine.node.as_ref() else { return };
         if let Err(violation) = self.ballots.sent(machine.id, &message) {

@@ -30,6 +30,9 @@ pub struct Timing {
     pub report_interval: Span,
     /// Between repetitions of unanswered Prepares, Accepts, Recovers and barrier questions.
     pub retransmit: Span,
+    /// How long, once a quorum prepared, the others are waited for whose acceptance makes one round enough. Zero: every
+    /// commit takes two.
+    pub fast_patience: Span,
     /// A transaction not decided after this is aborted if it still can be, else its outcome is reported as unknown
     /// (`replication.write_timeout_ms`).
     pub write_timeout: Span,
@@ -57,6 +60,7 @@ impl Default for Timing {
             suspect_after: Span::from_millis(3000),
             report_interval: Span::from_millis(500),
             retransmit: Span::from_millis(200),
+            fast_patience: Span::from_millis(20),
             write_timeout: Span::from_millis(5000),
             read_timeout: Span::from_millis(5000),
             recover_after: Span::from_millis(1000),

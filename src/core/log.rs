@@ -18,9 +18,9 @@ use std::collections::VecDeque;
 
 const CHECKPOINT: &[u8] = b"checkpoint";
 const RESERVED: &[u8] = b"reserved";
-/// Positions reserved at once, so that starting a transaction writes nothing besides its record.
-/// After a crash what was reserved and not used is filled on every node, so it must not be many.
-const RESERVE: u64 = 16;
+/// Positions reserved at once at most, so that starting a transaction writes nothing besides its record. After a crash
+/// what was reserved and not used is filled on every node: so a life begins with one, and reserves as many as it used.
+const RESERVE: u64 = 64;
 /// Entries between checkpoints.
 const CHECKPOINT_EVERY: u64 = 512;
 
@@ -97,6 +97,8 @@ pub struct Log {
     next_quorum: Sequence,
     next_one: Sequence,
     reserved: (Sequence, Sequence),
+    /// Where the QUORUM and the ONE log stood when this life began.
+    born: (Sequence, Sequence),
 }
 
 fn seq_key(seq: ApplySeq) -> [u8; 8] {
@@ -113,6 +115,7 @@ impl Log {
             reserved,
             next_quorum: reserved.0 + 1,
             next_one: reserved.1 + 1,
+            born: reserved,
             last_commit: checkpoint.last_commit,
             checkpoint,
             ..Log::default()
@@ -130,14 +133,14 @@ impl Log {
 
     /// A fresh position in this node's QUORUM or ONE log, durable at the end of this round.
     pub fn fresh(&mut self, store: &mut dyn Storage, node: NodeId, one: bool) -> Result<TxnId, Fatal> {
-        let (next, reserved) = match one {
-            true => (&mut self.next_one, &mut self.reserved.1),
-            false => (&mut self.next_quorum, &mut self.reserved.0),
+        let (next, reserved, born) = match one {
+            true => (&mut self.next_one, &mut self.reserved.1, self.born.1),
+            false => (&mut self.next_quorum, &mut self.reserved.0, self.born.0),
         };
         let sequence = *next;
         *next += 1;
         if sequence > *reserved {
-            *reserved = sequence + RESERVE - 1;
+            *reserved = sequence - 1 + (sequence - born).min(RESERVE);
             save(store, Table::Meta, RESERVED, &self.reserved)?;
         }
         Ok(TxnId { origin: if one { node.one_log() } else { node }, sequence })

@@ -120,6 +120,8 @@ pub struct Claim {
     pub must_hold: VersionVector,
     /// For a membership change: the stamp of the member list it replaces.
     pub members_base: Stamp,
+    /// A member that accepts the Prepare may, in the same durable write, accept Commit at this reading.
+    pub fast: Option<Hlc>,
 }
 
 /// Why a member does not accept a Prepare.
@@ -159,9 +161,10 @@ pub enum Message {
     /// and its intents, and answers `Prepared`; or answers `Rejected`. A duplicate is answered with the recorded
     /// clock. One whose position is already covered is answered with `Decided`.
     Prepare { record: Arc<Record>, claim: Arc<Claim> },
-    /// Participant → coordinator, after the record is durable. `clock` bounds the commit stamp from below. Lost: the
-    /// Prepare is repeated.
-    Prepared { txn: TxnId, clock: Hlc, lock_only: bool, holds: VersionVector },
+    /// Participant → coordinator, after the record is durable. `clock` bounds the commit stamp from below. `fast`: it
+    /// also accepted Commit at the reading that the claim named; the acceptances of all voters are the decision. Lost:
+    /// the Prepare is repeated.
+    Prepared { txn: TxnId, clock: Hlc, lock_only: bool, fast: bool, holds: VersionVector },
     /// Participant → coordinator: nothing was recorded. Lost: the Prepare is repeated.
     Rejected { txn: TxnId, lock_only: bool, reason: Reject },
 
@@ -174,8 +177,9 @@ pub enum Message {
 
     /// Recoverer → every voter of the transaction's epoch, after its own promise is durable.
     Recover { txn: TxnId, ballot: Ballot },
-    /// Acceptor → recoverer, after the promise is durable; with what it accepted before, if anything.
-    Promise { txn: TxnId, ballot: Ballot, accepted: Option<(Ballot, Outcome)> },
+    /// Acceptor → recoverer, after the promise is durable; with what it accepted before, if anything, and the reading
+    /// at which it accepted Commit along with the Prepare.
+    Promise { txn: TxnId, ballot: Ballot, accepted: Option<(Ballot, Outcome)>, fast: Option<Hlc> },
 
     /// Anyone who knows → anyone who should: the outcome is chosen. A receiver without the record pulls it. Lost:
     /// found out by `Inquire`, recovery or sync.
@@ -227,10 +231,15 @@ pub enum Message {
 
 impl Message {
     /// Whether it may leave before the round that produced it is durable, if that round wrote nothing to
-    /// [`Table::Meta`](crate::core::Table::Meta). A Prepare rests on its position and on the clock alone, which are
-    /// durable ahead of use: should the round be lost, the position ends as an abort, as if it had not been heard.
+    /// [`Table::Meta`](crate::core::Table::Meta). What a coordinator proposes rests on its position and on the clock
+    /// alone, which are durable ahead of use: should the round be lost, a restart knows the position for one that it
+    /// may have used, and asks the voters how it ended.
     pub fn may_precede_its_round(&self) -> bool {
-        matches!(self, Message::Prepare { .. })
+        match self {
+            Message::Prepare { .. } => true,
+            Message::Accept { ballot, .. } => *ballot == Ballot::ZERO,
+            _ => false,
+        }
     }
 
     /// Whether it may wait a little for company: no client is answered by it.

@@ -15,10 +15,11 @@ use super::message::{Body, Envelope, Membership, Message, Outcome, Record, Rejec
 use super::replicate::ConflictRow;
 use super::replicate::progress::Progress;
 use super::replicate::sync::Sync;
-use super::status::{NodeStatus, PeerState, PeerStatus};
+use super::status::Ended;
 use super::storage::{Storage, Table, decode, load};
 use super::swim::{Swim, SwimEvent};
 use super::txn::coordinator::{CommitRequest, Coordination, Parked};
+use super::txn::fast::Fast;
 use super::txn::live::{Intents, Live, Vote, WaitingList};
 use super::txn::recover::Recovery;
 use crate::core::members::join::Joining;
@@ -65,6 +66,8 @@ pub struct Node {
     pub(crate) undelivered: BTreeSet<TxnId>,
     pub(crate) coordinating: BTreeMap<TxnId, Coordination>,
     pub(crate) parked: Vec<Parked>,
+    pub(crate) fast: Fast,
+    pub(crate) ended: Ended,
     /// Coordinated commits whose client is answered when their place is applied.
     pub(crate) awaiting_apply: VecDeque<(ApplySeq, TxnId)>,
     pub(crate) recovering: BTreeMap<TxnId, Recovery>,
@@ -123,11 +126,13 @@ impl Node {
             undelivered: BTreeSet::new(),
             coordinating: BTreeMap::new(),
             parked: Vec::new(),
+            fast: Fast::default(),
+            ended: Ended::default(),
             awaiting_apply: VecDeque::new(),
             recovering: BTreeMap::new(),
             barriers: BTreeMap::new(),
             barrier_count: rng.random::<u32>().into(),
-            progress: Progress::new(watermark, now.mono),
+            progress: Progress::new(watermark, now.mono, clock.last()),
             sync: Sync::default(),
             draining: false,
             conflicts: Vec::new(),
@@ -263,8 +268,9 @@ impl Node {
         }
     }
 
-    /// Positions of an earlier life that it cannot have proposed Commit for (it would have accepted its own proposal)
-    /// end as aborts: nobody else can propose Commit from nothing (rule 2).
+    /// Positions of an earlier life end: in the ONE log as empty, in the QUORUM log as the voters say, since proposals
+    /// leave before they are durable here (rule 2). Who lost its vote knows: what it had under way in an older epoch is
+    /// aborted (rule 20).
     fn fill_own_positions(&mut self, io: &mut Io<'_>) -> Result<(), Fatal> {
         let (quorum, one) = self.log.reserved();
         let lanes: [(NodeId, Sequence); 2] = [(self.id, quorum), (self.id.one_log(), one)];
@@ -279,9 +285,8 @@ impl Node {
                         self.propose_again(io, txn);
                     }
                     Some(live) if live.accepted.is_some() || live.decided.is_some() => {}
-                    Some(_) | None => {
-                        self.decide(io, txn, Outcome::Abort)?;
-                    }
+                    Some(_) | None if origin == self.id && self.is_voter() => self.is_orphaned(txn),
+                    Some(_) | None => self.decide(io, txn, Outcome::Abort)?,
                 }
             }
         }
@@ -417,8 +422,8 @@ impl Node {
                 Ok(())
             }
             Message::Prepare { record, claim } => self.on_prepare(io, from, record, claim),
-            Message::Prepared { txn, clock, lock_only, holds } => {
-                self.on_prepared(io, from, txn, clock, lock_only, &holds)
+            Message::Prepared { txn, clock, lock_only, fast, holds } => {
+                self.on_prepared(io, from, txn, clock, lock_only, fast, &holds)
             }
             Message::Rejected { txn, lock_only, reason } => self.on_rejected(io, from, txn, lock_only, reason),
             Message::Accept { txn, ballot, outcome, voters } => self.on_accept(io, from, txn, ballot, outcome, voters),
@@ -428,7 +433,7 @@ impl Node {
                 Ok(())
             }
             Message::Recover { txn, ballot } => self.on_recover(io, from, txn, ballot),
-            Message::Promise { txn, ballot, accepted } => self.on_promise(io, from, txn, ballot, accepted),
+            Message::Promise { txn, ballot, accepted, fast } => self.on_promise(io, from, txn, ballot, accepted, fast),
             Message::Decided { txn, outcome } => self.on_decided(io, from, txn, outcome),
             Message::Inquire { txn } => self.on_inquire(io, from, txn),
             Message::Working { txn } => {
@@ -616,57 +621,6 @@ impl Node {
     /// Keys whose versions are remembered in memory.
     pub fn key_states(&self) -> usize {
         self.keys.len()
-    }
-
-    pub fn status(&self) -> NodeStatus {
-        let m = &self.membership;
-        let mut ids: BTreeSet<NodeId> = m.voters.keys().copied().collect();
-        ids.extend(self.peers.iter().map(|(n, _)| n));
-        ids.extend(m.removed.iter().copied());
-        ids.insert(self.id);
-        let peers = ids.into_iter().map(|id| self.peer_status(id)).collect::<Vec<_>>();
-        let alive = |p: &&PeerStatus| p.voter && p.state == PeerState::Alive;
-        NodeStatus {
-            id: self.id,
-            clock: self.clock.last(),
-            epoch: m.epoch,
-            voters: m.voters.len(),
-            alive_voters: peers.iter().filter(alive).count(),
-            intents: self.intents.count,
-            coordinating: self.coordinating.len(),
-            recovering: self.recovering.len(),
-            applied: self.log.applied,
-            watermark: self.progress.watermark,
-            vector: self.log.vector.clone(),
-            key_states: self.keys.len(),
-            peers,
-        }
-    }
-
-    fn peer_status(&self, id: NodeId) -> PeerStatus {
-        let m = &self.membership;
-        if id == self.id {
-            let state = match (m.removed.contains(&id), m.is_voter(id)) {
-                (true, _) => PeerState::Removed,
-                (false, true) => PeerState::Alive,
-                (false, false) => PeerState::Joining,
-            };
-            let address = self.config.address.clone();
-            return PeerStatus { id, address, state, voter: m.is_voter(id), epoch: m.epoch, lag: 0 };
-        }
-        let report = self.progress.report(id);
-        let lag = match report {
-            Some(r) => self.log.vector.count_missing_from(&r.vector),
-            None => self.log.vector.count_missing_from(&VersionVector::new()),
-        };
-        PeerStatus {
-            id,
-            address: self.peers.address(id, m).unwrap_or_else(|| "".into()),
-            state: self.peers.state(id, m),
-            voter: m.is_voter(id),
-            epoch: report.map_or(Default::default(), |r| r.epoch),
-            lag,
-        }
     }
 
     /// What must hold between steps. The error says what does not.

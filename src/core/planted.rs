@@ -109,10 +109,18 @@ bugs! {
     PrepareByMinority,
     /// The commit stamp is the begin stamp.
     StampNotAboveClocks,
-    /// A coordinator that promised a recoverer's ballot still proposes at ballot zero, which it cannot accept itself.
-    ProposalAfterPromise,
     /// The coordinator aborts after it proposed Commit.
     AbortAfterProposal,
+    /// One round: a majority that accepted along with the Prepare is enough.
+    FastByMajority,
+    /// One round: the coordinator ends as an abort, without asking, what others may have accepted.
+    FastAbortedFreely,
+    /// One round: a recoverer takes what was accepted along with the Prepare for nothing.
+    FastIgnoredInRecovery,
+    /// One round: a member accepts along with a Prepare that comes after its promise.
+    FastAfterPromise,
+    /// One round: a member accepts a stamp below what it reported as its lowest.
+    FastBelowReport,
     /// Intents are released before the commit is applied.
     ReleasedBeforeApplied,
     /// The watermark ignores live intents.

@@ -1,7 +1,9 @@
 //! A node on one line, the same in logs, scripts and the simulator; and in full for `marmot.cluster_nodes`.
 
 use super::effect::Address;
+use super::node::Node;
 use crate::types::{ApplySeq, Epoch, Hlc, NodeId, VersionVector};
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// What a node knows of one node of the cluster.
@@ -38,6 +40,16 @@ impl fmt::Display for PeerState {
     }
 }
 
+/// How the transactions that this node coordinated ended, since it was started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ended {
+    /// Committed: every voter accepted along with the Prepare.
+    pub in_one_round: u64,
+    /// Committed: a quorum prepared, and then accepted.
+    pub in_two_rounds: u64,
+    pub aborted: u64,
+}
+
 /// A node's whole status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeStatus {
@@ -53,6 +65,7 @@ pub struct NodeStatus {
     pub watermark: Hlc,
     pub vector: VersionVector,
     pub key_states: usize,
+    pub ended: Ended,
     pub peers: Vec<PeerStatus>,
 }
 
@@ -72,5 +85,59 @@ impl fmt::Display for NodeStatus {
             self.applied,
             self.vector
         )
+    }
+}
+
+impl Node {
+    pub fn status(&self) -> NodeStatus {
+        let m = &self.membership;
+        let mut ids: BTreeSet<NodeId> = m.voters.keys().copied().collect();
+        ids.extend(self.peers.iter().map(|(n, _)| n));
+        ids.extend(m.removed.iter().copied());
+        ids.insert(self.id);
+        let peers = ids.into_iter().map(|id| self.peer_status(id)).collect::<Vec<_>>();
+        let alive = |p: &&PeerStatus| p.voter && p.state == PeerState::Alive;
+        NodeStatus {
+            id: self.id,
+            clock: self.clock.last(),
+            epoch: m.epoch,
+            voters: m.voters.len(),
+            alive_voters: peers.iter().filter(alive).count(),
+            intents: self.intents.count,
+            coordinating: self.coordinating.len(),
+            recovering: self.recovering.len(),
+            applied: self.log.applied,
+            watermark: self.progress.watermark,
+            vector: self.log.vector.clone(),
+            key_states: self.keys.len(),
+            ended: self.ended,
+            peers,
+        }
+    }
+
+    fn peer_status(&self, id: NodeId) -> PeerStatus {
+        let m = &self.membership;
+        if id == self.id {
+            let state = match (m.removed.contains(&id), m.is_voter(id)) {
+                (true, _) => PeerState::Removed,
+                (false, true) => PeerState::Alive,
+                (false, false) => PeerState::Joining,
+            };
+            let address = self.config.address.clone();
+            return PeerStatus { id, address, state, voter: m.is_voter(id), epoch: m.epoch, lag: 0 };
+        }
+        let report = self.progress.report(id);
+        let lag = match report {
+            Some(r) => self.log.vector.count_missing_from(&r.vector),
+            None => self.log.vector.count_missing_from(&VersionVector::new()),
+        };
+        PeerStatus {
+            id,
+            address: self.peers.address(id, m).unwrap_or_else(|| "".into()),
+            state: self.peers.state(id, m),
+            voter: m.is_voter(id),
+            epoch: report.map_or(Default::default(), |r| r.epoch),
+            lag,
+        }
     }
 }

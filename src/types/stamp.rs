@@ -29,6 +29,10 @@ impl Hlc {
     pub const fn next(self) -> Hlc {
         Hlc(self.0.saturating_add(1))
     }
+    /// The reading just below.
+    pub const fn previous(self) -> Hlc {
+        Hlc(self.0.saturating_sub(1))
+    }
 }
 
 impl fmt::Display for Hlc {

@@ -3,7 +3,7 @@
 
 use crate::pure::history::Violation;
 use marmot::core::message::{Ballot, Message, Outcome};
-use marmot::types::{NodeId, TxnId};
+use marmot::types::{Hlc, NodeId, TxnId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What one acceptor said of one transaction.
@@ -23,12 +23,17 @@ struct Instance {
     accepted: BTreeMap<Ballot, BTreeSet<NodeId>>,
     voters: usize,
     chosen: Option<(Ballot, Outcome)>,
+    /// At which reading a Prepare asks to accept Commit along with it, and who did.
+    offered: Hlc,
+    fast: BTreeSet<NodeId>,
 }
 
 /// Everything sent so far that decides transactions.
 #[derive(Clone, Debug, Default)]
 pub struct Ballots {
     instances: BTreeMap<TxnId, Instance>,
+    /// The highest that each said no transaction of its can commit at or below any more.
+    lows: BTreeMap<NodeId, Hlc>,
 }
 
 fn wrong(check: &'static str, text: String) -> Result<(), Violation> {
@@ -47,8 +52,44 @@ impl Ballots {
                     false => Ok(()),
                 }
             }
-            Message::Promise { txn, ballot, accepted } => {
+            Message::Report(report) => {
+                let low = self.lows.entry(from).or_default();
+                *low = report.low.max(*low);
+                Ok(())
+            }
+            Message::Prepare { record, claim } => {
+                if let Some(offered) = claim.fast {
+                    let instance = self.instances.entry(record.txn).or_default();
+                    (instance.voters, instance.offered) = (record.voters.len(), offered);
+                }
+                Ok(())
+            }
+            Message::Prepared { txn, fast: true, .. } => {
                 let instance = self.instances.entry(*txn).or_default();
+                let promised = instance.acceptors.get(&from).map_or(Ballot::ZERO, |w| w.promised);
+                if !instance.fast.insert(from) {
+                    return Ok(());
+                }
+                let low = self.lows.get(&from).copied().unwrap_or_default();
+                if instance.offered <= low {
+                    let text = format!("{from} reported {low} and then accepted {txn} at {}", instance.offered);
+                    return wrong("anytime_reported_lows_hold", text);
+                }
+                if promised > Ballot::ZERO {
+                    let text =
+                        format!("{from} promised {promised:?} of {txn} and then accepted along with its Prepare");
+                    return wrong("anytime_promises_last", text);
+                }
+                Ok(())
+            }
+            Message::Promise { txn, ballot, accepted, fast } => {
+                let instance = self.instances.entry(*txn).or_default();
+                if fast.is_some() {
+                    instance.fast.insert(from);
+                } else if instance.fast.contains(&from) {
+                    let text = format!("{from} accepted along with the Prepare of {txn} and does not remember");
+                    return wrong("anytime_acceptances_last", text);
+                }
                 let before = instance.acceptors.get(&from).and_then(|w| w.accepted);
                 let now = accepted.as_ref().map(|(b, _)| *b);
                 if now < before {
@@ -64,13 +105,17 @@ impl Ballots {
                 instance.propose(from, *txn, *ballot, outcome)
             }
             Message::Accepted { txn, ballot } => self.instances.entry(*txn).or_default().accept(from, *txn, *ballot),
-            Message::Decided { txn, outcome } => match self.instances.get(txn).and_then(|i| i.chosen.as_ref()) {
-                Some((ballot, chosen)) if chosen != outcome => {
-                    let text = format!("{txn}: {chosen:?} was chosen at {ballot:?}, {from} says {outcome:?}");
-                    wrong("anytime_a_chosen_outcome_stays", text)
+            Message::Decided { txn, outcome } => {
+                let Some(instance) = self.instances.get_mut(txn) else { return Ok(()) };
+                match &instance.chosen {
+                    Some((ballot, chosen)) if chosen != outcome => {
+                        let text = format!("{txn}: {chosen:?} was chosen at {ballot:?}, {from} says {outcome:?}");
+                        wrong("anytime_a_chosen_outcome_stays", text)
+                    }
+                    None if *outcome != Outcome::Abort => instance.decided(from, *txn, outcome),
+                    Some(_) | None => Ok(()),
                 }
-                Some(_) | None => Ok(()),
-            },
+            }
             _ => Ok(()),
         }
     }
@@ -103,6 +148,31 @@ impl Instance {
         {
             self.chosen = Some((ballot, outcome.clone()));
         }
+        Ok(())
+    }
+
+    /// A commit is told of that no quorum was seen to accept at a ballot: the coordinator saw that all voters accepted
+    /// along with its Prepare. What a node accepts of itself is not on the wire.
+    fn decided(&mut self, from: NodeId, txn: TxnId, outcome: &Outcome) -> Result<(), Violation> {
+        let seen = |proposer, accepted: &BTreeSet<NodeId>| accepted.iter().filter(|n| **n != proposer).count() + 1;
+        let proposer = |b: &Ballot| if *b == Ballot::ZERO { txn.origin } else { b.node };
+        let by_ballot = |b: &Ballot| self.accepted.get(b).map_or(0, |a| seen(proposer(b), a));
+        let ballot = self.proposed.iter().find(|(b, o)| *o == outcome && by_ballot(b) > self.voters / 2);
+        if let Some((ballot, _)) = ballot {
+            self.chosen = Some((*ballot, outcome.clone()));
+            return Ok(());
+        }
+        let along = seen(txn.origin, &self.fast);
+        if along < self.voters {
+            let text = format!("{from} says {outcome:?} of {txn}; {along} of {} accepted it", self.voters);
+            return wrong("anytime_a_commit_has_a_quorum", text);
+        }
+        let other = self.proposed.iter().find(|(b, o)| **b > Ballot::ZERO && *o != outcome);
+        if let Some((ballot, other)) = other {
+            let text = format!("{txn}: {from} says {outcome:?}, {other:?} was proposed at {ballot:?}");
+            return wrong("anytime_a_chosen_outcome_stays", text);
+        }
+        self.chosen = Some((Ballot::ZERO, outcome.clone()));
         Ok(())
     }
 

@@ -97,7 +97,12 @@ impl Node {
     ) -> Result<(), Fatal> {
         self.peers.set_learner(from, true);
         if epoch != self.membership.epoch || self.membership.is_voter(from) || !self.is_voter() {
-            // A joiner with an older list has more to catch up; one that is in already will see it.
+            // A joiner with an older list has more to catch up; one that is in already will see it. One that was
+            // admitted and removed before it knew either hears of neither from anybody else.
+            if epoch < self.membership.epoch {
+                let report = self.own_report();
+                self.send(io, from, Message::Report(report));
+            }
             return Ok(());
         }
         let busy = !self.barriers.is_empty() && self.admitting == Some(from);

@@ -30,11 +30,14 @@ pub struct Progress {
     /// The oldest snapshot an open transaction here still needs.
     pub oldest_snapshot: Option<Snapshot>,
     published: Hlc,
+    /// The highest `low` this node reported, in any life: it accepts no stamp at or below it.
+    pub reported: Hlc,
 }
 
 impl Progress {
-    pub fn new(watermark: Hlc, now: Mono) -> Progress {
-        Progress { watermark, next_report: now, ..Progress::default() }
+    /// `clock` is above everything that was reported in an earlier life.
+    pub fn new(watermark: Hlc, now: Mono, clock: Hlc) -> Progress {
+        Progress { watermark, next_report: now, reported: clock, ..Progress::default() }
     }
 
     pub fn report(&self, node: NodeId) -> Option<&Report> {
@@ -65,7 +68,7 @@ impl Progress {
 
 impl Node {
     /// This node's own report.
-    fn own_report(&mut self) -> Report {
+    pub(crate) fn own_report(&mut self) -> Report {
         let clock = self.clock.catch_up(self.now.wall);
         let mut low = clock;
         if !self.config.planted.has(Bug::WatermarkIgnoresIntents) {
@@ -75,6 +78,7 @@ impl Node {
                 }
             }
         }
+        self.progress.reported = self.progress.reported.max(low);
         Report {
             epoch: self.membership.epoch,
             low,

@@ -403,6 +403,7 @@ impl Cluster {
 pub fn describe(message: &Message) -> String {
     match message {
         Message::Prepare { record, .. } => format!("Prepare {}", record.txn),
+        Message::Prepared { txn, fast: true, .. } => format!("Prepared {txn} and accepted"),
         Message::Prepared { txn, .. } => format!("Prepared {txn}"),
         Message::Rejected { txn, reason, .. } => {
             let reason = format!("{reason:?}");

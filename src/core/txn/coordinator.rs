@@ -38,17 +38,20 @@ pub struct Coordination {
     pub phase: Phase,
     pub deadline: Mono,
     pub resend_at: Mono,
-    prepared: BTreeSet<NodeId>,
+    pub(super) prepared: BTreeSet<NodeId>,
+    /// Those of them that accepted along ([`super::fast`]), and until when the others are waited for.
+    pub(super) fast: BTreeSet<NodeId>,
+    pub(super) fast_until: Option<Mono>,
     rejected: BTreeMap<NodeId, Reject>,
-    accepted: BTreeSet<NodeId>,
+    pub(super) accepted: BTreeSet<NodeId>,
     /// The highest clock a participant answered with.
     clock: Hlc,
     /// What the prepare quorum held, for a membership change.
     holds: VersionVector,
-    proposal: Option<Outcome>,
+    pub(super) proposal: Option<Outcome>,
     seq: Option<(ApplySeq, Stamp)>,
     /// What to tell the client if it ends in an abort.
-    reason: Option<Refusal>,
+    pub(super) reason: Option<Refusal>,
     /// A member promised a higher ballot: ballot zero may never end, so this node must recover like everyone else.
     pub outbid: bool,
 }
@@ -63,6 +66,8 @@ impl Coordination {
             deadline: now,
             resend_at: now,
             prepared: BTreeSet::new(),
+            fast: BTreeSet::new(),
+            fast_until: None,
             rejected: BTreeMap::new(),
             accepted: BTreeSet::new(),
             clock: Hlc::ZERO,
@@ -74,7 +79,7 @@ impl Coordination {
         }
     }
 
-    fn quorum(&self) -> usize {
+    pub(super) fn quorum(&self) -> usize {
         self.record.voters.len() / 2 + 1
     }
 }
@@ -205,8 +210,12 @@ impl Node {
     fn start(&mut self, io: &mut Io<'_>, request: CommitRequest) -> Result<(), Fatal> {
         let txn = self.position(io)?;
         let record = self.record(txn, request.begin, request.level, Body::Write(request.write_set));
-        let claim = self.claim(io, &record)?;
-        let deadline = self.now.mono.after(self.config.timing.write_timeout);
+        let mut claim = self.claim(io, &record)?;
+        let mut deadline = self.now.mono.after(self.config.timing.write_timeout);
+        claim.fast = self.fast_stamp(&record);
+        if claim.fast.is_some() {
+            deadline = Mono(deadline.0.saturating_sub(self.fast_margin().0));
+        }
         self.coordinate(io, record, claim, Some(request.client), Phase::Preparing, deadline);
         Ok(())
     }
@@ -310,6 +319,7 @@ impl Node {
         txn: TxnId,
         clock: Hlc,
         lock_only: bool,
+        fast: bool,
         holds: &VersionVector,
     ) -> Result<(), Fatal> {
         if self.clock.ahead(clock, self.now.wall).is_some() {
@@ -326,13 +336,16 @@ impl Node {
         }
         c.rejected.remove(&from);
         c.prepared.insert(from);
+        if fast {
+            c.fast.insert(from);
+        }
         c.clock = c.clock.max(clock);
         c.holds.join(holds);
-        let needed = match c.record.level {
-            WriteLevel::All => c.record.voters.len(),
-            _ if planted.has(Bug::PrepareByMinority) => 1,
-            _ => c.quorum(),
-        };
+        if c.claim.fast.is_some() && self.fast_prepared(io, txn)?.is_none() {
+            return Ok(());
+        }
+        let Some(c) = self.coordinating.get_mut(&txn) else { return Ok(()) };
+        let needed = if planted.has(Bug::PrepareByMinority) { 1 } else { c.needed() };
         if c.prepared.len() < needed {
             return Ok(());
         }
@@ -343,21 +356,16 @@ impl Node {
         self.propose(io, txn)
     }
 
-    /// A quorum prepared: propose Commit at ballot zero, once. The proposal is accepted here in the same round, and a
-    /// restart relies on that when it ends what it did not accept as aborts. A recoverer that got this node's promise
-    /// first makes that impossible: the transaction ends as an abort, which nobody can contradict.
-    fn propose(&mut self, io: &mut Io<'_>, txn: TxnId) -> Result<(), Fatal> {
+    /// A quorum prepared: propose Commit at ballot zero, once.
+    pub(super) fn propose(&mut self, io: &mut Io<'_>, txn: TxnId) -> Result<(), Fatal> {
         let planted = self.config.planted;
-        let outbid = self.live.get(&txn).is_some_and(|l| l.promised > Ballot::ZERO);
-        if outbid && !planted.has(Bug::ProposalAfterPromise) {
-            let Some(begin) = self.coordinating.get(&txn).map(|c| c.record.begin) else { return Ok(()) };
-            return self.give_up(io, txn, Refusal::Conflict { begin });
-        }
+        let fast = self.fast_proposal(txn);
         let Some(c) = self.coordinating.get_mut(&txn) else { return Ok(()) };
         self.clock.observe(c.clock);
-        let hlc = match planted.has(Bug::StampNotAboveClocks) {
-            true => c.record.begin.hlc,
-            false => self.clock.tick(self.now.wall).max(c.clock.next()),
+        let hlc = match fast {
+            _ if planted.has(Bug::StampNotAboveClocks) => c.record.begin.hlc,
+            Some(hlc) => hlc,
+            None => self.clock.tick(self.now.wall).max(c.clock.next()),
         };
         self.clock.observe(hlc);
         let changes_members = matches!(c.record.body, Body::Members(_));
@@ -425,12 +433,17 @@ impl Node {
         self.give_up(io, txn, refusal)
     }
 
-    /// Aborts a transaction for which Commit was not proposed: nobody else can propose Commit from nothing.
+    /// Aborts a transaction for which Commit was not proposed: nobody else can propose Commit from nothing. One that
+    /// was offered to be accepted along with its Prepare is not: that takes a proposal too.
     pub(crate) fn give_up(&mut self, io: &mut Io<'_>, txn: TxnId, reason: Refusal) -> Result<(), Fatal> {
         let planted = self.config.planted;
         let Some(c) = self.coordinating.get_mut(&txn) else { return Ok(()) };
         let proposed = matches!(c.phase, Phase::Proposed | Phase::Applying);
         if proposed && !(planted.has(Bug::AbortAfterProposal) && c.phase == Phase::Proposed) {
+            return Ok(());
+        }
+        if c.phase == Phase::Preparing && c.claim.fast.is_some() && !planted.has(Bug::FastAbortedFreely) {
+            self.propose_abort(io, txn, reason);
             return Ok(());
         }
         c.reason = Some(reason);
@@ -456,6 +469,7 @@ impl Node {
         if c.phase == Phase::Proposed && c.accepted.len() >= c.quorum() {
             c.phase = Phase::Applying;
             let voters = c.record.voters.clone();
+            self.ended.in_two_rounds += u64::from(outcome != Outcome::Abort);
             self.decide(io, txn, outcome.clone())?;
             self.announce(io, txn, &outcome, &voters);
         }
@@ -479,6 +493,7 @@ impl Node {
     pub(crate) fn coordinated_abort(&mut self, io: &mut Io<'_>, txn: TxnId) {
         self.drop_barriers_of(txn);
         let Some(c) = self.coordinating.remove(&txn) else { return };
+        self.ended.aborted += 1;
         let Some(client) = c.client else { return };
         let refusal = c.reason.unwrap_or(match c.phase {
             Phase::Locking | Phase::Barrier | Phase::Locked => Refusal::LockLost,
@@ -520,6 +535,7 @@ impl Node {
 
     /// Timers of coordinated and parked transactions.
     pub(crate) fn tick_coordinator(&mut self, io: &mut Io<'_>) -> Result<(), Fatal> {
+        self.tick_fast(io)?;
         let now = self.now.mono;
         let expired: Vec<TxnId> =
             self.coordinating.iter().filter(|(_, c)| c.deadline <= now).map(|(t, _)| *t).collect();
@@ -625,7 +641,8 @@ impl Node {
 
     /// The earliest timer among coordinated and parked transactions.
     pub(crate) fn coordinator_deadline(&self) -> Option<Mono> {
-        let coordinated = self.coordinating.values().map(|c| c.deadline.min(c.resend_at));
+        let fast = |c: &Coordination| c.fast_until.filter(|_| c.phase == Phase::Preparing).unwrap_or(Mono(u64::MAX));
+        let coordinated = self.coordinating.values().map(|c| c.deadline.min(c.resend_at).min(fast(c)));
         coordinated.chain(self.parked.iter().map(|p| p.deadline)).min()
     }
 }

@@ -19,6 +19,8 @@ pub struct Live {
     pub lock_only: bool,
     pub promised: Ballot,
     pub accepted: Option<(Ballot, Outcome)>,
+    /// The reading at which Commit was accepted along with the Prepare, below every ballot.
+    pub fast: Option<Hlc>,
     /// Who decides, as far as known.
     pub voters: Option<Arc<[NodeId]>>,
     pub decided: Option<Outcome>,
@@ -35,6 +37,7 @@ pub struct Vote {
     pub lock_only: bool,
     pub promised: Ballot,
     pub accepted: Option<(Ballot, Outcome)>,
+    pub fast: Option<Hlc>,
     pub voters: Option<Arc<[NodeId]>>,
 }
 
@@ -45,6 +48,7 @@ impl Live {
             lock_only: self.lock_only,
             promised: self.promised,
             accepted: self.accepted.clone(),
+            fast: self.fast,
             voters: self.voters.clone(),
         }
     }
@@ -56,6 +60,7 @@ impl Live {
             lock_only: vote.lock_only,
             promised: vote.promised,
             accepted: vote.accepted,
+            fast: vote.fast,
             voters: vote.voters,
             heard: now,
             ..Live::default()

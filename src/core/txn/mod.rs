@@ -19,6 +19,9 @@
 //! that meets only **younger** holders waits at the participant. So waiting is always for younger transactions, which
 //! never wait themselves: no deadlock. The begin stamp survives retries, so everyone becomes the oldest in time.
 //!
+//! *One round*: while all voters answer, they accept Commit along with the Prepare, and the second round is not needed
+//! ([`fast`]).
+//!
 //! *Recovery*: a holder that hears nothing asks the coordinator, then runs a higher ballot ([`recover`]). No timeout
 //! ever decides an outcome.
 //!
@@ -27,6 +30,7 @@
 
 pub mod coordinator;
 mod decide;
+pub(crate) mod fast;
 pub mod live;
 mod one;
 mod participant;

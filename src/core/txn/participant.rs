@@ -54,7 +54,7 @@ impl Node {
         let lock_only = claim.lock_only;
         match self.judge(io, &record, &claim)? {
             Verdict::Accept => {
-                self.record_intents(io, record, lock_only)?;
+                self.record_intents(io, record, &claim)?;
                 self.answer_prepared(io, from, txn)
             }
             Verdict::Reject(reason) => {
@@ -198,9 +198,10 @@ impl Node {
         Ok(None)
     }
 
-    fn record_intents(&mut self, io: &mut Io<'_>, record: Arc<Record>, lock_only: bool) -> Result<(), Fatal> {
+    fn record_intents(&mut self, io: &mut Io<'_>, record: Arc<Record>, claim: &Claim) -> Result<(), Fatal> {
         let txn = record.txn;
         let clock = self.clock.tick(self.now.wall);
+        let fast = self.accepts_along(&record, claim);
         let mono = self.now.mono;
         // What it depends on exists somewhere: positions that only a lost node knew to be empty are recovered here.
         self.sync.heard.join(&record.dependencies);
@@ -215,8 +216,10 @@ impl Node {
         }
         self.intents.take(&record);
         // A second Prepare of the same transaction keeps the first clock: it bounds the watermark from above.
-        live.prepared = Some(live.prepared.unwrap_or(clock));
-        live.lock_only = lock_only;
+        let bound = fast.map_or(clock, |stamp| clock.min(stamp.previous()));
+        live.prepared = Some(live.prepared.unwrap_or(bound));
+        live.fast = live.fast.or(fast);
+        live.lock_only = claim.lock_only;
         live.voters = Some(record.voters.clone());
         live.record = Some(record.clone());
         live.heard = mono;
@@ -230,11 +233,11 @@ impl Node {
     fn answer_prepared(&mut self, io: &mut Io<'_>, to: NodeId, txn: TxnId) -> Result<(), Fatal> {
         let Some(live) = self.live.get_mut(&txn) else { return Ok(()) };
         live.heard = self.now.mono;
-        let lock_only = live.lock_only;
+        let (lock_only, fast) = (live.lock_only, live.fast.is_some());
         let holds = if live.changes_members() { self.log.vector.quorum_part() } else { Default::default() };
         // The stamp must be above every clock reading this member gave since; the current one is.
         let clock: Hlc = self.clock.tick(self.now.wall);
-        self.send(io, to, Message::Prepared { txn, clock, lock_only, holds });
+        self.send(io, to, Message::Prepared { txn, clock, lock_only, fast, holds });
         Ok(())
     }
 

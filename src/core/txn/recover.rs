@@ -5,7 +5,10 @@
 //!  recoverer: own promise durable ─ Recover(b) ─▶ voters ─ Promise(b, accepted?) ─▶ a quorum:
 //!             highest accepted outcome, else Abort ─ Accept(b, outcome) ─▶ voters ─ Accepted ─▶ a quorum: chosen
 //! ```
+//!
+//! Below every ballot are the acceptances along with a Prepare ([`super::fast`]): they count if all who promised have one.
 
+use super::fast::fast_outcome;
 use super::live::Live;
 use crate::core::effect::Notice;
 use crate::core::fault::Fatal;
@@ -13,9 +16,9 @@ use crate::core::message::{Ballot, Message, Outcome};
 use crate::core::node::{Io, Node};
 use crate::core::planted::Bug;
 use crate::core::txn::coordinator::Phase;
-use crate::types::{Mono, NodeId, Span, TxnId};
+use crate::types::{Hlc, Mono, NodeId, Span, TxnId};
 use rand::RngExt;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A recovery run by this node.
@@ -25,6 +28,8 @@ pub struct Recovery {
     voters: Arc<[NodeId]>,
     promised: BTreeSet<NodeId>,
     best: Option<(Ballot, Outcome)>,
+    /// What those who promised had accepted along with the Prepare.
+    fast: BTreeMap<NodeId, Hlc>,
     proposal: Option<Outcome>,
     accepted: BTreeSet<NodeId>,
     resend_at: Mono,
@@ -138,8 +143,8 @@ impl Node {
         }
         // Someone works on it: no need to start a ballot of one's own at once.
         live.heard = mono;
-        let accepted = live.accepted.clone();
-        self.send(io, from, Message::Promise { txn, ballot, accepted });
+        let (accepted, fast) = (live.accepted.clone(), live.fast);
+        self.send(io, from, Message::Promise { txn, ballot, accepted, fast });
         Ok(())
     }
 
@@ -150,6 +155,7 @@ impl Node {
         txn: TxnId,
         ballot: Ballot,
         accepted: Option<(Ballot, Outcome)>,
+        fast: Option<Hlc>,
     ) -> Result<(), Fatal> {
         let planted = self.config.planted;
         let Some(recovery) = self.recovering.get_mut(&txn) else { return Ok(()) };
@@ -157,6 +163,7 @@ impl Node {
             return Ok(());
         }
         recovery.promised.insert(from);
+        recovery.fast.extend(fast.map(|stamp| (from, stamp)));
         if let Some((b, outcome)) = accepted {
             let better = match &recovery.best {
                 None => true,
@@ -171,7 +178,11 @@ impl Node {
         if recovery.promised.len() < needed {
             return Ok(());
         }
-        let outcome = recovery.best.as_ref().map_or(Outcome::Abort, |(_, o)| o.clone());
+        let outcome = match &recovery.best {
+            Some((_, outcome)) => outcome.clone(),
+            None if planted.has(Bug::FastIgnoredInRecovery) => Outcome::Abort,
+            None => fast_outcome(txn, &recovery.promised, &recovery.fast),
+        };
         recovery.proposal = Some(outcome);
         self.resend_recovery(io, txn);
         Ok(())
@@ -191,6 +202,12 @@ impl Node {
             live.heard = self.now.mono;
             live.promised_elsewhere(promised);
         }
+    }
+
+    /// A position of this node's own, from an earlier life: recovered at once.
+    pub(crate) fn is_orphaned(&mut self, txn: TxnId) {
+        let long_ago = Mono(self.now.mono.0.saturating_sub(self.config.timing.recover_after.0));
+        self.live.entry(txn).or_default().heard = long_ago;
     }
 
     /// Whether this node works on `txn` as its coordinator, so that nobody need recover it yet.
@@ -283,6 +300,7 @@ impl Node {
             voters,
             promised: BTreeSet::new(),
             best: None,
+            fast: BTreeMap::new(),
             proposal: None,
             accepted: BTreeSet::new(),
             resend_at: now,

@@ -379,6 +379,9 @@ fn status(facts: &Facts<'_>) -> Vec<(&'static str, String)> {
     if let Some(node) = facts.cluster {
         list.push(("marmot_alive_voters", node.alive_voters.to_string()));
         list.push(("marmot_applied_seq", node.applied.to_string()));
+        list.push(("marmot_coordinated_aborts", node.ended.aborted.to_string()));
+        list.push(("marmot_coordinated_commits_in_one_round", node.ended.in_one_round.to_string()));
+        list.push(("marmot_coordinated_commits_in_two_rounds", node.ended.in_two_rounds.to_string()));
         list.push(("marmot_epoch", node.epoch.0.to_string()));
         list.push(("marmot_intents", node.intents.to_string()));
         list.push(("marmot_node_id", node.id.0.to_string()));

@@ -163,6 +163,7 @@ fn status() -> NodeStatus {
         watermark: Hlc(0),
         vector: VersionVector::new(),
         key_states: 0,
+        ended: Default::default(),
         peers: vec![peer],
     }
 }
