@@ -618,6 +618,11 @@ impl Node {
         &self.membership
     }
 
+    /// Whether a client here waits for others' transactions to be applied.
+    pub fn waits_for_applier(&self) -> bool {
+        !(self.parked.is_empty() && self.barriers.is_empty())
+    }
+
     /// Keys whose versions are remembered in memory.
     pub fn key_states(&self) -> usize {
         self.keys.len()

@@ -18,7 +18,7 @@ const SYNC_EVERY: Duration = Duration::from_secs(1);
 /// Applies until the driver is gone.
 pub async fn run(
     mut applier: Applier,
-    mut tasks: mpsc::UnboundedReceiver<ApplyTask>,
+    mut tasks: mpsc::UnboundedReceiver<Vec<ApplyTask>>,
     reports: mpsc::UnboundedSender<Report>,
 ) {
     if let Err(fatal) = serve(&mut applier, &mut tasks, &reports).await {
@@ -29,7 +29,7 @@ pub async fn run(
 
 async fn serve(
     applier: &mut Applier,
-    tasks: &mut mpsc::UnboundedReceiver<ApplyTask>,
+    tasks: &mut mpsc::UnboundedReceiver<Vec<ApplyTask>>,
     reports: &mpsc::UnboundedSender<Report>,
 ) -> Result<(), Fatal> {
     let mut batch = Vec::with_capacity(BATCH_MAX);
@@ -45,14 +45,12 @@ async fn serve(
                 applier.sync()?;
                 return Ok(());
             }
-            Some(Some(task)) => {
-                batch.push(task);
-                // On a busy machine the driver gets to hand over more; on an idle one this takes no time.
-                std::thread::yield_now();
+            Some(Some(first)) => {
+                batch.extend(first);
                 while batch.len() < BATCH_MAX
-                    && let Ok(task) = tasks.try_recv()
+                    && let Ok(more) = tasks.try_recv()
                 {
-                    batch.push(task);
+                    batch.extend(more);
                 }
                 let applied = applier.apply(&batch)?;
                 batch.clear();

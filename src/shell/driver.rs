@@ -59,7 +59,7 @@ pub struct Channels {
     pub calls: mpsc::Receiver<CoreCall>,
     pub envelopes: mpsc::Receiver<Vec<Envelope>>,
     pub reports: mpsc::UnboundedReceiver<Report>,
-    pub tasks: mpsc::UnboundedSender<ApplyTask>,
+    pub tasks: mpsc::UnboundedSender<Vec<ApplyTask>>,
     /// Becomes true once this node is a voting member and nothing recovered is left to apply.
     pub ready: watch::Sender<bool>,
 }
@@ -83,6 +83,9 @@ pub struct Driver {
     flush_at: Option<Mono>,
     /// When rounds held are committed anyway.
     commit_at: Option<Mono>,
+    /// Others' transactions that wait for company on their way to the applier, and until when.
+    tasks: Vec<ApplyTask>,
+    apply_at: Option<Mono>,
     handed_out: ApplySeq,
     applied: ApplySeq,
     has_room: Box<dyn FnMut() -> bool + Send>,
@@ -117,6 +120,8 @@ impl Driver {
             deadline: None,
             flush_at: None,
             commit_at: None,
+            tasks: Vec::new(),
+            apply_at: None,
             handed_out: applied,
             applied,
             has_room,
@@ -130,6 +135,7 @@ impl Driver {
         let mut batch = Vec::new();
         loop {
             self.flush(false);
+            self.hand_out(false);
             yield_now().await;
             self.wait(&mut batch).await;
             self.look(&mut batch);
@@ -145,6 +151,7 @@ impl Driver {
                 tracing::info!(status = %self.node.status(), "drained");
                 self.store.commit()?;
                 self.dispatch(effects.drain());
+                self.hand_out(true);
                 self.flush(true);
                 yield_now().await;
                 return self.store.fold();
@@ -156,7 +163,7 @@ impl Driver {
     async fn wait(&mut self, batch: &mut Vec<Event>) {
         self.deadline = self.node.next_deadline();
         let mut deadline = self.deadline.unwrap_or(self.next_look).min(self.next_look);
-        for at in [self.flush_at, self.commit_at].into_iter().flatten() {
+        for at in [self.flush_at, self.commit_at, self.apply_at].into_iter().flatten() {
             deadline = deadline.min(at);
         }
         let at = self.clock.instant(deadline);
@@ -273,6 +280,7 @@ impl Driver {
     }
 
     fn dispatch(&mut self, effects: impl Iterator<Item = Effect>) {
+        let mut own = false;
         for effect in effects {
             match effect {
                 Effect::Send { to, message } => self.send(&to, message),
@@ -284,12 +292,28 @@ impl Driver {
                 }
                 Effect::Apply(task) => {
                     self.handed_out = task.seq;
-                    // The applier is gone only when the process is ending.
-                    let _ = self.channels.tasks.send(task);
+                    own |= task.txn.origin.node() == self.node.id();
+                    self.tasks.push(task);
                 }
                 Effect::Publish(Publish::Watermark(watermark)) => self.published.set_watermark(watermark),
                 Effect::Notice(notice) => log(&notice),
             }
+        }
+        self.hand_out(own);
+    }
+
+    /// Hands over to the applier what is due: at once if somebody here waits for it, else after a moment, so that the
+    /// files change in fewer and larger steps.
+    fn hand_out(&mut self, now_please: bool) {
+        if self.tasks.is_empty() {
+            return;
+        }
+        let now = self.clock.now().mono;
+        let apply_at = *self.apply_at.get_or_insert(now.after(COMPANY));
+        if now_please || apply_at <= now || self.node.waits_for_applier() {
+            self.apply_at = None;
+            // The applier is gone only when the process is ending.
+            let _ = self.channels.tasks.send(std::mem::take(&mut self.tasks));
         }
     }
 
