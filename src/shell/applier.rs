@@ -1,81 +1,133 @@
-//! The task beside the driver that brings committed transactions into the database files, in order.
+//! Brings committed transactions into the database files, in order.
 //!
-//! It works in batches: while one is being written, the next gathers. Durability of the files lags behind on purpose;
-//! `marmot.db` holds the redo until [`Report::Synced`].
+//! What is small the driver applies itself, between two rounds: handing it to another thread and hearing back costs more
+//! than the work. What is large, and what comes while that is under way, is applied by a task beside the driver, in
+//! batches: while one is being written, the next gathers. Durability of the files lags behind on purpose; `marmot.db`
+//! holds the redo until [`Report::Synced`].
 
 use super::driver::Report;
 use crate::core::{ApplyTask, Fatal};
-use crate::sqlite::Applier;
+use crate::sqlite::{Applied, Applier};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
-/// Transactions applied in one batch at most.
+/// Transactions applied in one batch at most, beside the driver.
 const BATCH_MAX: usize = 512;
 /// How often the files are made durable when there was something to apply.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
+/// What the driver applies itself at most: rows, and bytes of them.
+const SMALL_ROWS: usize = 32;
+const SMALL_BYTES: usize = 64 << 10;
 
-/// Applies until the driver is gone.
+/// The files' only writer, used by one thread at a time.
+#[derive(Clone)]
+pub struct SharedApplier(Arc<Mutex<State>>);
+
+struct State {
+    applier: Applier,
+    /// Something was applied since the files were last made durable.
+    unsynced: bool,
+}
+
+impl SharedApplier {
+    pub fn new(applier: Applier) -> SharedApplier {
+        SharedApplier(Arc::new(Mutex::new(State { applier, unsynced: false })))
+    }
+
+    /// Applies `tasks` now, if they are small and nobody else is at work; else `None`. Everything before them must have
+    /// been applied.
+    pub fn apply_small(&self, tasks: &[ApplyTask]) -> Option<Result<Applied, Fatal>> {
+        if !tasks.iter().all(|t| t.write_set.ddl.is_none() && t.evictions.is_empty()) {
+            return None;
+        }
+        let rows: usize = tasks.iter().flat_map(|t| t.write_set.tables.iter()).map(|t| t.rows.len()).sum();
+        if rows > SMALL_ROWS || tasks.iter().map(|t| t.write_set.size()).sum::<usize>() > SMALL_BYTES {
+            return None;
+        }
+        let mut state = self.0.try_lock().ok()?;
+        state.unsynced = true;
+        Some(state.applier.apply(tasks))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // After a panic in the middle of a batch the process is ending.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Applies what the driver hands over, and makes the files durable, until the driver is gone.
 pub async fn run(
-    mut applier: Applier,
+    applier: SharedApplier,
     mut tasks: mpsc::UnboundedReceiver<Vec<ApplyTask>>,
     reports: mpsc::UnboundedSender<Report>,
 ) {
-    if let Err(fatal) = serve(&mut applier, &mut tasks, &reports).await {
+    if let Err(fatal) = serve(&applier, &mut tasks, &reports).await {
         // A driver that is gone has ended the process already.
         let _ = reports.send(Report::Failed(fatal));
     }
 }
 
 async fn serve(
-    applier: &mut Applier,
+    applier: &SharedApplier,
     tasks: &mut mpsc::UnboundedReceiver<Vec<ApplyTask>>,
     reports: &mpsc::UnboundedSender<Report>,
 ) -> Result<(), Fatal> {
     let mut batch = Vec::with_capacity(BATCH_MAX);
-    let mut unsynced = false;
-    let mut sync_at = Instant::now() + SYNC_EVERY;
+    let mut sync_at = tokio::time::Instant::now() + SYNC_EVERY;
     loop {
-        let first = match unsynced {
-            true => timeout(sync_at.saturating_duration_since(Instant::now()), tasks.recv()).await.ok(),
-            false => Some(tasks.recv().await),
-        };
-        match first {
-            Some(None) => {
-                applier.sync()?;
+        match timeout(sync_at.saturating_duration_since(tokio::time::Instant::now()), tasks.recv()).await {
+            Ok(None) => {
+                applier.lock().applier.sync()?;
                 return Ok(());
             }
-            Some(Some(first)) => {
+            Ok(Some(first)) => {
                 batch.extend(first);
                 while batch.len() < BATCH_MAX
                     && let Ok(more) = tasks.try_recv()
                 {
                     batch.extend(more);
                 }
-                let applied = applier.apply(&batch)?;
+                let applied = {
+                    let mut state = applier.lock();
+                    state.unsynced = true;
+                    state.applier.apply(&batch)?
+                };
                 batch.clear();
-                for evicted in applied.evicted {
-                    let (winner, row, image) = (evicted.winner, evicted.row, evicted.image);
-                    // A driver that is gone has ended the process already.
-                    let _ = reports.send(Report::Evicted { winner, row, image });
-                }
-                if reports.send(Report::Applied(applied.seq)).is_err() {
-                    return Ok(());
-                }
-                if !unsynced {
-                    unsynced = true;
-                    sync_at = Instant::now() + SYNC_EVERY;
+                for report in reports_of(applied) {
+                    if reports.send(report).is_err() {
+                        return Ok(());
+                    }
                 }
             }
-            None => {}
+            Err(_) => {}
         }
-        if unsynced && Instant::now() >= sync_at {
-            let synced = applier.sync()?;
-            applier.checkpoint()?;
-            unsynced = false;
-            if reports.send(Report::Synced(synced)).is_err() {
+        if tokio::time::Instant::now() >= sync_at {
+            sync_at = tokio::time::Instant::now() + SYNC_EVERY;
+            if let Some(synced) = sync(&mut applier.lock())?
+                && reports.send(Report::Synced(synced)).is_err()
+            {
                 return Ok(());
             }
         }
     }
+}
+
+fn sync(state: &mut State) -> Result<Option<crate::types::ApplySeq>, Fatal> {
+    if !std::mem::take(&mut state.unsynced) {
+        return Ok(None);
+    }
+    let synced = state.applier.sync()?;
+    state.applier.checkpoint()?;
+    Ok(Some(synced))
+}
+
+/// What the core hears of a batch.
+pub fn reports_of(applied: Applied) -> Vec<Report> {
+    let evicted = applied.evicted.into_iter();
+    let mut reports: Vec<Report> =
+        evicted.map(|e| Report::Evicted { winner: e.winner, row: e.row, image: e.image }).collect();
+    reports.push(Report::Applied(applied.seq));
+    reports
 }

@@ -12,6 +12,7 @@
 //!
 //! Links to peers run on the same thread. It gives them a turn after each flush and before each wait.
 
+use super::applier::{SharedApplier, reports_of};
 use super::clock::SystemClock;
 use super::frame::{Header, encode_message};
 use super::link::Links;
@@ -83,9 +84,14 @@ pub struct Driver {
     flush_at: Option<Mono>,
     /// When rounds held are committed anyway.
     commit_at: Option<Mono>,
+    applier: SharedApplier,
     /// Others' transactions that wait for company on their way to the applier, and until when.
     tasks: Vec<ApplyTask>,
     apply_at: Option<Mono>,
+    /// The last task handed to the applier's own thread.
+    beside: ApplySeq,
+    /// What was applied here, for the next round.
+    done: Vec<Report>,
     handed_out: ApplySeq,
     applied: ApplySeq,
     has_room: Box<dyn FnMut() -> bool + Send>,
@@ -102,6 +108,7 @@ impl Driver {
         links: Links,
         published: Arc<Published>,
         channels: Channels,
+        applier: SharedApplier,
         applied: ApplySeq,
         has_room: Box<dyn FnMut() -> bool + Send>,
     ) -> Driver {
@@ -120,8 +127,11 @@ impl Driver {
             deadline: None,
             flush_at: None,
             commit_at: None,
+            applier,
             tasks: Vec::new(),
             apply_at: None,
+            beside: applied,
+            done: Vec::new(),
             handed_out: applied,
             applied,
             has_room,
@@ -135,11 +145,11 @@ impl Driver {
         let mut batch = Vec::new();
         loop {
             self.flush(false);
-            self.hand_out(false);
+            let applied = self.hand_out(false);
             yield_now().await;
             self.wait(&mut batch).await;
             self.look(&mut batch);
-            if let Err(fatal) = self.round(&mut batch, &mut effects).await {
+            if let Err(fatal) = applied.and(self.round(&mut batch, &mut effects).await) {
                 tracing::error!(error = %fatal, "stopping: a restart recovers from what is durable");
                 return Err(fatal);
             }
@@ -151,7 +161,7 @@ impl Driver {
                 tracing::info!(status = %self.node.status(), "drained");
                 self.store.commit()?;
                 self.dispatch(effects.drain());
-                self.hand_out(true);
+                self.hand_out(true)?;
                 self.flush(true);
                 yield_now().await;
                 return self.store.fold();
@@ -162,6 +172,10 @@ impl Driver {
     /// Waits for the first input or the next deadline, then takes what else is there.
     async fn wait(&mut self, batch: &mut Vec<Event>) {
         self.deadline = self.node.next_deadline();
+        if !self.done.is_empty() {
+            batch.extend(self.done.drain(..).map(Event::Report));
+            return self.gather(batch);
+        }
         let mut deadline = self.deadline.unwrap_or(self.next_look).min(self.next_look);
         for at in [self.flush_at, self.commit_at, self.apply_at].into_iter().flatten() {
             deadline = deadline.min(at);
@@ -280,7 +294,6 @@ impl Driver {
     }
 
     fn dispatch(&mut self, effects: impl Iterator<Item = Effect>) {
-        let mut own = false;
         for effect in effects {
             match effect {
                 Effect::Send { to, message } => self.send(&to, message),
@@ -292,29 +305,40 @@ impl Driver {
                 }
                 Effect::Apply(task) => {
                     self.handed_out = task.seq;
-                    own |= task.txn.origin.node() == self.node.id();
+                    if task.txn.origin.node() == self.node.id() {
+                        self.apply_at = Some(Mono(0));
+                    }
                     self.tasks.push(task);
                 }
                 Effect::Publish(Publish::Watermark(watermark)) => self.published.set_watermark(watermark),
                 Effect::Notice(notice) => log(&notice),
             }
         }
-        self.hand_out(own);
     }
 
-    /// Hands over to the applier what is due: at once if somebody here waits for it, else after a moment, so that the
-    /// files change in fewer and larger steps.
-    fn hand_out(&mut self, now_please: bool) {
+    /// Brings into the files what is due: at once if somebody here waits for it, else after a moment, so that the files
+    /// change in fewer and larger steps.
+    fn hand_out(&mut self, all: bool) -> Result<(), Fatal> {
         if self.tasks.is_empty() {
-            return;
+            return Ok(());
         }
         let now = self.clock.now().mono;
         let apply_at = *self.apply_at.get_or_insert(now.after(COMPANY));
-        if now_please || apply_at <= now || self.node.waits_for_applier() {
-            self.apply_at = None;
-            // The applier is gone only when the process is ending.
-            let _ = self.channels.tasks.send(std::mem::take(&mut self.tasks));
+        if !all && apply_at > now && !self.node.waits_for_applier() {
+            return Ok(());
         }
+        self.apply_at = None;
+        let tasks = std::mem::take(&mut self.tasks);
+        if self.beside <= self.applied
+            && let Some(applied) = self.applier.apply_small(&tasks)
+        {
+            self.done.extend(reports_of(applied?));
+            return Ok(());
+        }
+        self.beside = self.handed_out;
+        // The applier is gone only when the process is ending.
+        let _ = self.channels.tasks.send(tasks);
+        Ok(())
     }
 
     fn send(&mut self, to: &Destination, message: Message) {

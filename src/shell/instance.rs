@@ -1,6 +1,6 @@
 //! One running node: stores opened, core recovered, tasks started. The daemon runs one; a simulation runs several.
 
-use super::applier;
+use super::applier::{self, SharedApplier};
 use super::checkpointer;
 use super::client::{Front, FrontConfig, Tls};
 use super::clock::SystemClock;
@@ -156,7 +156,8 @@ impl Closed {
         let nonces = nonces(environment.random.clone());
         let frame_limit = config.core(node_id).limits.frame_bytes;
         let applier = data.open_applier(&applier_functions()).map_err(|e| e.to_string())?;
-        dedicated("applier", applier::run(applier, tasks_out, reports.clone())).map_err(|e| e.to_string())?;
+        let applier = SharedApplier::new(applier);
+        dedicated("applier", applier::run(applier.clone(), tasks_out, reports.clone())).map_err(|e| e.to_string())?;
 
         let own = FileCheckpointer::open(&directory.join("marmot.db"), vfs.as_deref(), checkpoint_bytes)
             .map_err(|e| e.to_string())?;
@@ -166,7 +167,8 @@ impl Closed {
         let links = Links::new(key.clone(), nonces.clone(), environment.cluster.clone(), interference);
         let channels = Channels { calls: calls_out, envelopes: envelopes_out, reports: reports_out, tasks, ready };
         let room = room(directory.clone(), vfs.is_some());
-        let driver = Driver::new(node, store, clock.clone(), links, published.clone(), channels, applied, room);
+        let driver =
+            Driver::new(node, store, clock.clone(), links, published.clone(), channels, applier, applied, room);
         let (end, ended) = oneshot::channel();
         let run = async move {
             let result = driver.run(effects).await;
