@@ -102,7 +102,7 @@ impl Session {
     }
 
     /// Runs it, and again with a new plan if the schema changed in between.
-    async fn attempt(&mut self, run: Run<'_>, out: &mut ResultWriter<'_>) -> Result<(), SqlError> {
+    pub(super) async fn attempt(&mut self, run: Run<'_>, out: &mut ResultWriter<'_>) -> Result<(), SqlError> {
         let mut again: Option<Planned> = None;
         for _ in 0..16 {
             let planned = again.as_ref().unwrap_or(run.planned);
@@ -139,7 +139,10 @@ impl Session {
         match &*plan {
             Plan::Read(read) => return self.read(run, read, out).await,
             Plan::Write(write) => return self.write(run, write, out).await,
-            Plan::Schema(change) => self.change_schema(change).await?,
+            Plan::Schema(change) => {
+                self.change_schema(change).await?;
+            }
+            Plan::CreateSelect { change, insert } => return self.create_select(run, change, insert, out).await,
             Plan::Begin { read_only, consistent_snapshot } => self.begin(*read_only, *consistent_snapshot).await?,
             Plan::Commit(completion) => {
                 let read_only = self.open.as_ref().is_some_and(|o| o.read_only);

@@ -1,7 +1,9 @@
 //! How many ids a statement needs, and where they come from: AUTO_INCREMENT columns of BIGINT and hidden row ids take
 //! the core's time-ordered ids, narrower columns take small ones ([`super::sequence`]).
 //!
-//! The ids of one statement are consecutive: clients compute the others from LAST_INSERT_ID(), which is the first.
+//! The ids of one statement are consecutive: clients compute the others from LAST_INSERT_ID(), which is the first. Only a
+//! statement that needs more ids than the core gives at once (64, or 4096 in the extended mode) gets several ranges, each
+//! above the one before, as with `innodb_autoinc_lock_mode = 2`.
 
 use super::refusal;
 use super::session::Session;
@@ -20,8 +22,8 @@ const MOST: u64 = 1 << 24;
 pub(super) struct Ids {
     auto: u64,
     rows: u64,
-    /// The end of the range given to the statement.
-    end: Option<i64>,
+    /// The last range given to the statement: its end and its length.
+    last: Option<(i64, u64)>,
 }
 
 impl Ids {
@@ -33,7 +35,7 @@ impl Ids {
             _ => 0,
         };
         // Whether the table has a hidden key shows when the statement asks for a row id.
-        Ids { auto, rows: 0, end: None }
+        Ids { auto, rows: 0, last: None }
     }
 
     /// The statement found its lease empty.
@@ -60,13 +62,13 @@ impl Ids {
     }
 
     pub(super) fn leased(&mut self, first: i64, count: u64) {
-        self.end = Some(first.saturating_add(i64::try_from(count).unwrap_or(i64::MAX)));
+        self.last = Some((first.saturating_add(i64::try_from(count).unwrap_or(i64::MAX)), count));
     }
 
-    /// The end of what was leased and whether it came from the core, once.
-    pub(super) fn returned(&mut self, write: &Write) -> Option<(i64, bool)> {
+    /// The end and length of the last range leased and whether it came from the core, once.
+    pub(super) fn returned(&mut self, write: &Write) -> Option<(i64, u64, bool)> {
         let big = write.auto_increment.as_ref().is_some_and(Ids::is_big);
-        self.end.take().map(|end| (end, big))
+        self.last.take().map(|(end, length)| (end, length, big))
     }
 
     /// Whether the failure may come from a small generated id that somebody had used by hand.
@@ -82,20 +84,23 @@ impl Ids {
 }
 
 impl Session {
-    /// `count` consecutive ids that are unique in the cluster.
-    pub(super) async fn big_ids(&mut self, count: u64) -> Result<i64, SqlError> {
+    /// The first of `count` consecutive ids that are unique in the cluster, or of as many as the core gives at once, and
+    /// how many these are.
+    pub(super) async fn big_ids(&mut self, count: u64) -> Result<(i64, u64), SqlError> {
         if let Some(first) = self.big_ids.take(count) {
-            return Ok(first);
+            return Ok((first, count));
         }
         let asked = u32::try_from(count.max(BLOCK)).ok().filter(|_| count <= MOST);
         let Some(asked) = asked else {
             return Err(SqlError::internal(format!("a statement that needs more than {MOST} AUTO_INCREMENT ids")));
         };
         match self.core.request(Request::AutoIds { mode: self.state.settings.auto_ids, count: asked }).await {
-            Some(Response::AutoIds { first, count: given }) if u64::from(given) >= count => {
+            Some(Response::AutoIds { first, count: given }) if given > 0 => {
                 let first = i64::try_from(first).map_err(|_| crate::mysql::AUTOINC_READ_FAILED.with(&[]))?;
+                let count = count.min(u64::from(given));
                 self.big_ids = super::lease::Lease::new(first, u64::from(given));
-                self.big_ids.take(count).ok_or_else(|| SqlError::internal("a lease of ids that is too short"))
+                let first = self.big_ids.take(count);
+                first.map(|f| (f, count)).ok_or_else(|| SqlError::internal("a lease of ids that is too short"))
             }
             Some(Response::Refused(refused)) => Err(refusal::to_sql(&refused)),
             other => Err(SqlError::internal(format!("unexpected answer to a lease of ids: {other:?}"))),

@@ -140,7 +140,7 @@ pub fn describe(column: &ResultColumn, first: Option<Cell<'_>>, charset: u16) ->
 }
 
 fn place(described: &mut Described, origin: &Origin) {
-    described.schema = origin.database.to_string();
+    described.schema = crate::sql::public_name(&origin.database).to_string();
     described.table = origin.table_alias.clone();
     described.org_table = origin.table.clone();
     described.org_name = origin.column.clone();

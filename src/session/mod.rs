@@ -57,6 +57,7 @@ mod clock;
 mod command;
 mod constraint;
 mod core_handle;
+mod create_select;
 mod diagnostics;
 mod duplicate;
 mod execute;
@@ -78,6 +79,7 @@ mod session;
 mod set;
 mod state;
 mod system;
+mod temporary;
 #[cfg(test)]
 mod tests;
 mod transaction;

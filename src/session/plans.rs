@@ -25,12 +25,15 @@ impl Session {
     /// The plan of the first statement of `text`, and how many bytes it takes; `None` if there is only space.
     pub(super) fn plan(&mut self, text: &str) -> Result<(Option<Planned>, usize), SqlError> {
         let schema = self.schema()?;
+        let own = (!self.temporary.is_empty()).then(|| self.temporary.catalog(&schema.catalog));
         let context = Context {
-            catalog: &schema.catalog,
+            catalog: own.as_ref().unwrap_or(&schema.catalog),
             database: self.state.database.as_deref(),
             modes: self.state.settings.modes,
         };
-        let (prepared, used) = self.server.plans.prepare(text, &context)?;
+        // Plans that are shared know nothing of a session's temporary tables.
+        let plans = if own.is_some() { &self.temporary.plans } else { &self.server.plans };
+        let (prepared, used) = plans.prepare(text, &context)?;
         let planned = prepared.map(|Prepared { plan, literals, markers }| Planned { plan, literals, markers, schema });
         Ok((planned, used))
     }

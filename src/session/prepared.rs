@@ -17,6 +17,8 @@ pub struct PreparedText {
     /// What the plan depends on besides the catalog. A statement keeps the database it was prepared in.
     database: Option<DatabaseName>,
     modes: Modes,
+    /// That of the session's temporary tables.
+    generation: u64,
 }
 
 impl PreparedText {
@@ -48,7 +50,13 @@ impl Session {
         self.state.diagnostics.start(self.state.settings.max_errors);
         let planned = self.plan_one(text).await.inspect_err(|e| self.state.diagnostics.error(e))?;
         let database = self.state.database.clone();
-        Ok(PreparedText { text: text.into(), planned, database, modes: self.state.settings.modes })
+        Ok(PreparedText {
+            text: text.into(),
+            planned,
+            database,
+            modes: self.state.settings.modes,
+            generation: self.temporary.generation,
+        })
     }
 
     /// Runs a prepared statement; plans it again if the schema or the SQL mode changed.
@@ -62,11 +70,14 @@ impl Session {
             return Err(mysql::WRONG_ARGUMENTS.with(&[&"EXECUTE"]));
         }
         let schema = self.schema()?;
-        let fresh = Arc::ptr_eq(&schema, &prepared.planned.schema) && prepared.modes == self.state.settings.modes;
+        let fresh = Arc::ptr_eq(&schema, &prepared.planned.schema)
+            && prepared.modes == self.state.settings.modes
+            && prepared.generation == self.temporary.generation;
         if !fresh {
             let planned = self.plan_in(&prepared.database, &prepared.text).inspect_err(|e| self.note_failure(e))?;
             prepared.planned = planned.ok_or_else(|| mysql::EMPTY_QUERY.with(&[]))?;
             prepared.modes = self.state.settings.modes;
+            prepared.generation = self.temporary.generation;
         }
         let run =
             Run { planned: &prepared.planned, client: values, text: &prepared.text, database: &prepared.database };

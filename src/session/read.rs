@@ -60,7 +60,8 @@ impl Session {
 
     /// Where the query runs: the reading connection, unless a transaction's snapshot must be seen.
     async fn place(&mut self, run: Run<'_>, read: &Read) -> Result<Place, Failure> {
-        let of_user = read.tables.iter().any(|(database, _)| !Session::is_system(database));
+        let replicated = |database: &DatabaseName| !Session::is_system(database) && !crate::sql::is_temporary(database);
+        let of_user = read.tables.iter().any(|(database, _)| replicated(database));
         let of_system = read.tables.iter().any(|(database, _)| Session::is_system(database));
         if of_user {
             self.open_implicitly();
@@ -73,6 +74,7 @@ impl Session {
         if in_transaction {
             self.pin(&read.databases).await?;
             self.check_planned(run)?;
+            self.copy_temporary(&read.tables)?;
             return Ok(Place::Workspace);
         }
         // What describes the tables is as old as the tables; what describes this node is not waited for.

@@ -17,8 +17,12 @@ use std::sync::Arc;
 const LOCK_ATTEMPTS: usize = 3;
 
 impl Session {
-    /// Runs a schema change. It commits the open transaction first, as every DDL statement does.
-    pub(super) async fn change_schema(&mut self, change: &SchemaChange) -> Result<(), SqlError> {
+    /// Runs a schema change; false if there was nothing to do. It commits the open transaction first, as every DDL
+    /// statement does.
+    pub(super) async fn change_schema(&mut self, change: &SchemaChange) -> Result<bool, SqlError> {
+        if crate::sql::is_temporary(change.database()) {
+            return self.change_temporary(change);
+        }
         self.commit().await?;
         if self.state.settings.read_only {
             return Err(crate::mysql::CANT_EXECUTE_IN_READ_ONLY_TRANSACTION.with(&[]));
@@ -30,7 +34,7 @@ impl Session {
                 // Nothing to do, or an error: either way the lock goes.
                 other => {
                     self.core.request(Request::AbortLocked { txn }).await;
-                    return other.map(drop);
+                    return other.map(|_| false);
                 }
             };
             let request = Request::CommitLocked { txn, write_set: Arc::new(write_set(change, &step)?) };
@@ -50,7 +54,7 @@ impl Session {
             self.state.database = None;
             self.tell_database();
         }
-        Ok(())
+        Ok(true)
     }
 
     async fn lock_schema(&mut self, change: &SchemaChange) -> Result<TxnId, SqlError> {

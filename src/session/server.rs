@@ -133,7 +133,7 @@ impl Server {
             };
             let database = match definition.as_slice() {
                 [] => Database::new(name.clone(), Default::default(), 0),
-                bytes => postcard::from_bytes(bytes)
+                bytes => Database::decode(bytes)
                     .map_err(|e| SqlError::internal(format!("the catalog of '{name}' cannot be read: {e}")))?,
             };
             versions.insert(name, version);

@@ -7,6 +7,7 @@ use super::prepared::PreparedText;
 use super::registry::{Connection, Stop};
 use super::server::{Schema, Server};
 use super::state::State;
+use super::temporary::Temporary;
 use super::transaction::{Once, Open};
 use super::{constraint, metadata, system};
 use crate::mysql::{
@@ -37,6 +38,7 @@ pub struct Session {
     pub(super) prepared: BTreeMap<StatementId, PreparedText>,
     pub(super) named: BTreeMap<String, PreparedText>,
     pub(super) connection: Option<Arc<Connection>>,
+    pub(super) temporary: Temporary,
     /// Ids of BIGINT columns and hidden row ids, leased for this session.
     pub(super) big_ids: Lease,
     interrupts: Arc<Mutex<Vec<Interrupt>>>,
@@ -56,6 +58,7 @@ impl Session {
             prepared: BTreeMap::new(),
             named: BTreeMap::new(),
             connection: None,
+            temporary: Temporary::default(),
             big_ids: Lease::default(),
             interrupts: Arc::default(),
             server,
@@ -75,6 +78,11 @@ impl Session {
             self.reader = Some(reader);
         }
         self.reader.as_mut().ok_or_else(|| SqlError::internal("no reading connection"))
+    }
+
+    /// Closes the reading connection; the next query opens another.
+    pub(super) fn forget_reader(&mut self) {
+        self.reader = None;
     }
 
     /// The writing connection, opened when first needed.
@@ -198,6 +206,7 @@ impl Session {
         self.once = Once::default();
         self.prepared.clear();
         self.named.clear();
+        self.drop_temporary();
     }
 }
 

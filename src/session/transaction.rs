@@ -25,6 +25,8 @@ pub struct Open {
     holds: Vec<KeyAccess>,
     /// How many holds there were when each savepoint was set.
     marks: Vec<(String, usize)>,
+    /// Temporary tables were written: ROLLBACK does not take that back.
+    pub wrote_temporary: bool,
 }
 
 /// The snapshot of a transaction that has begun to read.
@@ -35,7 +37,7 @@ struct Pinned {
 
 impl Open {
     fn new(read_only: bool) -> Open {
-        Open { read_only, pinned: None, holds: Vec::new(), marks: Vec::new() }
+        Open { read_only, pinned: None, holds: Vec::new(), marks: Vec::new(), wrote_temporary: false }
     }
 
     /// The catalog of the snapshot.
@@ -100,7 +102,7 @@ impl Session {
             return Ok(());
         }
         let schema = self.schema()?;
-        for database in databases.iter().filter(|d| !Session::is_system(d)) {
+        for database in databases.iter().filter(|d| !Session::is_system(d) && !crate::sql::is_temporary(d)) {
             let workspace = self.workspace()?;
             workspace.attach(database).map_err(plain)?;
             let version = workspace.schema_version(database).map_err(plain)?;
@@ -183,8 +185,10 @@ impl Session {
 
     /// ROLLBACK of whatever is open.
     pub(super) fn roll_back(&mut self) {
-        if self.close().is_some() {
-            self.end_workspace();
+        let Some(open) = self.close() else { return };
+        self.end_workspace();
+        if open.wrote_temporary {
+            self.state.diagnostics.warning(1196, "Some non-transactional changed tables couldn't be rolled back");
         }
     }
 

@@ -33,6 +33,9 @@ impl Session {
         write: &Write,
         out: &mut ResultWriter<'_>,
     ) -> Result<(), Failure> {
+        if crate::sql::is_temporary(&write.database) {
+            return self.write_temporary(run, write, out).await;
+        }
         if write.tables.iter().any(|(database, _)| Session::is_system(database)) {
             return Err(SqlError::unsupported("system tables in a statement that writes").into());
         }
@@ -65,6 +68,7 @@ impl Session {
     async fn write_in_transaction(&mut self, run: Run<'_>, write: &Write) -> Result<Done, Failure> {
         self.pin(&write.databases).await?;
         self.check_planned(run)?;
+        self.copy_temporary(&write.tables)?;
         let parameters = self.bind(run, &write.program)?;
         let outcome = self.execute(&run.planned.schema.catalog, write, &parameters).await;
         if let Err(Broken::Lost(error)) = outcome {
@@ -86,11 +90,17 @@ impl Session {
             }
             let (snapshot, schema) = self.begin_workspace(&write.databases)?;
             let same = |d: &crate::types::DatabaseName| {
-                Session::is_system(d) || schema.version(d) == run.planned.schema.version(d)
+                Session::is_system(d)
+                    || crate::sql::is_temporary(d)
+                    || schema.version(d) == run.planned.schema.version(d)
             };
             if !write.databases.iter().all(same) {
                 self.end_workspace();
                 return Err(Failure::Stale);
+            }
+            if let Err(error) = self.copy_temporary(&write.tables) {
+                self.end_workspace();
+                return Err(error.into());
             }
             let executed = self.execute(&schema.catalog, write, &parameters).await;
             let taken = match executed {
@@ -194,7 +204,7 @@ impl Session {
     }
 
     /// The OK packet's text.
-    fn info(&self, write: &Write, executed: Executed) -> String {
+    pub(super) fn info(&self, write: &Write, executed: Executed) -> String {
         let warnings = self.state.diagnostics.warning_count();
         let rows = executed.rows;
         match write.kind {
@@ -216,35 +226,41 @@ impl Session {
 
     /// Leases what the statement is going to need.
     async fn lease_ids(&mut self, ids: &mut Ids, write: &Write) -> Result<(), SqlError> {
-        if ids.rows_wanted() > 0 && self.workspace()?.ids().left(IdKind::Row) < ids.rows_wanted() {
-            let first = self.big_ids(ids.rows_wanted()).await?;
-            let ids_of = self.workspace()?.ids();
-            ids_of.clear(IdKind::Row);
-            ids_of.lease(IdKind::Row, first, ids.rows_wanted());
+        let row_ids = |session: &mut Session| Ok::<u64, SqlError>(session.workspace()?.ids().left(IdKind::Row));
+        if ids.rows_wanted() > 0 && row_ids(self)? < ids.rows_wanted() {
+            self.workspace()?.ids().clear(IdKind::Row);
+            while row_ids(self)? < ids.rows_wanted() {
+                let left = ids.rows_wanted() - row_ids(self)?;
+                let (first, given) = self.big_ids(left).await?;
+                self.workspace()?.ids().lease(IdKind::Row, first, given);
+            }
         }
         let Some((auto, count)) = ids.auto_wanted(write) else { return Ok(()) };
-        let first = match Ids::is_big(auto) {
-            true => self.big_ids(count).await?,
-            false => {
-                let target = super::sequence::Target {
-                    database: &write.database,
-                    table: &write.table,
-                    id: write.table_id,
-                    auto,
-                };
-                let server = self.server.clone();
-                let wait = self.state.settings.lock_wait;
-                server.sequences.ids(&server, &self.core, &target, count, wait).await?
+        self.workspace()?.ids().clear(IdKind::Auto);
+        let mut missing = count;
+        while missing > 0 {
+            let (first, given) = match Ids::is_big(auto) {
+                true => self.big_ids(missing).await?,
+                false => {
+                    let target = super::sequence::Target {
+                        database: &write.database,
+                        table: &write.table,
+                        id: write.table_id,
+                        auto,
+                    };
+                    let server = self.server.clone();
+                    let wait = self.state.settings.lock_wait;
+                    (server.sequences.ids(&server, &self.core, &target, missing, wait).await?, missing)
+                }
+            };
+            let last = first.saturating_add(i64::try_from(given - 1).unwrap_or(i64::MAX));
+            if last > auto.max {
+                return Err(mysql::AUTOINC_READ_FAILED.with(&[]));
             }
-        };
-        let last = first.saturating_add(i64::try_from(count - 1).unwrap_or(i64::MAX));
-        if last > auto.max {
-            return Err(mysql::AUTOINC_READ_FAILED.with(&[]));
+            self.workspace()?.ids().lease(IdKind::Auto, first, given);
+            ids.leased(first, given);
+            missing -= given;
         }
-        let source = self.workspace()?.ids();
-        source.clear(IdKind::Auto);
-        source.lease(IdKind::Auto, first, count);
-        ids.leased(first, count);
         Ok(())
     }
 
@@ -253,7 +269,9 @@ impl Session {
         let Some(workspace) = &self.workspace else { return };
         let left = workspace.ids().left(IdKind::Auto);
         workspace.ids().clear(IdKind::Auto);
-        let Some((end, big)) = ids.returned(write) else { return };
+        let Some((end, length, big)) = ids.returned(write) else { return };
+        // Of several ranges only the last one goes back.
+        let left = left.min(length);
         if left == 0 {
             return;
         }

@@ -61,6 +61,9 @@ pub enum Alteration {
         charset: String,
         collation: Option<String>,
     },
+    /// `IF EXISTS`, `IF NOT EXISTS`: without effect, but for a note, where the clause alone would fail because what it
+    /// names is missing or there already.
+    Guarded(Box<Alteration>),
     /// ENGINE=..., FORCE, ENABLE KEYS, ALGORITHM=, LOCK=: accepted without effect.
     Nothing,
 }
@@ -75,8 +78,21 @@ pub enum Place {
 }
 
 impl Alteration {
+    /// The clause with `IF EXISTS` or `IF NOT EXISTS`, if that was written.
+    pub fn guarded(self, guard: bool) -> Alteration {
+        if guard { Alteration::Guarded(Box::new(self)) } else { self }
+    }
+
+    /// The clause without its guard.
+    pub fn inner(&self) -> &Alteration {
+        match self {
+            Alteration::Guarded(inner) => inner.inner(),
+            other => other,
+        }
+    }
+
     /// Whether the clause adds the primary key.
     pub fn adds_primary_key(&self) -> bool {
-        matches!(self, Alteration::AddKey(key) if key.kind == IndexKind::Primary)
+        matches!(self.inner(), Alteration::AddKey(key) if key.kind == IndexKind::Primary)
     }
 }

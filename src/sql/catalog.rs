@@ -17,6 +17,25 @@ pub const HIDDEN_KEY_ID: ColumnId = ColumnId(0);
 /// The prefix of every name Marmot keeps for itself inside a database file; refused in user DDL.
 pub const RESERVED_PREFIX: &str = "__marmot_";
 
+/// What the name of a private database of temporary tables begins with; no other database's name may contain a colon.
+const TEMPORARY_PREFIX: &str = "temporary:";
+
+/// The private database in which a session keeps its temporary tables of `database`. Its tables are in the session's
+/// own catalog, never in a file, and never replicated.
+pub fn temporary_database(database: &str) -> DatabaseName {
+    format!("{TEMPORARY_PREFIX}{database}").into()
+}
+
+/// Whether a database is one of [`temporary_database`].
+pub fn is_temporary(database: &str) -> bool {
+    database.starts_with(TEMPORARY_PREFIX)
+}
+
+/// The database that a client knows: a temporary table's is that of the others.
+pub fn public_name(database: &str) -> &str {
+    database.strip_prefix(TEMPORARY_PREFIX).unwrap_or(database)
+}
+
 /// All databases.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Catalog {
@@ -72,12 +91,31 @@ pub struct Database {
     /// `information_schema`, `mysql`, `performance_schema`, `marmot`: kept in memory, never replicated, and not
     /// open to DDL or DML.
     pub system: bool,
+    pub views: BTreeMap<String, Arc<View>>,
 }
 
 impl Database {
+    /// A database out of its encoded form. One written before there were views ends where they would begin.
+    pub fn decode(bytes: &[u8]) -> Result<Database, postcard::Error> {
+        match postcard::from_bytes(bytes) {
+            Err(postcard::Error::DeserializeUnexpectedEnd) => postcard::from_bytes(&[bytes, &[0]].concat()),
+            decoded => decoded,
+        }
+    }
+    /// The view whose name SQLite would call the same, were it a table.
+    pub fn view_ignoring_case(&self, name: &str) -> Option<&Arc<View>> {
+        self.views.get(name).or_else(|| self.views.values().find(|v| v.name.eq_ignore_ascii_case(name)))
+    }
     /// An empty user database.
     pub fn new(name: impl Into<DatabaseName>, collation: Collation, version: u64) -> Database {
-        Database { name: name.into(), collation, tables: BTreeMap::new(), version, system: false }
+        Database {
+            name: name.into(),
+            collation,
+            tables: BTreeMap::new(),
+            version,
+            system: false,
+            views: BTreeMap::new(),
+        }
     }
     /// The table whose name SQLite would call the same: it compares names without ASCII case.
     pub fn table_ignoring_case(&self, name: &str) -> Option<&Arc<Table>> {
@@ -87,6 +125,25 @@ impl Database {
     pub fn table_by_id(&self, id: TableId) -> Option<&Arc<Table>> {
         self.tables.values().find(|t| t.id == id)
     }
+}
+
+/// One view: a query under a name, put in place of the name when a statement is translated. SQLite does not know it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct View {
+    pub name: String,
+    /// As they were when it was created; the query gives as many.
+    pub columns: Vec<Column>,
+    /// The query as MySQL text, with `*` spelled out.
+    pub query: String,
+    /// Where its unqualified names are; empty: it has none.
+    pub database: DatabaseName,
+    /// The SQL mode it was created in, by which its text is read.
+    pub modes: u32,
+    /// `CASCADED`, `LOCAL` or `NONE`.
+    pub check_option: String,
+    /// `UNDEFINED`, `MERGE` or `TEMPTABLE`.
+    pub algorithm: String,
+    pub invoker: bool,
 }
 
 /// One table.

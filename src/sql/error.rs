@@ -148,6 +148,11 @@ errors! {
     scale_above_precision(name) = 1427 "42000" "For float(M,D), double(M,D) or decimal(M,D), M must be >= D (column '{name}').";
     too_many_rows_in_subquery() = 1242 "21000" "Subquery returns more than 1 row";
     identifier_too_long(name) = 1059 "42000" "Identifier name '{name}' is too long";
+    not_a_view(database, name) = 1347 "HY000" "'{database}.{name}' is not VIEW";
+    not_a_table(database, name) = 1347 "HY000" "'{database}.{name}' is not BASE TABLE";
+    invalid_view(database, name) = 1356 "HY000" "View '{database}.{name}' references invalid table(s) or column(s) or function(s) or definer/invoker of view lack rights to use them";
+    view_recursion(database, name) = 1462 "HY000" "`{database}`.`{name}` contains view recursion";
+    no_such_program(kind, name) = 1305 "42000" "{kind} {name} does not exist";
     need_columns() = 1113 "42000" "A table must have at least 1 column";
     window_misuse(name) = 3593 "HY000" "You cannot use the window function '{name}' in this context.";
     bad_grouping(name) = 1056 "42000" "Can't group on '{name}'";

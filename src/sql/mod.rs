@@ -61,9 +61,11 @@ pub use alteration::{Alteration, Place};
 pub use cache::{PlanCache, Prepared};
 pub use catalog::{
     Catalog, Check, Collation, Column, ColumnDefault, Database, ForeignKey, HIDDEN_KEY, HIDDEN_KEY_ID, Index,
-    IndexColumn, IndexKind, RESERVED_PREFIX, ReferentialAction, Table, TableOptions,
+    IndexColumn, IndexKind, RESERVED_PREFIX, ReferentialAction, Table, TableOptions, View,
 };
+pub use catalog::{is_temporary, public_name, temporary_database};
 pub use column_type::{BinaryKind, ColumnType, IntegerSize, TextKind};
+pub use compile::create_statements;
 pub use definition::{
     CheckDefinition, ColumnDefinition, ForeignKeyDefinition, KeyDefinition, KeyPart, OptionsDefinition,
     TableDefinition, TypeDefinition,
@@ -79,4 +81,4 @@ pub use plan::{
     ResultColumn, ResultType, SessionCommand, SetTarget, SetValue, VariableScope, Write, WriteKind,
 };
 pub use schema_change::{CatalogChange, CompileContext, Compiled, ProgramKind, SchemaChange, SchemaProgram};
-pub use translate::{Context, column_key, default_text, extra, show_create_table, translate};
+pub use translate::{Context, column_key, default_text, extra, show_create_table, translate, view_as_table};

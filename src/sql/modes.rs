@@ -50,6 +50,10 @@ impl Modes {
     pub fn bits(self) -> u32 {
         self.0
     }
+    /// The modes of [`Modes::bits`].
+    pub const fn from_bits(bits: u32) -> Modes {
+        Modes(bits)
+    }
     /// STRICT_TRANS_TABLES or STRICT_ALL_TABLES.
     pub fn strict(self) -> bool {
         self.strict_trans_tables() || self.strict_all_tables()

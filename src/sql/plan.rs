@@ -17,6 +17,13 @@ pub enum Plan {
     Write(Write),
     /// DDL: commits the open transaction, then runs alone.
     Schema(SchemaChange),
+    /// CREATE TABLE ... SELECT: the schema change, then the text of the INSERT that fills the new table. If that fails,
+    /// the table goes again.
+    CreateSelect {
+        change: SchemaChange,
+        insert: String,
+    },
+
     /// `BEGIN`, `START TRANSACTION`: commits the open transaction first.
     Begin {
         read_only: bool,

@@ -1,9 +1,10 @@
 //! DDL: the change a statement asks for, and the program every node runs for it.
 
 use super::alteration::Alteration;
-use super::catalog::{Catalog, Collation, Database, Table};
+use super::catalog::{Catalog, Collation, Database, Table, View};
 use super::definition::TableDefinition;
 use super::error::{Error, Warning};
+use super::parse::ViewVerb;
 use crate::types::{DatabaseName, TableId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -28,17 +29,21 @@ pub enum SchemaChange {
     CreateTable {
         database: DatabaseName,
         if_not_exists: bool,
+        /// OR REPLACE.
+        replace: bool,
         definition: Box<TableDefinition>,
     },
     CreateTableLike {
         database: DatabaseName,
         name: String,
         if_not_exists: bool,
+        replace: bool,
         source: (DatabaseName, String),
     },
     AlterTable {
         database: DatabaseName,
         name: String,
+        if_exists: bool,
         alterations: Vec<Alteration>,
     },
     /// All of one database.
@@ -55,6 +60,18 @@ pub enum SchemaChange {
     Truncate {
         database: DatabaseName,
         name: String,
+    },
+    CreateView {
+        database: DatabaseName,
+        verb: ViewVerb,
+        if_not_exists: bool,
+        view: Box<View>,
+    },
+    /// All of one database.
+    DropViews {
+        database: DatabaseName,
+        names: Vec<String>,
+        if_exists: bool,
     },
 }
 
@@ -108,6 +125,9 @@ pub struct CatalogChange {
     pub remove: Vec<String>,
     /// New and changed tables, whole.
     pub upsert: Vec<Arc<Table>>,
+    /// Names of views that are no more; before `upsert_views`.
+    pub remove_views: Vec<String>,
+    pub upsert_views: Vec<Arc<View>>,
 }
 
 /// A compiled schema change.
@@ -146,6 +166,12 @@ impl CatalogChange {
         for table in &self.upsert {
             database.tables.insert(table.name.clone(), table.clone());
         }
+        for name in &self.remove_views {
+            database.views.remove(name);
+        }
+        for view in &self.upsert_views {
+            database.views.insert(view.name.clone(), view.clone());
+        }
     }
 }
 
@@ -161,7 +187,9 @@ impl SchemaChange {
             | SchemaChange::AlterTable { database, .. }
             | SchemaChange::DropTables { database, .. }
             | SchemaChange::RenameTables { database, .. }
-            | SchemaChange::Truncate { database, .. } => database,
+            | SchemaChange::Truncate { database, .. }
+            | SchemaChange::CreateView { database, .. }
+            | SchemaChange::DropViews { database, .. } => database,
         }
     }
 

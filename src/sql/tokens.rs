@@ -219,6 +219,40 @@ impl Tokens {
         }
     }
 
+    /// The first and last token of an item of the SELECT at token `select`.
+    pub fn item_tokens(&self, select: usize, item: usize) -> Option<(usize, usize)> {
+        let mut start = select + 1;
+        while self.is_word(start, SELECT_MODIFIERS) {
+            start += 1;
+        }
+        let (mut depth, mut number) = (0usize, 0);
+        for at in start..self.tokens.len() {
+            let ends = match &self.tokens[at].token {
+                Token::LParen => {
+                    depth += 1;
+                    false
+                }
+                Token::RParen if depth > 0 => {
+                    depth -= 1;
+                    false
+                }
+                Token::RParen | Token::EOF => true,
+                Token::Comma => depth == 0,
+                _ => depth == 0 && self.is_word(at, AFTER_ITEMS),
+            };
+            if ends {
+                if number == item {
+                    return (at > start).then(|| (start, at - 1));
+                }
+                if self.tokens[at].token != Token::Comma {
+                    return None;
+                }
+                (start, number) = (at + 1, number + 1);
+            }
+        }
+        None
+    }
+
     /// Error 1064 at a token.
     pub fn syntax_error(&self, number: usize) -> Error {
         syntax_error(&self.text, self.ranges.get(number).map_or(self.text.len(), |r| r.0))

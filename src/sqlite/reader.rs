@@ -5,6 +5,7 @@ use super::connection::{Connection, Interrupt, Rows, quoted, uri};
 use super::data_dir::{DataDir, state_value};
 use super::error::{Error, Result};
 use super::functions::Functions;
+use super::ids::IdSource;
 use crate::types::{DatabaseName, Value};
 use std::sync::PoisonError;
 
@@ -14,13 +15,16 @@ pub struct Reader {
     attached: Attached<()>,
     guard: Guard,
     dir: DataDir,
+    ids: IdSource,
 }
 
 impl Reader {
     pub(super) fn open(dir: DataDir, functions: &Functions) -> Result<Reader> {
         let mut connection = dir.open_memory(functions)?;
+        let ids = IdSource::default();
+        ids.register(connection.inner(), connection.fault())?;
         let guard = Guard::install(&mut connection, false)?;
-        Ok(Reader { connection, attached: Attached::new(), guard, dir })
+        Ok(Reader { connection, attached: Attached::new(), guard, dir, ids })
     }
 
     /// Attaches a database, if it is not yet.
@@ -29,7 +33,7 @@ impl Reader {
             return Ok(());
         }
         let file = self.dir.file(database)?;
-        let Reader { connection, attached, guard, dir } = self;
+        let Reader { connection, attached, guard, dir, .. } = self;
         guard.lifted(|| {
             attached.make_room(connection, 1)?;
             let schema = quoted(database);
@@ -102,6 +106,23 @@ impl Reader {
     /// Runs a statement on the databases in memory: fills system tables. Real files are attached read-only.
     pub fn execute_local(&mut self, sql: &str, params: &[Value]) -> Result<u64> {
         self.connection.cached(sql)?.run_counted(params)
+    }
+
+    /// Runs statements on the databases in memory, all or none of them.
+    pub fn execute_local_all(&mut self, statements: &[String]) -> Result<()> {
+        self.connection.run_script("SAVEPOINT marmot_local")?;
+        for sql in statements {
+            if let Err(error) = self.connection.run_script(sql) {
+                self.connection.run_script("ROLLBACK TO marmot_local; RELEASE marmot_local")?;
+                return Err(error);
+            }
+        }
+        self.connection.run_script("RELEASE marmot_local")
+    }
+
+    /// The ids that statements which write databases in memory take.
+    pub fn ids(&self) -> &IdSource {
+        &self.ids
     }
 
     /// The schema version of the database as a statement run now sees it.

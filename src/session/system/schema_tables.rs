@@ -70,8 +70,12 @@ pub const TABLES: SystemTable = SystemTable {
                 text("def"),
                 text(&d.name),
                 text(&t.name),
-                text(if d.system { "SYSTEM VIEW" } else { "BASE TABLE" }),
-                if d.system { Value::Null } else { text(&t.options.engine) },
+                text(match (d.system, is_view(t)) {
+                    (true, _) => "SYSTEM VIEW",
+                    (false, true) => "VIEW",
+                    (false, false) => "BASE TABLE",
+                }),
+                if d.system || is_view(t) { Value::Null } else { text(&t.options.engine) },
                 Value::Int(10),
                 text(option("ROW_FORMAT").unwrap_or("Dynamic")),
                 Value::Null,
@@ -437,12 +441,20 @@ pub const CHECK_CONSTRAINTS: SystemTable = SystemTable {
 };
 
 /// Rows of every table that users may see.
+/// A view's columns come as a table without an engine.
+fn is_view(table: &Table) -> bool {
+    table.options.engine.is_empty()
+}
+
 fn each_table(facts: &Facts<'_>, mut add: impl FnMut(&Database, &Table, &mut Vec<Vec<Value>>)) -> Vec<Vec<Value>> {
     let mut rows = Vec::new();
     for database in facts.catalog.databases() {
         let visible = |t: &&std::sync::Arc<Table>| !t.name.starts_with(crate::sql::RESERVED_PREFIX);
         for table in database.tables.values().filter(visible) {
             add(database, table, &mut rows);
+        }
+        for view in database.views.values() {
+            add(database, &crate::sql::view_as_table(view), &mut rows);
         }
     }
     rows

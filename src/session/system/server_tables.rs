@@ -200,7 +200,17 @@ pub const VIEWS: SystemTable = SystemTable {
         ("CHARACTER_SET_CLIENT", Text(64)),
         ("COLLATION_CONNECTION", Text(64)),
     ],
-    rows: nothing,
+    rows: |facts| {
+        let views = facts.catalog.databases().flat_map(|d| d.views.values().map(move |v| (d, v)));
+        views
+            .map(|(database, view)| {
+                let security = if view.invoker { "INVOKER" } else { "DEFINER" };
+                let cells = [&*database.name, &view.name, &view.query, &view.check_option, "NO", "root@%", security];
+                let others = ["utf8mb4", "utf8mb4_0900_ai_ci"];
+                std::iter::once("def").chain(cells).chain(others).map(Value::text).collect()
+            })
+            .collect()
+    },
 };
 
 pub const ROUTINES: SystemTable = SystemTable {

@@ -38,6 +38,22 @@ async fn insert_select_gets_as_many_ids_as_it_needs() {
 }
 
 #[tokio::test]
+async fn a_statement_may_need_more_ids_than_the_core_gives_at_once() {
+    let (node, mut c) = Node::with_database().await;
+    node.script.lock().expect("tests do not panic here").ids_at_once = 64;
+    c.ok("CREATE TABLE s (v INT)").await;
+    let many: Vec<String> = (0..500).map(|i| format!("({i})")).collect();
+    assert_eq!(c.ok(&format!("INSERT INTO s VALUES {}", many.join(","))).await.affected_rows, 500);
+    c.ok("CREATE TABLE t (id BIGINT AUTO_INCREMENT PRIMARY KEY, v INT)").await;
+    let first = c.ok("INSERT INTO t (v) SELECT v FROM s").await.last_insert_id;
+    assert_eq!(c.value("SELECT COUNT(DISTINCT id) FROM t").await, "500");
+    assert_eq!(c.value("SELECT MIN(id) FROM t").await, first.to_string());
+    c.ok("INSERT INTO t (v) VALUES (1)").await;
+    c.ok("INSERT INTO s SELECT v FROM t").await;
+    assert_eq!(c.value("SELECT COUNT(*) FROM s").await, "1001");
+}
+
+#[tokio::test]
 async fn narrow_columns_get_small_ids_without_collisions() {
     let (node, mut c) = Node::with_database().await;
     c.ok("CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, v INT)").await;

@@ -2,11 +2,13 @@
 //! real one does and can be told to refuse.
 
 mod data;
+mod definitions;
 mod ids;
 mod prepared;
 mod schema;
 mod settings;
 mod system_tables;
+mod temporary;
 mod transactions;
 
 use super::{Clock, CoreCall, CoreHandle, Globals, Parts, Published, Server, Session, applier_functions};
@@ -45,6 +47,8 @@ impl Clock for Standing {
 pub struct Script {
     /// Answers to the next commits, before anything is validated; `None` lets one through.
     pub refuse: VecDeque<Option<Refusal>>,
+    /// The core gives at most so many ids at once; 0: as many as asked.
+    pub ids_at_once: u32,
     /// What other nodes committed and this one learns only through the next barrier.
     pub behind: Vec<Arc<WriteSet>>,
     /// The requests so far.
@@ -116,8 +120,11 @@ impl Core {
                 Response::BarrierDone
             }
             Request::AutoIds { count, .. } => {
+                let most = self.script.lock().expect("tests do not panic here").ids_at_once;
+                let count = if most == 0 { count } else { count.min(most) };
+                // The next range begins elsewhere, as with the real core.
                 let first = self.next_id;
-                self.next_id += u64::from(count);
+                self.next_id += u64::from(count) + u64::from(most);
                 Response::AutoIds { first, count }
             }
             Request::Member(_) => Response::MemberChanged,

@@ -3,7 +3,7 @@
 use super::*;
 
 /// What `node` committed since it was asked last.
-fn write_sets(node: &Node) -> Vec<Arc<WriteSet>> {
+pub fn write_sets(node: &Node) -> Vec<Arc<WriteSet>> {
     let committed = |request| match request {
         Request::Commit { write_set, .. } | Request::CommitLocked { write_set, .. } => Some(write_set),
         _ => None,

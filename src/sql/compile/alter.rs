@@ -8,7 +8,7 @@ use super::sqlite_table::{column_definition, create_index, create_table, index_n
 use super::table::{follow_parent, rename_parent};
 use crate::sql::alteration::{Alteration, Place};
 use crate::sql::catalog::{Catalog, Column, ColumnDefault, Database, HIDDEN_KEY, Index, Table};
-use crate::sql::error::Error;
+use crate::sql::error::{Error, Warning};
 use crate::sql::modes::Modes;
 use crate::sql::schema_change::{CompileContext, SchemaProgram};
 use crate::sql::storage_rule::Rule;
@@ -29,6 +29,7 @@ pub fn alter_table(
     alterations: &[Alteration],
     context: &mut CompileContext<'_>,
     program: &mut SchemaProgram,
+    warnings: &mut Vec<Warning>,
 ) -> Result<bool, Error> {
     let mut new = (**old).clone();
     let mut explicit_null = Vec::new();
@@ -36,7 +37,19 @@ pub fn alter_table(
     let (drops, others): (Vec<&Alteration>, Vec<&Alteration>) = alterations.iter().partition(|a| is_key_drop(a));
     rename_columns(&mut new, alterations)?;
     for alteration in drops.into_iter().chain(others) {
-        apply(&mut new, alteration, catalog, database, context, &mut explicit_null)?;
+        let Alteration::Guarded(guarded) = alteration else {
+            apply(&mut new, alteration, catalog, database, context, &mut explicit_null)?;
+            continue;
+        };
+        // A clause that fails may have changed something first.
+        let before = new.clone();
+        match apply(&mut new, guarded, catalog, database, context, &mut explicit_null) {
+            Err(error) if names_what_is_missing_or_there(&error) => {
+                new = before;
+                warnings.push(Warning::note(error));
+            }
+            applied => applied?,
+        }
     }
     check_table(&mut new, |name| explicit_null.iter().any(|n: &String| n.eq_ignore_ascii_case(name)))?;
     for check in &new.checks {
@@ -58,9 +71,15 @@ pub fn alter_table(
     Ok(true)
 }
 
+/// What IF EXISTS and IF NOT EXISTS are about: unknown column, duplicate column, key and primary key, nothing to drop,
+/// unknown key, duplicate foreign key, unknown constraint, duplicate check.
+fn names_what_is_missing_or_there(error: &Error) -> bool {
+    matches!(error.code, 1054 | 1060 | 1061 | 1068 | 1091 | 1176 | 1826 | 3940 | 3822)
+}
+
 fn is_key_drop(alteration: &Alteration) -> bool {
     matches!(
-        alteration,
+        alteration.inner(),
         Alteration::DropKey(_)
             | Alteration::DropPrimaryKey
             | Alteration::DropForeignKey(_)
@@ -234,7 +253,7 @@ fn apply(
         Alteration::RenameTable(name) => {
             check_table_name(name)?;
             let other = database.table_ignoring_case(name).filter(|t| t.id != table.id);
-            if other.is_some() {
+            if other.is_some() || database.view_ignoring_case(name).is_some() {
                 return Err(Error::table_exists(name));
             }
             table.name.clone_from(name);
@@ -247,6 +266,7 @@ fn apply(
             table.options.collation = new;
             Ok(())
         }
+        Alteration::Guarded(inner) => apply(table, inner, catalog, database, context, explicit_null),
         Alteration::Nothing => Ok(()),
     }
 }

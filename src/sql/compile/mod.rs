@@ -11,6 +11,8 @@ mod foreign_key;
 mod key;
 mod sqlite_table;
 mod table;
+mod view;
 
 pub use collation::resolve_collation;
+pub use sqlite_table::create_all as create_statements;
 pub use table::compile;

@@ -46,22 +46,29 @@ pub fn compile(change: &SchemaChange, catalog: &Catalog, context: &mut CompileCo
             }
             program.kind = ProgramKind::DropDatabase;
         }
-        SchemaChange::CreateTable { database, if_not_exists, definition } => {
+        SchemaChange::CreateTable { database, if_not_exists, replace, definition } => {
             let database = writable(catalog, database)?;
-            if let Some(note) = table_exists(database, &definition.name, *if_not_exists)? {
+            if *replace {
+                replace_table(database, &definition.name, context, &mut program)?;
+            } else if let Some(note) = table_exists(database, &definition.name, *if_not_exists)? {
                 return nothing(vec![note]);
             }
             let table = new_table(catalog, database, definition, context)?;
-            program.statements = create_all(&database.name, &table)?;
+            program.statements.extend(create_all(&database.name, &table)?);
             program.catalog.upsert.push(Arc::new(table));
         }
-        SchemaChange::CreateTableLike { database, name, if_not_exists, source } => {
+        SchemaChange::CreateTableLike { database, name, if_not_exists, replace, source } => {
             let database = writable(catalog, database)?;
             check_table_name(name)?;
             let Some(model) = catalog.table(&source.0, &source.1) else {
                 return Err(Error::no_such_table(format!("{}.{}", source.0, source.1)));
             };
-            if let Some(note) = table_exists(database, name, *if_not_exists)? {
+            if (&database.name, name) == (&source.0, &source.1) {
+                return Err(Error::not_unique_table(name));
+            }
+            if *replace {
+                replace_table(database, name, context, &mut program)?;
+            } else if let Some(note) = table_exists(database, name, *if_not_exists)? {
                 return nothing(vec![note]);
             }
             let mut table = (**model).clone();
@@ -74,13 +81,16 @@ pub fn compile(change: &SchemaChange, catalog: &Catalog, context: &mut CompileCo
             }
             table.options.auto_increment = None;
             table.options.created = context.now.get(..19).unwrap_or(&context.now).to_string();
-            program.statements = create_all(&database.name, &table)?;
+            program.statements.extend(create_all(&database.name, &table)?);
             program.catalog.upsert.push(Arc::new(table));
         }
-        SchemaChange::AlterTable { database, name, alterations } => {
+        SchemaChange::AlterTable { database, name, if_exists, alterations } => {
             let database = writable(catalog, database)?;
-            let table = existing(database, name)?;
-            if !alter_table(catalog, database, table, alterations, context, &mut program)? {
+            let table = match existing(database, name) {
+                Err(error) if *if_exists => return nothing(vec![Warning::note(error)]),
+                table => table?,
+            };
+            if !alter_table(catalog, database, table, alterations, context, &mut program, &mut warnings)? {
                 return nothing(warnings);
             }
         }
@@ -93,6 +103,19 @@ pub fn compile(change: &SchemaChange, catalog: &Catalog, context: &mut CompileCo
         }
         SchemaChange::RenameTables { database, renames } => {
             rename_tables(writable(catalog, database)?, renames, &mut program)?;
+        }
+        SchemaChange::CreateView { database, verb, if_not_exists, view } => {
+            let database = writable(catalog, database)?;
+            if let Some(note) = super::view::create_view(database, *verb, *if_not_exists, view, &mut program)? {
+                return nothing(vec![note]);
+            }
+        }
+        SchemaChange::DropViews { database, names, if_exists } => {
+            let database = writable(catalog, database)?;
+            super::view::drop_views(database, names, *if_exists, &mut program, &mut warnings)?;
+            if program.catalog.remove_views.is_empty() {
+                return nothing(warnings);
+            }
         }
         SchemaChange::Truncate { database, name } => {
             let database = writable(catalog, database)?;
@@ -148,11 +171,26 @@ fn existing<'d>(database: &'d Database, name: &str) -> Result<&'d Arc<Table>, Er
 }
 
 /// `Some`: it exists and may. SQLite cannot hold two tables whose names differ only in case.
-fn table_exists(database: &Database, name: &str, if_not_exists: bool) -> Result<Option<Warning>, Error> {
+pub fn table_exists(database: &Database, name: &str, if_not_exists: bool) -> Result<Option<Warning>, Error> {
+    if database.table_ignoring_case(name).is_none() && database.view_ignoring_case(name).is_none() {
+        return Ok(None);
+    }
+    if if_not_exists { Ok(Some(Warning::note(Error::table_exists(name)))) } else { Err(Error::table_exists(name)) }
+}
+
+/// OR REPLACE: the table of that name goes, as by DROP TABLE, in the same step.
+fn replace_table(
+    database: &Database,
+    name: &str,
+    context: &CompileContext<'_>,
+    program: &mut SchemaProgram,
+) -> Result<(), Error> {
+    if database.view_ignoring_case(name).is_some() {
+        return Err(Error::table_exists(name));
+    }
     match database.table_ignoring_case(name) {
-        None => Ok(None),
-        Some(_) if if_not_exists => Ok(Some(Warning::note(Error::table_exists(name)))),
-        Some(_) => Err(Error::table_exists(name)),
+        Some(table) => drop_tables(database, &[table.name.clone()], false, context, program, &mut vec![]),
+        None => Ok(()),
     }
 }
 
@@ -190,6 +228,20 @@ fn rename_tables(database: &Database, renames: &[(String, String)], program: &mu
     let mut after = database.clone();
     for (from, to) in renames {
         check_table_name(to)?;
+        if after.view_ignoring_case(to).is_some() {
+            return Err(Error::table_exists(to));
+        }
+        if let Some(view) = after.views.remove(from) {
+            if after.table_ignoring_case(to).is_some() {
+                return Err(Error::table_exists(to));
+            }
+            let view = Arc::new(crate::sql::catalog::View { name: to.clone(), ..(*view).clone() });
+            after.views.insert(to.clone(), view.clone());
+            program.catalog.remove_views.push(from.clone());
+            program.catalog.upsert_views.retain(|v| v.name != *from);
+            program.catalog.upsert_views.push(view);
+            continue;
+        }
         let Some(table) = after.tables.remove(from) else {
             return Err(Error::no_such_table(format!("{}.{from}", database.name)));
         };

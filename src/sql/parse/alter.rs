@@ -1,5 +1,6 @@
 //! ALTER TABLE, ALTER DATABASE, ALTER CLUSTER.
 
+use super::view::ViewVerb;
 use super::{Body, Reader, TableChange};
 use crate::sql::alteration::{Alteration, Place};
 use crate::sql::definition::OptionsDefinition;
@@ -11,6 +12,9 @@ use sqlparser::tokenizer::Token;
 impl Reader<'_> {
     pub(super) fn alter(&mut self) -> Result<Body, Error> {
         self.skip();
+        if self.at_view() {
+            return self.view(ViewVerb::Alter);
+        }
         self.refuse_objects("ALTER")?;
         if self.accept("CLUSTER") {
             return self.remove_node();
@@ -23,7 +27,9 @@ impl Reader<'_> {
         }
         self.accept("IGNORE");
         self.expect("TABLE")?;
+        let if_exists = self.accept("IF EXISTS");
         let name = self.table_name()?;
+        let _ = self.accept_any(&["NOWAIT"]);
         let mut alterations = Vec::new();
         if !self.at_end() {
             loop {
@@ -32,6 +38,9 @@ impl Reader<'_> {
                     break;
                 }
             }
+        }
+        if if_exists {
+            return Ok(Body::Table { name, change: TableChange::AlterIfExists(alterations) });
         }
         Ok(Body::Table { name, change: TableChange::Alter(alterations) })
     }
@@ -45,18 +54,20 @@ impl Reader<'_> {
             }
             Some("MODIFY") => {
                 self.accept("COLUMN");
+                let guard = self.accept("IF EXISTS");
                 let parsed = self.column_definition()?;
                 let place = self.place()?;
                 let name = parsed.column.name.clone();
-                all.push(Alteration::ChangeColumn { name, column: parsed.column, place });
+                all.push(Alteration::ChangeColumn { name, column: parsed.column, place }.guarded(guard));
                 all.extend(parsed.checks.into_iter().map(Alteration::AddCheck));
             }
             Some("CHANGE") => {
                 self.accept("COLUMN");
+                let guard = self.accept("IF EXISTS");
                 let name = self.name()?;
                 let parsed = self.column_definition()?;
                 let place = self.place()?;
-                all.push(Alteration::ChangeColumn { name, column: parsed.column, place });
+                all.push(Alteration::ChangeColumn { name, column: parsed.column, place }.guarded(guard));
                 all.extend(parsed.checks.into_iter().map(Alteration::AddCheck));
             }
             Some("RENAME") => {
@@ -97,13 +108,14 @@ impl Reader<'_> {
             return Ok(());
         }
         self.accept("COLUMN");
+        let guard = self.accept("IF NOT EXISTS");
         if self.take(&Token::LParen) {
             loop {
                 if self.looks_at_key() {
                     all.push(self.key_or_constraint()?);
                 } else {
                     let parsed = self.column_definition()?;
-                    all.push(Alteration::AddColumn { column: parsed.column, place: Place::Last });
+                    all.push(Alteration::AddColumn { column: parsed.column, place: Place::Last }.guarded(guard));
                     all.extend(parsed.checks.into_iter().map(Alteration::AddCheck));
                 }
                 if !self.take(&Token::Comma) {
@@ -113,7 +125,7 @@ impl Reader<'_> {
         }
         let parsed = self.column_definition()?;
         let place = self.place()?.unwrap_or_default();
-        all.push(Alteration::AddColumn { column: parsed.column, place });
+        all.push(Alteration::AddColumn { column: parsed.column, place }.guarded(guard));
         all.extend(parsed.checks.into_iter().map(Alteration::AddCheck));
         Ok(())
     }
@@ -132,20 +144,26 @@ impl Reader<'_> {
         if self.looks_at("PARTITION") {
             return Err(Error::unsupported("ALTER TABLE ... DROP PARTITION"));
         }
-        Ok(if self.accept("PRIMARY KEY") {
-            Alteration::DropPrimaryKey
-        } else if self.accept("FOREIGN KEY") {
-            Alteration::DropForeignKey(self.name()?)
-        } else if self.accept("KEY") || self.accept("INDEX") {
-            Alteration::DropKey(self.name()?)
-        } else if self.accept("CHECK") {
-            Alteration::DropCheck(self.name()?)
-        } else if self.accept("CONSTRAINT") {
-            Alteration::DropConstraint(self.name()?)
-        } else {
-            self.accept("COLUMN");
-            Alteration::DropColumn(self.name()?)
-        })
+        if self.accept("PRIMARY KEY") {
+            return Ok(Alteration::DropPrimaryKey);
+        }
+        let what = self.accept_any(&["FOREIGN KEY", "KEY", "INDEX", "CHECK", "CONSTRAINT", "COLUMN"]);
+        let guard = self.accept("IF EXISTS");
+        if what == Some("CONSTRAINT") && self.accept("PRIMARY KEY") {
+            return Ok(Alteration::DropPrimaryKey.guarded(guard));
+        }
+        let name = self.name()?;
+        let alteration = match what {
+            Some("FOREIGN KEY") => Alteration::DropForeignKey(name),
+            Some("KEY" | "INDEX") => Alteration::DropKey(name),
+            Some("CHECK") => Alteration::DropCheck(name),
+            Some("CONSTRAINT") => Alteration::DropConstraint(name),
+            _ => {
+                let _ = self.accept("RESTRICT") || self.accept("CASCADE");
+                Alteration::DropColumn(name)
+            }
+        };
+        Ok(alteration.guarded(guard))
     }
 
     fn alter_rename(&mut self) -> Result<Alteration, Error> {
@@ -155,9 +173,10 @@ impl Reader<'_> {
             return Ok(Alteration::RenameColumn { name, to: self.name()? });
         }
         if self.accept("KEY") || self.accept("INDEX") {
+            let guard = self.accept("IF EXISTS");
             let name = self.name()?;
             self.expect("TO")?;
-            return Ok(Alteration::RenameKey { name, to: self.name()? });
+            return Ok(Alteration::RenameKey { name, to: self.name()? }.guarded(guard));
         }
         if !self.accept("TO") && !self.accept("AS") {
             self.take(&Token::Eq);
@@ -182,9 +201,10 @@ impl Reader<'_> {
             return Ok(Alteration::EnforceCheck { name, enforced });
         }
         self.accept("COLUMN");
+        let guard = self.accept("IF EXISTS");
         let column = self.name()?;
         if self.accept("DROP DEFAULT") {
-            return Ok(Alteration::DropDefault { column });
+            return Ok(Alteration::DropDefault { column }.guarded(guard));
         }
         self.expect("SET")?;
         if let Some(word) = self.accept_any(&["VISIBLE", "INVISIBLE"]) {
@@ -192,7 +212,7 @@ impl Reader<'_> {
         }
         self.expect("DEFAULT")?;
         match self.default_value()? {
-            Some(default) => Ok(Alteration::SetDefault { column, default }),
+            Some(default) => Ok(Alteration::SetDefault { column, default }.guarded(guard)),
             None => self.unexpected(),
         }
     }

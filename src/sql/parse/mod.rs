@@ -8,10 +8,14 @@ mod session;
 mod show;
 mod statement;
 mod table;
+mod view;
 mod write;
 
 pub use reader::Reader;
 pub use session::{SetExpression, SetItem, scoped_name};
 pub use show::{Filter, Show};
-pub use statement::{Body, Maintenance, Statement, TableChange, TableName, parse, parse_expression, parse_one};
+pub use statement::{
+    Body, Create, CreateSelect, Maintenance, Statement, TableChange, TableName, parse, parse_expression, parse_one,
+};
+pub use view::{CreateView, ViewVerb};
 pub use write::{Delete, DeleteTarget, Insert, InsertSource, Update};

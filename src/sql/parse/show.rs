@@ -25,6 +25,7 @@ pub enum Show {
         filter: Filter,
     },
     CreateTable(TableName),
+    CreateView(TableName),
     CreateDatabase {
         name: String,
         if_not_exists: bool,
@@ -138,11 +139,14 @@ impl Reader<'_> {
         if self.accept("TABLE") {
             return Ok(Show::CreateTable(self.table_name()?));
         }
+        if self.accept("VIEW") {
+            return Ok(Show::CreateView(self.table_name()?));
+        }
         if self.accept("DATABASE") || self.accept("SCHEMA") {
             let if_not_exists = self.accept("IF NOT EXISTS");
             return Ok(Show::CreateDatabase { name: self.name()?, if_not_exists });
         }
-        match self.accept_any(&["VIEW", "TRIGGER", "PROCEDURE", "FUNCTION", "EVENT", "USER"]) {
+        match self.accept_any(&["TRIGGER", "PROCEDURE", "FUNCTION", "EVENT", "USER"]) {
             Some(what) => Err(Error::unsupported(format!("SHOW CREATE {what}"))),
             None => self.unexpected(),
         }

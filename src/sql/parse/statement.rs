@@ -1,6 +1,7 @@
 //! The statement tree and the choice by first word.
 
 use super::show::Show;
+use super::view::CreateView;
 use super::write::{Delete, Insert, Update};
 use super::{Reader, SetItem};
 use crate::sql::alteration::Alteration;
@@ -43,8 +44,22 @@ pub enum Body {
         name: TableName,
         change: TableChange,
     },
+    CreateSelect(Box<CreateSelect>),
+    View(Box<CreateView>),
     DropTables {
         names: Vec<TableName>,
+        if_exists: bool,
+        /// Only temporary tables.
+        temporary: bool,
+    },
+    DropViews {
+        names: Vec<TableName>,
+        if_exists: bool,
+    },
+    /// DROP PROCEDURE and the like: of what cannot be here, since nothing creates one.
+    DropProgram {
+        kind: &'static str,
+        name: TableName,
         if_exists: bool,
     },
     RenameTables(Vec<(TableName, TableName)>),
@@ -57,6 +72,8 @@ pub enum Body {
     },
     Explain(Box<Body>),
     Do(Vec<Expr>),
+    /// CALL: of what cannot be here, since nothing creates one.
+    Call(TableName),
     Maintenance {
         what: Maintenance,
         tables: Vec<TableName>,
@@ -68,10 +85,34 @@ pub enum Body {
 /// DDL on one table.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TableChange {
-    Create { if_not_exists: bool, definition: Box<TableDefinition> },
-    CreateLike { if_not_exists: bool, source: TableName },
+    Create { create: Create, definition: Box<TableDefinition> },
+    CreateLike { create: Create, source: TableName },
     Alter(Vec<Alteration>),
+    AlterIfExists(Vec<Alteration>),
     Truncate,
+}
+
+/// How a table is created.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Create {
+    pub if_not_exists: bool,
+    /// OR REPLACE.
+    pub replace: bool,
+    pub temporary: bool,
+}
+
+/// CREATE TABLE ... SELECT.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CreateSelect {
+    pub name: TableName,
+    pub create: Create,
+    /// What was written of the table; columns of the query join it.
+    pub definition: TableDefinition,
+    /// `IGNORE`, `REPLACE` or nothing.
+    pub duplicates: String,
+    pub query: Box<Query>,
+    /// The query's text.
+    pub text: String,
 }
 
 /// Statements that answer with a row for each table and change nothing here.
@@ -127,7 +168,6 @@ pub fn parse_expression(text: &str, modes: Modes) -> Result<(Expr, Tokens), Erro
 
 /// Statements of MySQL that are refused by name.
 const UNSUPPORTED: &[&str] = &[
-    "CALL",
     "HANDLER",
     "XA",
     "LOAD DATA",
@@ -188,6 +228,15 @@ impl Reader<'_> {
             "DO" => {
                 self.skip();
                 Ok(Body::Do(self.list(Reader::expression)?))
+            }
+            "CALL" => {
+                self.skip();
+                let name = self.table_name()?;
+                if self.take(&Token::LParen) && !self.take(&Token::RParen) {
+                    self.list(Reader::expression)?;
+                    self.need(&Token::RParen)?;
+                }
+                Ok(Body::Call(name))
             }
             "LOCK" | "UNLOCK" => self.lock_tables(),
             "ANALYZE" | "OPTIMIZE" | "CHECK" | "REPAIR" | "CHECKSUM" => self.maintenance(),

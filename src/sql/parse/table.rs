@@ -1,6 +1,7 @@
 //! CREATE, DROP, RENAME and TRUNCATE.
 
-use super::{Body, Reader, TableChange, TableName};
+use super::view::ViewVerb;
+use super::{Body, Create, CreateSelect, Reader, TableChange, TableName};
 use crate::sql::alteration::Alteration;
 use crate::sql::catalog::{Collation, IndexKind, ReferentialAction};
 use crate::sql::definition::{ForeignKeyDefinition, KeyDefinition, KeyPart, OptionsDefinition, TableDefinition};
@@ -11,7 +12,6 @@ use sqlparser::tokenizer::Token;
 
 /// Things that can be created, altered and dropped in MySQL, but not here.
 const UNSUPPORTED_OBJECTS: &[&str] = &[
-    "VIEW",
     "TRIGGER",
     "PROCEDURE",
     "FUNCTION",
@@ -27,17 +27,14 @@ const UNSUPPORTED_OBJECTS: &[&str] = &[
     "INSTANCE",
     "AGGREGATE",
     "DEFINER",
-    "ALGORITHM",
-    "SQL SECURITY",
-    "OR REPLACE",
+    "SEQUENCE",
+    "PACKAGE",
 ];
 
 impl Reader<'_> {
     pub(super) fn refuse_objects(&self, verb: &str) -> Result<(), Error> {
         match UNSUPPORTED_OBJECTS.iter().find(|words| self.looks_at(words)) {
-            Some(&("DEFINER" | "ALGORITHM" | "SQL SECURITY" | "OR REPLACE")) => {
-                Err(Error::unsupported(format!("{verb} VIEW, TRIGGER or ROUTINE")))
-            }
+            Some(&"DEFINER") => Err(Error::unsupported(format!("{verb} TRIGGER or ROUTINE"))),
             Some(what) => Err(Error::unsupported(format!("{verb} {what}"))),
             None => Ok(()),
         }
@@ -45,18 +42,29 @@ impl Reader<'_> {
 
     pub(super) fn create(&mut self) -> Result<Body, Error> {
         self.skip();
+        let replace = self.accept("OR REPLACE");
+        if self.at_view() {
+            return self.view(ViewVerb::Create { replace });
+        }
         self.refuse_objects("CREATE")?;
-        if self.accept("TEMPORARY") {
-            return Err(Error::unsupported("CREATE TEMPORARY TABLE"));
+        let temporary = self.accept("TEMPORARY");
+        if self.accept("TABLE") {
+            return self.create_table(replace, temporary);
+        }
+        if temporary {
+            return self.unexpected();
         }
         if self.accept("DATABASE") || self.accept("SCHEMA") {
+            if replace {
+                return Err(Error::unsupported("CREATE OR REPLACE DATABASE"));
+            }
             let if_not_exists = self.accept("IF NOT EXISTS");
             let name = self.name()?.into();
             let collation = self.database_options()?;
             return Ok(Body::Ready(Plan::Schema(SchemaChange::CreateDatabase { name, if_not_exists, collation })));
         }
-        if self.accept("TABLE") {
-            return self.create_table();
+        if replace {
+            return Err(Error::unsupported("CREATE OR REPLACE INDEX"));
         }
         self.create_index()
     }
@@ -84,22 +92,28 @@ impl Reader<'_> {
         crate::sql::compile::resolve_collation(charset.as_deref(), collation.as_deref())
     }
 
-    fn create_table(&mut self) -> Result<Body, Error> {
+    fn create_table(&mut self, replace: bool, temporary: bool) -> Result<Body, Error> {
         let if_not_exists = self.accept("IF NOT EXISTS");
+        if replace && if_not_exists {
+            return Err(Error::wrong_usage("OR REPLACE", "IF NOT EXISTS"));
+        }
+        let create = Create { if_not_exists, replace, temporary };
         let name = self.table_name()?;
         let next = self.position() + 1;
         if *self.peek() == Token::LParen && self.tokens.word(next).is_some_and(|w| w.eq_ignore_ascii_case("LIKE")) {
             self.skip();
             let source = self.like()?;
             self.need(&Token::RParen)?;
-            return Ok(Body::Table { name, change: TableChange::CreateLike { if_not_exists, source } });
+            return Ok(Body::Table { name, change: TableChange::CreateLike { create, source } });
         }
         if self.looks_at("LIKE") {
             let source = self.like()?;
-            return Ok(Body::Table { name, change: TableChange::CreateLike { if_not_exists, source } });
+            return Ok(Body::Table { name, change: TableChange::CreateLike { create, source } });
         }
         let mut definition = TableDefinition { name: name.name.clone(), ..Default::default() };
-        if *self.peek() == Token::LParen && !self.tokens.word(next).is_some_and(|w| w.eq_ignore_ascii_case("SELECT")) {
+        let opens_query = |w: &str| ["SELECT", "WITH", "VALUES"].iter().any(|q| q.eq_ignore_ascii_case(w));
+        let parenthesis = self.tokens.tokens.get(next).is_some_and(|t| t.token == Token::LParen);
+        if *self.peek() == Token::LParen && !parenthesis && !self.tokens.word(next).is_some_and(opens_query) {
             self.skip();
             loop {
                 self.table_element(&mut definition)?;
@@ -112,16 +126,22 @@ impl Reader<'_> {
         self.table_options(&mut definition.options)?;
         if self.looks_at("PARTITION BY") {
             // Partitions change no result; where the rows lie is not ours to say.
-            while !self.at_end() {
+            let query = |r: &Self| *r.peek() == Token::LParen || !r.looks_at("AS SELECT") && !r.looks_at("SELECT");
+            while !self.at_end() && query(self) {
                 self.skip();
             }
         }
-        let select = ["AS", "SELECT", "WITH", "IGNORE", "REPLACE", "TABLE", "VALUES"].iter().any(|w| self.looks_at(w));
-        if select || *self.peek() == Token::LParen {
-            return Err(Error::unsupported("CREATE TABLE ... SELECT"));
+        if self.at_end() {
+            let change = TableChange::Create { create, definition: Box::new(definition) };
+            return Ok(Body::Table { name, change });
         }
-        let change = TableChange::Create { if_not_exists, definition: Box::new(definition) };
-        Ok(Body::Table { name, change })
+        let duplicates = self.accept_any(&["IGNORE", "REPLACE"]).unwrap_or_default().to_string();
+        self.accept("AS");
+        let first = self.position();
+        let query = self.query()?;
+        let text = self.text_since(first);
+        let select = CreateSelect { name, create, definition, duplicates, query, text };
+        Ok(Body::CreateSelect(Box::new(select)))
     }
 
     fn like(&mut self) -> Result<TableName, Error> {
@@ -132,7 +152,11 @@ impl Reader<'_> {
     /// A column, key or constraint.
     fn table_element(&mut self, definition: &mut TableDefinition) -> Result<(), Error> {
         if self.looks_at_key() {
-            match self.key_or_constraint()? {
+            let element = match self.key_or_constraint()? {
+                Alteration::Guarded(inner) => *inner,
+                other => other,
+            };
+            match element {
                 Alteration::AddKey(key) => definition.keys.push(key),
                 Alteration::AddForeignKey(key) => definition.foreign_keys.push(key),
                 Alteration::AddCheck(check) => definition.checks.push(check),
@@ -162,16 +186,21 @@ impl Reader<'_> {
             return Err(Error::unsupported("SPATIAL indexes"));
         }
         let mut name = None;
-        if self.accept("CONSTRAINT") && !["PRIMARY", "UNIQUE", "FOREIGN", "CHECK"].iter().any(|w| self.looks_at(w)) {
-            name = Some(self.name()?);
+        let mut guard = false;
+        if self.accept("CONSTRAINT") {
+            guard = self.accept("IF NOT EXISTS");
+            if !["PRIMARY", "UNIQUE", "FOREIGN", "CHECK"].iter().any(|w| self.looks_at(w)) {
+                name = Some(self.name()?);
+            }
         }
         if self.looks_at("CHECK") {
-            return Ok(Alteration::AddCheck(self.check(name)?));
+            return Ok(Alteration::AddCheck(self.check(name)?).guarded(guard));
         }
         if self.accept("FOREIGN KEY") {
+            guard |= self.accept("IF NOT EXISTS");
             let index = if *self.peek() == Token::LParen { None } else { Some(self.name()?) };
             let columns = self.parenthesised(Reader::name)?;
-            return Ok(Alteration::AddForeignKey(self.references(name.or(index), columns)?));
+            return Ok(Alteration::AddForeignKey(self.references(name.or(index), columns)?).guarded(guard));
         }
         let kind = if self.accept("PRIMARY KEY") {
             IndexKind::Primary
@@ -183,10 +212,11 @@ impl Reader<'_> {
         } else {
             return self.unexpected();
         };
+        guard |= self.accept("IF NOT EXISTS");
         if *self.peek() != Token::LParen && !self.looks_at("USING") && !self.looks_at("TYPE") {
             name = Some(self.name()?);
         }
-        Ok(Alteration::AddKey(self.key_tail(kind, name)?))
+        Ok(Alteration::AddKey(self.key_tail(kind, name)?).guarded(guard))
     }
 
     /// `[USING type] (parts) [options]`.
@@ -350,13 +380,15 @@ impl Reader<'_> {
         }
         let kind = if self.accept("UNIQUE") { IndexKind::Unique } else { IndexKind::Plain };
         self.expect("INDEX")?;
+        let guard = self.accept("IF NOT EXISTS");
         let name = self.name()?;
         self.index_type()?;
         self.expect("ON")?;
         let table = self.table_name()?;
         let key = self.key_tail(kind, Some(name))?;
         self.online_options()?;
-        Ok(Body::Table { name: table, change: TableChange::Alter(vec![Alteration::AddKey(key)]) })
+        let alteration = Alteration::AddKey(key).guarded(guard);
+        Ok(Body::Table { name: table, change: TableChange::Alter(vec![alteration]) })
     }
 
     /// `ALGORITHM=`, `LOCK=`: how MySQL would do it.
@@ -370,8 +402,15 @@ impl Reader<'_> {
 
     pub(super) fn drop_statement(&mut self) -> Result<Body, Error> {
         self.skip();
-        if self.looks_at("VIEW IF EXISTS") {
-            return Err(Error::unsupported("DROP VIEW"));
+        if self.accept("VIEW") {
+            let if_exists = self.accept("IF EXISTS");
+            let names = self.list(Reader::table_name)?;
+            let _ = self.accept("RESTRICT") || self.accept("CASCADE");
+            return Ok(Body::DropViews { names, if_exists });
+        }
+        if let Some(kind) = self.accept_any(&["PROCEDURE", "FUNCTION", "TRIGGER", "EVENT"]) {
+            let if_exists = self.accept("IF EXISTS");
+            return Ok(Body::DropProgram { kind, name: self.table_name()?, if_exists });
         }
         self.refuse_objects("DROP")?;
         if self.accept("PREPARE") {
@@ -384,24 +423,24 @@ impl Reader<'_> {
             return Ok(Body::Ready(Plan::Schema(SchemaChange::DropDatabase { name, if_exists })));
         }
         if self.accept("INDEX") {
+            let guard = self.accept("IF EXISTS");
             let name = self.name()?;
             self.expect("ON")?;
             let table = self.table_name()?;
             self.online_options()?;
             let primary = name.eq_ignore_ascii_case("PRIMARY");
             let alteration = if primary { Alteration::DropPrimaryKey } else { Alteration::DropKey(name) };
+            let alteration = alteration.guarded(guard);
             return Ok(Body::Table { name: table, change: TableChange::Alter(vec![alteration]) });
         }
-        if self.accept("TEMPORARY") {
-            return Err(Error::unsupported("DROP TEMPORARY TABLE"));
-        }
+        let temporary = self.accept("TEMPORARY");
         if !self.accept("TABLES") {
             self.expect("TABLE")?;
         }
         let if_exists = self.accept("IF EXISTS");
         let names = self.list(Reader::table_name)?;
         let _ = self.accept("RESTRICT") || self.accept("CASCADE");
-        Ok(Body::DropTables { names, if_exists })
+        Ok(Body::DropTables { names, if_exists, temporary })
     }
 
     pub(super) fn rename(&mut self) -> Result<Body, Error> {

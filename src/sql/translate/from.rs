@@ -236,6 +236,17 @@ impl Translator<'_> {
             let alias = self.add(called.unwrap_or(name.name), None, columns, None)?;
             return Ok(format!("{} AS {alias}", quote_name(&common.name)));
         }
+        if let Some((database, view)) = self.find_view(&name)? {
+            let (database, view) = (database.clone(), view.clone());
+            let siblings = std::mem::take(&mut self.scope().sources);
+            let block = self.view_block(&database, &view);
+            self.scope().sources = siblings;
+            let block = block?;
+            let sql = block.renamed_sql();
+            let called = called.unwrap_or_else(|| view.name.clone());
+            let alias = self.add(called, Some(database.name.clone()), block.columns, None)?;
+            return Ok(format!("({sql}) AS {alias}"));
+        }
         let (database, table) = self.find_table(&name)?;
         let source = table_source(&database.name, table, called.as_deref().unwrap_or(&table.name));
         let alias = self.add(source.alias, source.database, source.columns, source.table)?;

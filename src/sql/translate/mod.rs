@@ -9,6 +9,7 @@
 //! texts with the same value in that place (see [`super::cache`]).
 
 mod aggregate;
+mod create;
 mod expression;
 mod from;
 mod function;
@@ -25,9 +26,11 @@ mod temporal_call;
 mod translator;
 mod typed;
 mod update;
+mod view;
 
 pub use insert::{default_cell, is_key};
 pub use session::{Context, Translated, translate, translate_all};
 pub use show::{column_key, extra};
 pub use show_create::{backquoted, default_text, show_create_table};
 pub use translator::{constant_expression, placeholder_bytes, quote_name, quote_text, quote_value};
+pub use view::as_table as view_as_table;

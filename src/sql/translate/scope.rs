@@ -86,7 +86,7 @@ impl Source {
     fn is_called(&self, database: Option<&str>, alias: &str) -> bool {
         let same_database = match (database, &self.database) {
             (None, _) => true,
-            (Some(wanted), Some(own)) => wanted.eq_ignore_ascii_case(own),
+            (Some(wanted), Some(own)) => wanted.eq_ignore_ascii_case(crate::sql::catalog::public_name(own)),
             (Some(_), None) => false,
         };
         same_database && self.alias.eq_ignore_ascii_case(alias)

@@ -354,7 +354,9 @@ impl Translator<'_> {
                     if self.scope().sources.is_empty() {
                         return Err(Error::no_tables_used());
                     }
-                    items.extend(self.wildcard(None));
+                    let values = self.wildcard(None);
+                    self.note_expansion(token_number(select.select_token.0.span), i, &values);
+                    items.extend(values);
                 }
                 SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) => {
                     let parts = super::from::name_parts(name)?;
@@ -365,7 +367,9 @@ impl Translator<'_> {
                     };
                     let source = self.scope().source(database, table).cloned();
                     let Some(source) = source else { return Err(Error::unknown_table_in(table, self.clause)) };
-                    items.extend(self.wildcard(Some(&source)));
+                    let values = self.wildcard(Some(&source));
+                    self.note_expansion(token_number(select.select_token.0.span), i, &values);
+                    items.extend(values);
                 }
                 _ => return Err(Error::unsupported("this select item")),
             }

@@ -7,12 +7,12 @@ use crate::sql::catalog::Catalog;
 use crate::sql::error::Error;
 use crate::sql::modes::Modes;
 use crate::sql::parameter::Literal;
-use crate::sql::parse::{Body, Maintenance, SetExpression, SetItem, Statement, TableChange, TableName};
+use crate::sql::parse::{Body, Maintenance, SetExpression, SetItem, Statement, TableName};
 use crate::sql::plan::{
     Assignment, LockTarget, Locking, Plan, Program, Read, ResultColumn, ResultType, SessionCommand, SetTarget, SetValue,
 };
 use crate::sql::schema_change::SchemaChange;
-use crate::types::{DatabaseName, Value};
+use crate::types::Value;
 use sqlparser::ast::{Expr, LockType, NonBlock, OrderByKind, Query, SetExpr};
 
 /// What a statement is translated against.
@@ -58,7 +58,14 @@ impl Translator<'_> {
             Body::Update(update) => Plan::Write(self.update(update)?),
             Body::Delete(delete) => Plan::Write(self.delete(delete)?),
             Body::Table { name, change } => Plan::Schema(self.table_change(name, change)?),
-            Body::DropTables { names, if_exists } => Plan::Schema(self.drop_tables(names, *if_exists)?),
+            Body::CreateSelect(create) => self.create_select(create)?,
+            Body::View(create) => self.create_view(create)?,
+            Body::DropTables { names, if_exists, temporary } => {
+                Plan::Schema(self.drop_tables(names, *if_exists, *temporary)?)
+            }
+            Body::DropViews { names, if_exists } => Plan::Schema(self.drop_views(names, *if_exists)?),
+            Body::DropProgram { kind, name, if_exists } => self.missing_program(kind, name, *if_exists)?,
+            Body::Call(name) => self.missing_program("PROCEDURE", name, false)?,
             Body::RenameTables(renames) => Plan::Schema(self.rename_tables(renames)?),
             Body::Set(items) => Plan::Set(self.set(items)?),
             Body::Show(show) => self.show(show)?,
@@ -247,62 +254,6 @@ impl Translator<'_> {
             _ => return Err(Error::unsupported("EXPLAIN of this statement")),
         };
         Ok(Plan::Session(SessionCommand::Explain(program, databases)))
-    }
-
-    /// The user database that a DDL statement's table is in.
-    fn ddl_database(&self, name: &TableName) -> Result<DatabaseName, Error> {
-        let database = self.database_of(name)?;
-        if database.system {
-            return Err(Error::access_denied_system(&database.name));
-        }
-        Ok(database.name.clone())
-    }
-
-    fn table_change(&self, name: &TableName, change: &TableChange) -> Result<SchemaChange, Error> {
-        let database = self.ddl_database(name)?;
-        let table = name.name.clone();
-        Ok(match change {
-            TableChange::Create { if_not_exists, definition } => {
-                SchemaChange::CreateTable { database, if_not_exists: *if_not_exists, definition: definition.clone() }
-            }
-            TableChange::CreateLike { if_not_exists, source } => {
-                let source = (self.database_of(source)?.name.clone(), source.name.clone());
-                SchemaChange::CreateTableLike { database, name: table, if_not_exists: *if_not_exists, source }
-            }
-            TableChange::Alter(alterations) => {
-                SchemaChange::AlterTable { database, name: table, alterations: alterations.clone() }
-            }
-            TableChange::Truncate => SchemaChange::Truncate { database, name: table },
-        })
-    }
-
-    /// The one database of several tables.
-    fn one_database<'n>(
-        &self,
-        mut names: impl Iterator<Item = &'n TableName>,
-        what: &str,
-    ) -> Result<DatabaseName, Error> {
-        let Some(first) = names.next() else { return Err(Error::no_database()) };
-        let database = self.ddl_database(first)?;
-        for name in names {
-            if self.ddl_database(name)? != database {
-                return Err(Error::unsupported(format!("{what} across databases")));
-            }
-        }
-        Ok(database)
-    }
-
-    fn drop_tables(&self, names: &[TableName], if_exists: bool) -> Result<SchemaChange, Error> {
-        let database = self.one_database(names.iter(), "DROP TABLE")?;
-        let names = names.iter().map(|n| n.name.clone()).collect();
-        Ok(SchemaChange::DropTables { database, names, if_exists })
-    }
-
-    fn rename_tables(&self, renames: &[(TableName, TableName)]) -> Result<SchemaChange, Error> {
-        let all = renames.iter().flat_map(|(a, b)| [a, b]);
-        let database = self.one_database(all, "RENAME TABLE")?;
-        let renames = renames.iter().map(|(a, b)| (a.name.clone(), b.name.clone())).collect();
-        Ok(SchemaChange::RenameTables { database, renames })
     }
 
     fn maintenance(&mut self, what: Maintenance, tables: &[TableName]) -> Result<Plan, Error> {

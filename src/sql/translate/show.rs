@@ -23,9 +23,23 @@ impl Translator<'_> {
             Show::Tables { full, database, filter } => self.show_tables(*full, database.as_deref(), filter),
             Show::Columns { full, table, filter } => self.show_columns(*full, table, filter),
             Show::Indexes { table, filter } => self.show_indexes(table, filter),
+            Show::CreateView(name) => match self.find_view(name)? {
+                Some((_, view)) => Ok(show_view(view)),
+                None => {
+                    let (database, table) = self.find_table(name)?;
+                    Err(Error::not_a_view(&database.name, &table.name))
+                }
+            },
             Show::CreateTable(name) => {
-                let (_, table) = self.find_table(name)?;
-                let rows = vec![vec![text(&table.name), text(show_create_table(table))]];
+                if let Some((_, view)) = self.find_view(name)? {
+                    return Ok(show_view(view));
+                }
+                let (database, table) = self.find_table(name)?;
+                let mut definition = show_create_table(table);
+                if crate::sql::catalog::is_temporary(&database.name) {
+                    definition.insert_str("CREATE ".len(), "TEMPORARY ");
+                }
+                let rows = vec![vec![text(&table.name), text(definition)]];
                 Ok(Plan::Rows { columns: text_columns(&["Table", "Create Table"]), rows })
             }
             Show::CreateDatabase { name, if_not_exists } => {
@@ -134,7 +148,10 @@ impl Translator<'_> {
     }
 
     fn show_databases(&mut self, filter: &Filter) -> Result<Plan, Error> {
-        let rows: Vec<Vec<Value>> = self.context.catalog.databases().map(|d| vec![text(&*d.name)]).collect();
+        let rows: Vec<Vec<Value>> = {
+            let shown = self.context.catalog.databases().filter(|d| !crate::sql::catalog::is_temporary(&d.name));
+            shown.map(|d| vec![text(&*d.name)]).collect()
+        };
         let name = match filter {
             Filter::Like(pattern) => format!("Database ({pattern})"),
             _ => "Database".to_string(),
@@ -145,7 +162,10 @@ impl Translator<'_> {
     fn show_tables(&mut self, full: bool, database: Option<&str>, filter: &Filter) -> Result<Plan, Error> {
         let database = self.shown_database(database)?;
         let kind = if database.system { "SYSTEM VIEW" } else { "BASE TABLE" };
-        let rows: Vec<Vec<Value>> = database.tables.values().map(|t| vec![text(&t.name), text(kind)]).collect();
+        let tables = database.tables.keys().map(|t| (t, kind));
+        let mut all: Vec<(&String, &str)> = tables.chain(database.views.keys().map(|v| (v, "VIEW"))).collect();
+        all.sort();
+        let rows: Vec<Vec<Value>> = all.into_iter().map(|(name, kind)| vec![text(name), text(kind)]).collect();
         let own = format!("Tables_in_{}", database.name);
         let name = match filter {
             Filter::Like(pattern) => format!("{own} ({pattern})"),
@@ -168,7 +188,10 @@ impl Translator<'_> {
     }
 
     fn show_columns(&mut self, full: bool, name: &TableName, filter: &Filter) -> Result<Plan, Error> {
-        let (_, table) = self.find_table(name)?;
+        let table = match self.find_view(name)? {
+            Some((_, view)) => &std::sync::Arc::new(super::view::as_table(view)),
+            None => self.find_table(name)?.1,
+        };
         let all = ["Field", "Type", "Collation", "Null", "Key", "Default", "Extra", "Privileges", "Comment"];
         let row = |c: &Column| {
             let collation = c.ty.collation().map_or(Value::Null, |c| text(c.name()));
@@ -267,7 +290,14 @@ impl Translator<'_> {
                 text(&t.options.comment),
             ]
         };
-        let rows: Vec<Vec<Value>> = database.tables.values().map(|t| row(t)).collect();
+        let mut rows: Vec<Vec<Value>> = database.tables.values().map(|t| row(t)).collect();
+        rows.extend(database.views.values().map(|view| {
+            let mut row = vec![Value::Null; names.len()];
+            row[0] = text(&view.name);
+            row[names.len() - 1] = text("VIEW");
+            row
+        }));
+        rows.sort_by(|a, b| a[0].cmp(&b[0]));
         let numeric = [2, 4, 5, 6, 7, 8, 9, 10, 15];
         let columns: Vec<(&str, ColumnType)> = names
             .iter()
@@ -379,6 +409,12 @@ impl Translator<'_> {
             ..Read::default()
         }))
     }
+}
+
+fn show_view(view: &crate::sql::catalog::View) -> Plan {
+    let cells = [view.name.as_str(), &super::view::show_create_view(view), "utf8mb4", "utf8mb4_0900_ai_ci"];
+    let columns = text_columns(&["View", "Create View", "character_set_client", "collation_connection"]);
+    Plan::Rows { columns, rows: vec![cells.into_iter().map(text).collect()] }
 }
 
 /// SHOW PROCESSLIST shows the first hundred characters of a statement.

@@ -3,7 +3,7 @@
 use super::scope::{Scope, SourceColumn};
 use super::session::Context;
 use super::typed::{Typed, text_type};
-use crate::sql::catalog::{Collation, Database, Table};
+use crate::sql::catalog::{Collation, Database, Table, View};
 use crate::sql::column_type::{BinaryKind, ColumnType, TextKind};
 use crate::sql::error::Error;
 use crate::sql::modes::Modes;
@@ -49,6 +49,10 @@ pub struct Translator<'a> {
     pub depth: usize,
     /// Inside `ON DUPLICATE KEY UPDATE`: what VALUES(c) means.
     pub inserted: Option<super::scope::Source>,
+    /// The views whose queries this one is inside of.
+    pub views: Vec<(DatabaseName, String)>,
+    /// What each outermost `*` stands for, while a view is created.
+    pub expansions: Option<Vec<super::view::Expansion>>,
 }
 
 /// A name in double quotes.
@@ -131,6 +135,8 @@ impl<'a> Translator<'a> {
             inline: tokens.literals.len() > MAX_PARAMETERS,
             depth: 0,
             inserted: None,
+            views: vec![],
+            expansions: None,
         }
     }
 
@@ -312,7 +318,10 @@ impl<'a> Translator<'a> {
 
     /// An existing table, remembered as used.
     pub fn find_table(&mut self, name: &TableName) -> Result<(&'a Arc<Database>, &'a Arc<Table>), Error> {
-        let database = self.database_of(name)?;
+        let mut database = self.database_of(name)?;
+        if let Some((temporary, _)) = self.temporary_table(&database.name, &name.name) {
+            database = temporary;
+        }
         let table =
             if database.system { database.table_ignoring_case(&name.name) } else { database.tables.get(&name.name) };
         let table = table.ok_or_else(|| Error::no_such_table(format!("{}.{}", database.name, name.name)))?;
@@ -326,8 +335,28 @@ impl<'a> Translator<'a> {
         Ok((database, table))
     }
 
+    /// The session's temporary table of a name.
+    pub fn temporary_table(&self, database: &str, name: &str) -> Option<(&'a Arc<Database>, &'a Arc<Table>)> {
+        // A view is of the tables it was made of.
+        if !self.views.is_empty() {
+            return None;
+        }
+        let database = self.context.catalog.database(&crate::sql::catalog::temporary_database(database))?;
+        database.tables.get(name).map(|table| (database, table))
+    }
+
+    /// The view of a name, unless a temporary table hides it.
+    pub fn find_view(&self, name: &TableName) -> Result<Option<(&'a Arc<Database>, &'a Arc<View>)>, Error> {
+        let database = self.database_of(name)?;
+        let hidden = || self.temporary_table(&database.name, &name.name).is_some();
+        Ok(database.views.get(&name.name).filter(|_| !hidden()).map(|view| (database, view)))
+    }
+
     /// A table that statements may write.
     pub fn find_writable(&mut self, name: &TableName) -> Result<(&'a Arc<Database>, &'a Arc<Table>), Error> {
+        if self.find_view(name)?.is_some() {
+            return Err(Error::unsupported("INSERT, UPDATE or DELETE of a view"));
+        }
         let (database, table) = self.find_table(name)?;
         if database.system {
             return Err(Error::access_denied_system(&database.name));

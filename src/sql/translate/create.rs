@@ -1,0 +1,209 @@
+//! CREATE TABLE, DROP TABLE and their kin as schema changes: which database, and the columns that a query gives.
+
+use super::scope::SourceColumn;
+use super::show_create::backquoted;
+use super::translator::Translator;
+use crate::sql::catalog::{ColumnDefault, temporary_database};
+use crate::sql::column_type::{BinaryKind, ColumnType};
+use crate::sql::definition::{ColumnDefinition, TypeDefinition};
+use crate::sql::error::{Error, Warning};
+use crate::sql::parse::{Create, CreateSelect, TableChange, TableName};
+use crate::sql::plan::{Plan, ResultType};
+use crate::sql::schema_change::SchemaChange;
+use crate::types::DatabaseName;
+
+impl Translator<'_> {
+    /// The user database that a DDL statement's table is in.
+    pub fn ddl_database(&self, name: &TableName) -> Result<DatabaseName, Error> {
+        let database = self.database_of(name)?;
+        if database.system {
+            return Err(Error::access_denied_system(&database.name));
+        }
+        Ok(database.name.clone())
+    }
+
+    /// As [`Translator::ddl_database`], for a table that is there: a temporary one hides another of its name.
+    fn database_of_table(&self, name: &TableName) -> Result<DatabaseName, Error> {
+        let database = self.ddl_database(name)?;
+        let temporary = self.temporary_table(&database, &name.name).map(|(d, _)| d.name.clone());
+        Ok(temporary.unwrap_or(database))
+    }
+
+    fn database_to_create_in(&self, name: &TableName, create: Create) -> Result<DatabaseName, Error> {
+        let database = self.ddl_database(name)?;
+        Ok(if create.temporary { temporary_database(&database) } else { database })
+    }
+
+    pub fn table_change(&self, name: &TableName, change: &TableChange) -> Result<SchemaChange, Error> {
+        let table = name.name.clone();
+        Ok(match change {
+            TableChange::Create { create, definition } => SchemaChange::CreateTable {
+                database: self.database_to_create_in(name, *create)?,
+                if_not_exists: create.if_not_exists,
+                replace: create.replace,
+                definition: definition.clone(),
+            },
+            TableChange::CreateLike { create, source } => {
+                let database = self.database_of(source)?;
+                if database.views.contains_key(&source.name) {
+                    return Err(Error::not_a_table(&database.name, &source.name));
+                }
+                let temporary = self.temporary_table(&database.name, &source.name).map(|(d, _)| d.name.clone());
+                SchemaChange::CreateTableLike {
+                    database: self.database_to_create_in(name, *create)?,
+                    name: table,
+                    if_not_exists: create.if_not_exists,
+                    replace: create.replace,
+                    source: (temporary.unwrap_or_else(|| database.name.clone()), source.name.clone()),
+                }
+            }
+            TableChange::Alter(alterations) | TableChange::AlterIfExists(alterations) => {
+                let database = self.database_of_table(name)?;
+                if self.find_database(&database).is_ok_and(|d| d.views.contains_key(&table)) {
+                    return Err(Error::not_a_table(&database, &table));
+                }
+                let if_exists = matches!(change, TableChange::AlterIfExists(_));
+                SchemaChange::AlterTable { database, name: table, if_exists, alterations: alterations.clone() }
+            }
+            TableChange::Truncate => SchemaChange::Truncate { database: self.database_of_table(name)?, name: table },
+        })
+    }
+
+    /// CREATE TABLE ... SELECT: the table the query's columns make, and the INSERT that fills it.
+    pub fn create_select(&mut self, create: &CreateSelect) -> Result<Plan, Error> {
+        let database = self.database_to_create_in(&create.name, create.create)?;
+        let block = self.query(&create.query, true)?;
+        block.check_names()?;
+        let mut definition = create.definition.clone();
+        let written = std::mem::take(&mut definition.columns);
+        let in_query = |c: &ColumnDefinition| block.columns.iter().any(|q| q.name.eq_ignore_ascii_case(&c.name));
+        definition.columns = written.iter().filter(|c| !in_query(c)).cloned().collect();
+        for column in &block.columns {
+            let own = written.iter().find(|c| c.name.eq_ignore_ascii_case(&column.name)).cloned();
+            definition.columns.push(match own {
+                Some(own) => own,
+                None => self.column_from_query(column)?,
+            });
+        }
+        let names: Vec<String> = block.columns.iter().map(|c| backquoted(&c.name)).collect();
+        let verb = match create.duplicates.as_str() {
+            "REPLACE" => "REPLACE",
+            "IGNORE" => "INSERT IGNORE",
+            _ => "INSERT",
+        };
+        let real = self.ddl_database(&create.name)?;
+        let insert = format!(
+            "{verb} INTO {}.{} ({}) {}",
+            backquoted(&real),
+            backquoted(&definition.name),
+            names.join(", "),
+            create.text
+        );
+        let change = SchemaChange::CreateTable {
+            database,
+            if_not_exists: create.create.if_not_exists,
+            replace: create.create.replace,
+            definition: Box::new(definition),
+        };
+        Ok(Plan::CreateSelect { change, insert })
+    }
+
+    fn column_from_query(&self, column: &SourceColumn) -> Result<ColumnDefinition, Error> {
+        let ty = match &column.ty {
+            ResultType::Known(ty) => ty.clone(),
+            ResultType::Null => ColumnType::Binary { kind: BinaryKind::Binary, length: 0 },
+            ResultType::Dynamic => {
+                return Err(Error::unsupported("CREATE TABLE ... SELECT of a value whose type only its run tells"));
+            }
+        };
+        let origin = column.origin.as_ref().and_then(|o| {
+            let table = self.context.catalog.table(&o.database, &o.table)?;
+            table.column(&o.column).map(|(_, c)| c)
+        });
+        let default = origin.and_then(|o| o.default.clone()).filter(|d| !matches!(d, ColumnDefault::Expression(_)));
+        let collation = origin.and_then(|_| ty.collation()).map(|c| c.name().to_string());
+        Ok(ColumnDefinition {
+            name: column.name.clone(),
+            ty: TypeDefinition { ty, charset: None, collation, binary: false },
+            nullable: Some(column.nullable),
+            default,
+            on_update: origin.and_then(|o| o.on_update),
+            auto_increment: false,
+            comment: origin.map(|o| o.comment.clone()).unwrap_or_default(),
+            invisible: false,
+            key: None,
+        })
+    }
+
+    /// The one database of several tables.
+    fn one_database(
+        &self,
+        names: impl Iterator<Item = Result<DatabaseName, Error>>,
+        what: &str,
+    ) -> Result<DatabaseName, Error> {
+        let mut only = None;
+        for name in names {
+            let name = name?;
+            if only.as_ref().is_some_and(|o| *o != name) {
+                return Err(Error::unsupported(format!("{what} across databases, or of temporary and other tables")));
+            }
+            only = Some(name);
+        }
+        only.ok_or_else(Error::no_database)
+    }
+
+    pub fn drop_tables(&self, names: &[TableName], if_exists: bool, temporary: bool) -> Result<SchemaChange, Error> {
+        let place = |n: &TableName| match temporary {
+            true => self.ddl_database(n).map(|d| temporary_database(&d)),
+            false => self.database_of_table(n),
+        };
+        let database = self.one_database(names.iter().map(place), "DROP TABLE")?;
+        let names = names.iter().map(|n| n.name.clone()).collect();
+        Ok(SchemaChange::DropTables { database, names, if_exists })
+    }
+
+    pub fn drop_views(&self, names: &[TableName], if_exists: bool) -> Result<SchemaChange, Error> {
+        let database = self.one_database(names.iter().map(|n| self.ddl_database(n)), "DROP VIEW")?;
+        let names = names.iter().map(|n| n.name.clone()).collect();
+        Ok(SchemaChange::DropViews { database, names, if_exists })
+    }
+
+    pub fn rename_tables(&self, renames: &[(TableName, TableName)]) -> Result<SchemaChange, Error> {
+        let mut temporary = false;
+        let froms = renames.iter().map(|(from, _)| {
+            let database = self.database_of_table(from)?;
+            temporary |= crate::sql::catalog::is_temporary(&database);
+            Ok(database)
+        });
+        let database = self.one_database(froms, "RENAME TABLE")?;
+        let tos = renames.iter().map(|(_, to)| {
+            let database = self.ddl_database(to)?;
+            Ok(if temporary { temporary_database(&database) } else { database })
+        });
+        if self.one_database(tos, "RENAME TABLE")? != database {
+            return Err(Error::unsupported("RENAME TABLE across databases"));
+        }
+        let renames = renames.iter().map(|(a, b)| (a.name.clone(), b.name.clone())).collect();
+        Ok(SchemaChange::RenameTables { database, renames })
+    }
+
+    /// DROP of a stored program, CALL: there are none.
+    pub fn missing_program(&self, kind: &str, name: &TableName, if_exists: bool) -> Result<Plan, Error> {
+        let error = match kind {
+            "TRIGGER" => Error { code: 1360, state: "HY000", message: "Trigger does not exist".to_string() },
+            "EVENT" if !if_exists => {
+                Error { code: 1539, state: "HY000", message: format!("Unknown event '{}'", name.name) }
+            }
+            "EVENT" => Error::no_such_program("Event", &name.name),
+            _ => {
+                let database = match (&name.database, self.context.database) {
+                    (Some(database), _) => database.as_str(),
+                    (None, Some(current)) => current,
+                    (None, None) => return Err(Error::no_database()),
+                };
+                Error::no_such_program(kind, format!("{database}.{}", name.name))
+            }
+        };
+        if if_exists { Ok(Plan::Nothing(vec![Warning::note(error)])) } else { Err(error) }
+    }
+}
