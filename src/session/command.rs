@@ -2,9 +2,10 @@
 
 use super::diagnostics::Level;
 use super::execute::{Failure, Run};
+use super::prepared::PreparedText;
 use super::session::Session;
 use crate::mysql::{self, ResultWriter, SqlError};
-use crate::sql::{ColumnType, PrepareSource, ResultColumn, ResultType, SessionCommand};
+use crate::sql::{ColumnType, ResultColumn, ResultType, SessionCommand, SetValue};
 use crate::types::Value;
 
 /// A result column of that name and type.
@@ -36,7 +37,13 @@ impl Session {
                 self.show_plan(&details, out).await?;
                 return Ok(());
             }
-            SessionCommand::Execute { name, using } => return Ok(self.execute_named(name, using, out).await?),
+            SessionCommand::Execute { name, using } => return self.execute_named(run, name, using, out).await,
+            SessionCommand::ExecuteImmediate { text, using } => {
+                let text = self.text_to_prepare(run, text).await?;
+                let values = self.session_values(run, using).await?;
+                let mut prepared = self.prepare_text(&text).await?;
+                return self.execute_prepared(&mut prepared, &values, out).await;
+            }
             SessionCommand::Kill { connection, query_only } => {
                 if !self.server.registry.kill(*connection, !query_only) {
                     return Err(mysql::NO_SUCH_THREAD.with(&[connection]).into());
@@ -45,17 +52,14 @@ impl Session {
                     return Err(SqlError::new(1317, "Query execution was interrupted").into());
                 }
             }
-            SessionCommand::Prepare { name, source } => {
-                let text = match source {
-                    PrepareSource::Text(text) => text.clone(),
-                    PrepareSource::Variable(variable) => match self.state.user_variables.get(variable) {
-                        Some(Value::Text(text)) => text.to_string(),
-                        other => other.map_or("NULL".to_string(), Value::to_string),
-                    },
-                };
+            SessionCommand::Prepare { name, text } => {
+                let text = self.text_to_prepare(run, text).await?;
                 // MySQL forgets the old statement even if the new one is wrong.
                 self.named.remove(&name.to_lowercase());
                 let prepared = self.prepare_text(&text).await?;
+                if prepared.is_indirect() {
+                    return Err(mysql::UNSUPPORTED_PS.with(&[]).into());
+                }
                 self.named.insert(name.to_lowercase(), prepared);
             }
             SessionCommand::Deallocate { name } => {
@@ -151,26 +155,57 @@ impl Session {
         self.literal_rows(&columns, &rows, out).await
     }
 
-    /// `EXECUTE name USING @a, @b`.
+    /// The values after USING, or the text after FROM and IMMEDIATE.
+    async fn session_values(&mut self, run: Run<'_>, values: &[SetValue]) -> Result<Vec<Value>, Failure> {
+        let mut all = Vec::with_capacity(values.len());
+        for value in values {
+            all.push(match value {
+                SetValue::Default => Value::Null,
+                SetValue::Constant(value) => value.clone(),
+                SetValue::Query(read) => self.scalar(run, read).await?,
+            });
+        }
+        Ok(all)
+    }
+
+    async fn text_to_prepare(&mut self, run: Run<'_>, text: &SetValue) -> Result<String, Failure> {
+        let value = self.session_values(run, std::slice::from_ref(text)).await?.pop().unwrap_or_default();
+        Ok(match value {
+            Value::Text(text) => text.to_string(),
+            Value::Blob(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            other => other.to_string(),
+        })
+    }
+
+    /// `EXECUTE name USING a, b`.
     async fn execute_named(
         &mut self,
+        run: Run<'_>,
         name: &str,
-        using: &[String],
+        using: &[SetValue],
         out: &mut ResultWriter<'_>,
-    ) -> Result<(), SqlError> {
+    ) -> Result<(), Failure> {
         let key = name.to_lowercase();
         let mut prepared = self.named.get(&key).cloned().ok_or_else(|| unknown_statement(name, "EXECUTE"))?;
-        let value = |variable: &String| self.state.user_variables.get(variable).cloned().unwrap_or_default();
-        let values: Vec<Value> = using.iter().map(value).collect();
-        if prepared.is_indirect() {
-            return Err(SqlError::unsupported("EXECUTE within a prepared statement"));
-        }
-        // The future would contain itself.
-        Box::pin(self.run_prepared(&mut prepared, &values, out)).await?;
+        let values = self.session_values(run, using).await?;
+        self.execute_prepared(&mut prepared, &values, out).await?;
         if let Some(kept) = self.named.get_mut(&key) {
             *kept = prepared;
         }
         Ok(())
+    }
+
+    async fn execute_prepared(
+        &mut self,
+        prepared: &mut PreparedText,
+        values: &[Value],
+        out: &mut ResultWriter<'_>,
+    ) -> Result<(), Failure> {
+        if prepared.is_indirect() {
+            return Err(mysql::UNSUPPORTED_PS.with(&[]).into());
+        }
+        // The future would contain itself.
+        Ok(Box::pin(self.run_prepared(prepared, values, out)).await?)
     }
 }
 

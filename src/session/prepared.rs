@@ -29,8 +29,11 @@ impl PreparedText {
 
     /// Whether it is itself a PREPARE, EXECUTE or DEALLOCATE, which MySQL does not allow.
     pub fn is_indirect(&self) -> bool {
-        use crate::sql::SessionCommand::{Deallocate, Execute, Prepare};
-        matches!(&*self.planned.plan, Plan::Session(Prepare { .. } | Execute { .. } | Deallocate { .. }))
+        use crate::sql::SessionCommand::{Deallocate, Execute, ExecuteImmediate, Prepare};
+        matches!(
+            &*self.planned.plan,
+            Plan::Session(Prepare { .. } | Execute { .. } | ExecuteImmediate { .. } | Deallocate { .. })
+        )
     }
 
     /// The result's columns as far as they are known before it runs.

@@ -77,8 +77,8 @@ pub use normal::{Normalised, normalise};
 pub use parameter::{Convert, Environment, Literal, Parameter, Source, Wanted, bind};
 pub use parse::{Statement, parse};
 pub use plan::{
-    Admin, Assignment, AutoIncrement, Completion, LockTarget, Locking, Origin, Plan, PrepareSource, Program, Read,
-    ResultColumn, ResultType, SessionCommand, SetTarget, SetValue, VariableScope, Write, WriteKind,
+    Admin, Assignment, AutoIncrement, Completion, LockTarget, Locking, Origin, Plan, Program, Read, ResultColumn,
+    ResultType, SessionCommand, SetTarget, SetValue, VariableScope, Write, WriteKind,
 };
 pub use schema_change::{CatalogChange, CompileContext, Compiled, ProgramKind, SchemaChange, SchemaProgram};
 pub use translate::{Context, column_key, default_text, extra, show_create_table, translate, view_as_table};

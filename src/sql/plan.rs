@@ -257,12 +257,17 @@ pub enum SessionCommand {
     /// `PREPARE name FROM ...`.
     Prepare {
         name: String,
-        source: PrepareSource,
+        text: SetValue,
     },
-    /// `EXECUTE name USING @a, @b`.
+    /// `EXECUTE name USING a, b`.
     Execute {
         name: String,
-        using: Vec<String>,
+        using: Vec<SetValue>,
+    },
+    /// `EXECUTE IMMEDIATE text USING a, b`.
+    ExecuteImmediate {
+        text: SetValue,
+        using: Vec<SetValue>,
     },
     /// `DEALLOCATE PREPARE name`.
     Deallocate {
@@ -272,13 +277,6 @@ pub enum SessionCommand {
     Do(Read),
     /// `EXPLAIN statement`: runs SQLite's EXPLAIN QUERY PLAN over the program and shows it in MySQL's columns.
     Explain(Program, Vec<DatabaseName>),
-}
-
-/// The text of PREPARE.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PrepareSource {
-    Text(String),
-    Variable(String),
 }
 
 /// Cluster administration.

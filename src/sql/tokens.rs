@@ -300,6 +300,39 @@ impl Tokens {
                 self.blank(i + 3);
             }
         }
+        self.rewrite_lists_of_tables();
+    }
+
+    /// `(a, b)` among joins: a comma there joins like STRAIGHT_JOIN without a condition, but binds less than joins with
+    /// one, which is how the parser reads that.
+    fn rewrite_lists_of_tables(&mut self) {
+        const OPENS: &[&str] = &["FROM", "JOIN", "STRAIGHT_JOIN", "UPDATE"];
+        const CLOSES: &[&str] = &["WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "SET", "UNION", "SELECT", "VALUES"];
+        // For every open parenthesis: whether tables are being listed, and whether in parentheses of their own.
+        let mut frames = vec![(false, false)];
+        for i in 0..self.tokens.len() {
+            let Some(&(tables, nested)) = frames.last() else { return };
+            let begins = i > 0
+                && (self.is_word(i - 1, OPENS)
+                    || tables && matches!(self.tokens[i - 1].token, Token::Comma | Token::LParen)
+                    || tables && self.is_word(i - 1, &["STRAIGHT_JOIN"]));
+            match &self.tokens[i].token {
+                Token::LParen => {
+                    let query = self.is_word(i + 1, &["SELECT", "WITH", "VALUES", "TABLE"]);
+                    let opens = (tables || i > 0 && self.is_word(i - 1, OPENS)) && begins && !query;
+                    frames.push((opens, opens));
+                }
+                Token::RParen if frames.len() > 1 => {
+                    frames.pop();
+                }
+                Token::Comma if nested && tables => {
+                    self.tokens[i].token = Token::make_word("STRAIGHT_JOIN", None);
+                }
+                _ if self.is_word(i, OPENS) => frames.iter_mut().last().into_iter().for_each(|f| f.0 = true),
+                _ if self.is_word(i, CLOSES) => frames.iter_mut().last().into_iter().for_each(|f| f.0 = false),
+                _ => {}
+            }
+        }
     }
 
     /// Finds the select items and checks the depth.

@@ -180,3 +180,43 @@ async fn now_is_the_clock_of_the_statement() {
     c.ok("SET time_zone = '+01:00'").await;
     assert_eq!(c.value("SELECT NOW()").await, "2023-11-14 23:14:21");
 }
+
+#[tokio::test]
+async fn a_value_may_name_columns_of_its_row() {
+    let (_node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE t (id INT PRIMARY KEY, a INT DEFAULT 5, b INT DEFAULT (a * 2), c VARCHAR(9) DEFAULT CONCAT(a, '-', b))")
+        .await;
+    c.ok("INSERT INTO t (id) VALUES (1)").await;
+    c.ok("INSERT INTO t (id, a) VALUES (2, 7), (3, a + 1)").await;
+    c.ok("INSERT INTO t SET id = 4, a = id + 10, b = a + 1").await;
+    c.ok("INSERT INTO t (id, a) SELECT id + 10, a FROM t WHERE id = 2").await;
+    let rows = c.lines("SELECT * FROM t ORDER BY id").await;
+    assert_eq!(rows, ["1 5 10 5-10", "2 7 14 7-14", "3 6 12 6-12", "4 14 15 14-15", "12 7 14 7-14"]);
+    c.ok("UPDATE t SET a = 1, b = DEFAULT WHERE id = 1").await;
+    assert_eq!(c.value("SELECT b FROM t WHERE id = 1").await, "2");
+    assert_eq!(c.code("CREATE TABLE u (a INT DEFAULT (nope + 1))").await, 1054);
+    assert_eq!(c.code("CREATE TABLE u (a INT DEFAULT (@x))").await, 3772);
+}
+
+#[tokio::test]
+async fn joins_go_from_left_to_right_and_stars_name_common_columns_once() {
+    let (_node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE a (x INT, y INT)").await;
+    c.ok("CREATE TABLE b (y INT, z INT)").await;
+    c.ok("CREATE TABLE e (z INT, x INT)").await;
+    c.ok("INSERT INTO a VALUES (1, 2), (3, 4)").await;
+    c.ok("INSERT INTO b VALUES (2, 5)").await;
+    c.ok("INSERT INTO e VALUES (5, 1), (6, 6)").await;
+    assert_eq!(c.lines("SELECT * FROM a NATURAL JOIN b").await, ["2 1 5"]);
+    assert_eq!(c.lines("SELECT * FROM a NATURAL JOIN b NATURAL JOIN e").await, ["1 5 2"]);
+    assert_eq!(c.lines("SELECT * FROM a JOIN (b AS b1 LEFT JOIN b AS b2 USING (z)) USING (y)").await.len(), 0);
+    assert_eq!(c.lines("SELECT * FROM b RIGHT JOIN a USING (y) ORDER BY y").await, ["2 1 5", "4 3 NULL"]);
+    // No condition: the outer join is of the product.
+    let product = "SELECT a.x, b.z, e.z FROM a JOIN b RIGHT JOIN e ON b.z = e.z ORDER BY 3, 1";
+    assert_eq!(c.lines(product).await, ["1 5 5", "3 5 5", "NULL NULL 6"]);
+    let listed = "SELECT a.x, b.z, e.z FROM a LEFT JOIN (b, e) ON a.y = b.y AND b.z = e.z ORDER BY 1";
+    assert_eq!(c.lines(listed).await, ["1 5 5", "3 NULL NULL"]);
+    // The comma binds less than a join.
+    let comma = "SELECT a.x, b.z, e.z FROM (a, b RIGHT JOIN e ON b.z = e.z) ORDER BY 3, 1";
+    assert_eq!(c.lines(comma).await, ["1 5 5", "3 5 5", "1 NULL 6", "3 NULL 6"]);
+}

@@ -72,3 +72,16 @@ async fn reset_forgets_and_rolls_back() {
     c.session.change_user(&login).await.expect("no database was named");
     assert_eq!(c.value("SELECT USER(), DATABASE()").await, "ann@localhost NULL");
 }
+
+#[tokio::test]
+async fn statements_are_prepared_from_and_run_with_expressions() {
+    let (_node, mut c) = Node::with_database().await;
+    c.ok("SET @n = 'T'").await;
+    c.ok("PREPARE s FROM CONCAT('SELECT ? + 1 AS ', @n)").await;
+    assert_eq!(c.value("EXECUTE s USING 40 + 1").await, "42");
+    assert_eq!(c.lines("EXECUTE IMMEDIATE 'SELECT ?, ?' USING 'a', @n").await, ["a T"]);
+    assert_eq!(c.code("EXECUTE IMMEDIATE 'SELECT ?'").await, 1210);
+    assert_eq!(c.code("PREPARE p FROM 'EXECUTE s USING 1'").await, 1295);
+    assert_eq!(c.code("EXECUTE IMMEDIATE 'DEALLOCATE PREPARE s'").await, 1295);
+    assert_eq!(c.code("EXECUTE s USING DEFAULT").await, 1235);
+}

@@ -52,6 +52,7 @@ pub fn alter_table(
         }
     }
     check_table(&mut new, |name| explicit_null.iter().any(|n: &String| n.eq_ignore_ascii_case(name)))?;
+    super::definition::check_defaults(&new)?;
     for check in &new.checks {
         constant_expression(&check.expression, Some(&new), "check constraint")?;
     }

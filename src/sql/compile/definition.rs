@@ -60,6 +60,7 @@ pub fn new_table(
     let explicit =
         |name: &str| definition.columns.iter().any(|c| c.name.eq_ignore_ascii_case(name) && c.nullable == Some(true));
     check_table(&mut table, explicit)?;
+    check_defaults(&table)?;
     for check in &definition.checks {
         add_check(&mut table, check)?;
     }
@@ -68,6 +69,17 @@ pub fn new_table(
     }
     table.id = (context.fresh)();
     Ok(table)
+}
+
+/// # Errors
+/// 1054 and others for a default that is an expression without meaning.
+pub fn check_defaults(table: &Table) -> Result<(), Error> {
+    for column in &table.columns {
+        if let Some(ColumnDefault::Expression(text)) = &column.default {
+            crate::sql::translate::check_default(text, table)?;
+        }
+    }
+    Ok(())
 }
 
 fn new_options(options: &OptionsDefinition, inherited: &Collation, now: &str) -> Result<TableOptions, Error> {

@@ -100,9 +100,16 @@ impl Reader<'_> {
             self.skip();
             let first = self.position();
             self.expression()?;
-            let text = self.text_since(first);
+            let default = self.default_expression(first)?;
             self.need(&Token::RParen)?;
-            return Ok(Some(ColumnDefault::Expression(text)));
+            return Ok(Some(default));
+        }
+        let word = matches!(self.peek(), Token::Word(_));
+        if word && !["NULL", "TRUE", "FALSE"].iter().any(|w| self.looks_at(w)) || self.reads_variable() {
+            // A function, or another column.
+            let first = self.position();
+            self.primary_expression()?;
+            return self.default_expression(first).map(Some);
         }
         let negate = self.take(&Token::Minus);
         if !negate {
@@ -123,6 +130,28 @@ impl Reader<'_> {
         };
         self.skip();
         Ok(Some(ColumnDefault::Constant(value)))
+    }
+
+    fn reads_variable(&self) -> bool {
+        matches!(self.peek(), Token::Placeholder(name) if name.starts_with('@'))
+    }
+
+    /// The expression from token `first` on as a default.
+    ///
+    /// # Errors
+    /// 3772 for variables, 1064 for markers.
+    fn default_expression(&self, first: usize) -> Result<ColumnDefault, Error> {
+        for number in first..self.position() {
+            match &self.tokens.tokens[number].token {
+                Token::Placeholder(name) if name.starts_with('@') => {
+                    let message = "Default value expression of a column cannot refer user or system variables.";
+                    return Err(Error { code: 3772, state: "HY000", message: message.to_string() });
+                }
+                Token::Placeholder(name) if name.starts_with('?') => return Err(self.tokens.syntax_error(number)),
+                _ => {}
+            }
+        }
+        Ok(ColumnDefault::Expression(self.text_since(first)))
     }
 
     /// `CURRENT_TIMESTAMP`, `NOW(n)` and their synonyms, with the number of fraction digits.

@@ -15,7 +15,8 @@ pub use reader::Reader;
 pub use session::{SetExpression, SetItem, scoped_name};
 pub use show::{Filter, Show};
 pub use statement::{
-    Body, Create, CreateSelect, Maintenance, Statement, TableChange, TableName, parse, parse_expression, parse_one,
+    Body, Create, CreateSelect, Executed, Maintenance, Statement, TableChange, TableName, parse, parse_expression,
+    parse_one,
 };
 pub use view::{CreateView, ViewVerb};
 pub use write::{Delete, DeleteTarget, Insert, InsertSource, Update};

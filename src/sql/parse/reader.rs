@@ -192,6 +192,12 @@ impl<'t> Reader<'t> {
         result.map_err(|e| self.translate_error(&e))
     }
 
+    /// An expression without operators: a name, a call, a literal.
+    pub fn primary_expression(&mut self) -> Result<Expr, Error> {
+        let result = self.parser.parse_prefix();
+        result.map_err(|e| self.translate_error(&e))
+    }
+
     /// A SELECT, VALUES, TABLE or WITH, or one in parentheses.
     pub fn query(&mut self) -> Result<Box<Query>, Error> {
         let result = self.parser.parse_query();

@@ -9,7 +9,7 @@ use crate::sql::definition::TableDefinition;
 use crate::sql::dialect::MarmotDialect;
 use crate::sql::error::Error;
 use crate::sql::modes::Modes;
-use crate::sql::plan::{Admin, Completion, Plan, PrepareSource, SessionCommand};
+use crate::sql::plan::{Admin, Completion, Plan, SessionCommand};
 use crate::sql::tokens::{Tokens, tokenise};
 use crate::types::NodeId;
 use sqlparser::ast::{Expr, Query};
@@ -72,6 +72,16 @@ pub enum Body {
     },
     Explain(Box<Body>),
     Do(Vec<Expr>),
+    /// PREPARE name FROM text.
+    Prepare {
+        name: String,
+        text: Expr,
+    },
+    /// EXECUTE name, EXECUTE IMMEDIATE text.
+    Execute {
+        source: Executed,
+        using: Vec<Expr>,
+    },
     /// CALL: of what cannot be here, since nothing creates one.
     Call(TableName),
     Maintenance {
@@ -90,6 +100,13 @@ pub enum TableChange {
     Alter(Vec<Alteration>),
     AlterIfExists(Vec<Alteration>),
     Truncate,
+}
+
+/// What EXECUTE runs.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Executed {
+    Named(String),
+    Text(Expr),
 }
 
 /// How a table is created.
@@ -363,31 +380,30 @@ impl Reader<'_> {
     }
 
     fn prepared(&mut self) -> Result<Body, Error> {
-        let command = match self.accept_any(&["PREPARE", "EXECUTE", "DEALLOCATE PREPARE"]) {
+        let verb = self.accept_any(&["PREPARE", "EXECUTE IMMEDIATE", "EXECUTE", "DEALLOCATE PREPARE"]);
+        let name = if verb == Some("EXECUTE IMMEDIATE") { None } else { Some(self.name()?.to_lowercase()) };
+        let text = match verb {
             Some("PREPARE") => {
-                let name = self.name()?.to_lowercase();
                 self.expect("FROM")?;
-                let source = match self.user_variable() {
-                    Some(variable) => PrepareSource::Variable(variable),
-                    None => PrepareSource::Text(self.text()?),
-                };
-                SessionCommand::Prepare { name, source }
+                Some(self.expression()?)
             }
-            Some("EXECUTE") => {
-                let name = self.name()?.to_lowercase();
-                let mut using = vec![];
-                if self.accept("USING") {
-                    using = self.list(|r| match r.user_variable() {
-                        Some(variable) => Ok(variable),
-                        None => r.unexpected(),
-                    })?;
-                }
-                SessionCommand::Execute { name, using }
-            }
-            Some(_) => SessionCommand::Deallocate { name: self.name()?.to_lowercase() },
-            None => return self.unexpected(),
+            Some("EXECUTE IMMEDIATE") => Some(self.expression()?),
+            _ => None,
         };
-        Ok(Body::Ready(Plan::Session(command)))
+        let mut using = vec![];
+        if matches!(verb, Some("EXECUTE" | "EXECUTE IMMEDIATE")) && self.accept("USING") {
+            using = self.list(|r| match r.accept_any(&["DEFAULT", "IGNORE"]) {
+                Some(word) => Err(Error::unsupported(format!("EXECUTE ... USING {word}"))),
+                None => r.expression(),
+            })?;
+        }
+        Ok(match (verb, name, text) {
+            (Some("PREPARE"), Some(name), Some(text)) => Body::Prepare { name, text },
+            (Some("EXECUTE IMMEDIATE"), _, Some(text)) => Body::Execute { source: Executed::Text(text), using },
+            (Some("EXECUTE"), Some(name), _) => Body::Execute { source: Executed::Named(name), using },
+            (_, Some(name), _) => Body::Ready(Plan::Session(SessionCommand::Deallocate { name })),
+            _ => return self.unexpected(),
+        })
     }
 
     /// `@name`, taken if it comes next.

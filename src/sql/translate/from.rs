@@ -7,10 +7,12 @@ use crate::sql::catalog::{ColumnDefault, IndexKind, Table};
 use crate::sql::error::Error;
 use crate::sql::parse::TableName;
 use crate::sql::plan::{Origin, ResultType};
+use crate::sql::tokens::token_number;
 use crate::types::DatabaseName;
 use sqlparser::ast::{
     Ident, Join, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, TableAlias, TableFactor, TableWithJoins,
 };
+use sqlparser::tokenizer::Token;
 use std::sync::Arc;
 
 /// The names of an object's parts.
@@ -69,13 +71,18 @@ pub fn table_source(database: &DatabaseName, table: &Arc<Table>, alias: &str) ->
     }
 }
 
+/// The columns that `*` means after a join, each by its source and its place there: those joined by USING or NATURAL
+/// first and once (manual, "JOIN Clause").
+type Joined = Vec<(usize, usize)>;
+
 impl Translator<'_> {
     /// The whole clause, without the word FROM. Its sources join the current scope.
     pub fn source_list(&mut self, tables: &[TableWithJoins]) -> Result<String, Error> {
         let mut parts = Vec::new();
         for table in tables {
-            let part = self.joined(table)?;
-            // The comma binds less than JOIN in MySQL, and the same in SQLite.
+            let (part, columns) = self.joined(table)?;
+            self.scope().star.extend(columns);
+            // The comma binds less than JOIN in MySQL, but not in SQLite.
             let outer = table
                 .joins
                 .iter()
@@ -86,17 +93,17 @@ impl Translator<'_> {
         Ok(parts.join(", "))
     }
 
-    fn joined(&mut self, table: &TableWithJoins) -> Result<String, Error> {
+    fn joined(&mut self, table: &TableWithJoins) -> Result<(String, Joined), Error> {
         let first = self.scope().sources.len();
-        let mut sql = self.factor(&table.relation)?;
+        let mut left = self.factor(&table.relation)?;
         for join in &table.joins {
-            sql = self.join_to(sql, join, first)?;
+            left = self.join_to(left, join, first)?;
         }
-        Ok(sql)
+        Ok(left)
     }
 
     /// `first` is where the sources of the left side begin.
-    fn join_to(&mut self, left: String, join: &Join, first: usize) -> Result<String, Error> {
+    fn join_to(&mut self, left: (String, Joined), join: &Join, first: usize) -> Result<(String, Joined), Error> {
         use JoinOperator as J;
         let (word, constraint) = match &join.join_operator {
             J::Join(c) | J::Inner(c) | J::CrossJoin(c) | J::StraightJoin(c) => ("JOIN", c),
@@ -107,8 +114,23 @@ impl Translator<'_> {
         if join.global {
             return Err(Error::unsupported("this kind of JOIN"));
         }
+        let explicit = !matches!(join.join_operator, J::StraightJoin(_));
+        if let (TableFactor::NestedJoin { table_with_joins, alias: None }, true) = (&join.relation, explicit)
+            && *constraint == JoinConstraint::None
+            && word == "JOIN"
+            && !self.is_in_parentheses(&table_with_joins.relation)
+        {
+            // `a JOIN b LEFT JOIN c ON ..` was read as if the second join came first; they go from left to right.
+            let inner = Join { relation: table_with_joins.relation.clone(), ..join.clone() };
+            let mut left = self.join_to(left, &inner, first)?;
+            for join in &table_with_joins.joins {
+                left = self.join_to(left, join, first)?;
+            }
+            return Ok(left);
+        }
         let middle = self.scope().sources.len();
-        let right = self.factor(&join.relation)?;
+        let (left, left_columns) = left;
+        let (right, right_columns) = self.factor(&join.relation)?;
         let sides = match word {
             "LEFT JOIN" => middle..self.scope().sources.len(),
             "RIGHT JOIN" => first..middle,
@@ -117,89 +139,113 @@ impl Translator<'_> {
         for source in &mut self.scope().sources[sides] {
             source.columns.iter_mut().for_each(|c| c.nullable = true);
         }
-        let condition = match constraint {
-            JoinConstraint::None if word == "JOIN" => String::new(),
+        let sides = Sides { left: left_columns, right: right_columns, keeps_right: word == "RIGHT JOIN" };
+        let (condition, columns) = match constraint {
+            JoinConstraint::None if word == "JOIN" => (String::new(), sides.both()),
             JoinConstraint::None => return Err(self.tokens.syntax_error(self.tokens.tokens.len())),
             JoinConstraint::On(condition) => {
-                format!(" ON {}", self.in_clause("on clause", |t| t.condition(condition))?)
+                let condition = self.in_clause("on clause", |t| t.condition(condition))?;
+                (format!(" ON {condition}"), sides.both())
             }
             JoinConstraint::Using(names) => {
-                let mut columns = Vec::new();
-                for name in names {
-                    let name = name_parts(name)?.concat();
-                    self.merge(&name, first, middle, word == "RIGHT JOIN", true)?;
-                    columns.push(name);
-                }
-                self.using(&columns)
+                let names: Result<Vec<String>, Error> =
+                    names.iter().map(|n| name_parts(n).map(|p| p.concat())).collect();
+                self.merge(&names?, &sides, "from clause")?
             }
             JoinConstraint::Natural => {
-                let left: Vec<String> = self.column_names(first, middle);
-                let right: Vec<String> = self.column_names(middle, usize::MAX);
-                let common = left.into_iter().filter(|l| right.iter().any(|r| r.eq_ignore_ascii_case(l)));
-                let common: Vec<String> = common.collect();
-                for name in &common {
-                    self.merge(name, first, middle, word == "RIGHT JOIN", false)?;
-                }
-                self.using(&common)
+                let right = self.names_of(&sides.right);
+                let mut common = self.names_of(&sides.left);
+                common.retain(|l| right.iter().any(|r| r.eq_ignore_ascii_case(l)));
+                self.merge(&common, &sides, "natural join")?
             }
         };
-        Ok(format!("{left} {word} {right}{condition}"))
+        Ok((format!("{left} {word} {right}{condition}"), columns))
     }
 
-    fn using(&mut self, columns: &[String]) -> String {
-        if columns.is_empty() {
-            return String::new();
-        }
-        let names: Vec<String> = columns.iter().map(|c| quote_name(c)).collect();
-        format!(" USING ({})", names.join(", "))
+    /// Whether the table reference stands right after a parenthesis that was opened for it.
+    fn is_in_parentheses(&self, factor: &TableFactor) -> bool {
+        let TableFactor::Table { name, .. } = factor else { return true };
+        let number = match name.0.first() {
+            Some(ObjectNamePart::Identifier(first)) => token_number(first.span),
+            _ => None,
+        };
+        let before = number.and_then(|n| n.checked_sub(1)).and_then(|n| self.tokens.tokens.get(n));
+        before.is_none_or(|t| t.token == Token::LParen)
     }
 
-    fn column_names(&mut self, from: usize, to: usize) -> Vec<String> {
+    fn names_of(&mut self, columns: &Joined) -> Vec<String> {
         let sources = &self.scope().sources;
-        let sources = &sources[from..to.min(sources.len())];
-        sources
-            .iter()
-            .flat_map(|s| s.columns.iter().filter(|c| !c.merged && !c.invisible))
-            .map(|c| c.name.clone())
-            .collect()
+        columns.iter().map(|(s, c)| sources[*s].columns[*c].name.clone()).collect()
     }
 
-    /// Makes one column of two: the left one stands for both, except in a RIGHT JOIN.
-    fn merge(&mut self, name: &str, first: usize, middle: usize, keep_right: bool, listed: bool) -> Result<(), Error> {
-        let clause = if listed { "from clause" } else { "natural join" };
-        let sources = &mut self.scope().sources;
-        let (left, right) = sources.split_at_mut(middle);
-        let hide = |sources: &mut [Source], hidden: bool| {
-            let columns = sources.iter_mut().flat_map(|s| &mut s.columns);
-            let mut found = columns.filter(|c| c.name.eq_ignore_ascii_case(name) && !c.merged);
-            match (found.next(), found.next()) {
-                (None, _) => Err(Error::unknown_column(name, clause)),
-                (Some(column), None) => {
-                    column.merged = hidden;
-                    Ok(())
-                }
-                _ => Err(Error::ambiguous_column(name, clause)),
-            }
-        };
-        hide(&mut left[first..], keep_right)?;
-        hide(right, !keep_right)?;
-        let common = &mut self.scope().common;
-        if !common.iter().any(|c| c.eq_ignore_ascii_case(name)) {
-            common.push(name.to_string());
+    /// Makes one column of every two of these names: the left one stands for both, except in a RIGHT JOIN, which is a
+    /// LEFT JOIN the other way round.
+    fn merge(&mut self, names: &[String], sides: &Sides, clause: &'static str) -> Result<(String, Joined), Error> {
+        let (mut conditions, mut kept, mut hidden) = (Vec::new(), Vec::new(), Vec::new());
+        for name in names {
+            let left = self.one_of(name, &sides.left, clause)?;
+            let right = self.one_of(name, &sides.right, clause)?;
+            let reference = |(source, column): (usize, usize), t: &mut Self| {
+                let source = t.scope().sources[source].clone();
+                source.reference(&source.columns[column])
+            };
+            let (mut l, mut r) = (reference(left, self), reference(right, self));
+            let (l, r) = self.comparable(&mut l, &mut r);
+            conditions.push(format!("{l} = {r}"));
+            let (keep, hide) = if sides.keeps_right { (right, left) } else { (left, right) };
+            kept.push(keep);
+            hidden.push(hide);
         }
-        Ok(())
+        for (source, column) in &hidden {
+            self.scope().sources[*source].columns[*column].merged = true;
+        }
+        let (main, other) = if sides.keeps_right { (&sides.right, &sides.left) } else { (&sides.left, &sides.right) };
+        let mut columns: Joined = main.iter().filter(|c| kept.contains(c)).copied().collect();
+        let rest = main.iter().chain(other).filter(|c| !kept.contains(c) && !hidden.contains(c));
+        columns.extend(rest.copied().collect::<Joined>());
+        let condition = match conditions.is_empty() {
+            true if sides.keeps_right || clause == "natural join" => " ON 1".to_string(),
+            true => String::new(),
+            false => format!(" ON {}", conditions.join(" AND ")),
+        };
+        Ok((condition, columns))
+    }
+
+    /// The one column of a side that has this name.
+    fn one_of(&mut self, name: &str, side: &Joined, clause: &'static str) -> Result<(usize, usize), Error> {
+        let sources = &self.scope().sources;
+        let mut found = side.iter().filter(|(s, c)| sources[*s].columns[*c].name.eq_ignore_ascii_case(name));
+        match (found.next(), found.next()) {
+            (Some(place), None) => Ok(*place),
+            (None, _) => Err(Error::unknown_column(name, clause)),
+            _ => Err(Error::ambiguous_column(name, clause)),
+        }
+    }
+
+    /// The columns that `*` means of the source added last.
+    fn columns_of_last(&mut self) -> Joined {
+        let sources = &self.scope().sources;
+        let Some(last) = sources.len().checked_sub(1) else { return vec![] };
+        let visible = sources[last].columns.iter().enumerate().filter(|(_, c)| !c.invisible);
+        visible.map(|(i, _)| (last, i)).collect()
     }
 
     /// One table, derived table or join in parentheses.
-    fn factor(&mut self, factor: &TableFactor) -> Result<String, Error> {
-        match factor {
+    fn factor(&mut self, factor: &TableFactor) -> Result<(String, Joined), Error> {
+        let sql = match factor {
             TableFactor::Table { name, alias, args: None, partitions, sample: None, version: None, .. } => {
                 if !partitions.is_empty() {
                     return Err(Error::unsupported("PARTITION clause"));
                 }
-                self.table(name, alias.as_ref())
+                let before = self.scope().sources.len();
+                let sql = self.table(name, alias.as_ref())?;
+                if self.scope().sources.len() == before {
+                    // DUAL.
+                    return Ok((sql, vec![]));
+                }
+                sql
             }
-            TableFactor::Derived { lateral: true, .. } => Err(Error::unsupported("LATERAL derived tables")),
+            TableFactor::Derived { lateral: true, .. } => return Err(Error::unsupported("LATERAL derived tables")),
             TableFactor::Derived { subquery, alias, .. } => {
                 let Some(alias) = alias else { return Err(Error::derived_without_alias()) };
                 // A derived table does not see its siblings.
@@ -211,14 +257,16 @@ impl Translator<'_> {
                 block.check_names()?;
                 let sql = if renamed { block.renamed_sql() } else { block.sql.clone() };
                 let alias = self.add(alias.name.value.clone(), None, block.columns, None)?;
-                Ok(format!("({sql}) AS {alias}"))
+                format!("({sql}) AS {alias}")
             }
             TableFactor::NestedJoin { table_with_joins, alias: None } => {
-                Ok(format!("({})", self.joined(table_with_joins)?))
+                let (sql, columns) = self.joined(table_with_joins)?;
+                return Ok((format!("({sql})"), columns));
             }
-            TableFactor::JsonTable { .. } => Err(Error::unsupported("JSON_TABLE")),
-            _ => Err(Error::unsupported("this kind of table reference")),
-        }
+            TableFactor::JsonTable { .. } => return Err(Error::unsupported("JSON_TABLE")),
+            _ => return Err(Error::unsupported("this kind of table reference")),
+        };
+        Ok((sql, self.columns_of_last()))
     }
 
     fn table(&mut self, name: &ObjectName, alias: Option<&TableAlias>) -> Result<String, Error> {
@@ -281,23 +329,25 @@ impl Translator<'_> {
             return visible.map(|c| (c.name.clone(), source.reference(c))).collect();
         }
         let scope = self.scope();
-        let mut all = Vec::new();
-        let is_common = |name: &str| scope.common.iter().any(|c| c.eq_ignore_ascii_case(name));
-        for name in &scope.common {
-            for source in &scope.sources {
-                let column = source.columns.iter().find(|c| c.name.eq_ignore_ascii_case(name) && !c.merged);
-                if let Some(column) = column {
-                    all.push((column.name.clone(), source.reference(column)));
-                    break;
-                }
-            }
-        }
-        for source in &scope.sources {
-            for column in source.columns.iter().filter(|c| !c.invisible && !c.merged && !is_common(&c.name)) {
-                all.push((column.name.clone(), source.reference(column)));
-            }
-        }
-        all
+        let column = |(source, column): &(usize, usize)| {
+            let source = &scope.sources[*source];
+            let column = &source.columns[*column];
+            (column.name.clone(), source.reference(column))
+        };
+        scope.star.iter().map(column).collect()
+    }
+}
+
+/// The two sides of a join.
+struct Sides {
+    left: Joined,
+    right: Joined,
+    keeps_right: bool,
+}
+
+impl Sides {
+    fn both(&self) -> Joined {
+        self.left.iter().chain(&self.right).copied().collect()
     }
 }
 

@@ -1,7 +1,7 @@
 //! INSERT and REPLACE.
 
 use super::from::table_source;
-use super::scope::{Scope, Source};
+use super::scope::{Scope, Source, SourceColumn};
 use super::translator::{Translator, quote_name, quote_text, quote_value};
 use super::typed::{Kind, Typed};
 use crate::sql::catalog::{Column, ColumnDefault, HIDDEN_KEY, Table};
@@ -29,7 +29,11 @@ impl Translator<'_> {
             (false, false) => "INSERT",
         };
         let omitted = self.omitted(&table, &columns, insert.ignore)?;
-        let mut names: Vec<String> = columns.iter().map(|c| quote_name(&c.name)).collect();
+        // Defaults that are expressions may name columns of the row: they are computed with it, after those given.
+        let is_computed = |c: &&Column| matches!(c.default, Some(ColumnDefault::Expression(_)));
+        let given = |c: &&Column| columns.iter().any(|g| g.id == c.id);
+        let computed: Vec<Column> = table.columns.iter().filter(is_computed).filter(|c| !given(c)).cloned().collect();
+        let mut names: Vec<String> = columns.iter().chain(&computed).map(|c| quote_name(&c.name)).collect();
         names.extend(omitted.iter().map(|(c, _)| quote_name(&c.name)));
         if table.primary.is_none() {
             names.push(quote_name(HIDDEN_KEY));
@@ -39,8 +43,12 @@ impl Translator<'_> {
             tail.push("marmot_row_id()".to_string());
         }
         let (rows_sql, rows) = match &insert.source {
-            InsertSource::Rows(rows) => (self.insert_rows(insert, &table, &columns, rows, &tail)?, Some(rows.len())),
-            InsertSource::Query(query) => (self.insert_query(insert, &table, &columns, query, &tail)?, None),
+            InsertSource::Rows(rows) => {
+                (self.insert_rows(insert, &table, (&columns, &computed), rows, &tail)?, Some(rows.len()))
+            }
+            InsertSource::Query(query) => {
+                (self.insert_query(insert, &table, (&columns, &computed), query, &tail)?, None)
+            }
         };
         let alias = quote_name(&table.name);
         let target = format!("{}.{alias} AS {alias}", quote_name(&database.name));
@@ -81,7 +89,8 @@ impl Translator<'_> {
             }
             match &column.default {
                 Some(ColumnDefault::Constant(value)) => all.push((column.clone(), quote_value(value))),
-                Some(_) => match self.default_value(column)? {
+                Some(ColumnDefault::Expression(_)) => {}
+                Some(ColumnDefault::Now(_)) => match self.default_value(column)? {
                     Some(value) => {
                         let sql = self.stored(&value, column, table, 1)?;
                         all.push((column.clone(), sql));
@@ -107,6 +116,8 @@ impl Translator<'_> {
                 let mut inner = Translator::new(self.context, &tokens);
                 inner.inline = true;
                 inner.parameters = std::mem::take(&mut self.parameters);
+                // The columns it names are the row's.
+                inner.scopes.extend(self.scopes.last().cloned());
                 let value = inner.expression(&expression);
                 self.parameters = inner.parameters;
                 value?
@@ -120,11 +131,11 @@ impl Translator<'_> {
         &mut self,
         insert: &Insert,
         table: &Arc<Table>,
-        columns: &[Column],
+        (columns, computed): (&[Column], &[Column]),
         rows: &[Vec<Option<Expr>>],
         tail: &[String],
     ) -> Result<String, Error> {
-        // A value may name a column that came before it, whose value it then is; that is rare and refused.
+        let names_columns = !computed.is_empty() || rows.iter().flatten().flatten().any(names_something);
         self.scopes.push(Scope::default());
         let mut lines = Vec::with_capacity(rows.len());
         for (i, row) in rows.iter().enumerate() {
@@ -133,13 +144,20 @@ impl Translator<'_> {
             if row.len() != columns.len() && !all_defaults {
                 return Err(Error::value_count(number));
             }
-            let mut cells = Vec::with_capacity(columns.len() + tail.len());
-            for (n, column) in columns.iter().enumerate() {
+            let mut cells = Vec::with_capacity(columns.len() + computed.len() + tail.len());
+            if names_columns {
+                *self.scope() = row_before(table);
+            }
+            for (n, column) in columns.iter().chain(computed).enumerate() {
                 let value = match row.get(n) {
                     Some(Some(expression)) => self.insert_operand(expression, column)?,
                     Some(None) | None => self.insert_default(column, insert.ignore)?,
                 };
-                cells.push(self.cell(&value, column, table, number, insert.ignore)?);
+                let cell = self.cell(&value, column, table, number, insert.ignore)?;
+                if names_columns {
+                    self.assign(column, if column.auto_increment { &value.sql } else { &cell });
+                }
+                cells.push(cell);
             }
             cells.extend_from_slice(tail);
             lines.push(format!("({})", cells.join(", ")));
@@ -149,6 +167,19 @@ impl Translator<'_> {
             return Ok("DEFAULT VALUES".to_string());
         }
         Ok(format!("VALUES {}", lines.join(", ")))
+    }
+
+    /// A column of the row being inserted has its value from here on.
+    fn assign(&mut self, column: &Column, sql: &str) {
+        let scope = self.scope();
+        scope.assigned.retain(|(n, _)| !n.eq_ignore_ascii_case(&column.name));
+        scope.assigned.push((column.name.clone(), Typed::new(sql, column.ty.clone())));
+        let known = scope.sources.iter().any(|s| s.column(&column.name).is_some());
+        if !known && let Some(source) = scope.sources.first_mut() {
+            let (name, ty) = (column.name.clone(), ResultType::Known(column.ty.clone()));
+            let new = SourceColumn { name, ty, nullable: true, origin: None, merged: false, invisible: false };
+            source.columns.push(new);
+        }
     }
 
     fn insert_operand(&mut self, expression: &Expr, column: &Column) -> Result<Typed, Error> {
@@ -212,7 +243,7 @@ impl Translator<'_> {
         &mut self,
         insert: &Insert,
         table: &Arc<Table>,
-        columns: &[Column],
+        (columns, computed): (&[Column], &[Column]),
         query: &sqlparser::ast::Query,
         tail: &[String],
     ) -> Result<String, Error> {
@@ -225,13 +256,23 @@ impl Translator<'_> {
             column.name = format!("c{i}");
         }
         let mut cells = Vec::new();
+        self.scopes.push(row_before(table));
         for (column, source) in columns.iter().zip(&block.columns) {
             let sql = format!("\"marmot_rows\".{}", quote_name(&source.name));
             let value = Typed { ty: source.ty.clone(), nullable: source.nullable, ..Typed::dynamic(sql) };
             // A column that is NULL throughout has no type to trust.
             let value = if value.ty == ResultType::Null { Typed { ty: ResultType::Dynamic, ..value } } else { value };
-            cells.push(self.cell(&value, column, table, 0, insert.ignore)?);
+            let cell = self.cell(&value, column, table, 0, insert.ignore)?;
+            self.assign(column, if column.auto_increment { &value.sql } else { &cell });
+            cells.push(cell);
         }
+        for column in computed {
+            let value = self.insert_default(column, insert.ignore)?;
+            let cell = self.cell(&value, column, table, 0, insert.ignore)?;
+            self.assign(column, &cell);
+            cells.push(cell);
+        }
+        self.scopes.pop();
         cells.extend_from_slice(tail);
         let names: Vec<String> = block.columns.iter().map(|c| quote_name(&c.name)).collect();
         // WHERE true keeps SQLite from reading ON CONFLICT as a join's ON.
@@ -360,6 +401,36 @@ fn target_columns(insert: &Insert, table: &Table) -> Result<Vec<Column>, Error> 
         columns.push(column.clone());
     }
     Ok(columns)
+}
+
+/// Whether an expression names a column.
+fn names_something(expression: &Expr) -> bool {
+    let found = sqlparser::ast::visit_expressions(expression, |e| match e {
+        Expr::Identifier(_) | Expr::CompoundIdentifier(_) => std::ops::ControlFlow::Break(()),
+        _ => std::ops::ControlFlow::Continue(()),
+    });
+    found.is_break()
+}
+
+/// The columns of a row before it gets values: those with constant defaults have these, an id is zero, others without a
+/// default are what MySQL's type has for nothing. Columns whose default must be computed are not there yet.
+fn row_before(table: &Arc<Table>) -> Scope {
+    let mut source = table_source(&"".into(), table, &table.name);
+    let mut assigned = Vec::new();
+    source.columns.retain(|c| {
+        let Some((_, column)) = table.column(&c.name) else { return false };
+        let value = match &column.default {
+            Some(ColumnDefault::Constant(value)) => quote_value(value),
+            Some(_) => return false,
+            None if column.auto_increment => "0".to_string(),
+            None if column.nullable => "NULL".to_string(),
+            None => quote_value(&column.ty.implicit_default()),
+        };
+        assigned.push((column.name.clone(), Typed::new(value, column.ty.clone())));
+        true
+    });
+    source.database = None;
+    Scope { sources: vec![source], assigned, ..Scope::default() }
 }
 
 pub fn is_key(table: &Table, column: &Column) -> bool {

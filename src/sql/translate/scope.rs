@@ -53,8 +53,8 @@ pub struct Scope {
     pub alias_use: AliasUse,
     /// In an UPDATE: columns already assigned, with their new values, which later assignments see.
     pub assigned: Vec<(String, Typed)>,
-    /// Columns joined by USING or NATURAL, which `*` lists first.
-    pub common: Vec<String>,
+    /// What `*` means: columns by their source and their place there.
+    pub star: Vec<(usize, usize)>,
     /// Aggregates may appear.
     pub aggregates: bool,
     /// An aggregate appeared.

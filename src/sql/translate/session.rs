@@ -7,7 +7,7 @@ use crate::sql::catalog::Catalog;
 use crate::sql::error::Error;
 use crate::sql::modes::Modes;
 use crate::sql::parameter::Literal;
-use crate::sql::parse::{Body, Maintenance, SetExpression, SetItem, Statement, TableName};
+use crate::sql::parse::{Body, Executed, Maintenance, SetExpression, SetItem, Statement, TableName};
 use crate::sql::plan::{
     Assignment, LockTarget, Locking, Plan, Program, Read, ResultColumn, ResultType, SessionCommand, SetTarget, SetValue,
 };
@@ -75,6 +75,25 @@ impl Translator<'_> {
                 let values = self.expressions(expressions)?;
                 let read = self.constant_row(&values);
                 Plan::Session(SessionCommand::Do(read))
+            }
+            Body::Prepare { name, text } => {
+                let text = self.session_value(text)?;
+                Plan::Session(SessionCommand::Prepare { name: name.clone(), text })
+            }
+            Body::Execute { source, using } => {
+                let text = match source {
+                    Executed::Named(_) => None,
+                    Executed::Text(text) => Some(self.session_value(text)?),
+                };
+                let using: Result<Vec<SetValue>, Error> = using.iter().map(|e| self.session_value(e)).collect();
+                let using = using?;
+                Plan::Session(match (source, text) {
+                    (Executed::Named(name), _) => SessionCommand::Execute { name: name.clone(), using },
+                    (Executed::Text(_), text) => {
+                        let text = text.unwrap_or(SetValue::Default);
+                        SessionCommand::ExecuteImmediate { text, using }
+                    }
+                })
             }
             Body::Maintenance { what, tables } => self.maintenance(*what, tables)?,
             Body::Ready(Plan::Schema(SchemaChange::AlterDatabase { name, collation })) if name.is_empty() => {
@@ -214,13 +233,7 @@ impl Translator<'_> {
             let value = match &item.value {
                 SetExpression::Default => SetValue::Default,
                 SetExpression::Word(word) => SetValue::Constant(Value::text(word.as_str())),
-                SetExpression::Expression(expression) => match self.constant_value(expression) {
-                    Some(value) => SetValue::Constant(value),
-                    None => {
-                        let value = self.in_clause("field list", |t| t.expression(expression))?;
-                        SetValue::Query(Box::new(self.constant_row(&[value])))
-                    }
-                },
+                SetExpression::Expression(expression) => self.session_value(expression)?,
             };
             if let SetTarget::Names { collation: Some(name) } = &item.target
                 && crate::sql::catalog::Collation::new(name).is_none()
@@ -230,6 +243,15 @@ impl Translator<'_> {
             assignments.push(Assignment { target: item.target.clone(), value });
         }
         Ok(assignments)
+    }
+
+    /// A value that the session computes before it runs something with it.
+    fn session_value(&mut self, expression: &Expr) -> Result<SetValue, Error> {
+        if let Some(value) = self.constant_value(expression) {
+            return Ok(SetValue::Constant(value));
+        }
+        let value = self.in_clause("field list", |t| t.expression(expression))?;
+        Ok(SetValue::Query(Box::new(self.constant_row(&[value]))))
     }
 
     /// A literal, looked at.

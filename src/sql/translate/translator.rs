@@ -100,6 +100,24 @@ pub fn placeholder_bytes(text: &str) -> Option<(Vec<u8>, bool)> {
 /// # Errors
 /// Those of expressions; 3814-like refusals for what needs a session (NOW(), @variables).
 pub fn constant_expression(text: &str, table: Option<&Table>, clause: &'static str) -> Result<String, Error> {
+    let (sql, constant) = over_columns(text, table, clause)?;
+    if !constant {
+        return Err(Error::unsupported(format!("an expression of this kind in {clause}")));
+    }
+    // Columns stand alone: there is only one table.
+    Ok(sql.replace("\u{1}.", ""))
+}
+
+/// Checks that a default expression of `table` makes sense; it may need a session.
+///
+/// # Errors
+/// Those of expressions.
+pub fn check_default(text: &str, table: &Table) -> Result<(), Error> {
+    over_columns(text, Some(table), "default value expression").map(drop)
+}
+
+/// An expression over a table's columns, and whether it needs no session.
+fn over_columns(text: &str, table: Option<&Table>, clause: &'static str) -> Result<(String, bool), Error> {
     let (expression, tokens) = crate::sql::parse::parse_expression(text, Modes::NONE)?;
     let catalog = crate::sql::catalog::Catalog::new();
     let context = Context { catalog: &catalog, database: None, modes: Modes::default() };
@@ -112,11 +130,7 @@ pub fn constant_expression(text: &str, table: Option<&Table>, clause: &'static s
     });
     translator.scopes.push(Scope { sources: source.into_iter().collect(), ..Scope::default() });
     let value = translator.expression(&expression)?;
-    if !translator.parameters.is_empty() {
-        return Err(Error::unsupported(format!("an expression of this kind in {clause}")));
-    }
-    // Columns stand alone: there is only one table.
-    Ok(value.sql.replace("\u{1}.", ""))
+    Ok((value.sql, translator.parameters.is_empty()))
 }
 
 impl<'a> Translator<'a> {
