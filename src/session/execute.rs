@@ -142,6 +142,11 @@ impl Session {
             Plan::Schema(change) => {
                 self.change_schema(change).await?;
             }
+            Plan::Schemas(changes) => {
+                for change in changes {
+                    self.change_schema(change).await?;
+                }
+            }
             Plan::CreateSelect { change, insert } => return self.create_select(run, change, insert, out).await,
             Plan::Begin { read_only, consistent_snapshot } => self.begin(*read_only, *consistent_snapshot).await?,
             Plan::Commit(completion) => {

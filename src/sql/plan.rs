@@ -17,6 +17,8 @@ pub enum Plan {
     Write(Write),
     /// DDL: commits the open transaction, then runs alone.
     Schema(SchemaChange),
+    /// Several, one after the other: DROP TABLE of tables of several databases.
+    Schemas(Vec<SchemaChange>),
     /// CREATE TABLE ... SELECT: the schema change, then the text of the INSERT that fills the new table. If that fails,
     /// the table goes again.
     CreateSelect {

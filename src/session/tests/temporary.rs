@@ -53,6 +53,10 @@ async fn temporary_and_other_tables_work_together() {
     c.ok("DELETE FROM t WHERE id IN (SELECT id FROM some)").await;
     assert_eq!(c.value("SELECT COUNT(*) FROM t").await, "0");
     assert_eq!(c.code("CREATE VIEW w AS SELECT * FROM some").await, 1352);
+    assert_eq!(c.code("DROP TABLE t, some, nope").await, 1051);
+    c.ok("DROP TABLE t, some").await;
+    assert_eq!(c.code("SELECT * FROM some").await, 1146);
+    assert_eq!(c.code("SELECT * FROM t").await, 1146);
 }
 
 /// Creating one neither commits nor changes what prepared statements of other sessions see.

@@ -397,7 +397,8 @@ fn needs_rebuild(old: &Table, new: &Table) -> bool {
         return true;
     }
     new.columns.iter().any(|column| match old.column_by_id(column.id) {
-        None => false,
+        // SQLite adds a column only with a constant.
+        None => matches!(column.default, Some(ColumnDefault::Expression(_))),
         Some(before) => before.nullable != column.nullable || !is_widening(&before.ty, &column.ty),
     })
 }
@@ -406,8 +407,8 @@ fn is_rowid(table: &Table, column: &Column) -> bool {
     table.key_is_rowid() && crate::sql::translate::is_key(table, column)
 }
 
-/// The SQLite constant that existing rows get in a new column.
-fn fill(column: &Column, now: &str) -> Result<String, Error> {
+/// What existing rows of `old` get in a new column.
+fn fill(column: &Column, now: &str, old: &Table) -> Result<String, Error> {
     Ok(match &column.default {
         Some(ColumnDefault::Constant(value)) => quote_value(value),
         Some(ColumnDefault::Now(fsp)) => {
@@ -415,7 +416,7 @@ fn fill(column: &Column, now: &str) -> Result<String, Error> {
             quote_text(&format!("{}{digits}", now.get(..19).unwrap_or(now)))
         }
         Some(ColumnDefault::Expression(text)) => {
-            let value = constant_expression(text, None, "default value expression")?;
+            let value = constant_expression(text, Some(old), "default value expression")?;
             format!("marmot_store({}, {value}, 1)", quote_text(&Rule::of(column, false).encode()))
         }
         None if column.nullable => "NULL".to_string(),
@@ -458,7 +459,7 @@ fn change_in_place(database: &Database, old: &Table, new: &Table, now: &str, pro
         statements.extend(renamed.iter().map(|(before, after)| rename(&before.name, &after.name)));
     }
     for column in new.columns.iter().filter(|c| old.column_by_id(c.id).is_none()) {
-        let constant = fill(column, now).unwrap_or_else(|_| "NULL".to_string());
+        let constant = fill(column, now, old).unwrap_or_else(|_| "NULL".to_string());
         let plain = Column { default: None, ..column.clone() };
         let mut definition = column_definition(new, &plain);
         if constant != "NULL" {
@@ -504,7 +505,7 @@ fn rebuild(database: &Database, old: &Table, new: &Table, now: &str, program: &m
                 let keys: Vec<String> = old.key_columns().iter().map(|k| quote_name(k)).collect();
                 format!("row_number() OVER (ORDER BY {})", keys.join(", "))
             }
-            None => fill(column, now)?,
+            None => fill(column, now, old)?,
         });
     }
     let statements = &mut program.statements;

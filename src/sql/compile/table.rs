@@ -228,6 +228,9 @@ fn rename_tables(database: &Database, renames: &[(String, String)], program: &mu
     let mut after = database.clone();
     for (from, to) in renames {
         check_table_name(to)?;
+        if from == to {
+            return Err(Error::table_exists(to));
+        }
         if after.view_ignoring_case(to).is_some() {
             return Err(Error::table_exists(to));
         }

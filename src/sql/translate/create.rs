@@ -3,7 +3,7 @@
 use super::scope::SourceColumn;
 use super::show_create::backquoted;
 use super::translator::Translator;
-use crate::sql::catalog::{ColumnDefault, temporary_database};
+use crate::sql::catalog::{ColumnDefault, is_temporary, public_name, temporary_database};
 use crate::sql::column_type::{BinaryKind, ColumnType};
 use crate::sql::definition::{ColumnDefinition, TypeDefinition};
 use crate::sql::error::{Error, Warning};
@@ -145,21 +145,40 @@ impl Translator<'_> {
         for name in names {
             let name = name?;
             if only.as_ref().is_some_and(|o| *o != name) {
-                return Err(Error::unsupported(format!("{what} across databases, or of temporary and other tables")));
+                return Err(Error::unsupported(format!("{what} across databases")));
             }
             only = Some(name);
         }
         only.ok_or_else(Error::no_database)
     }
 
-    pub fn drop_tables(&self, names: &[TableName], if_exists: bool, temporary: bool) -> Result<SchemaChange, Error> {
-        let place = |n: &TableName| match temporary {
-            true => self.ddl_database(n).map(|d| temporary_database(&d)),
-            false => self.database_of_table(n),
-        };
-        let database = self.one_database(names.iter().map(place), "DROP TABLE")?;
-        let names = names.iter().map(|n| n.name.clone()).collect();
-        Ok(SchemaChange::DropTables { database, names, if_exists })
+    /// One change for each database, those of temporary tables first. If any table is missing none is dropped.
+    pub fn drop_tables(&self, names: &[TableName], if_exists: bool, temporary: bool) -> Result<Plan, Error> {
+        let mut by_database: Vec<(DatabaseName, Vec<String>)> = Vec::new();
+        let mut missing = Vec::new();
+        for name in names {
+            let database = match temporary {
+                true => temporary_database(&self.ddl_database(name)?),
+                false => self.database_of_table(name)?,
+            };
+            if self.context.catalog.table(&database, &name.name).is_none() {
+                missing.push(format!("{}.{}", public_name(&database), name.name));
+            }
+            match by_database.iter_mut().find(|(d, _)| *d == database) {
+                Some((_, names)) => names.push(name.name.clone()),
+                None => by_database.push((database, vec![name.name.clone()])),
+            }
+        }
+        if by_database.len() > 1 && !missing.is_empty() && !if_exists {
+            return Err(Error::unknown_table_on_drop(missing.join(",")));
+        }
+        by_database.sort_by_key(|(database, _)| !is_temporary(database));
+        let change = |(database, names)| SchemaChange::DropTables { database, names, if_exists };
+        let mut changes: Vec<SchemaChange> = by_database.into_iter().map(change).collect();
+        Ok(match (changes.len(), changes.pop()) {
+            (1, Some(only)) => Plan::Schema(only),
+            (_, last) => Plan::Schemas(changes.into_iter().chain(last).collect()),
+        })
     }
 
     pub fn drop_views(&self, names: &[TableName], if_exists: bool) -> Result<SchemaChange, Error> {
@@ -172,7 +191,7 @@ impl Translator<'_> {
         let mut temporary = false;
         let froms = renames.iter().map(|(from, _)| {
             let database = self.database_of_table(from)?;
-            temporary |= crate::sql::catalog::is_temporary(&database);
+            temporary |= is_temporary(&database);
             Ok(database)
         });
         let database = self.one_database(froms, "RENAME TABLE")?;

@@ -287,7 +287,15 @@ impl Translator<'_> {
             }
         }
         self.scope().alias_use = AliasUse::BeforeColumns;
-        let order_by = self.in_clause("order clause", |t| t.order_list(tail.order_by, Some(&items)))?;
+        let mut one_row = false;
+        let (mark, aggregated) = (self.parameters.len(), self.scope().aggregated);
+        let mut order_by = self.in_clause("order clause", |t| t.order_list(tail.order_by, Some(&items)))?;
+        if group_by.is_empty() && self.scope().aggregated {
+            // There is one row: no order, but an aggregate of ORDER BY alone still makes it one.
+            order_by.clear();
+            self.parameters.truncate(mark);
+            one_row = !aggregated;
+        }
         self.scope().alias_use = AliasUse::Never;
         let windows = self.named_windows(select)?;
         let (limit, limited) = self.limit(tail.limit)?;
@@ -299,13 +307,17 @@ impl Translator<'_> {
         };
         // Columns of a query inside another are taken to have their type's collation.
         let collate = distinct || in_compound || self.depth > 0;
-        let list: Vec<String> = items
+        let mut list: Vec<String> = items
             .iter()
             .map(|(name, value)| {
                 let sql = if collate { value.collated() } else { value.sql.clone() };
                 format!("{sql} AS {}", quote_name(name))
             })
             .collect();
+        if one_row && let (Some(first), Some((name, value))) = (list.first_mut(), items.first()) {
+            // SQLite makes one row only of a list with an aggregate.
+            *first = format!("CASE WHEN count(*) >= 0 THEN {} END AS {}", value.sql, quote_name(name));
+        }
         let mut sql = format!("SELECT {}{}", if distinct { "DISTINCT " } else { "" }, list.join(", "));
         if !from.is_empty() {
             sql.push_str(&format!(" FROM {from}"));

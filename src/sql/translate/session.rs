@@ -60,9 +60,7 @@ impl Translator<'_> {
             Body::Table { name, change } => Plan::Schema(self.table_change(name, change)?),
             Body::CreateSelect(create) => self.create_select(create)?,
             Body::View(create) => self.create_view(create)?,
-            Body::DropTables { names, if_exists, temporary } => {
-                Plan::Schema(self.drop_tables(names, *if_exists, *temporary)?)
-            }
+            Body::DropTables { names, if_exists, temporary } => self.drop_tables(names, *if_exists, *temporary)?,
             Body::DropViews { names, if_exists } => Plan::Schema(self.drop_views(names, *if_exists)?),
             Body::DropProgram { kind, name, if_exists } => self.missing_program(kind, name, *if_exists)?,
             Body::Call(name) => self.missing_program("PROCEDURE", name, false)?,

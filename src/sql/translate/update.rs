@@ -91,8 +91,13 @@ impl Translator<'_> {
             Some(condition) => format!(" WHERE {}", self.in_clause("where clause", |t| t.condition(condition))?),
             None => String::new(),
         };
+        let mark = self.parameters.len();
         let order_by = self.in_clause("order clause", |t| t.order_list(order_by, None))?;
-        let Some(limit) = limit else { return Ok(condition) };
+        let Some(limit) = limit else {
+            // All rows, in any order: what the order would need is not asked for.
+            self.parameters.truncate(mark);
+            return Ok(condition);
+        };
         let limit = self.limit_value(limit)?;
         let order_by = if order_by.is_empty() { String::new() } else { format!(" ORDER BY {order_by}") };
         let keys = key_list(table, alias).join(", ");
