@@ -23,7 +23,6 @@
 //! - BIGINT UNSIGNED primary keys of one column end at 2^63-1 (1264).
 //! - TIMESTAMP is kept as given, in the session's time zone; TIME sorts as text.
 //! - ONLY_FULL_GROUP_BY is not enforced. UPDATE with ORDER BY and no LIMIT changes rows in any order.
-//!
 //! - SHOW CREATE VIEW shows the query as it was written, with `*` spelled out, not MySQL's canonical form.
 //! - CREATE TABLE ... SELECT is two transactions: a node that dies in between leaves an empty table.
 //!

@@ -221,12 +221,12 @@ impl Tokens {
 
     /// The first and last token of an item of the SELECT at token `select`.
     pub fn item_tokens(&self, select: usize, item: usize) -> Option<(usize, usize)> {
-        let mut start = select + 1;
-        while self.is_word(start, SELECT_MODIFIERS) {
-            start += 1;
+        let mut begin = select + 1;
+        while self.is_word(begin, SELECT_MODIFIERS) {
+            begin += 1;
         }
-        let (mut depth, mut number) = (0usize, 0);
-        for at in start..self.tokens.len() {
+        let (mut start, mut depth, mut number) = (begin, 0usize, 0);
+        for at in begin..self.tokens.len() {
             let ends = match &self.tokens[at].token {
                 Token::LParen => {
                     depth += 1;

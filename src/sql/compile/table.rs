@@ -189,7 +189,7 @@ fn replace_table(
         return Err(Error::table_exists(name));
     }
     match database.table_ignoring_case(name) {
-        Some(table) => drop_tables(database, &[table.name.clone()], false, context, program, &mut vec![]),
+        Some(table) => drop_tables(database, std::slice::from_ref(&table.name), false, context, program, &mut vec![]),
         None => Ok(()),
     }
 }

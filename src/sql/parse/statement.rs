@@ -106,7 +106,7 @@ pub enum TableChange {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Executed {
     Named(String),
-    Text(Expr),
+    Text(Box<Expr>),
 }
 
 /// How a table is created.
@@ -399,7 +399,9 @@ impl Reader<'_> {
         }
         Ok(match (verb, name, text) {
             (Some("PREPARE"), Some(name), Some(text)) => Body::Prepare { name, text },
-            (Some("EXECUTE IMMEDIATE"), _, Some(text)) => Body::Execute { source: Executed::Text(text), using },
+            (Some("EXECUTE IMMEDIATE"), _, Some(text)) => {
+                Body::Execute { source: Executed::Text(Box::new(text)), using }
+            }
             (Some("EXECUTE"), Some(name), _) => Body::Execute { source: Executed::Named(name), using },
             (_, Some(name), _) => Body::Ready(Plan::Session(SessionCommand::Deallocate { name })),
             _ => return self.unexpected(),
