@@ -26,7 +26,7 @@
 //!
 //! What is refused by name (1235): views, triggers, routines, events, accounts, temporary tables, CREATE TABLE ...
 //! SELECT, generated columns, FULLTEXT and SPATIAL, functional key parts, partition maintenance, WITH ROLLUP, LATERAL,
-//! JSON_TABLE, `:=` in expressions, changes of several tables by one UPDATE or DELETE, XA, HANDLER, LOAD DATA.
+//! JSON_TABLE, `:=` in expressions, changes of several tables by one UPDATE, XA, HANDLER, LOAD DATA.
 
 mod alteration;
 mod cache;
@@ -75,8 +75,8 @@ pub use normal::{Normalised, normalise};
 pub use parameter::{Convert, Environment, Literal, Parameter, Source, Wanted, bind};
 pub use parse::{Statement, parse};
 pub use plan::{
-    Admin, Assignment, AutoIncrement, Completion, LockTarget, Locking, Origin, Plan, PrepareSource, Program, Read,
-    ResultColumn, ResultType, SessionCommand, SetTarget, SetValue, VariableScope, Write, WriteKind,
+    Admin, Assignment, AutoIncrement, Completion, KeyedDelete, LockTarget, Locking, Origin, Plan, PrepareSource,
+    Program, Read, ResultColumn, ResultType, SessionCommand, SetTarget, SetValue, VariableScope, Write, WriteKind,
 };
 pub use schema_change::{CatalogChange, CompileContext, Compiled, ProgramKind, SchemaChange, SchemaProgram};
 pub use translate::{Context, column_key, default_text, extra, show_create_table, translate};

@@ -180,3 +180,43 @@ async fn now_is_the_clock_of_the_statement() {
     c.ok("SET time_zone = '+01:00'").await;
     assert_eq!(c.value("SELECT NOW()").await, "2023-11-14 23:14:21");
 }
+
+#[tokio::test]
+async fn one_delete_takes_rows_of_several_tables() {
+    let (_node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE o (id INT PRIMARY KEY, name VARCHAR(60) NOT NULL, v VARCHAR(20))").await;
+    c.ok("INSERT INTO o VALUES (1, '_t_old', 'x'), (2, '_t_timeout_old', '5'), (3, '_t_new', 'y')").await;
+    c.ok("INSERT INTO o VALUES (4, '_t_timeout_new', '50'), (5, 'other', 'z')").await;
+    let expired = "DELETE a, b FROM o a, o b WHERE a.name LIKE '\\_t\\_%' AND a.name NOT LIKE '\\_t\\_timeout\\_%'
+                   AND b.name = CONCAT('_t_timeout_', SUBSTRING(a.name, 4)) AND b.v < 10";
+    assert_eq!(c.ok(expired).await.affected_rows, 2);
+    assert_eq!(c.lines("SELECT id FROM o ORDER BY id").await, ["3", "4", "5"]);
+    assert_eq!(c.ok(expired).await.affected_rows, 0);
+    // An outer join's missing row, a row found twice, a table of several key columns and one without a key.
+    c.ok("CREATE TABLE k (a INT, b VARCHAR(5), PRIMARY KEY (a, b))").await;
+    c.ok("CREATE TABLE n (o INT)").await;
+    c.ok("INSERT INTO k VALUES (3, 'x'), (3, 'y'), (4, 'x'), (9, 'x')").await;
+    c.ok("INSERT INTO n VALUES (3), (3), (5)").await;
+    let sql = "DELETE o, k, n FROM o LEFT JOIN k ON k.a = o.id LEFT JOIN n ON n.o = o.id WHERE o.id <> 4";
+    assert_eq!(c.ok(sql).await.affected_rows, 2 + 2 + 3);
+    assert_eq!(c.lines("SELECT * FROM k ORDER BY a").await, ["4 x", "9 x"]);
+    assert_eq!(c.lines("SELECT id FROM o").await, ["4"]);
+    assert_eq!(c.value("SELECT COUNT(*) FROM n").await, "0");
+    assert_eq!(c.code("DELETE o, o FROM o, k").await, 1066);
+    assert_eq!(c.code("DELETE o, q FROM o, k").await, 1109);
+}
+
+#[tokio::test]
+async fn a_delete_from_several_tables_is_done_whole_or_not_at_all() {
+    let (_node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE a (id INT PRIMARY KEY)").await;
+    c.ok("CREATE TABLE p (id INT PRIMARY KEY)").await;
+    c.ok("CREATE TABLE q (id INT PRIMARY KEY, p INT, FOREIGN KEY (p) REFERENCES p (id))").await;
+    c.ok("INSERT INTO a VALUES (1)").await;
+    c.ok("INSERT INTO p VALUES (1)").await;
+    c.ok("INSERT INTO q VALUES (1, 1)").await;
+    c.ok("BEGIN").await;
+    assert_eq!(c.code("DELETE a, p FROM a, p").await, 1451);
+    c.ok("COMMIT").await;
+    assert_eq!(c.value("SELECT COUNT(*) FROM a").await, "1");
+}
