@@ -140,6 +140,19 @@ impl Connection {
         }
     }
 
+    /// Waits until the running statement must stop. Cancel safe.
+    pub async fn must_stop(&self) {
+        loop {
+            let mut wake = std::pin::pin!(self.wake.notified());
+            wake.as_mut().enable();
+            let marks = [&self.kill_query, &self.kill_connection, &self.statement_late, &self.transaction_late];
+            if marks.iter().any(|mark| mark.load(Ordering::Acquire)) {
+                return;
+            }
+            wake.await;
+        }
+    }
+
     fn kill(&self, connection: bool) {
         self.kill_query.store(true, Ordering::Release);
         if connection {

@@ -37,6 +37,7 @@ mod definition;
 mod dialect;
 mod error;
 mod functions;
+mod hint;
 mod interval;
 mod json;
 mod lexer;
@@ -70,6 +71,7 @@ pub use definition::{
 };
 pub use error::{Error, Warning, WarningLevel};
 pub use functions::{AGGREGATES, Accumulator, Aggregate, FUNCTIONS, Function, FunctionContext, MAX_WARNINGS};
+pub use hint::execution_time_hint;
 pub use modes::Modes;
 pub use normal::{Normalised, normalise};
 pub use parameter::{Convert, Environment, Literal, Parameter, Source, Wanted, bind};

@@ -220,3 +220,53 @@ async fn a_delete_from_several_tables_is_done_whole_or_not_at_all() {
     c.ok("COMMIT").await;
     assert_eq!(c.value("SELECT COUNT(*) FROM a").await, "1");
 }
+
+#[tokio::test]
+async fn binary_literals_of_any_bytes_are_stored() {
+    let (_node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE b (id INT PRIMARY KEY, v BLOB)").await;
+    let mut recording = Recording::new();
+    let mut out = recording.writer();
+    let all: Vec<u8> = (0..=255).flat_map(|b: u8| if b"'\\".contains(&b) { vec![b'\\', b] } else { vec![b] }).collect();
+    let sql = [&b"INSERT INTO b VALUES (1, _binary'"[..], &all, b"')"].concat();
+    let outcome = c.session.query(&sql, &mut out).await;
+    out.finish(outcome);
+    assert!(matches!(recording.results().as_slice(), [Recorded::Ok(_)]));
+    let bytes: String = (0..=255).map(|b| format!("{b:02X}")).collect();
+    assert_eq!(c.value("SELECT HEX(v) FROM b").await, bytes);
+}
+
+#[tokio::test]
+async fn sleep_waits_on_the_sessions_clock_once_a_row() {
+    let (node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE t (id INT PRIMARY KEY)").await;
+    c.ok("INSERT INTO t VALUES (1), (2), (3)").await;
+    let before = node.clock.now().mono;
+    assert_eq!(c.lines("SELECT id, SLEEP(2) FROM t").await, ["1 0", "2 0", "3 0"]);
+    assert_eq!(node.clock.now().mono.0 - before.0, 6_000_000_000);
+    c.ok("DO SLEEP(1.5)").await;
+    assert_eq!(node.clock.now().mono.0 - before.0, 7_500_000_000);
+    assert_eq!(c.code("SELECT SLEEP(NULL)").await, 1210);
+    assert_eq!(c.code("SELECT SLEEP(-1)").await, 1210);
+    assert_eq!(c.code("DELETE FROM t WHERE SLEEP(1)").await, 1235);
+}
+
+#[tokio::test]
+async fn a_cast_of_text_that_is_no_integer_warns() {
+    let (_node, mut c) = Node::with_database().await;
+    for (text, cast) in [("abc", "0"), ("12x", "12"), ("", "0"), ("1.5", "1")] {
+        assert_eq!(c.value(&format!("SELECT CAST('{text}' AS SIGNED)")).await, cast);
+        let warning = format!("Warning 1292 Truncated incorrect INTEGER value: '{text}'");
+        assert_eq!(c.lines("SHOW WARNINGS").await, [warning]);
+    }
+    assert_eq!(c.value("SELECT CAST(' -12 ' AS SIGNED)").await, "-12");
+    assert!(c.lines("SHOW WARNINGS").await.is_empty());
+}
+
+#[tokio::test]
+async fn long_is_an_old_name() {
+    let (_node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE t (a LONG, b LONG BYTE, c LONG VARCHAR NOT NULL, d LONG VARBINARY)").await;
+    let types = "SELECT COLUMN_TYPE FROM information_schema.columns WHERE table_name = 't' ORDER BY ordinal_position";
+    assert_eq!(c.lines(types).await, ["mediumtext", "mediumblob", "mediumtext", "mediumblob"]);
+}
