@@ -3,6 +3,7 @@
 #
 #     ci/wordpress.sh             examples/wordpress-cluster, driven by ci/wordpress/drive.py; then all tables are compared
 #     ci/wordpress.sh times       the same, and then page times beside the same WordPress on one MariaDB
+#     ci/wordpress.sh browser     the same, and then in headless Chromium; screenshots in target/wordpress/screenshots
 #
 # Environment: MYSQL_BASE, CLUSTER_BASE, WEB_BASE as examples/wordpress-cluster/run.sh; MARIADB_PORT (9199); MARMOT names
 # another binary; KEEP=1 leaves the logs.
@@ -12,9 +13,9 @@ profile=${CI_PROFILE:-ci}
 export MYSQL_BASE=${MYSQL_BASE:-9190} CLUSTER_BASE=${CLUSTER_BASE:-9290} WEB_BASE=${WEB_BASE:-9100}
 MARIADB_PORT=${MARIADB_PORT:-9199}
 case "${1:-}" in
-    "" | times) ;;
+    "" | times | browser) ;;
     *)
-        sed -n '2,8s/^# \{0,1\}//p' "$0"
+        sed -n '2,9s/^# \{0,1\}//p' "$0"
         exit 2
         ;;
 esac
@@ -89,6 +90,19 @@ start_mariadb() {
     mariadb --no-defaults --skip-ssl -h 127.0.0.1 -P "$MARIADB_PORT" -u root -e "CREATE DATABASE wordpress"
 }
 
+in_a_browser() {
+    local folder=target/wordpress
+    if ! command -v chromium >/dev/null || ! command -v npm >/dev/null; then
+        say "installing chromium and npm"
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium nodejs npm >/dev/null
+    fi
+    mkdir -p "$folder"
+    npm install --silent --no-audit --no-fund --prefix "$folder" playwright-core@1.65.1
+    # Beside node_modules, where imports are looked for.
+    cp ci/wordpress/browser_test.mjs "$folder"
+    CHROMIUM=$(command -v chromium) node "$folder/browser_test.mjs" "$WEB_BASE" "$folder/screenshots"
+}
+
 step "Starting"
 "$RUN" up
 step "Using it"
@@ -98,6 +112,10 @@ if [ "${1:-}" = times ]; then
     start_mariadb
     start_web 4 "$MARIADB_PORT"
     python3 ci/wordpress/page_times.py Marmot="$(web_address 1)" MariaDB="$(web_address 4)" 20
+fi
+if [ "${1:-}" = browser ]; then
+    step "In a browser"
+    in_a_browser
 fi
 step "Comparing the tables of the three nodes"
 for node in $NODES; do stop_web "$node"; done

@@ -26,19 +26,23 @@ impl Naps {
     /// # Errors
     /// [`sqlite::Error::Interrupted`]: the statement is to stop; the session knows why.
     pub async fn take(&self) -> sqlite::Result<()> {
-        let owed = self.context.lock().sleep.take();
-        if owed == 0 {
+        let owed = Span(self.context.lock().sleep.take().saturating_mul(1000));
+        if owed == Span::ZERO {
             return Ok(());
         }
-        let rest = self.clock.sleep(Span(owed.saturating_mul(1000)));
         let Some(connection) = &self.connection else {
-            rest.await;
+            self.clock.sleep(owed).await;
             return Ok(());
         };
+        let left = connection.statement_time_left(self.clock.now().mono);
         tokio::select! {
             biased;
-            () = connection.must_stop() => Err(sqlite::Error::Interrupted { transaction_lost: false }),
-            () = rest => Ok(()),
+            () = connection.stopped() => {}
+            () = self.clock.sleep(left.map_or(owed, |left| left.min(owed))) => connection.expire(self.clock.now().mono),
+        }
+        match connection.must_stop() {
+            true => Err(sqlite::Error::Interrupted { transaction_lost: false }),
+            false => Ok(()),
         }
     }
 }

@@ -48,8 +48,10 @@ impl Session {
                 Err(error) => Err(Broken::Sqlite(error)),
             }
         };
+        // Before the deadline is taken away: it may be why the rows stopped.
+        let sent = sent.map_err(|broken| self.read_failure(run, broken, out));
         self.unlimit_statement();
-        let sent = sent.map_err(|broken| self.read_failure(run, broken, out))?;
+        let sent = sent?;
         self.state.found_rows = match &read.found_rows {
             Some(program) => self.count_rows(run, place, read, program)?,
             None => sent,

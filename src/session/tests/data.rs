@@ -246,6 +246,15 @@ async fn sleep_waits_on_the_sessions_clock_once_a_row() {
     assert_eq!(node.clock.now().mono.0 - before.0, 6_000_000_000);
     c.ok("DO SLEEP(1.5)").await;
     assert_eq!(node.clock.now().mono.0 - before.0, 7_500_000_000);
+    for sql in ["SELECT /*+ MAX_EXECUTION_TIME(1000) */ id, SLEEP(3) FROM t", "SELECT SLEEP(3)"] {
+        let before = node.clock.now().mono;
+        let limit = if sql.contains("/*+") { 0 } else { 1000 };
+        c.ok(&format!("SET max_execution_time = {limit}")).await;
+        assert_eq!(c.code(sql).await, 3024);
+        assert_eq!(node.clock.now().mono.0 - before.0, 1_000_000_000);
+        c.ok("SET max_execution_time = 0").await;
+        assert_eq!(c.value("SELECT 1").await, "1");
+    }
     assert_eq!(c.code("SELECT SLEEP(NULL)").await, 1210);
     assert_eq!(c.code("SELECT SLEEP(-1)").await, 1210);
     assert_eq!(c.code("DELETE FROM t WHERE SLEEP(1)").await, 1235);
