@@ -204,6 +204,7 @@ impl Session {
         context.random.set(self.server.random());
         context.node.set(self.server.node.0 & 0xffff_ffff_ffff);
         context.last_insert_id.set(None);
+        context.sleep.set(0);
         context.warning_count.set(0);
         context.warnings.borrow_mut().clear();
     }

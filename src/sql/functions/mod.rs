@@ -14,6 +14,7 @@ mod json_path;
 mod numeric;
 mod regexp;
 mod registry;
+mod sleep;
 mod string;
 
 pub use aggregate::AGGREGATES;
@@ -29,6 +30,7 @@ const GROUPS: &[&[Function]] = &[
     json::FUNCTIONS,
     hash::FUNCTIONS,
     regexp::FUNCTIONS,
+    sleep::FUNCTIONS,
 ];
 
 /// Every scalar function.

@@ -72,6 +72,7 @@ impl Translator<'_> {
             ignore: insert.ignore,
             auto_increment,
             rows,
+            keyed: Vec::new(),
         })
     }
 
