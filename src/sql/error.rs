@@ -150,6 +150,7 @@ errors! {
     identifier_too_long(name) = 1059 "42000" "Identifier name '{name}' is too long";
     need_columns() = 1113 "42000" "A table must have at least 1 column";
     window_misuse(name) = 3593 "HY000" "You cannot use the window function '{name}' in this context.";
+    grouping_argument() = 3603 "HY000" "Argument of GROUPING function is not in GROUP BY";
     bad_grouping(name) = 1056 "42000" "Can't group on '{name}'";
     malformed_payload(what) = 1105 "HY000" "Malformed {what}";
 }

@@ -2,15 +2,12 @@
 //! Evaluation").
 
 use super::translator::{Translator, quote_text};
-use super::typed::{Kind, Typed, boolean_type};
+use super::typed::{Kind, NOT_FIXED, Typed, boolean_type, double_of};
 use crate::sql::column_type::ColumnType;
 use crate::sql::error::Error;
 use crate::sql::parameter::{Convert, Source};
 use crate::sql::plan::ResultType;
 use sqlparser::ast::{BinaryOperator, Expr, Query};
-
-/// The type of decimals that `/` adds (`div_precision_increment`).
-const DIVISION_SCALE: u8 = 4;
 
 fn symbol(op: &BinaryOperator) -> &'static str {
     match op {
@@ -40,6 +37,15 @@ impl Translator<'_> {
         let Some(parameter) = value.parameter.and_then(|i| self.parameters.get(i)) else { return false };
         parameter.convert == Convert::Plain
             && (!matches!(parameter.source, Source::Environment(_)) || value.kind() != Kind::Open)
+    }
+
+    /// The same value once more, for another comparison: a parameter of its own, which may be converted otherwise.
+    pub fn again(&mut self, value: &Typed) -> Typed {
+        let Some(parameter) = value.parameter.and_then(|i| self.parameters.get(i)).cloned() else {
+            return value.clone();
+        };
+        let (sql, index) = self.parameter(parameter.source, parameter.convert);
+        Typed { sql, parameter: Some(index), ..value.clone() }
     }
 
     /// Both operands of a comparison, as SQLite must see them.
@@ -86,6 +92,28 @@ impl Translator<'_> {
             {
                 value.sql = format!("marmot_cast_datetime({}, {})", value.sql, other.fsp());
                 value.column = false;
+            }
+            // A time against a date or datetime is one of today.
+            (Kind::Temporal, Kind::Temporal)
+                if matches!(value.known(), Some(ColumnType::Time(_)))
+                    && matches!(other.known(), Some(ColumnType::Date | ColumnType::DateTime(_) | ColumnType::Timestamp(_))) =>
+            {
+                value.sql = format!("marmot_time_today({}, {})", value.sql, value.fsp().max(other.fsp()));
+                value.column = false;
+            }
+            (Kind::Temporal, Kind::Temporal)
+                if value.known() == Some(&ColumnType::Date) && matches!(other.known(), Some(ColumnType::Time(_))) =>
+            {
+                value.sql = format!("marmot_cast_datetime({}, {})", value.sql, other.fsp());
+                value.column = false;
+            }
+            // Equal values with different numbers of decimals have different texts.
+            (Kind::Temporal, Kind::Temporal) if value.fsp() < other.fsp() && !value.column => {
+                let function = match value.known() {
+                    Some(ColumnType::Time(_)) => "marmot_cast_time",
+                    _ => "marmot_cast_datetime",
+                };
+                value.sql = format!("{function}({}, {})", value.sql, other.fsp());
             }
             (Kind::Text | Kind::Open, Kind::Binary) if free => {
                 self.convert(value, Convert::Binary);
@@ -161,11 +189,8 @@ impl Translator<'_> {
 
     /// `(a, b) = (c, d)` and the like, part by part so that each is converted on its own.
     fn row_comparison(&mut self, left: &[&Expr], op: &BinaryOperator, right: &[&Expr]) -> Result<Typed, Error> {
-        if left.len() != right.len() {
-            return Err(Error::operand_columns(left.len()));
-        }
         let mut pairs = Vec::new();
-        for (l, r) in left.iter().zip(right) {
+        for (l, r) in flat_pairs(left, right)? {
             let (mut l, mut r) = (self.expression(l)?, self.expression(r)?);
             pairs.push(self.comparable(&mut l, &mut r));
         }
@@ -250,7 +275,7 @@ impl Translator<'_> {
 
     pub fn between(&mut self, value: &Expr, low: &Expr, high: &Expr, negated: bool) -> Result<Typed, Error> {
         let whole = self.expression(value)?;
-        let (mut for_low, mut for_high) = (whole.clone(), whole);
+        let (mut for_low, mut for_high) = (self.again(&whole), whole);
         let (mut low, mut high) = (self.operand(low, value)?, self.operand(high, value)?);
         let (l, low) = self.comparable(&mut for_low, &mut low);
         let (h, high) = self.comparable(&mut for_high, &mut high);
@@ -365,33 +390,84 @@ impl Translator<'_> {
             }
             return Ok(Typed::new(format!("{function}({l_sql}, {r_sql})"), ColumnType::bigint_unsigned()));
         }
+        let increment = self.context.modes.division_scale();
         let both_integers = l.is_integer() && r.is_integer();
-        let (sql, ty) = match op {
-            B::Plus => (format!("({l_sql} + {r_sql})"), arithmetic_type(&l, &r, |a, b| a.max(b))),
-            B::Minus => (format!("({l_sql} - {r_sql})"), arithmetic_type(&l, &r, |a, b| a.max(b))),
-            B::Multiply => {
-                (format!("({l_sql} * {r_sql})"), arithmetic_type(&l, &r, |a, b| a.saturating_add(b).min(30)))
+        let whole = |v: &Typed| v.known().is_some_and(|t| is_whole(t));
+        let unsigned = |v: &Typed| v.known().is_some_and(ColumnType::is_unsigned);
+        // Without sign the result must not be below zero, nor above what SQLite's integers reach.
+        let unsigned = whole(&l) && whole(&r) && (unsigned(&l) || unsigned(&r));
+        let signed_result = *op == B::Minus && self.context.modes.no_unsigned_subtraction();
+        let checked = unsigned || l.is_big_unsigned() || r.is_big_unsigned();
+        let result = u8::from(unsigned && !signed_result);
+        let simple = |symbol: &str, function: &str| {
+            if checked {
+                format!("marmot_{function}({l_sql}, {r_sql}, {result})")
+            } else {
+                format!("({l_sql} {symbol} {r_sql})")
             }
+        };
+        let plain = |scale: fn(u8, u8) -> u8| match arithmetic_type(&l, &r, scale) {
+            ResultType::Known(ty) if ty.is_integer() && result == 1 => ResultType::Known(ColumnType::bigint_unsigned()),
+            ty => ty,
+        };
+        let quotient = if result == 1 { ColumnType::bigint_unsigned() } else { ColumnType::bigint() };
+        let (sql, ty) = match op {
+            B::Plus => (simple("+", "add"), plain(|a, b| a.max(b))),
+            B::Minus => (simple("-", "subtract"), plain(|a, b| a.max(b))),
+            B::Multiply => (simple("*", "multiply"), plain(|a, b| a.saturating_add(b))),
             B::Divide => {
                 let exact =
                     |v: &Typed| v.known().is_some_and(|t| t.is_integer() || matches!(t, ColumnType::Decimal { .. }));
+                let scale = l.scale().saturating_add(increment);
                 let ty = if exact(&l) && exact(&r) {
-                    ResultType::Known(ColumnType::decimal(65, (l.scale() + DIVISION_SCALE).min(30)))
+                    ColumnType::decimal(65, scale.min(30))
                 } else {
-                    ResultType::Known(ColumnType::double())
+                    double_of(l.scale().max(r.scale()).saturating_add(increment))
                 };
-                (format!("(CAST({l_sql} AS REAL) / {r_sql})"), ty)
+                let l_sql = if l.is_big_unsigned() { format!("marmot_cast_double({l_sql})") } else { l_sql };
+                (format!("(CAST({l_sql} AS REAL) / {r_sql})"), ResultType::Known(ty))
             }
-            B::MyIntegerDivide if both_integers => {
-                (format!("({l_sql} / {r_sql})"), ResultType::Known(ColumnType::bigint()))
+            B::MyIntegerDivide if both_integers && !unsigned => {
+                (format!("({l_sql} / {r_sql})"), ResultType::Known(quotient))
             }
-            B::MyIntegerDivide => (format!("marmot_div({l_sql}, {r_sql})"), ResultType::Known(ColumnType::bigint())),
-            B::Modulo if both_integers => (format!("({l_sql} % {r_sql})"), ResultType::Known(ColumnType::bigint())),
+            B::MyIntegerDivide => (format!("marmot_div({l_sql}, {r_sql}, {result})"), ResultType::Known(quotient)),
+            B::Modulo if both_integers => (format!("({l_sql} % {r_sql})"), ResultType::Known(sign_of_dividend(&l))),
+            B::Modulo if whole(&l) && whole(&r) => {
+                (format!("marmot_mod({l_sql}, {r_sql})"), ResultType::Known(sign_of_dividend(&l)))
+            }
             B::Modulo => (format!("marmot_mod({l_sql}, {r_sql})"), arithmetic_type(&l, &r, |a, b| a.max(b))),
             other => return Err(Error::unsupported(format!("the operator {other}"))),
         };
         Ok(Typed { ty, ..Typed::dynamic(sql) })
     }
+}
+
+/// The type of `%` of integers.
+fn sign_of_dividend(dividend: &Typed) -> ColumnType {
+    let unsigned = dividend.known().is_some_and(ColumnType::is_unsigned);
+    if unsigned { ColumnType::bigint_unsigned() } else { ColumnType::bigint() }
+}
+
+/// The parts of two rows side by side; of rows within rows, their parts.
+fn flat_pairs<'e>(left: &[&'e Expr], right: &[&'e Expr]) -> Result<Vec<(&'e Expr, &'e Expr)>, Error> {
+    if left.len() != right.len() {
+        return Err(Error::operand_columns(left.len()));
+    }
+    let mut pairs = Vec::new();
+    for (l, r) in left.iter().zip(right) {
+        match (row(l), row(r)) {
+            (Some(l), Some(r)) => pairs.extend(flat_pairs(&l, &r)?),
+            (None, None) => pairs.push((*l, *r)),
+            (Some(parts), None) => return Err(Error::operand_columns(parts.len())),
+            (None, Some(_)) => return Err(Error::operand_columns(1)),
+        }
+    }
+    Ok(pairs)
+}
+
+/// Types that are integers in arithmetic.
+fn is_whole(ty: &ColumnType) -> bool {
+    ty.is_integer() || ty.is_temporal() || matches!(ty, ColumnType::Enum { .. } | ColumnType::Set { .. })
 }
 
 /// The parts of a row constructor: `(a, b)`, `ROW(a, b)`.
@@ -415,16 +491,14 @@ fn arithmetic_type(l: &Typed, r: &Typed, scale: fn(u8, u8) -> u8) -> ResultType 
             ResultType::Dynamic
         };
     };
-    let whole = |ty: &ColumnType| {
-        ty.is_integer() || ty.is_temporal() || matches!(ty, ColumnType::Enum { .. } | ColumnType::Set { .. })
-    };
-    let exact = |ty: &ColumnType| whole(ty) || matches!(ty, ColumnType::Decimal { .. });
-    ResultType::Known(if whole(x) && whole(y) {
+    let exact = |ty: &ColumnType| is_whole(ty) || matches!(ty, ColumnType::Decimal { .. });
+    let fraction = l.scale().min(6) > 0 && x.is_temporal() || r.scale().min(6) > 0 && y.is_temporal();
+    ResultType::Known(if is_whole(x) && is_whole(y) && !fraction {
         if x.is_unsigned() && y.is_unsigned() { ColumnType::bigint_unsigned() } else { ColumnType::bigint() }
     } else if exact(x) && exact(y) {
-        let of = |v: &Typed| if v.scale() == 31 { 0 } else { v.scale() };
-        ColumnType::decimal(65, scale(of(l), of(r)))
+        let of = |v: &Typed| if v.scale() == NOT_FIXED { 0 } else { v.scale() };
+        ColumnType::decimal(65, scale(of(l), of(r)).min(30))
     } else {
-        ColumnType::double()
+        double_of(scale(l.scale(), r.scale()))
     })
 }

@@ -55,6 +55,8 @@ pub struct Scope {
     pub assigned: Vec<(String, Typed)>,
     /// Columns joined by USING or NATURAL, which `*` lists first.
     pub common: Vec<String>,
+    /// Under WITH ROLLUP: which grouping expressions are NULL here.
+    pub rollup: Option<super::rollup::Rollup>,
     /// Aggregates may appear.
     pub aggregates: bool,
     /// An aggregate appeared.

@@ -20,6 +20,23 @@ pub struct Typed {
     pub boolean: bool,
 }
 
+/// [`Typed::scale`] of what has no fixed number of decimals.
+pub const NOT_FIXED: u8 = 31;
+
+/// DOUBLE with `scale` decimals, or as many as it takes.
+pub fn double_of(scale: u8) -> ColumnType {
+    if scale >= NOT_FIXED { ColumnType::double() } else { ColumnType::double_with(scale) }
+}
+
+/// Decimals of an integer or temporal type as a number. A DATETIME with a fraction has more digits than a REAL cell
+/// holds, so that only its seconds are taken.
+fn whole_scale(ty: &ColumnType) -> u8 {
+    match ty {
+        ColumnType::Time(fsp) => *fsp,
+        _ => 0,
+    }
+}
+
 /// What a value is compared as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -92,6 +109,29 @@ impl Typed {
             None => false,
         }
     }
+    /// The text of this value where it becomes part of a string: numbers with all the decimals of their type.
+    pub fn text_operand(&self) -> String {
+        match self.known() {
+            Some(ColumnType::Decimal { scale, .. }) if *scale > 0 => {
+                format!("marmot_decimal_text({}, {scale})", self.sql)
+            }
+            Some(ColumnType::Float { display: Some((_, d)), .. }) if *d > 0 => {
+                format!("marmot_decimal_text({}, {d})", self.sql)
+            }
+            _ => self.sql.clone(),
+        }
+    }
+    /// The text of this value as a result of type `ty`.
+    pub fn as_part_of(&self, ty: &ResultType) -> String {
+        match ty {
+            ResultType::Known(ColumnType::Text { .. } | ColumnType::Binary { .. }) => self.text_operand(),
+            _ => self.sql.clone(),
+        }
+    }
+    /// Whether SQLite holds it as [`crate::sql::unsigned`] does, beyond its own integers.
+    pub fn is_big_unsigned(&self) -> bool {
+        self.known().is_some_and(is_big_unsigned)
+    }
     /// Whether comparing it respects case; `None` where no collation applies (numbers and the like).
     pub fn ignores_case(&self) -> Option<bool> {
         match self.known() {
@@ -107,12 +147,13 @@ impl Typed {
         }
         self.known().map(|ty| ty.collation().map_or("BINARY", Collation::sqlite))
     }
-    /// Decimals of a number: 31 for floating point.
+    /// Decimals of a number: 31 for floating point without a fixed number of them.
     pub fn scale(&self) -> u8 {
         match self.known() {
             Some(ColumnType::Decimal { scale, .. }) => *scale,
-            Some(ty) if ty.is_integer() => 0,
-            _ => 31,
+            Some(ColumnType::Float { display: Some((_, decimals)), .. }) => (*decimals).min(NOT_FIXED),
+            Some(ty) if ty.is_integer() || ty.is_temporal() => whole_scale(ty),
+            _ => NOT_FIXED,
         }
     }
     /// Fraction digits of a temporal type.
@@ -133,6 +174,10 @@ impl Typed {
     }
 }
 
+fn is_big_unsigned(ty: &ColumnType) -> bool {
+    matches!(ty, ColumnType::Integer { size: IntegerSize::Big, unsigned: true, .. })
+}
+
 /// The type of a value that may come from either (manual: CASE, IF, COALESCE, UNION).
 pub fn unify(a: &ResultType, b: &ResultType) -> ResultType {
     use ResultType::{Dynamic, Known, Null};
@@ -149,6 +194,9 @@ pub fn unify(a: &ResultType, b: &ResultType) -> ResultType {
         _ if integer(x) && integer(y) => {
             if x.is_unsigned() && y.is_unsigned() {
                 ColumnType::bigint_unsigned()
+            } else if is_big_unsigned(x) || is_big_unsigned(y) {
+                // No integer type holds both.
+                ColumnType::decimal(20, 0)
             } else {
                 ColumnType::bigint()
             }
