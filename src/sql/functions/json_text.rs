@@ -121,9 +121,8 @@ mod tests {
         let lines = "{\n    \"a\": 1,\n    \"b\": \n    [\n        1,\n        2\n    ]\n}";
         assert_eq!(call("marmot_json_detailed", &[t(document)]), Ok(t(lines)));
         assert_eq!(call("marmot_json_equals", &[t("[1]"), t("[1.0]")]), Ok(Value::Int(1)));
-        let insert = |path: &str| {
-            call("marmot_json_array_insert", &[t(r#"["a", [3, 4]]"#), t(path), t("x"), Value::Int(0)])
-        };
+        let insert =
+            |path: &str| call("marmot_json_array_insert", &[t(r#"["a", [3, 4]]"#), t(path), t("x"), Value::Int(0)]);
         assert_eq!(insert("$[0]"), Ok(t(r#"["x", "a", [3, 4]]"#)));
         assert_eq!(insert("$[1][1]"), Ok(t(r#"["a", [3, "x", 4]]"#)));
         assert_eq!(insert("$[9]"), Ok(t(r#"["a", [3, 4], "x"]"#)));

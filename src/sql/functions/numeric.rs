@@ -4,7 +4,7 @@ use super::argument::{integer, maybe_int, maybe_real, nth, real, text};
 use super::registry::{Function, FunctionContext};
 use crate::sql::error::Error;
 use crate::sql::present::{plain_digits, round_digits};
-use crate::sql::store::to_number;
+use crate::sql::store::{to_number, to_number_warned};
 use crate::sql::unsigned;
 use crate::types::Value;
 
@@ -67,7 +67,7 @@ functions! {
     "marmot_shift_right" 2 |_, a| Ok(bits(a, |x, y| u32::try_from(y).ok().and_then(|y| x.checked_shr(y)).unwrap_or(0)));
     "marmot_bit_not" 1 |_, a| Ok(maybe_unsigned(as_bits(&a[0]).map(|n| !n)));
     "marmot_decimal_text" 2 |_, a| Ok(decimal_with(a));
-    "marmot_number" 1 |_, a| Ok(to_number(&a[0]));
+    "marmot_number" 1 |c, a| Ok(to_number_warned(&a[0], "DOUBLE", c));
 }
 
 /// The bits that MySQL's bit operators see: 64, unsigned.

@@ -67,10 +67,14 @@ pub const MAX_WARNINGS: usize = 1024;
 impl FunctionContext {
     /// Remembers a warning.
     pub fn warn(&self, warning: Warning) {
+        self.warn_with(|| warning);
+    }
+    /// Remembers a warning, which is made only if it is kept: for what may happen on every row.
+    pub fn warn_with(&self, warning: impl FnOnce() -> Warning) {
         self.warning_count.set(self.warning_count.get() + 1);
         let mut warnings = self.warnings.borrow_mut();
         if warnings.len() < MAX_WARNINGS {
-            warnings.push(warning);
+            warnings.push(warning());
         }
     }
     /// Whether a bad value is an error.

@@ -222,7 +222,7 @@ fn equal(a: &Value, b: &Value) -> bool {
 }
 
 fn field(a: &[Value], same: fn(&Value, &Value) -> bool) -> Value {
-    let found = a.iter().skip(1).position(|v| same(&a[0], v));
+    let found = a.iter().skip(1).position(|v| same(nth(a, 0), v));
     Value::Int(found.map_or(0, |i| i as i64 + 1))
 }
 

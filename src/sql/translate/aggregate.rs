@@ -167,7 +167,8 @@ impl Translator<'_> {
                     None => return Ok(Typed::dynamic(format!("sum({distinct}{})", value.sql))),
                     Some(_) => double_of(value.scale()),
                 };
-                single(format!("sum({distinct}{})", numeric(self)), ty)
+                let drift = matches!(ty, ColumnType::Decimal { scale: 1..=15, .. });
+                single(format!("sum({distinct}{})", numeric(self)), ty).map(|sum| Typed { drift, ..sum })
             }
             "AVG" => {
                 let scale = value.scale().saturating_add(increment);
@@ -252,6 +253,13 @@ impl Translator<'_> {
         if function.null_treatment == Some(NullTreatment::IgnoreNulls) {
             return Err(Error::unsupported("IGNORE NULLS"));
         }
+        let spread = ["STD", "STDDEV", "VAR"].iter().any(|n| name.starts_with(n));
+        if spread || name.starts_with("BIT_") || name.starts_with("JSON_") || name == "GROUP_CONCAT" {
+            return Err(Error::unsupported(format!("{name}() as a window function")));
+        }
+        if parts(name, function).is_ok_and(|p| p.distinct) {
+            return Err(Error::unsupported(format!("{name}(DISTINCT ...) as a window function")));
+        }
         let value = match self.aggregate_call(name, function, true)? {
             Some(value) => value,
             None => self.pure_window_call(name, function)?,
@@ -281,7 +289,8 @@ impl Translator<'_> {
             "LAG" | "LEAD" | "FIRST_VALUE" | "LAST_VALUE" | "NTH_VALUE" => {
                 values.first().map_or(ResultType::Dynamic, |v| v.ty.clone())
             }
-            _ => ResultType::Known(ColumnType::bigint_unsigned()),
+            // Signed, so that `id - ROW_NUMBER() OVER (...)` may be negative.
+            _ => ResultType::Known(ColumnType::bigint()),
         };
         Ok(Typed { ty, ..Typed::dynamic(sql) })
     }
@@ -298,7 +307,9 @@ impl Translator<'_> {
             sql.push(format!("PARTITION BY {}", parts.join(", ")));
         }
         if !spec.order_by.is_empty() {
-            sql.push(format!("ORDER BY {}", self.order_list(&spec.order_by, None)?));
+            let order = self.order_list(&spec.order_by, None)?;
+            // A constant orders nothing: all rows are peers, as with NULL.
+            sql.push(format!("ORDER BY {}", if order.is_empty() { "NULL" } else { &order }));
         }
         if let Some(frame) = &spec.window_frame {
             let units = match frame.units {

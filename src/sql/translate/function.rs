@@ -1,6 +1,7 @@
 //! Function calls.
 
 use super::function_table::{self, Entry, Returns};
+use super::operator::is_time;
 use super::translator::{Translator, quote_text};
 use super::typed::{Kind, Typed, double_of, text_type, unify};
 use crate::sql::column_type::{ColumnType, TextKind};
@@ -145,7 +146,11 @@ impl Translator<'_> {
                 Typed { ty, ..Typed::dynamic(sql) }
             }
             "IFNULL" | "NVL" | "COALESCE" => {
-                if name == "COALESCE" { count(1, usize::MAX)? } else { count(2, 2)? }
+                if name == "COALESCE" {
+                    count(1, usize::MAX)?
+                } else {
+                    count(2, 2)?
+                }
                 let values = self.each(arguments)?;
                 let ty = values.iter().fold(ResultType::Null, |ty, v| unify(&ty, &v.ty));
                 let nullable = values.iter().all(|v| v.nullable);
@@ -292,6 +297,8 @@ impl Translator<'_> {
             Some(d) => self.expression(d)?.sql,
             None => "0".to_string(),
         };
+        // A DOUBLE has no fixed number of decimals beyond this.
+        let few = !matches!(wanted, Some(Some(Literal::Int(31..)) | Some(Literal::Decimal(_))));
         let scale = match wanted {
             None => Some(0),
             Some(Some(Literal::Int(n))) => Some(n.clamp(0, 30) as u8),
@@ -305,8 +312,8 @@ impl Translator<'_> {
             }
             (Some(ColumnType::Decimal { .. }), None) => value.ty.clone(),
             (None, _) => value.ty.clone(),
-            (Some(_), Some(scale)) => ResultType::Known(double_of(scale)),
-            (Some(_), None) => ResultType::Known(ColumnType::double()),
+            (Some(_), Some(scale)) if few => ResultType::Known(double_of(scale)),
+            (Some(_), _) => ResultType::Known(ColumnType::double()),
         };
         let function = if name == "ROUND" { "marmot_round" } else { "marmot_truncate" };
         Ok(Typed { ty, ..Typed::dynamic(format!("{function}({}, {decimals})", value.sql)) })
@@ -373,8 +380,14 @@ impl Translator<'_> {
             ["UNSIGNED", ..] => Typed::new(format!("marmot_cast_unsigned({v})"), ColumnType::bigint_unsigned()),
             ["DECIMAL" | "DEC" | "NUMERIC", ..] => {
                 let (precision, scale) = (numbers.first().copied().unwrap_or(10), numbers.get(1).copied().unwrap_or(0));
-                if precision > 65 || scale > 30 || scale > precision {
+                if precision > 65 {
                     return Err(Error::too_big_precision(precision, "CAST", 65));
+                }
+                if scale > 30 {
+                    return Err(Error::too_big_scale(scale, "CAST", 30));
+                }
+                if scale > precision.max(1) && numbers.len() > 1 {
+                    return Err(Error::scale_above_precision(""));
                 }
                 let ty = ColumnType::decimal(precision.max(1) as u8, scale as u8);
                 Typed::new(format!("marmot_cast_decimal({v}, {precision}, {scale})"), ty)
@@ -390,7 +403,10 @@ impl Translator<'_> {
             }
             ["BINARY", ..] => {
                 let bytes = if length >= 0 { length.min(65_535) as u32 } else { 65_535 };
-                Typed::new(format!("marmot_cast_binary({}, {length})", value.text_operand()), ColumnType::varbinary(bytes))
+                Typed::new(
+                    format!("marmot_cast_binary({}, {length})", value.text_operand()),
+                    ColumnType::varbinary(bytes),
+                )
             }
             ["DATE"] if is_time(&value) => {
                 Typed::new(format!("substr(marmot_time_today({}, 0), 1, 10)", value.sql), ColumnType::Date)
@@ -427,10 +443,6 @@ impl Translator<'_> {
             _ => value.sql.clone(),
         }
     }
-}
-
-fn is_time(value: &Typed) -> bool {
-    matches!(value.known(), Some(ColumnType::Time(_)))
 }
 
 /// The text of arguments between commas.

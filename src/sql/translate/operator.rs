@@ -48,6 +48,17 @@ impl Translator<'_> {
         Typed { sql, parameter: Some(index), ..value.clone() }
     }
 
+    /// Drops the copy that [`Translator::again`] made, if it came out as the value itself did. True if so.
+    fn given_back(&mut self, copy: &Typed, value: &Typed) -> bool {
+        let (Some(copied), Some(own)) = (copy.parameter, value.parameter) else { return false };
+        let same = copied != own && self.parameters.get(copied) == self.parameters.get(own);
+        let last = copied + 1 == self.parameters.len() && copy.sql == format!("?{}", copied + 1);
+        if same && last {
+            self.parameters.pop();
+        }
+        same && last
+    }
+
     /// Both operands of a comparison, as SQLite must see them.
     pub fn comparable(&mut self, left: &mut Typed, right: &mut Typed) -> (String, String) {
         self.convert_side(left, right);
@@ -59,6 +70,9 @@ impl Translator<'_> {
     /// Converts `value` for a comparison with `other`.
     fn convert_side(&mut self, value: &mut Typed, other: &Typed) {
         let free = self.is_free(value);
+        if value.drift {
+            *value = Typed { drift: false, sql: value.settled(), ..value.clone() };
+        }
         match (value.kind(), other.kind()) {
             (Kind::Text | Kind::Open, Kind::Number) if free => {
                 self.convert(value, Convert::Number);
@@ -96,7 +110,10 @@ impl Translator<'_> {
             // A time against a date or datetime is one of today.
             (Kind::Temporal, Kind::Temporal)
                 if matches!(value.known(), Some(ColumnType::Time(_)))
-                    && matches!(other.known(), Some(ColumnType::Date | ColumnType::DateTime(_) | ColumnType::Timestamp(_))) =>
+                    && matches!(
+                        other.known(),
+                        Some(ColumnType::Date | ColumnType::DateTime(_) | ColumnType::Timestamp(_))
+                    ) =>
             {
                 value.sql = format!("marmot_time_today({}, {})", value.sql, value.fsp().max(other.fsp()));
                 value.column = false;
@@ -108,12 +125,13 @@ impl Translator<'_> {
                 value.column = false;
             }
             // Equal values with different numbers of decimals have different texts.
-            (Kind::Temporal, Kind::Temporal) if value.fsp() < other.fsp() && !value.column => {
+            (Kind::Temporal, Kind::Temporal) if value.fsp() < other.fsp() && other.parameter.is_none() => {
                 let function = match value.known() {
                     Some(ColumnType::Time(_)) => "marmot_cast_time",
                     _ => "marmot_cast_datetime",
                 };
                 value.sql = format!("{function}({}, {})", value.sql, other.fsp());
+                value.column = false;
             }
             (Kind::Text | Kind::Open, Kind::Binary) if free => {
                 self.convert(value, Convert::Binary);
@@ -163,7 +181,16 @@ impl Translator<'_> {
         }
         let mut l = self.operand(left, right)?;
         let mut r = self.operand(right, left)?;
-        let (l_sql, r_sql) = self.comparable(&mut l, &mut r);
+        let (mut l_sql, mut r_sql) = self.comparable(&mut l, &mut r);
+        let orders =
+            matches!(op, BinaryOperator::Lt | BinaryOperator::LtEq | BinaryOperator::Gt | BinaryOperator::GtEq);
+        if orders && is_time(&l) && (is_time(&r) || r.parameter.is_some())
+            || orders && is_time(&r) && l.parameter.is_some()
+        {
+            // The texts of times do not sort as times: 100:00:00 and what is negative.
+            l_sql = format!("marmot_temporal_number({l_sql})");
+            r_sql = format!("marmot_temporal_number({r_sql})");
+        }
         let nullable = *op != BinaryOperator::Spaceship;
         Ok(Typed { nullable, ..Typed::boolean(format!("({l_sql} {} {r_sql})", symbol(op))) })
     }
@@ -274,11 +301,22 @@ impl Translator<'_> {
     }
 
     pub fn between(&mut self, value: &Expr, low: &Expr, high: &Expr, negated: bool) -> Result<Typed, Error> {
-        let whole = self.expression(value)?;
-        let (mut for_low, mut for_high) = (self.again(&whole), whole);
+        let mut whole = self.expression(value)?;
         let (mut low, mut high) = (self.operand(low, value)?, self.operand(high, value)?);
+        let kinds = [whole.kind(), low.kind(), high.kind()];
+        let strings = kinds.iter().any(|k| matches!(k, Kind::Text | Kind::Binary));
+        if strings && kinds.contains(&Kind::Number) && !kinds.contains(&Kind::Temporal) {
+            // One comparison for all three: a number among them makes it one of numbers.
+            let number = Typed::new("0", ColumnType::bigint());
+            for side in [&mut whole, &mut low, &mut high] {
+                self.convert_side(side, &number);
+            }
+            whole.ty = ResultType::Known(ColumnType::double());
+        }
+        let (mut for_low, mut for_high) = (self.again(&whole), whole);
         let (l, low) = self.comparable(&mut for_low, &mut low);
         let (h, high) = self.comparable(&mut for_high, &mut high);
+        let l = if self.given_back(&for_low, &for_high) { h.clone() } else { l };
         let not = if negated { "NOT " } else { "" };
         if l == h && !l.ends_with("NOCASE") && !l.ends_with("BINARY") {
             return Ok(Typed::boolean(format!("({l} {not}BETWEEN {low} AND {high})")));
@@ -438,8 +476,14 @@ impl Translator<'_> {
             B::Modulo => (format!("marmot_mod({l_sql}, {r_sql})"), arithmetic_type(&l, &r, |a, b| a.max(b))),
             other => return Err(Error::unsupported(format!("the operator {other}"))),
         };
-        Ok(Typed { ty, ..Typed::dynamic(sql) })
+        let exact = matches!(ty, ResultType::Known(ColumnType::Decimal { scale, .. }) if scale <= 15);
+        let drift = exact && matches!(op, B::Plus | B::Minus | B::Multiply);
+        Ok(Typed { ty, drift, ..Typed::dynamic(sql) })
     }
+}
+
+pub(super) fn is_time(value: &Typed) -> bool {
+    matches!(value.known(), Some(ColumnType::Time(_)))
 }
 
 /// The type of `%` of integers.

@@ -459,6 +459,7 @@ impl Translator<'_> {
             let key = match self.listed(&item.expr, items)? {
                 Some((position, value)) => match value.known() {
                     Some(ColumnType::Enum { .. } | ColumnType::Set { .. }) if value.column => self.sort_key(&value),
+                    Some(ColumnType::Time(_)) => self.sort_key(&value),
                     _ if value.ignores_case() == Some(true) && !value.column => format!("{position} COLLATE NOCASE"),
                     _ => position.to_string(),
                 },
@@ -482,6 +483,8 @@ impl Translator<'_> {
     pub(super) fn sort_key(&mut self, value: &Typed) -> String {
         match value.known() {
             Some(ColumnType::Enum { .. } | ColumnType::Set { .. }) if value.column => self.numeric_operand(value),
+            // Their texts do not sort as times.
+            Some(ColumnType::Time(_)) => format!("marmot_temporal_number({})", value.sql),
             _ => value.collated(),
         }
     }

@@ -18,6 +18,8 @@ pub struct Typed {
     pub parameter: Option<usize>,
     /// The result is 0, 1 or NULL: JSON calls it a boolean.
     pub boolean: bool,
+    /// A DECIMAL that SQLite adds up or multiplies in floating point: right when rounded to its scale.
+    pub drift: bool,
 }
 
 /// [`Typed::scale`] of what has no fixed number of decimals.
@@ -69,6 +71,7 @@ impl Typed {
             origin: None,
             parameter: None,
             boolean: false,
+            drift: false,
         }
     }
     pub fn boolean(sql: impl Into<String>) -> Typed {
@@ -82,7 +85,15 @@ impl Typed {
     }
     /// The same expression with other text: no longer a plain column or parameter.
     pub fn with_sql(&self, sql: impl Into<String>) -> Typed {
-        Typed { sql: sql.into(), column: false, origin: None, parameter: None, boolean: false, ..self.clone() }
+        Typed {
+            sql: sql.into(),
+            column: false,
+            origin: None,
+            parameter: None,
+            boolean: false,
+            drift: false,
+            ..self.clone()
+        }
     }
 
     pub fn known(&self) -> Option<&ColumnType> {
@@ -108,6 +119,10 @@ impl Typed {
             Some(ty) => ty.is_integer(),
             None => false,
         }
+    }
+    /// The value without what floating point added to its decimals, so that equal ones are equal: `0.7 + 0.1 = 0.8`.
+    pub fn settled(&self) -> String {
+        if self.drift { format!("round({}, {})", self.sql, self.scale().min(15)) } else { self.sql.clone() }
     }
     /// The text of this value where it becomes part of a string: numbers with all the decimals of their type.
     pub fn text_operand(&self) -> String {
@@ -169,6 +184,7 @@ impl Typed {
     pub fn collated(&self) -> String {
         match (self.ignores_case(), self.column) {
             (Some(true), false) => format!("{} COLLATE NOCASE", self.sql),
+            _ if self.drift => self.settled(),
             _ => self.sql.clone(),
         }
     }
