@@ -8,6 +8,7 @@
 use super::driver::Report;
 use crate::core::{ApplyTask, Fatal};
 use crate::sqlite::{Applied, Applier};
+use crate::types::ApplySeq;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -26,14 +27,43 @@ const SMALL_BYTES: usize = 64 << 10;
 pub struct SharedApplier(Arc<Mutex<State>>);
 
 struct State {
-    applier: Applier,
+    /// Gone after an error: it counts as applied what it may have lost, so nothing may be made durable with it.
+    applier: Option<Applier>,
     /// Something was applied since the files were last made durable.
     unsynced: bool,
 }
 
+impl State {
+    fn apply(&mut self, tasks: &[ApplyTask]) -> Result<Applied, Fatal> {
+        self.unsynced = true;
+        self.run(|applier| applier.apply(tasks))
+    }
+
+    /// Makes the files durable, if something was applied since, and tells up to where they are.
+    fn sync(&mut self) -> Result<Option<ApplySeq>, Fatal> {
+        if !std::mem::take(&mut self.unsynced) {
+            return Ok(None);
+        }
+        self.run(|applier| {
+            let synced = applier.sync()?;
+            applier.checkpoint()?;
+            Ok(Some(synced))
+        })
+    }
+
+    fn run<T>(&mut self, work: impl FnOnce(&mut Applier) -> Result<T, Fatal>) -> Result<T, Fatal> {
+        let ended = || Fatal::Storage("the database files were left after an error".into());
+        let result = work(self.applier.as_mut().ok_or_else(ended)?);
+        if result.is_err() {
+            self.applier = None;
+        }
+        result
+    }
+}
+
 impl SharedApplier {
     pub fn new(applier: Applier) -> SharedApplier {
-        SharedApplier(Arc::new(Mutex::new(State { applier, unsynced: false })))
+        SharedApplier(Arc::new(Mutex::new(State { applier: Some(applier), unsynced: false })))
     }
 
     /// Applies `tasks` now, if they are small and nobody else is at work; else `None`. Everything before them must have
@@ -46,9 +76,7 @@ impl SharedApplier {
         if rows > SMALL_ROWS || tasks.iter().map(|t| t.write_set.size()).sum::<usize>() > SMALL_BYTES {
             return None;
         }
-        let mut state = self.0.try_lock().ok()?;
-        state.unsynced = true;
-        Some(state.applier.apply(tasks))
+        Some(self.0.try_lock().ok()?.apply(tasks))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -79,8 +107,7 @@ async fn serve(
     loop {
         match timeout(sync_at.saturating_duration_since(tokio::time::Instant::now()), tasks.recv()).await {
             Ok(None) => {
-                applier.lock().applier.sync()?;
-                return Ok(());
+                return applier.lock().sync().map(drop);
             }
             Ok(Some(first)) => {
                 batch.extend(first);
@@ -89,11 +116,7 @@ async fn serve(
                 {
                     batch.extend(more);
                 }
-                let applied = {
-                    let mut state = applier.lock();
-                    state.unsynced = true;
-                    state.applier.apply(&batch)?
-                };
+                let applied = applier.lock().apply(&batch)?;
                 batch.clear();
                 for report in reports_of(applied) {
                     if reports.send(report).is_err() {
@@ -105,22 +128,14 @@ async fn serve(
         }
         if tokio::time::Instant::now() >= sync_at {
             sync_at = tokio::time::Instant::now() + SYNC_EVERY;
-            if let Some(synced) = sync(&mut applier.lock())?
+            let synced = applier.lock().sync()?;
+            if let Some(synced) = synced
                 && reports.send(Report::Synced(synced)).is_err()
             {
                 return Ok(());
             }
         }
     }
-}
-
-fn sync(state: &mut State) -> Result<Option<crate::types::ApplySeq>, Fatal> {
-    if !std::mem::take(&mut state.unsynced) {
-        return Ok(None);
-    }
-    let synced = state.applier.sync()?;
-    state.applier.checkpoint()?;
-    Ok(Some(synced))
 }
 
 /// What the core hears of a batch.

@@ -145,11 +145,16 @@ impl Driver {
         let mut batch = Vec::new();
         loop {
             self.flush(false);
-            let applied = self.hand_out(false);
-            yield_now().await;
-            self.wait(&mut batch).await;
-            self.look(&mut batch);
-            if let Err(fatal) = applied.and(self.round(&mut batch, &mut effects).await) {
+            let done = match self.hand_out(false) {
+                Ok(()) => {
+                    yield_now().await;
+                    self.wait(&mut batch).await;
+                    self.look(&mut batch);
+                    self.round(&mut batch, &mut effects).await
+                }
+                Err(fatal) => Err(fatal),
+            };
+            if let Err(fatal) = done {
                 tracing::error!(error = %fatal, "stopping: a restart recovers from what is durable");
                 return Err(fatal);
             }
