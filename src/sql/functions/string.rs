@@ -227,7 +227,7 @@ fn field(a: &[Value], same: fn(&Value, &Value) -> bool) -> Value {
 }
 
 fn find_in_set(a: &[Value]) -> Value {
-    let (Some(needle), Some(list)) = (text(&a[0]), text(&a[1])) else { return Value::Null };
+    let (Some(needle), Some(list)) = (text(nth(a, 0)), text(nth(a, 1))) else { return Value::Null };
     if list.is_empty() || needle.contains(',') {
         return Value::Int(0);
     }
@@ -322,7 +322,7 @@ fn substring_index(a: &[Value]) -> Value {
 
 fn strcmp(a: &[Value]) -> Value {
     let exact = nth(a, 2) == &Value::Int(1) || a.iter().any(is_binary);
-    match (text(&a[0]), text(&a[1])) {
+    match (text(nth(a, 0)), text(nth(a, 1))) {
         (Some(x), Some(y)) if exact => Value::Int(x.cmp(&y) as i64),
         (Some(x), Some(y)) => Value::Int(x.to_lowercase().cmp(&y.to_lowercase()) as i64),
         _ => Value::Null,
