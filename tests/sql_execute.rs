@@ -281,6 +281,14 @@ fn more_functions() {
                 "1|1|2024-03-15 10:11:12",
             ),
             ("SELECT ROW_NUMBER() OVER (ORDER BY 1) - 2", "-1"),
+            (
+                "SELECT RAND(0), RAND(n) FROM (SELECT 0 AS n UNION ALL SELECT 0) AS t",
+                "0.15522042769493574|0.15522042769493574\n0.620881741513388|0.15522042769493574",
+            ),
+            (
+                "SELECT JSON_EXTRACT('{\"a\": true}', '$.a') = TRUE, 'a1' LIKE 'a1' ESCAPE 3, RANDOM_BYTES(NULL)",
+                "1|1|NULL",
+            ),
         ],
     );
     for (sql, code) in [

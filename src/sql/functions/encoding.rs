@@ -51,7 +51,7 @@ fn from_base64(value: &Value) -> Value {
     let digits: Vec<u8> = encoded.bytes().filter(|c| !c.is_ascii_whitespace()).collect();
     let padding = digits.iter().rev().take_while(|c| **c == b'=').count();
     // Four digits make three bytes; up to two of the last four are filled up.
-    if digits.len() % 4 != 0 || padding > 2 {
+    if !digits.len().is_multiple_of(4) || padding > 2 {
         return Value::Null;
     }
     for c in digits.iter().take(digits.len() - padding) {

@@ -40,7 +40,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         arity: 1,
         deterministic: false,
         eval: |c, a| {
-            let count = integer(&a[0]).filter(|n| (1..=1024).contains(n)).ok_or_else(|| Error {
+            let Some(count) = integer(&a[0]) else { return Ok(Value::Null) };
+            let count = Some(count).filter(|n| (1..=1024).contains(n)).ok_or_else(|| Error {
                 code: 1690,
                 state: "22003",
                 message: "length value is out of range in 'random_bytes'".into(),

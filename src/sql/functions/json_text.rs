@@ -22,6 +22,7 @@ functions! {
     "marmot_json_compact" 1 |_, a| Ok(document(&a[0])?.map_or(Value::Null, |j| Value::text(compact(&j))));
     "marmot_json_detailed" 1 |_, a| Ok(document(&a[0])?.map_or(Value::Null, |j| Value::text(detailed(&j, 0))));
     "marmot_json_equals" 2 equals;
+    "marmot_json_number" 1 number;
     "marmot_json_array_insert" -1 array_insert;
 }
 
@@ -38,6 +39,15 @@ fn is_structure(json: &Json) -> bool {
 fn equals(_: &FunctionContext, a: &[Value]) -> Result<Value, Error> {
     let (Some(x), Some(y)) = (document(&a[0])?, document(&a[1])?) else { return Ok(Value::Null) };
     Ok(Value::Int(i64::from(x.equals(&y))))
+}
+
+/// JSON compared with a number: its booleans are 1 and 0, its strings the number they begin with.
+fn number(_: &FunctionContext, a: &[Value]) -> Result<Value, Error> {
+    Ok(match document(&a[0])? {
+        Some(Json::Bool(b)) => Value::Int(i64::from(b)),
+        Some(Json::Text(text)) => crate::sql::store::to_number(&Value::text(text)),
+        _ => crate::sql::store::to_number(&a[0]),
+    })
 }
 
 fn named(name: &str) -> String {
@@ -120,6 +130,8 @@ mod tests {
         assert_eq!(call("marmot_json_compact", &[t(document)]), Ok(t(r#"{"a":1,"b":[1,2]}"#)));
         let lines = "{\n    \"a\": 1,\n    \"b\": \n    [\n        1,\n        2\n    ]\n}";
         assert_eq!(call("marmot_json_detailed", &[t(document)]), Ok(t(lines)));
+        let numbers = ["true", "false", "1.5", "\"7\""].map(|j| call("marmot_json_number", &[t(j)]).unwrap());
+        assert_eq!(numbers, [Value::Int(1), Value::Int(0), Value::real(1.5), Value::Int(7)]);
         assert_eq!(call("marmot_json_equals", &[t("[1]"), t("[1.0]")]), Ok(Value::Int(1)));
         let insert =
             |path: &str| call("marmot_json_array_insert", &[t(r#"["a", [3, 4]]"#), t(path), t("x"), Value::Int(0)]);

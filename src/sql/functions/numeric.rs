@@ -1,7 +1,7 @@
 //! Numeric functions (manual, "Mathematical Functions") and the operators that SQLite computes differently.
 
 use super::argument::{integer, maybe_int, maybe_real, nth, real, text};
-use super::registry::{Function, FunctionContext};
+use super::registry::{Function, FunctionContext, Sequence};
 use crate::sql::error::Error;
 use crate::sql::present::{plain_digits, round_digits};
 use crate::sql::store::{to_number, to_number_warned};
@@ -215,17 +215,18 @@ fn interval(a: &[Value]) -> Value {
     Value::Int(a.iter().skip(1).take_while(|v| real(v).is_none_or(|x| x <= n)).count() as i64)
 }
 
-/// A number in [0, 1); with a seed the first of that seed's sequence.
+/// `rand([seed[, place]])`: a number in [0, 1). With a seed the first of its sequence; with a place in the statement the
+/// next one, which is what a constant seed means.
 fn rand(context: &FunctionContext, a: &[Value]) -> Result<Value, Error> {
-    let bits = match a.first().map(integer) {
-        None => context.next_random(),
-        Some(seed) => {
-            let fixed = FunctionContext::default();
-            fixed.random.set(seed.unwrap_or(0) as u64);
-            fixed.next_random()
-        }
+    let Some(seed) = a.first() else {
+        return Ok(Value::real((context.next_random() >> 11) as f64 / (1u64 << 53) as f64));
     };
-    Ok(Value::real((bits >> 11) as f64 / (1u64 << 53) as f64))
+    let start = Sequence::new(integer(seed).unwrap_or(0));
+    let number = match a.get(1).and_then(integer) {
+        None => { start }.next_number(),
+        Some(place) => context.sequences.borrow_mut().entry(place).or_insert(start).next_number(),
+    };
+    Ok(Value::real(number))
 }
 
 #[cfg(test)]

@@ -233,6 +233,13 @@ impl Translator<'_> {
                 let level = self.coercibility(arguments[0])?;
                 Typed { nullable: false, ..Typed::new(level.to_string(), ColumnType::bigint()) }
             }
+            "RAND" if arguments.len() == 1 => {
+                let seed = self.expression(arguments[0])?;
+                let constant = seed.parameter.is_some();
+                let place = if constant { format!(", {}", self.parameters.len()) } else { String::new() };
+                let sql = format!("marmot_rand({}{place})", self.numeric_operand(&seed));
+                Typed::new(sql, ColumnType::double())
+            }
             "NAME_CONST" => {
                 count(2, 2)?;
                 if self.constant_text(arguments[0]).is_none() {

@@ -202,7 +202,7 @@ entries! {
     "RADIANS" 1 1 "marmot_radians({0})" Double;
     "DEGREES" 1 1 "marmot_degrees({0})" Double;
     "PI" 0 0 "marmot_pi()" SixDecimals;
-    "RAND" 0 1 "marmot_rand({*})" Double;
+    "RAND" 0 0 "marmot_rand()" Double;
     "INTERVAL" 2 MANY "marmot_interval({*})" Int;
     "BIT_COUNT" 1 1 "marmot_bit_count({0})" Int;
     // Dates and times

@@ -5,7 +5,7 @@ use super::translator::{Translator, quote_text};
 use super::typed::{Kind, NOT_FIXED, Typed, boolean_type, double_of};
 use crate::sql::column_type::ColumnType;
 use crate::sql::error::Error;
-use crate::sql::parameter::{Convert, Source};
+use crate::sql::parameter::{Convert, Literal, Source};
 use crate::sql::plan::ResultType;
 use sqlparser::ast::{BinaryOperator, Expr, Query};
 
@@ -84,7 +84,11 @@ impl Translator<'_> {
                 value.sql = self.numeric_operand(value);
                 value.column = false;
             }
-            (Kind::Binary, Kind::Number) | (Kind::Json, Kind::Number) => {
+            (Kind::Json, Kind::Number) => {
+                value.sql = format!("marmot_json_number({})", value.sql);
+                value.column = false;
+            }
+            (Kind::Binary, Kind::Number) => {
                 value.sql = format!("marmot_number({})", value.sql);
                 value.column = false;
             }
@@ -326,8 +330,9 @@ impl Translator<'_> {
 
     pub fn like(&mut self, value: &Expr, pattern: &Expr, escape: Option<&Expr>, negated: bool) -> Result<Typed, Error> {
         let escape = match escape {
-            Some(e) => match self.constant_text(e) {
-                Some(text) if text.chars().count() <= 1 => text,
+            Some(e) => match self.constant(e) {
+                Some(Literal::Text(text)) if text.chars().count() <= 1 => text.to_string(),
+                Some(Literal::Int(digit @ 0..=9)) => digit.to_string(),
                 _ => return Err(Error::wrong_arguments("ESCAPE")),
             },
             None if self.context.modes.no_backslash_escapes() => String::new(),
@@ -430,7 +435,7 @@ impl Translator<'_> {
         }
         let increment = self.context.modes.division_scale();
         let both_integers = l.is_integer() && r.is_integer();
-        let whole = |v: &Typed| v.known().is_some_and(|t| is_whole(t));
+        let whole = |v: &Typed| v.known().is_some_and(is_whole);
         let unsigned = |v: &Typed| v.known().is_some_and(ColumnType::is_unsigned);
         // Without sign the result must not be below zero, nor above what SQLite's integers reach.
         let unsigned = whole(&l) && whole(&r) && (unsigned(&l) || unsigned(&r));
