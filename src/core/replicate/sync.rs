@@ -49,7 +49,8 @@ impl Node {
         self.sync.needed.get_or_insert((from, at));
     }
 
-    fn soon(&self) -> Span {
+    /// A moment, as compared with the time after which a message counts as lost.
+    pub(crate) fn soon(&self) -> Span {
         Span(self.config.timing.retransmit.0 / NEEDED_AFTER)
     }
 

@@ -92,6 +92,8 @@ pub struct Parked {
     /// Set when the blocker committed: judged again once that is applied.
     pub until_applied: Option<ApplySeq>,
     pub deadline: Mono,
+    /// Refused then, if no quorum was heard of for as long: what it waits for may not end before there is one.
+    pub alone_at: Mono,
 }
 
 /// A client's commit, as judged.
@@ -167,7 +169,8 @@ impl Node {
         }
         let probe = self.probe(&request);
         if let Some(blocked_by) = self.conflicting(&probe) {
-            self.parked.push(Parked { request, blocked_by, until_applied: None, deadline });
+            let alone_at = self.now.mono.after(self.config.timing.write_timeout);
+            self.parked.push(Parked { request, blocked_by, until_applied: None, deadline, alone_at });
             return Ok(());
         }
         self.start(io, request)
@@ -546,13 +549,34 @@ impl Node {
         for txn in due {
             self.resend(io, txn);
         }
-        let (late, rest): (Vec<Parked>, Vec<Parked>) =
-            std::mem::take(&mut self.parked).into_iter().partition(|p| p.deadline <= now);
-        self.parked = rest;
-        for parked in late {
-            io.out.reply(parked.request.client, Response::Refused(Refusal::LockWaitTimeout));
-        }
+        self.expire_parked(io);
         Ok(())
+    }
+
+    fn expire_parked(&mut self, io: &mut Io<'_>) {
+        let now = self.now.mono;
+        if self.parked.iter().all(|p| p.deadline > now && p.alone_at > now) {
+            return;
+        }
+        let patience = self.config.timing.write_timeout;
+        let heard = |v: &NodeId| *v == self.id || self.peers.get(*v).is_some_and(|p| now.since(p.heard) < patience);
+        let voters = self.membership.voters.len();
+        let answered = self.membership.voters.keys().filter(|v| heard(v)).count();
+        let alone = answered < self.membership.quorum();
+        for mut parked in std::mem::take(&mut self.parked) {
+            let refusal = if parked.alone_at <= now && alone {
+                Refusal::NoQuorum { answered, voters }
+            } else if parked.deadline <= now {
+                Refusal::LockWaitTimeout
+            } else {
+                if parked.alone_at <= now {
+                    parked.alone_at = now.after(patience);
+                }
+                self.parked.push(parked);
+                continue;
+            };
+            io.out.reply(parked.request.client, Response::Refused(refusal));
+        }
     }
 
     fn expire(&mut self, io: &mut Io<'_>, txn: TxnId) -> Result<(), Fatal> {
@@ -643,6 +667,6 @@ impl Node {
     pub(crate) fn coordinator_deadline(&self) -> Option<Mono> {
         let fast = |c: &Coordination| c.fast_until.filter(|_| c.phase == Phase::Preparing).unwrap_or(Mono(u64::MAX));
         let coordinated = self.coordinating.values().map(|c| c.deadline.min(c.resend_at).min(fast(c)));
-        coordinated.chain(self.parked.iter().map(|p| p.deadline)).min()
+        coordinated.chain(self.parked.iter().map(|p| p.deadline.min(p.alone_at))).min()
     }
 }

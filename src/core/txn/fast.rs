@@ -5,7 +5,8 @@
 //!  coordinator: Prepare(record, commit at S?) ─▶ voters ─ Prepared(accepted at S) ─▶ all of them: THIS is the commit
 //! ```
 //!
-//! The coordinator offers this while every voter was heard a moment ago. A member that accepts the Prepare also accepts
+//! The coordinator offers this while every voter was heard a moment ago: what it offers it cannot take back alone, so if
+//! the majority is lost while it waits, the outcome is unknown until there is one again. A member that accepts the Prepare also accepts
 //! Commit at `S`, in the same durable write, below every ballot: if it promised nobody anything, and if it has not yet
 //! reported that nothing commits at or below `S` any more (the watermark rests on that).
 //!
@@ -59,7 +60,7 @@ impl Node {
         }
         let heard = |v: &NodeId| {
             let peer = self.peers.get(*v)?;
-            Some(peer.alive && self.now.mono.since(peer.heard) < self.config.timing.retransmit)
+            Some(peer.alive && self.now.mono.since(peer.heard) < self.soon())
         };
         let all = record.voters.iter().all(|v| *v == self.id || heard(v).unwrap_or(false));
         all.then(|| self.clock.tick(self.now.wall))
