@@ -134,6 +134,10 @@ fn more_functions() {
             ),
             ("SELECT ROW_NUMBER() OVER (ORDER BY 1) - 2", "-1"),
             (
+                "SELECT 'B' BETWEEN 'a' COLLATE utf8mb4_bin AND 'c', 'B' BETWEEN 'a' AND 'c', MAX(DISTINCT 1) OVER ()",
+                "0|1|1",
+            ),
+            (
                 "SELECT RAND(0), RAND(n) FROM (SELECT 0 AS n UNION ALL SELECT 0) AS t",
                 "0.15522042769493574|0.15522042769493574\n0.620881741513388|0.15522042769493574",
             ),

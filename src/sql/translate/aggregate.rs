@@ -257,7 +257,8 @@ impl Translator<'_> {
         if spread || name.starts_with("BIT_") || name.starts_with("JSON_") || name == "GROUP_CONCAT" {
             return Err(Error::unsupported(format!("{name}() as a window function")));
         }
-        if parts(name, function).is_ok_and(|p| p.distinct) {
+        // The least and greatest of distinct values are those of all.
+        if !matches!(name, "MIN" | "MAX") && parts(name, function).is_ok_and(|p| p.distinct) {
             return Err(Error::unsupported(format!("{name}(DISTINCT ...) as a window function")));
         }
         let value = match self.aggregate_call(name, function, true)? {

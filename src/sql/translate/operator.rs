@@ -320,7 +320,7 @@ impl Translator<'_> {
         let (mut for_low, mut for_high) = (self.again(&whole), whole);
         let (l, low) = self.comparable(&mut for_low, &mut low);
         let (h, high) = self.comparable(&mut for_high, &mut high);
-        let l = if self.given_back(&for_low, &for_high) { h.clone() } else { l };
+        let l = if self.given_back(&for_low, &for_high) { l.replacen(&for_low.sql, &for_high.sql, 1) } else { l };
         let not = if negated { "NOT " } else { "" };
         if l == h && !l.ends_with("NOCASE") && !l.ends_with("BINARY") {
             return Ok(Typed::boolean(format!("({l} {not}BETWEEN {low} AND {high})")));
