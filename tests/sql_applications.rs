@@ -84,8 +84,11 @@ fn what_a_blog_sends() {
                 "0",
             ),
             (
-                "DELETE a, b FROM wp_options a, wp_options b WHERE a.option_id = 99",
-                "ERROR 1235 (42000): This version of Marmot doesn't yet support 'DELETE from several tables at once'",
+                "INSERT INTO wp_options (option_id, option_name, option_value) VALUES (98, '_t_a', ''), (99, '_t_timeout_a', '5');
+                 DELETE a, b FROM wp_options a, wp_options b WHERE a.option_name = '_t_a'
+                 AND b.option_name = CONCAT('_t_timeout_', SUBSTRING(a.option_name, 4)) AND b.option_value < 10;
+                 SELECT COUNT(*) FROM wp_options WHERE option_id >= 98",
+                "0",
             ),
             (
                 "SHOW FULL COLUMNS FROM `wp_users` LIKE 'ID'",

@@ -162,8 +162,8 @@ mod tests {
                 "m.toml:2: replication.default_write_consistency: 'TWO' is not one of ONE, QUORUM, ALL",
             ),
             (
-                "[mysql]\nauto_id_mode = 'sequential'",
-                "m.toml:2: mysql.auto_id_mode: 'sequential' is not one of compact, extended",
+                "[mysql]\nauto_id_mode = 'random'",
+                "m.toml:2: mysql.auto_id_mode: 'random' is not one of compact, extended, sequential",
             ),
             (
                 "[logging]\nlevel = 'loud'",

@@ -13,7 +13,7 @@ const ORIGIN_MS: u64 = 1_704_067_200_000;
 /// The layout of a mode: bits of slot and of sequence below the 41 bits of milliseconds.
 const fn layout(mode: AutoIdMode) -> (u32, u32) {
     match mode {
-        AutoIdMode::Compact => (6, 6),
+        AutoIdMode::Compact | AutoIdMode::Sequential => (6, 6),
         AutoIdMode::Extended => (10, 12),
     }
 }

@@ -18,7 +18,7 @@ use super::replicate::sync::Sync;
 use super::status::Ended;
 use super::storage::{Storage, Table, decode, load};
 use super::swim::{Swim, SwimEvent};
-use super::txn::coordinator::{CommitRequest, Coordination, Parked};
+use super::txn::coordinator::{CommitRequest, Coordination, Parked, Yes};
 use super::txn::fast::Fast;
 use super::txn::live::{Intents, Live, Vote, WaitingList};
 use super::txn::recover::Recovery;
@@ -423,7 +423,7 @@ impl Node {
             }
             Message::Prepare { record, claim } => self.on_prepare(io, from, record, claim),
             Message::Prepared { txn, clock, lock_only, fast, holds } => {
-                self.on_prepared(io, from, txn, clock, lock_only, fast, &holds)
+                self.on_prepared(io, from, txn, Yes { clock, lock_only, fast, holds })
             }
             Message::Rejected { txn, lock_only, reason } => self.on_rejected(io, from, txn, lock_only, reason),
             Message::Accept { txn, ballot, outcome, voters } => self.on_accept(io, from, txn, ballot, outcome, voters),

@@ -197,6 +197,7 @@ impl Session {
         context.sequences.borrow_mut().clear();
         context.node.set(self.server.node.0 & 0xffff_ffff_ffff);
         context.last_insert_id.set(None);
+        context.sleep.set(0);
         context.warning_count.set(0);
         context.warnings.borrow_mut().clear();
     }

@@ -1,14 +1,17 @@
 //! How many ids a statement needs, and where they come from: AUTO_INCREMENT columns of BIGINT and hidden row ids take
-//! the core's time-ordered ids, narrower columns take small ones ([`super::sequence`]).
+//! the core's time-ordered ids, narrower columns and mode `sequential` take small ones ([`super::sequence`]).
 //!
-//! The ids of one statement are consecutive: clients compute the others from LAST_INSERT_ID(), which is the first.
+//! The ids of one statement ascend, and are consecutive as far as one lease goes (64 or 4096 time-ordered ids, any
+//! number of small ones): clients compute the others from LAST_INSERT_ID(), which is the first.
 
+use super::lease::Lease;
 use super::refusal;
 use super::session::Session;
 use crate::core::{Request, Response};
 use crate::mysql::SqlError;
 use crate::sql::{AutoIncrement, ColumnType, IntegerSize, Write, WriteKind};
 use crate::sqlite::{Constraint, Error, IdKind};
+use crate::types::AutoIdMode;
 
 /// Ids leased from the core at once, when a statement needs fewer.
 const BLOCK: u64 = 64;
@@ -20,8 +23,21 @@ const MOST: u64 = 1 << 24;
 pub(super) struct Ids {
     auto: u64,
     rows: u64,
-    /// The end of the range given to the statement.
-    end: Option<i64>,
+    /// The last range given to the statement: its end and how many ids it has.
+    last: Option<(i64, u64)>,
+}
+
+/// Ids `first..first + count`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Range {
+    pub first: i64,
+    pub count: u64,
+}
+
+impl Range {
+    pub(super) fn end(self) -> i64 {
+        self.first.saturating_add(i64::try_from(self.count).unwrap_or(i64::MAX))
+    }
 }
 
 impl Ids {
@@ -33,7 +49,7 @@ impl Ids {
             _ => 0,
         };
         // Whether the table has a hidden key shows when the statement asks for a row id.
-        Ids { auto, rows: 0, end: None }
+        Ids { auto, rows: 0, last: None }
     }
 
     /// The statement found its lease empty.
@@ -55,47 +71,64 @@ impl Ids {
         (self.auto > 0).then_some((auto, self.auto))
     }
 
-    pub(super) fn is_big(auto: &AutoIncrement) -> bool {
-        matches!(auto.ty, ColumnType::Integer { size: IntegerSize::Big, .. })
+    /// Whether the column's ids are the core's time-ordered ones.
+    pub(super) fn is_big(auto: &AutoIncrement, mode: AutoIdMode) -> bool {
+        let wide = matches!(auto.ty, ColumnType::Integer { size: IntegerSize::Big, .. });
+        let sequential = mode == AutoIdMode::Sequential && auto.start < AutoIdMode::SEQUENTIAL_END.cast_unsigned();
+        wide && !sequential
     }
 
-    pub(super) fn leased(&mut self, first: i64, count: u64) {
-        self.end = Some(first.saturating_add(i64::try_from(count).unwrap_or(i64::MAX)));
+    pub(super) fn leased(&mut self, last: Range) {
+        self.last = Some((last.end(), last.count));
     }
 
-    /// The end of what was leased and whether it came from the core, once.
-    pub(super) fn returned(&mut self, write: &Write) -> Option<(i64, bool)> {
-        let big = write.auto_increment.as_ref().is_some_and(Ids::is_big);
-        self.end.take().map(|end| (end, big))
+    /// The end of what was leased last and how many of the `left` ids are of that range, once.
+    pub(super) fn returned(&mut self, left: u64) -> Option<(i64, u64)> {
+        self.last.take().map(|(end, count)| (end, left.min(count)))
     }
 
     /// Whether the failure may come from a small generated id that somebody had used by hand.
-    pub(super) fn explains(&self, error: &Error, write: &Write) -> bool {
+    pub(super) fn explains(&self, error: &Error, write: &Write, mode: AutoIdMode) -> bool {
         let Some((auto, _)) = self.auto_wanted(write) else { return false };
         let Error::Constraint { kind: Constraint::Unique(columns) | Constraint::PrimaryKey(columns), .. } = error
         else {
             return false;
         };
         let names = super::constraint::column_names(columns);
-        !Ids::is_big(auto) && names.len() == 1 && names[0].eq_ignore_ascii_case(&auto.column)
+        !Ids::is_big(auto, mode) && names.len() == 1 && names[0].eq_ignore_ascii_case(&auto.column)
     }
 }
 
 impl Session {
-    /// `count` consecutive ids that are unique in the cluster.
-    pub(super) async fn big_ids(&mut self, count: u64) -> Result<i64, SqlError> {
+    /// `count` ids that are unique in the cluster, in ascending ranges: one, unless the core gives fewer at a time.
+    pub(super) async fn big_ids(&mut self, count: u64) -> Result<Vec<Range>, SqlError> {
         if let Some(first) = self.big_ids.take(count) {
-            return Ok(first);
+            return Ok(vec![Range { first, count }]);
         }
-        let asked = u32::try_from(count.max(BLOCK)).ok().filter(|_| count <= MOST);
-        let Some(asked) = asked else {
+        if count > MOST {
             return Err(SqlError::internal(format!("a statement that needs more than {MOST} AUTO_INCREMENT ids")));
-        };
-        match self.core.request(Request::AutoIds { mode: self.state.settings.auto_ids, count: asked }).await {
-            Some(Response::AutoIds { first, count: given }) if u64::from(given) >= count => {
+        }
+        let (mut ranges, mut missing) = (Vec::new(), count);
+        while missing > 0 {
+            let mut lease = self.lease_of_core(missing.max(BLOCK)).await?;
+            let taken = lease.left().min(missing);
+            let Some(first) = lease.take(taken).filter(|_| taken > 0) else {
+                return Err(SqlError::internal("a lease of ids without ids"));
+            };
+            ranges.push(Range { first, count: taken });
+            missing -= taken;
+            self.big_ids = lease;
+        }
+        Ok(ranges)
+    }
+
+    /// At most `count` fresh ids from the core.
+    async fn lease_of_core(&mut self, count: u64) -> Result<Lease, SqlError> {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        match self.core.request(Request::AutoIds { mode: self.state.settings.auto_ids, count }).await {
+            Some(Response::AutoIds { first, count }) => {
                 let first = i64::try_from(first).map_err(|_| crate::mysql::AUTOINC_READ_FAILED.with(&[]))?;
-                self.big_ids = super::lease::Lease::new(first, u64::from(given));
-                self.big_ids.take(count).ok_or_else(|| SqlError::internal("a lease of ids that is too short"))
+                Ok(Lease::new(first, u64::from(count)))
             }
             Some(Response::Refused(refused)) => Err(refusal::to_sql(&refused)),
             other => Err(SqlError::internal(format!("unexpected answer to a lease of ids: {other:?}"))),

@@ -2,6 +2,7 @@
 
 use super::execute::{Failure, Run};
 use super::metadata;
+use super::nap::Naps;
 use super::refusal;
 use super::server::Schema;
 use super::session::{Session, plain};
@@ -35,19 +36,22 @@ impl Session {
             self.lock_rows(run, locking)?;
         }
         let (status, charset) = (mysql::Handler::status(self), self.state.settings.charset);
-        self.limit_statement(true);
+        self.limit_statement(run.text);
+        let naps = self.naps(&read.program.sql);
         let sent = {
             let rows = match place {
                 Place::Workspace => self.workspace()?.query(&read.program.sql, &parameters),
                 Place::Reader => self.reader()?.query(&read.databases, &read.program.sql, &parameters),
             };
             match rows {
-                Ok(rows) => Sending { columns: &read.columns, charset, status }.rows(rows, out).await,
+                Ok(rows) => Sending { columns: &read.columns, charset, status, naps }.rows(rows, out).await,
                 Err(error) => Err(Broken::Sqlite(error)),
             }
         };
-        self.limit_statement(false);
-        let sent = sent.map_err(|broken| self.read_failure(run, broken, out))?;
+        // Before the deadline is taken away: it may be why the rows stopped.
+        let sent = sent.map_err(|broken| self.read_failure(run, broken, out));
+        self.unlimit_statement();
+        let sent = sent?;
         self.state.found_rows = match &read.found_rows {
             Some(program) => self.count_rows(run, place, read, program)?,
             None => sent,
@@ -128,6 +132,9 @@ impl Session {
             Ok(list)
         });
         let mut rows: Vec<Vec<Value>> = collected.map_err(|e| self.sqlite_error(e))?;
+        if let Some(naps) = self.naps(&read.program.sql) {
+            naps.take().await.map_err(|e| self.sqlite_error(e))?;
+        }
         for row in &mut rows {
             for (value, column) in row.iter_mut().zip(&read.columns) {
                 if let ResultType::Known(ty) = &column.ty {
@@ -320,6 +327,7 @@ struct Sending<'a> {
     columns: &'a [ResultColumn],
     charset: u16,
     status: mysql::StatusFlags,
+    naps: Option<Naps>,
 }
 
 impl Sending<'_> {
@@ -328,9 +336,16 @@ impl Sending<'_> {
         let mut sent = 0;
         while self.one(&mut rows, sent == 0, out)? {
             sent += 1;
+            if let Some(naps) = &self.naps {
+                naps.take().await?;
+            }
             if out.wants_flush() {
                 out.flush().await?;
             }
+        }
+        // What rows that were not chosen asked for.
+        if let Some(naps) = &self.naps {
+            naps.take().await?;
         }
         if sent == 0 {
             self.begin(None, out)?;

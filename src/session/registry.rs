@@ -1,7 +1,7 @@
 //! Who is connected: connection numbers, what each does (`SHOW PROCESSLIST`), and the flags by which `KILL` reaches
 //! another session.
 
-use crate::types::Mono;
+use crate::types::{Mono, Span};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -99,7 +99,16 @@ impl Connection {
         self.transaction_late.load(Ordering::Acquire)
     }
 
-    fn expire(&self, now: Mono) {
+    /// How long the running statement may still take; `None`: it has no limit.
+    pub fn statement_time_left(&self, now: Mono) -> Option<Span> {
+        match self.statement_deadline.load(Ordering::Acquire) {
+            0 => None,
+            deadline => Some(Mono(deadline).since(now)),
+        }
+    }
+
+    /// Stops the statement, or ends the connection, if its time is over.
+    pub fn expire(&self, now: Mono) {
         let passed = |deadline: &AtomicU64| {
             !matches!(deadline.load(Ordering::Acquire), 0) && now.0 >= deadline.load(Ordering::Acquire)
         };
@@ -134,6 +143,24 @@ impl Connection {
             // Registered before the flag is looked at: a kill in between is not missed.
             wake.as_mut().enable();
             if self.is_killed() {
+                return;
+            }
+            wake.await;
+        }
+    }
+
+    /// Whether the running statement must stop; [`Connection::take_stop`] says why.
+    pub fn must_stop(&self) -> bool {
+        let marks = [&self.kill_query, &self.kill_connection, &self.statement_late, &self.transaction_late];
+        marks.iter().any(|mark| mark.load(Ordering::Acquire))
+    }
+
+    /// Waits until the running statement must stop. Cancel safe.
+    pub async fn stopped(&self) {
+        loop {
+            let mut wake = std::pin::pin!(self.wake.notified());
+            wake.as_mut().enable();
+            if self.must_stop() {
                 return;
             }
             wake.await;

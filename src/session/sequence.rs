@@ -1,4 +1,4 @@
-//! Small AUTO_INCREMENT ids, for columns narrower than BIGINT: blocks leased by a QUORUM transaction on the database's
+//! Small AUTO_INCREMENT ids, for columns narrower than BIGINT and for mode `sequential`: blocks leased by a QUORUM transaction on the database's
 //! `__marmot_sequences`, so that no two nodes ever hand out the same id. A node keeps one block per table and its
 //! sessions share it; what is left of a block when the node stops is skipped.
 
@@ -10,9 +10,9 @@ use super::retry::Retry;
 use super::server::Server;
 use crate::core::{Request, Response};
 use crate::mysql::{self, SqlError};
-use crate::sql::AutoIncrement;
+use crate::sql::{AutoIncrement, ColumnType, IntegerSize};
 use crate::sqlite::{Functions, Workspace};
-use crate::types::{Span, TableId, Value, WriteLevel};
+use crate::types::{AutoIdMode, Span, TableId, Value, WriteLevel};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -148,7 +148,11 @@ fn plan_block(
     let name = Value::text(target.id.to_string());
     let mut first = i64::try_from(target.auto.start).unwrap_or(i64::MAX).max(1);
     let next = format!("SELECT next FROM {database}.\"__marmot_sequences\" WHERE name = ?1");
-    let highest = format!("SELECT max({}) FROM {database}.{}", quoted(&target.auto.column), quoted(target.table));
+    let column = quoted(&target.auto.column);
+    let wide = matches!(target.auto.ty, ColumnType::Integer { size: IntegerSize::Big, .. });
+    let max = if wide { target.auto.max.min(AutoIdMode::SEQUENTIAL_END - 1) } else { target.auto.max };
+    // Above it are ids of another mode.
+    let highest = format!("SELECT max({column}) FROM {database}.{} WHERE {column} <= {max}", quoted(target.table));
     for (sql, parameters, add) in [(next, &[name.clone()][..], 0), (highest, &[][..], 1)] {
         let mut rows = workspace.query(&sql, parameters).map_err(plain)?;
         if let Some(row) = rows.next().map_err(plain)?
@@ -157,7 +161,7 @@ fn plan_block(
             first = first.max(seen.saturating_add(add));
         }
     }
-    let room = u64::try_from(target.auto.max.saturating_sub(first).saturating_add(1)).unwrap_or(0);
+    let room = u64::try_from(max.saturating_sub(first).saturating_add(1)).unwrap_or(0);
     if room < count {
         return Err(mysql::AUTOINC_READ_FAILED.with(&[]));
     }

@@ -3,6 +3,7 @@
 use super::core_handle::CoreHandle;
 use super::functions::SharedContext;
 use super::lease::Lease;
+use super::nap::Naps;
 use super::prepared::PreparedText;
 use super::registry::{Connection, Stop};
 use super::server::{Schema, Server};
@@ -14,6 +15,7 @@ use crate::mysql::{
 };
 use crate::sqlite::{Interrupt, Reader, Workspace};
 use crate::types::{ClientId, DatabaseName, Span, Value};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -250,13 +252,13 @@ impl Handler for Session {
     }
 
     async fn query(&mut self, sql: &[u8], out: &mut ResultWriter<'_>) -> Result<(), SqlError> {
-        let text = std::str::from_utf8(sql).map_err(|e| invalid_text(sql, e.valid_up_to()))?;
-        self.run_text(text, out).await
+        let text = self.incoming(sql)?;
+        self.run_text(&text, out).await
     }
 
     async fn prepare(&mut self, id: StatementId, sql: &[u8]) -> Result<Prepared, SqlError> {
-        let text = std::str::from_utf8(sql).map_err(|e| invalid_text(sql, e.valid_up_to()))?;
-        let prepared = self.prepare_text(text).await?;
+        let text = self.incoming(sql)?;
+        let prepared = self.prepare_text(&text).await?;
         let parameters = u16::try_from(prepared.markers())
             .map_err(|_| SqlError::new(1390, "Prepared statement contains too many placeholders"))?;
         let columns = prepared.columns(self.state.settings.charset);
@@ -366,24 +368,39 @@ impl Session {
         }
     }
 
-    /// The deadline of `max_execution_time`, set while a SELECT runs.
-    pub(super) fn limit_statement(&self, on: bool) {
+    fn incoming<'t>(&self, sql: &'t [u8]) -> Result<Cow<'t, str>, SqlError> {
+        super::incoming::text(sql, !self.state.settings.modes.no_backslash_escapes())
+    }
+
+    /// The deadline of `max_execution_time`, or of the optimizer hint of that name, set while a SELECT runs.
+    pub(super) fn limit_statement(&self, text: &str) {
+        let limit = crate::sql::execution_time_hint(text).map_or(self.state.settings.max_execution, Span::from_millis);
         if let Some(connection) = &self.connection {
-            let limit = self.state.settings.max_execution;
-            let deadline = (on && limit != Span::ZERO).then(|| self.server.clock.now().mono.after(limit));
+            let deadline = (limit != Span::ZERO).then(|| self.server.clock.now().mono.after(limit));
             connection.set_statement_deadline(deadline);
         }
+    }
+
+    /// Takes the deadline away.
+    pub(super) fn unlimit_statement(&self) {
+        if let Some(connection) = &self.connection {
+            connection.set_statement_deadline(None);
+        }
+    }
+
+    /// Who pays for the statement's SLEEP(), if it has any.
+    pub(super) fn naps(&self, program: &str) -> Option<Naps> {
+        Naps::are_in(program).then(|| Naps {
+            context: self.context.clone(),
+            clock: self.server.clock.clone(),
+            connection: self.connection.clone(),
+        })
     }
 
     /// Whether a table of this database is filled by the session.
     pub(super) fn is_system(database: &str) -> bool {
         system::is_system(database)
     }
-}
-
-fn invalid_text(sql: &[u8], at: usize) -> SqlError {
-    let shown: String = sql[at..].iter().take(6).map(|b| format!("\\x{b:02X}")).collect();
-    SqlError::new(1300, format!("Invalid utf8mb4 character string: '{shown}'"))
 }
 
 /// A LIKE pattern with `%`, `_` and `\`, ignoring ASCII case.

@@ -3,19 +3,21 @@
 use super::constraint::{self, Subject};
 use super::duplicate;
 use super::execute::{Failure, Run};
-use super::ids::Ids;
+use super::ids::{Ids, Range};
 use super::refusal;
 use super::retry::Retry;
 use super::session::Session;
 use crate::core::{Request, Response};
 use crate::mysql::{self, ResultWriter, SqlError};
-use crate::sql::{Catalog, Write, WriteKind};
-use crate::sqlite::{Constraint, Error, Executed, IdKind};
+use crate::sql::{Catalog, KeyedDelete, Write, WriteKind};
+use crate::sqlite::{Constraint, Error, Executed, IdKind, Workspace};
 use crate::types::Value;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A generated id that is taken already means that somebody chose it by hand: other ids are tried so often.
 const ID_ATTEMPTS: usize = 3;
+const KEYED_SAVEPOINT: &str = "__marmot_keyed";
 
 /// What a statement did.
 #[derive(Clone, Copy, Debug)]
@@ -136,7 +138,10 @@ impl Session {
             self.lease_ids(&mut ids, write).await?;
             let workspace = self.workspace()?;
             workspace.ids().start_statement(zero_is_a_value);
-            let executed = workspace.execute(&write.program.sql, parameters);
+            let executed = match write.keyed.as_slice() {
+                [] => workspace.execute(&write.program.sql, parameters),
+                keyed => delete_by_keys(workspace, &write.program.sql, parameters, keyed),
+            };
             let generated = workspace.ids().first_generated();
             // Asked while the ids are still there, for the statement is run once more for it.
             let duplicate = match &executed {
@@ -156,7 +161,7 @@ impl Session {
                 Err(error) if self.is_lost() => return Err(Broken::Lost(self.sqlite_error(error))),
                 Err(error) => {
                     attempts += 1;
-                    if attempts < ID_ATTEMPTS && ids.explains(&error, write) {
+                    if attempts < ID_ATTEMPTS && ids.explains(&error, write, self.state.settings.auto_ids) {
                         self.server.sequences.forget(write.table_id);
                         continue;
                     }
@@ -217,13 +222,13 @@ impl Session {
     /// Leases what the statement is going to need.
     async fn lease_ids(&mut self, ids: &mut Ids, write: &Write) -> Result<(), SqlError> {
         if ids.rows_wanted() > 0 && self.workspace()?.ids().left(IdKind::Row) < ids.rows_wanted() {
-            let first = self.big_ids(ids.rows_wanted()).await?;
+            let ranges = self.big_ids(ids.rows_wanted()).await?;
             let ids_of = self.workspace()?.ids();
             ids_of.clear(IdKind::Row);
-            ids_of.lease(IdKind::Row, first, ids.rows_wanted());
+            ranges.iter().for_each(|r| ids_of.lease(IdKind::Row, r.first, r.count));
         }
         let Some((auto, count)) = ids.auto_wanted(write) else { return Ok(()) };
-        let first = match Ids::is_big(auto) {
+        let ranges = match Ids::is_big(auto, self.state.settings.auto_ids) {
             true => self.big_ids(count).await?,
             false => {
                 let target = super::sequence::Target {
@@ -234,17 +239,18 @@ impl Session {
                 };
                 let server = self.server.clone();
                 let wait = self.state.settings.lock_wait;
-                server.sequences.ids(&server, &self.core, &target, count, wait).await?
+                let first = server.sequences.ids(&server, &self.core, &target, count, wait).await?;
+                vec![Range { first, count }]
             }
         };
-        let last = first.saturating_add(i64::try_from(count - 1).unwrap_or(i64::MAX));
-        if last > auto.max {
+        let Some(last) = ranges.last() else { return Ok(()) };
+        if last.end().saturating_sub(1) > auto.max {
             return Err(mysql::AUTOINC_READ_FAILED.with(&[]));
         }
         let source = self.workspace()?.ids();
         source.clear(IdKind::Auto);
-        source.lease(IdKind::Auto, first, count);
-        ids.leased(first, count);
+        ranges.iter().for_each(|r| source.lease(IdKind::Auto, r.first, r.count));
+        ids.leased(*last);
         Ok(())
     }
 
@@ -253,16 +259,59 @@ impl Session {
         let Some(workspace) = &self.workspace else { return };
         let left = workspace.ids().left(IdKind::Auto);
         workspace.ids().clear(IdKind::Auto);
-        let Some((end, big)) = ids.returned(write) else { return };
+        let Some((end, left)) = ids.returned(left) else { return };
         if left == 0 {
             return;
         }
-        if big {
+        if write.auto_increment.as_ref().is_some_and(|auto| Ids::is_big(auto, self.state.settings.auto_ids)) {
             self.big_ids.give_back(end, left);
         } else {
             self.server.sequences.give_back(write.table_id, end, left);
         }
     }
+}
+
+/// DELETE from several tables: first finds the keys of all rows, then deletes them, all or none.
+fn delete_by_keys(
+    workspace: &mut Workspace,
+    query: &str,
+    parameters: &[Value],
+    keyed: &[KeyedDelete],
+) -> Result<Executed, Error> {
+    let mut found: Vec<BTreeSet<Vec<Value>>> = vec![BTreeSet::new(); keyed.len()];
+    let mut rows = workspace.query(query, parameters)?;
+    while let Some(row) = rows.next()? {
+        let mut column = 0;
+        for (table, keys) in keyed.iter().zip(&mut found) {
+            let key: Vec<Value> = (column..column + table.columns).map(|i| row.value(i)).collect();
+            column += table.columns;
+            if key.iter().any(|cell| *cell != Value::Null) {
+                keys.insert(key);
+            }
+        }
+    }
+    drop(rows);
+    workspace.savepoint(KEYED_SAVEPOINT)?;
+    let mut total = Executed::default();
+    for (table, keys) in keyed.iter().zip(&found) {
+        for key in keys {
+            match workspace.execute(&table.sql, key) {
+                Ok(executed) => {
+                    total.rows.deleted += executed.rows.deleted;
+                    total.changes += executed.changes;
+                }
+                Err(error) => {
+                    if !workspace.is_lost() {
+                        workspace.rollback_to(KEYED_SAVEPOINT)?;
+                        workspace.release(KEYED_SAVEPOINT)?;
+                    }
+                    return Err(error);
+                }
+            }
+        }
+    }
+    workspace.release(KEYED_SAVEPOINT)?;
+    Ok(total)
 }
 
 /// How a statement failed.

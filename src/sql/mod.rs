@@ -27,7 +27,7 @@
 //!
 //! What is refused by name (1235): views, triggers, routines, events, accounts, temporary tables, CREATE TABLE ...
 //! SELECT, generated columns, FULLTEXT and SPATIAL, functional key parts, partition maintenance, LATERAL,
-//! JSON_TABLE, `:=` in expressions, changes of several tables by one UPDATE or DELETE, XA, HANDLER, LOAD DATA.
+//! JSON_TABLE, `:=` in expressions, changes of several tables by one UPDATE, XA, HANDLER, LOAD DATA.
 
 mod alteration;
 mod cache;
@@ -38,6 +38,7 @@ mod definition;
 mod dialect;
 mod error;
 mod functions;
+mod hint;
 mod interval;
 mod json;
 mod lexer;
@@ -71,13 +72,14 @@ pub use definition::{
 };
 pub use error::{Error, Warning, WarningLevel};
 pub use functions::{AGGREGATES, Accumulator, Aggregate, FUNCTIONS, Function, FunctionContext, MAX_WARNINGS};
+pub use hint::execution_time_hint;
 pub use modes::Modes;
 pub use normal::{Normalised, normalise};
 pub use parameter::{Convert, Environment, Literal, Parameter, Source, Wanted, bind};
 pub use parse::{Statement, parse};
 pub use plan::{
-    Admin, Assignment, AutoIncrement, Completion, LockTarget, Locking, Origin, Plan, PrepareSource, Program, Read,
-    ResultColumn, ResultType, SessionCommand, SetTarget, SetValue, VariableScope, Write, WriteKind,
+    Admin, Assignment, AutoIncrement, Completion, KeyedDelete, LockTarget, Locking, Origin, Plan, PrepareSource,
+    Program, Read, ResultColumn, ResultType, SessionCommand, SetTarget, SetValue, VariableScope, Write, WriteKind,
 };
 pub use schema_change::{CatalogChange, CompileContext, Compiled, ProgramKind, SchemaChange, SchemaProgram};
 pub use translate::{Context, column_key, default_text, extra, show_create_table, translate};

@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub enum Plan {
     /// Returns rows, changes nothing.
     Read(Read),
-    /// INSERT, REPLACE, UPDATE, DELETE of one table.
+    /// INSERT, REPLACE, UPDATE, DELETE.
     Write(Write),
     /// DDL: commits the open transaction, then runs alone.
     Schema(SchemaChange),
@@ -97,7 +97,7 @@ pub struct LockTarget {
     pub keys: Program,
 }
 
-/// A change of one table.
+/// A change of one table; a DELETE may name several.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Write {
     pub kind: WriteKind,
@@ -115,6 +115,18 @@ pub struct Write {
     pub auto_increment: Option<AutoIncrement>,
     /// Rows in VALUES; `None` for INSERT ... SELECT and for kinds without.
     pub rows: Option<usize>,
+    /// DELETE from several tables: not empty, and then `program` is a query whose rows are the keys of the rows to
+    /// delete in each of these tables, one table's key after the other's. They are chosen before any is deleted.
+    pub keyed: Vec<KeyedDelete>,
+}
+
+/// The part of a DELETE that one of several tables has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyedDelete {
+    /// How many columns of the query are this table's key; all NULL where an outer join found no row.
+    pub columns: usize,
+    /// Deletes the row with the key `?1..`.
+    pub sql: String,
 }
 
 /// Kinds of [`Write`]; they differ in how affected rows are counted.

@@ -232,7 +232,14 @@ impl Engine {
             }
             Plan::Write(write) => {
                 let values = self.values(&write.program, prepared, client, write.ignore)?;
-                self.query(&write.program, values)?;
+                let rows = self.query(&write.program, values)?;
+                for row in rows {
+                    let mut row = row.into_iter();
+                    for table in &write.keyed {
+                        let program = Program { sql: table.sql.clone(), parameters: vec![] };
+                        self.query(&program, row.by_ref().take(table.columns).collect())?;
+                    }
+                }
                 Ok((vec![], String::new()))
             }
             Plan::Schema(change) => self.change(change).map(|()| (vec![], String::new())),

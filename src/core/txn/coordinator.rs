@@ -84,6 +84,14 @@ impl Coordination {
     }
 }
 
+/// What a member says that accepts a Prepare: see [`Message::Prepared`].
+pub(crate) struct Yes {
+    pub clock: Hlc,
+    pub lock_only: bool,
+    pub fast: bool,
+    pub holds: VersionVector,
+}
+
 /// A commit request that waits here for a transaction that holds one of its keys.
 #[derive(Clone, Debug)]
 pub struct Parked {
@@ -315,16 +323,8 @@ impl Node {
         }
     }
 
-    pub(crate) fn on_prepared(
-        &mut self,
-        io: &mut Io<'_>,
-        from: NodeId,
-        txn: TxnId,
-        clock: Hlc,
-        lock_only: bool,
-        fast: bool,
-        holds: &VersionVector,
-    ) -> Result<(), Fatal> {
+    pub(crate) fn on_prepared(&mut self, io: &mut Io<'_>, from: NodeId, txn: TxnId, yes: Yes) -> Result<(), Fatal> {
+        let Yes { clock, lock_only, fast, holds } = yes;
         if self.clock.ahead(clock, self.now.wall).is_some() {
             // One broken clock must not drag the cluster into the future: its vote is not used.
             return Ok(());
@@ -343,7 +343,7 @@ impl Node {
             c.fast.insert(from);
         }
         c.clock = c.clock.max(clock);
-        c.holds.join(holds);
+        c.holds.join(&holds);
         if c.claim.fast.is_some() && self.fast_prepared(io, txn)?.is_none() {
             return Ok(());
         }

@@ -180,3 +180,102 @@ async fn now_is_the_clock_of_the_statement() {
     c.ok("SET time_zone = '+01:00'").await;
     assert_eq!(c.value("SELECT NOW()").await, "2023-11-14 23:14:21");
 }
+
+#[tokio::test]
+async fn one_delete_takes_rows_of_several_tables() {
+    let (_node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE o (id INT PRIMARY KEY, name VARCHAR(60) NOT NULL, v VARCHAR(20))").await;
+    c.ok("INSERT INTO o VALUES (1, '_t_old', 'x'), (2, '_t_timeout_old', '5'), (3, '_t_new', 'y')").await;
+    c.ok("INSERT INTO o VALUES (4, '_t_timeout_new', '50'), (5, 'other', 'z')").await;
+    let expired = "DELETE a, b FROM o a, o b WHERE a.name LIKE '\\_t\\_%' AND a.name NOT LIKE '\\_t\\_timeout\\_%'
+                   AND b.name = CONCAT('_t_timeout_', SUBSTRING(a.name, 4)) AND b.v < 10";
+    assert_eq!(c.ok(expired).await.affected_rows, 2);
+    assert_eq!(c.lines("SELECT id FROM o ORDER BY id").await, ["3", "4", "5"]);
+    assert_eq!(c.ok(expired).await.affected_rows, 0);
+    // An outer join's missing row, a row found twice, a table of several key columns and one without a key.
+    c.ok("CREATE TABLE k (a INT, b VARCHAR(5), PRIMARY KEY (a, b))").await;
+    c.ok("CREATE TABLE n (o INT)").await;
+    c.ok("INSERT INTO k VALUES (3, 'x'), (3, 'y'), (4, 'x'), (9, 'x')").await;
+    c.ok("INSERT INTO n VALUES (3), (3), (5)").await;
+    let sql = "DELETE o, k, n FROM o LEFT JOIN k ON k.a = o.id LEFT JOIN n ON n.o = o.id WHERE o.id <> 4";
+    assert_eq!(c.ok(sql).await.affected_rows, 2 + 2 + 3);
+    assert_eq!(c.lines("SELECT * FROM k ORDER BY a").await, ["4 x", "9 x"]);
+    assert_eq!(c.lines("SELECT id FROM o").await, ["4"]);
+    assert_eq!(c.value("SELECT COUNT(*) FROM n").await, "0");
+    assert_eq!(c.code("DELETE o, o FROM o, k").await, 1066);
+    assert_eq!(c.code("DELETE o, q FROM o, k").await, 1109);
+}
+
+#[tokio::test]
+async fn a_delete_from_several_tables_is_done_whole_or_not_at_all() {
+    let (_node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE a (id INT PRIMARY KEY)").await;
+    c.ok("CREATE TABLE p (id INT PRIMARY KEY)").await;
+    c.ok("CREATE TABLE q (id INT PRIMARY KEY, p INT, FOREIGN KEY (p) REFERENCES p (id))").await;
+    c.ok("INSERT INTO a VALUES (1)").await;
+    c.ok("INSERT INTO p VALUES (1)").await;
+    c.ok("INSERT INTO q VALUES (1, 1)").await;
+    c.ok("BEGIN").await;
+    assert_eq!(c.code("DELETE a, p FROM a, p").await, 1451);
+    c.ok("COMMIT").await;
+    assert_eq!(c.value("SELECT COUNT(*) FROM a").await, "1");
+}
+
+#[tokio::test]
+async fn binary_literals_of_any_bytes_are_stored() {
+    let (_node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE b (id INT PRIMARY KEY, v BLOB)").await;
+    let mut recording = Recording::new();
+    let mut out = recording.writer();
+    let all: Vec<u8> = (0..=255).flat_map(|b: u8| if b"'\\".contains(&b) { vec![b'\\', b] } else { vec![b] }).collect();
+    let sql = [&b"INSERT INTO b VALUES (1, _binary'"[..], &all, b"')"].concat();
+    let outcome = c.session.query(&sql, &mut out).await;
+    out.finish(outcome);
+    assert!(matches!(recording.results().as_slice(), [Recorded::Ok(_)]));
+    let bytes: String = (0..=255).map(|b| format!("{b:02X}")).collect();
+    assert_eq!(c.value("SELECT HEX(v) FROM b").await, bytes);
+}
+
+#[tokio::test]
+async fn sleep_waits_on_the_sessions_clock_once_a_row() {
+    let (node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE t (id INT PRIMARY KEY)").await;
+    c.ok("INSERT INTO t VALUES (1), (2), (3)").await;
+    let before = node.clock.now().mono;
+    assert_eq!(c.lines("SELECT id, SLEEP(2) FROM t").await, ["1 0", "2 0", "3 0"]);
+    assert_eq!(node.clock.now().mono.0 - before.0, 6_000_000_000);
+    c.ok("DO SLEEP(1.5)").await;
+    assert_eq!(node.clock.now().mono.0 - before.0, 7_500_000_000);
+    for sql in ["SELECT /*+ MAX_EXECUTION_TIME(1000) */ id, SLEEP(3) FROM t", "SELECT SLEEP(3)"] {
+        let before = node.clock.now().mono;
+        let limit = if sql.contains("/*+") { 0 } else { 1000 };
+        c.ok(&format!("SET max_execution_time = {limit}")).await;
+        assert_eq!(c.code(sql).await, 3024);
+        assert_eq!(node.clock.now().mono.0 - before.0, 1_000_000_000);
+        c.ok("SET max_execution_time = 0").await;
+        assert_eq!(c.value("SELECT 1").await, "1");
+    }
+    assert_eq!(c.code("SELECT SLEEP(NULL)").await, 1210);
+    assert_eq!(c.code("SELECT SLEEP(-1)").await, 1210);
+    assert_eq!(c.code("DELETE FROM t WHERE SLEEP(1)").await, 1235);
+}
+
+#[tokio::test]
+async fn a_cast_of_text_that_is_no_integer_warns() {
+    let (_node, mut c) = Node::with_database().await;
+    for (text, cast) in [("abc", "0"), ("12x", "12"), ("", "0"), ("1.5", "1")] {
+        assert_eq!(c.value(&format!("SELECT CAST('{text}' AS SIGNED)")).await, cast);
+        let warning = format!("Warning 1292 Truncated incorrect INTEGER value: '{text}'");
+        assert_eq!(c.lines("SHOW WARNINGS").await, [warning]);
+    }
+    assert_eq!(c.value("SELECT CAST(' -12 ' AS SIGNED)").await, "-12");
+    assert!(c.lines("SHOW WARNINGS").await.is_empty());
+}
+
+#[tokio::test]
+async fn long_is_an_old_name() {
+    let (_node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE t (a LONG, b LONG BYTE, c LONG VARCHAR NOT NULL, d LONG VARBINARY)").await;
+    let types = "SELECT COLUMN_TYPE FROM information_schema.columns WHERE table_name = 't' ORDER BY ordinal_position";
+    assert_eq!(c.lines(types).await, ["mediumtext", "mediumblob", "mediumtext", "mediumblob"]);
+}

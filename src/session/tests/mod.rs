@@ -116,8 +116,9 @@ impl Core {
                 Response::BarrierDone
             }
             Request::AutoIds { count, .. } => {
-                let first = self.next_id;
-                self.next_id += u64::from(count);
+                // As the real core: at most a millisecond's worth, and then comes another one's.
+                let (first, count) = (self.next_id, count.min(64));
+                self.next_id += if count == 64 { 1 << 12 } else { u64::from(count) };
                 Response::AutoIds { first, count }
             }
             Request::Member(_) => Response::MemberChanged,

@@ -57,7 +57,7 @@ pub struct Definition {
 const ISOLATION: &[&str] = &["READ-UNCOMMITTED", "READ-COMMITTED", "REPEATABLE-READ", "SERIALIZABLE"];
 const WRITE_LEVELS: &[&str] = &["ONE", "QUORUM", "ALL"];
 const READ_LEVELS: &[&str] = &["LOCAL_ONE", "QUORUM", "ALL"];
-const AUTO_ID_MODES: &[&str] = &["compact", "extended"];
+const AUTO_ID_MODES: &[&str] = &["compact", "extended", "sequential"];
 /// MySQL 8.0's default.
 const SQL_MODE: &str = "ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION";
 const OPTIMIZER_SWITCH: &str =

@@ -3,7 +3,7 @@
 use super::argument::{bytes, integer, maybe_text, nth, real, text};
 use super::numeric::maybe_unsigned;
 use super::registry::{Function, FunctionContext};
-use crate::sql::error::Error;
+use crate::sql::error::{Error, Warning};
 use crate::sql::present::{plain_digits, round_digits};
 use crate::sql::storage_rule::Rule;
 use crate::sql::store::{self, as_datetime, as_time, to_number};
@@ -21,8 +21,8 @@ macro_rules! functions {
 
 functions! {
     "marmot_store" 3 store_cell;
-    "marmot_cast_signed" 1 |c, a| Ok(signed(&checked(c, &a[0], "INTEGER")));
-    "marmot_cast_unsigned" 1 |c, a| Ok(unsigned(&checked(c, &a[0], "INTEGER")));
+    "marmot_cast_signed" 1 |c, a| Ok(warned(c, &a[0], signed));
+    "marmot_cast_unsigned" 1 |c, a| Ok(warned(c, &a[0], unsigned));
     "marmot_cast_decimal" 3 |c, a| Ok(decimal(&[checked(c, &a[0], "DECIMAL"), a[1].clone(), a[2].clone()]));
     "marmot_cast_double" 1 |c, a| Ok(real(&checked(c, &a[0], "DOUBLE")).map_or(Value::Null, Value::real));
     "marmot_cast_char" 2 |_, a| Ok(character(a));
@@ -54,6 +54,19 @@ fn store_cell(context: &FunctionContext, a: &[Value]) -> Result<Value, Error> {
     let rule = rule.ok_or_else(|| Error::malformed_payload("storage rule"))?;
     let row = integer(&a[2]).and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
     store::store(&rule, a[1].clone(), row, context)
+}
+
+/// Casts, and says so if text is not an integer from end to end.
+fn warned(context: &FunctionContext, value: &Value, cast: fn(&Value) -> Value) -> Value {
+    if matches!(value, Value::Text(_) | Value::Blob(_))
+        && let Some(whole) = text(value)
+    {
+        let digits = whole.trim_matches(' ').trim_start_matches(['-', '+']);
+        if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+            context.warn(Warning::of(Error::truncated_value("INTEGER", &whole)));
+        }
+    }
+    cast(value)
 }
 
 /// Text to integer as CAST does: its leading digits, a fraction cut off.

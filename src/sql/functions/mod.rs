@@ -17,6 +17,7 @@ mod locale;
 mod numeric;
 mod regexp;
 mod registry;
+mod sleep;
 mod string;
 mod whole;
 
@@ -37,6 +38,7 @@ const GROUPS: &[&[Function]] = &[
     json_text::FUNCTIONS,
     hash::FUNCTIONS,
     regexp::FUNCTIONS,
+    sleep::FUNCTIONS,
 ];
 
 /// Every scalar function.

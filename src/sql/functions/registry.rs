@@ -58,6 +58,8 @@ pub struct FunctionContext {
     pub node: Cell<u64>,
     /// What `LAST_INSERT_ID(expr)` was given, for the session to pick up.
     pub last_insert_id: Cell<Option<i64>>,
+    /// Microseconds that `SLEEP()` asked for and nobody waited yet: the session does, for a function must not block.
+    pub sleep: Cell<u64>,
     /// Warnings of this statement, at most [`MAX_WARNINGS`]; the session takes them.
     pub warnings: RefCell<Vec<Warning>>,
     /// All warnings, also those above the limit.

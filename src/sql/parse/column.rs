@@ -166,9 +166,18 @@ impl Reader<'_> {
         }
         self.skip();
         if name == "NATIONAL" || name == "LONG" {
-            let Token::Word(word) = self.peek() else { return self.unexpected() };
-            name = format!("{name} {}", word.value.to_ascii_uppercase());
-            self.skip();
+            name = match self.peek() {
+                Token::Word(word)
+                    if name == "NATIONAL"
+                        || ["VARCHAR", "VARBINARY", "BYTE"].iter().any(|w| word.value.eq_ignore_ascii_case(w)) =>
+                {
+                    let both = format!("{name} {}", word.value.to_ascii_uppercase());
+                    self.skip();
+                    both
+                }
+                _ if name == "LONG" => name,
+                _ => return self.unexpected(),
+            };
         }
         let mut serial = false;
         let ty = match name.as_str() {
@@ -331,7 +340,7 @@ impl Reader<'_> {
                 Some(65_536..=16_777_215) => text(TextKind::MediumText, 0),
                 Some(_) => text(TextKind::LongText, 0),
             },
-            "MEDIUMTEXT" | "LONG VARCHAR" => text(TextKind::MediumText, 0),
+            "MEDIUMTEXT" | "LONG" | "LONG VARCHAR" => text(TextKind::MediumText, 0),
             "LONGTEXT" => text(TextKind::LongText, 0),
             "BINARY" => {
                 let length = self.optional_length()?.unwrap_or(1);
@@ -352,7 +361,7 @@ impl Reader<'_> {
                 Some(65_536..=16_777_215) => binary(BinaryKind::MediumBlob, 0),
                 Some(_) => binary(BinaryKind::LongBlob, 0),
             },
-            "MEDIUMBLOB" | "LONG VARBINARY" => binary(BinaryKind::MediumBlob, 0),
+            "MEDIUMBLOB" | "LONG BYTE" | "LONG VARBINARY" => binary(BinaryKind::MediumBlob, 0),
             "LONGBLOB" => binary(BinaryKind::LongBlob, 0),
             _ => return Err(self.tokens.syntax_error(self.position().saturating_sub(1))),
         })

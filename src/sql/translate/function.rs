@@ -66,7 +66,6 @@ impl Translator<'_> {
 
     fn unknown_function(&self, name: &str) -> Error {
         let refused = [
-            "SLEEP",
             "BENCHMARK",
             "GET_LOCK",
             "RELEASE_LOCK",

@@ -119,6 +119,7 @@ entries! {
     // Strings
     "CONCAT" 1 MANY "marmot_concat({*})" Text;
     "CONCAT_WS" 2 MANY "marmot_concat_ws({*})" Text;
+    "SLEEP" 1 1 "marmot_sleep({0})" Int;
     "LENGTH" 1 1 "octet_length({0})" Int;
     "OCTET_LENGTH" 1 1 "octet_length({0})" Int;
     "BIT_LENGTH" 1 1 "(octet_length({0}) * 8)" Int;

@@ -64,6 +64,7 @@ impl Translator<'_> {
             ignore: insert.ignore,
             auto_increment,
             rows,
+            keyed: Vec::new(),
         })
     }
 

@@ -9,7 +9,8 @@ use crate::sql::modes::Modes;
 use crate::sql::parameter::Literal;
 use crate::sql::parse::{Body, Maintenance, SetExpression, SetItem, Statement, TableChange, TableName};
 use crate::sql::plan::{
-    Assignment, LockTarget, Locking, Plan, Program, Read, ResultColumn, ResultType, SessionCommand, SetTarget, SetValue,
+    Assignment, LockTarget, Locking, Plan, Program, Read, ResultColumn, ResultType, SessionCommand, SetTarget,
+    SetValue, Write,
 };
 use crate::sql::schema_change::SchemaChange;
 use crate::types::{DatabaseName, Value};
@@ -50,13 +51,21 @@ pub fn translate_all(statement: &Statement, context: &Context<'_>) -> Result<Tra
     Ok(Translated { plan, pins: pinned.map(|(i, l)| (i, l.clone())).collect() })
 }
 
+/// SLEEP() waits between the rows of a query; a statement that writes has none.
+fn without_sleep(write: Write) -> Result<Write, Error> {
+    if write.program.sql.contains("marmot_sleep(") {
+        return Err(Error::unsupported("SLEEP() in a statement that writes"));
+    }
+    Ok(write)
+}
+
 impl Translator<'_> {
     fn statement(&mut self, body: &Body) -> Result<Plan, Error> {
         Ok(match body {
             Body::Query { query, into } => Plan::Read(self.read(query, into.clone())?),
-            Body::Insert(insert) => Plan::Write(self.insert(insert)?),
-            Body::Update(update) => Plan::Write(self.update(update)?),
-            Body::Delete(delete) => Plan::Write(self.delete(delete)?),
+            Body::Insert(insert) => Plan::Write(without_sleep(self.insert(insert)?)?),
+            Body::Update(update) => Plan::Write(without_sleep(self.update(update)?)?),
+            Body::Delete(delete) => Plan::Write(without_sleep(self.delete(delete)?)?),
             Body::Table { name, change } => Plan::Schema(self.table_change(name, change)?),
             Body::DropTables { names, if_exists } => Plan::Schema(self.drop_tables(names, *if_exists)?),
             Body::RenameTables(renames) => Plan::Schema(self.rename_tables(renames)?),

@@ -1,7 +1,7 @@
 //! UPDATE and DELETE.
 
 use super::from::table_source;
-use super::scope::{AliasUse, Scope};
+use super::scope::{AliasUse, Scope, Source};
 use super::translator::{Translator, quote_name};
 use super::typed::Typed;
 use crate::sql::catalog::{Column, Database, Table};
@@ -9,7 +9,7 @@ use crate::sql::column_type::ColumnType;
 use crate::sql::error::Error;
 use crate::sql::parameter::Wanted;
 use crate::sql::parse::{Delete, DeleteTarget, TableName, Update};
-use crate::sql::plan::{Write, WriteKind};
+use crate::sql::plan::{KeyedDelete, Write, WriteKind};
 use sqlparser::ast::{Expr, OrderByExpr, TableFactor, TableWithJoins};
 use std::sync::Arc;
 
@@ -74,6 +74,7 @@ impl Translator<'_> {
             ignore,
             auto_increment: None,
             rows: None,
+            keyed: Vec::new(),
         }
     }
 
@@ -295,30 +296,60 @@ impl Translator<'_> {
         if !delete.order_by.is_empty() || delete.limit.is_some() {
             return Err(Error::wrong_usage("DELETE", "LIMIT"));
         }
-        let [target] = targets else { return Err(Error::unsupported("DELETE from several tables at once")) };
         self.scopes.push(Scope { alias_use: AliasUse::Never, ..Scope::default() });
         let from = self.source_list(tables)?;
-        let source = self.scope().source(target.database.as_deref(), &target.name).cloned();
-        let Some(source) = source else { return Err(Error::unknown_table_in(&target.name, "MULTI DELETE")) };
-        let Some(table) = source.table.clone() else { return Err(Error::unsupported("DELETE from a derived table")) };
+        let mut sources: Vec<Source> = Vec::new();
+        for target in targets {
+            let source = self.scope().source(target.database.as_deref(), &target.name).cloned();
+            let Some(source) = source else { return Err(Error::unknown_table_in(&target.name, "MULTI DELETE")) };
+            if sources.iter().any(|s| s.sql_alias == source.sql_alias) {
+                return Err(Error::not_unique_table(&target.name));
+            }
+            sources.push(source);
+        }
         let condition = match &delete.condition {
             Some(condition) => format!(" WHERE {}", self.in_clause("where clause", |t| t.condition(condition))?),
             None => String::new(),
         };
         self.scopes.pop();
-        let database = self.find_database(source.database.as_deref().unwrap_or_default())?.clone();
-        if database.system {
-            return Err(Error::access_denied_system(&database.name));
+        let mut places = Vec::new();
+        for source in &sources {
+            let Some(table) = source.table.clone() else {
+                return Err(Error::unsupported("DELETE from a derived table"));
+            };
+            let database = self.find_database(source.database.as_deref().unwrap_or_default())?.clone();
+            if database.system {
+                return Err(Error::access_denied_system(&database.name));
+            }
+            places.push((database, table));
+        }
+        let keys = |place: usize| key_list(&places[place].1, &sources[place].sql_alias);
+        let Some((database, table)) = places.first() else { return Err(Error::no_tables_used()) };
+        if places.len() > 1 {
+            let keyed = places.iter().map(|(database, table)| keyed_delete(database, table)).collect();
+            let all: Vec<String> = (0..places.len()).flat_map(keys).collect();
+            let sql = format!("SELECT {} FROM {from}{condition}", all.join(", "));
+            let write = self.write(WriteKind::Delete, sql, database, table, delete.ignore);
+            return Ok(Write { keyed, ..write });
         }
         let alias = quote_name(&table.name);
-        let keys = key_list(&table, &source.sql_alias).join(", ");
-        let query = format!("SELECT {keys} FROM {from}{condition}");
+        let query = format!("SELECT {} FROM {from}{condition}", keys(0).join(", "));
         let sql = format!(
             "DELETE FROM {}.{alias} AS {alias} WHERE {}",
             quote_name(&database.name),
-            key_in(&table, &alias, &query)
+            key_in(table, &alias, &query)
         );
-        Ok(self.write(WriteKind::Delete, sql, &database, &table, delete.ignore))
+        Ok(self.write(WriteKind::Delete, sql, database, table, delete.ignore))
+    }
+}
+
+fn keyed_delete(database: &Database, table: &Table) -> KeyedDelete {
+    let alias = quote_name(&table.name);
+    let keys = key_list(table, &alias);
+    let condition: Vec<String> = keys.iter().zip(1..).map(|(key, i)| format!("{key} = ?{i}")).collect();
+    KeyedDelete {
+        columns: keys.len(),
+        sql: format!("DELETE FROM {}.{alias} AS {alias} WHERE {}", quote_name(&database.name), condition.join(" AND ")),
     }
 }
 

@@ -1,0 +1,156 @@
+//! The bytes of a statement as text.
+//!
+//! Statements are UTF-8, but what follows `_binary` in quotes may be any bytes: that is how drivers without prepared
+//! statements send them (PyMySQL, PHP's `quote`). Such a literal is rewritten as `x'..'`, which means the same.
+
+use crate::mysql::SqlError;
+use std::borrow::Cow;
+
+/// The statement's text.
+///
+/// # Errors
+/// 1300 for bytes that are not UTF-8 and not in a `_binary` literal.
+pub(super) fn text(sql: &[u8], backslash_escapes: bool) -> Result<Cow<'_, str>, SqlError> {
+    if let Ok(text) = std::str::from_utf8(sql) {
+        return Ok(Cow::Borrowed(text));
+    }
+    let rewritten = Rewriter { sql, at: 0, backslash_escapes, out: Vec::with_capacity(sql.len()) }.run();
+    String::from_utf8(rewritten).map(Cow::Owned).map_err(|e| invalid(e.as_bytes(), e.utf8_error().valid_up_to()))
+}
+
+fn invalid(sql: &[u8], at: usize) -> SqlError {
+    let shown: String = sql[at..].iter().take(6).map(|b| format!("\\x{b:02X}")).collect();
+    SqlError::new(1300, format!("Invalid utf8mb4 character string: '{shown}'"))
+}
+
+struct Rewriter<'a> {
+    sql: &'a [u8],
+    at: usize,
+    backslash_escapes: bool,
+    out: Vec<u8>,
+}
+
+const INTRODUCER: &[u8] = b"_binary";
+
+impl Rewriter<'_> {
+    fn run(mut self) -> Vec<u8> {
+        while self.at < self.sql.len() {
+            let rest = &self.sql[self.at..];
+            match rest {
+                [b'\'' | b'"' | b'`', ..] => self.copy(self.quoted_length(self.at)),
+                [b'#', ..] | [b'-', b'-', b' ' | b'\t' | b'\n' | b'\r', ..] => self.copy(until(rest, b"\n")),
+                [b'/', b'*', ..] => self.copy(until(rest, b"*/")),
+                _ if self.starts_introducer() => self.introduced(),
+                _ => self.copy(1),
+            }
+        }
+        self.out
+    }
+
+    fn copy(&mut self, length: usize) {
+        self.out.extend_from_slice(&self.sql[self.at..self.at + length]);
+        self.at += length;
+    }
+
+    fn starts_introducer(&self) -> bool {
+        let in_name = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_' || *b == b'$' || *b == b'.' || *b >= 0x80;
+        let fits = self.sql[self.at..].get(..INTRODUCER.len()).is_some_and(|w| w.eq_ignore_ascii_case(INTRODUCER));
+        fits && !self.at.checked_sub(1).is_some_and(|before| in_name(&self.sql[before]))
+    }
+
+    /// `_binary`, and the literal after it if one follows.
+    fn introduced(&mut self) {
+        let after = self.at + INTRODUCER.len();
+        let space = self.sql[after..].iter().take_while(|b| b.is_ascii_whitespace()).count();
+        let quote = after + space;
+        if !matches!(self.sql.get(quote), Some(b'\'' | b'"')) {
+            return self.copy(INTRODUCER.len());
+        }
+        let length = self.quoted_length(quote);
+        let bytes = self.unquoted(quote, length);
+        self.out.extend_from_slice(b"x'");
+        self.out.extend(bytes.iter().flat_map(|b| format!("{b:02x}").into_bytes()));
+        self.out.push(b'\'');
+        self.at = quote + length;
+    }
+
+    /// How many bytes the quoted piece that starts at `start` has, quotes included; all the rest if it does not end.
+    fn quoted_length(&self, start: usize) -> usize {
+        let quote = self.sql[start];
+        let mut at = start + 1;
+        while let Some(byte) = self.sql.get(at) {
+            match *byte {
+                b'\\' if self.backslash_escapes && quote != b'`' => at += 2,
+                byte if byte == quote && self.sql.get(at + 1) == Some(&quote) => at += 2,
+                byte if byte == quote => return at + 1 - start,
+                _ => at += 1,
+            }
+        }
+        self.sql.len() - start
+    }
+
+    /// What a literal stands for.
+    fn unquoted(&self, start: usize, length: usize) -> Vec<u8> {
+        let quote = self.sql[start];
+        let inside = self.sql[start + 1..start + length].strip_suffix(&[quote]).unwrap_or_default();
+        let mut bytes = Vec::with_capacity(inside.len());
+        let mut rest = inside.iter().copied();
+        while let Some(byte) = rest.next() {
+            if byte == quote {
+                rest.next();
+            } else if byte == b'\\' && self.backslash_escapes {
+                bytes.push(match rest.next() {
+                    Some(b'0') => 0,
+                    Some(b'n') => b'\n',
+                    Some(b'r') => b'\r',
+                    Some(b't') => b'\t',
+                    Some(b'b') => 8,
+                    Some(b'Z') => 26,
+                    Some(other) => other,
+                    None => b'\\',
+                });
+                continue;
+            }
+            bytes.push(byte);
+        }
+        bytes
+    }
+}
+
+/// The bytes up to and with the end mark.
+fn until(text: &[u8], end: &[u8]) -> usize {
+    text.windows(end.len()).position(|w| w == end).map_or(text.len(), |at| at + end.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn binary_literals_may_be_any_bytes() {
+        let cases: [(&[u8], &str); 6] = [
+            (b"SELECT _binary'\xff\\'\\0\\\\'''", "SELECT x'ff27005c27'"),
+            (b"SELECT _BINARY \"\xff'\"\"\", 1", "SELECT x'ff2722', 1"),
+            (b"SELECT '_binary''', _binary '\x80'", "SELECT '_binary''', x'80'"),
+            (
+                b"SELECT `_binary'` /* _binary'*/, -- _binary'\n _binary'\x80'",
+                "SELECT `_binary'` /* _binary'*/, -- _binary'\n x'80'",
+            ),
+            (b"SELECT a_binary, _binary 1, '\\'', _binary'\xfe'", "SELECT a_binary, _binary 1, '\\'', x'fe'"),
+            ("SELECT 'é', _binary'é'".as_bytes(), "SELECT 'é', _binary'é'"),
+        ];
+        for (sql, expected) in cases {
+            assert_eq!(text(sql, true).as_deref(), Ok(expected));
+        }
+        assert_eq!(text(b"SELECT _binary'\xff\\'", false).as_deref(), Ok("SELECT x'ff5c'"));
+    }
+
+    #[test]
+    fn other_bytes_must_be_utf8() {
+        for sql in [&b"SELECT '\xff\xfe'"[..], b"SELECT _latin1'\xff'", b"SELECT _binary'\xff' '\xff"] {
+            assert_eq!(text(sql, true).map_err(|e| e.code), Err(1300));
+        }
+        let error = text(b"SELECT '\xff\xfe'", true).map_err(|e| e.message);
+        assert_eq!(error, Err("Invalid utf8mb4 character string: '\\xFF\\xFE\\x27'".into()));
+    }
+}
