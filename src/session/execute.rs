@@ -202,6 +202,7 @@ impl Session {
         context.utc_offset.set(settings.utc_offset(self.state.micros));
         context.now.set(self.state.micros.div_euclid(1_000_000));
         context.random.set(self.server.random());
+        context.sequences.borrow_mut().clear();
         context.node.set(self.server.node.0 & 0xffff_ffff_ffff);
         context.last_insert_id.set(None);
         context.sleep.set(0);

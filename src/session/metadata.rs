@@ -198,7 +198,8 @@ pub fn goes_out_as_it_is(ty: &ResultType, cell: Cell<'_>) -> bool {
         (_, Cell::Null) => true,
         (ColumnType::Integer { zerofill, .. }, Cell::Int(_)) => !zerofill,
         (ColumnType::Year, Cell::Int(_)) => true,
-        (ColumnType::Float { display, .. }, Cell::Real(_)) => display.is_none(),
+        // Neither "-0" nor what is no number.
+        (ColumnType::Float { display, .. }, Cell::Real(x)) => display.is_none() && x.is_normal(),
         (ColumnType::Binary { .. }, Cell::Blob(_)) => true,
         (
             ColumnType::Text { .. }

@@ -140,6 +140,9 @@ impl Session {
         for row in &mut rows {
             for (value, column) in row.iter_mut().zip(&read.columns) {
                 if let ResultType::Known(ty) = &column.ty {
+                    if let Some(error) = ty.overflow(value) {
+                        return Err(SqlError::from(error).into());
+                    }
                     *value = ty.present(std::mem::take(value));
                 }
             }
@@ -364,10 +367,13 @@ impl Sending<'_> {
             return Ok(true);
         }
         let present = |(i, column): (usize, &ResultColumn)| match &column.ty {
-            ResultType::Known(ty) => ty.present(row.value(i)),
-            ResultType::Dynamic | ResultType::Null => row.value(i),
+            ResultType::Known(ty) => {
+                let value = row.value(i);
+                ty.overflow(&value).map_or_else(|| Ok(ty.present(value)), |e| Err(SqlError::from(e)))
+            }
+            ResultType::Dynamic | ResultType::Null => Ok(row.value(i)),
         };
-        let values: Vec<Value> = self.columns.iter().enumerate().map(present).collect();
+        let values: Vec<Value> = self.columns.iter().enumerate().map(present).collect::<Result<_, _>>()?;
         out.row(values.iter().map(Cell::from))?;
         Ok(true)
     }

@@ -292,6 +292,16 @@ impl ColumnType {
     pub fn present(&self, value: Value) -> Value {
         super::present::present(self, value)
     }
+
+    /// Error 1690 for a cell that no value of this type can be: a computed number that left its type's range.
+    pub fn overflow(&self, value: &Value) -> Option<super::error::Error> {
+        super::present::overflow(self, value)
+    }
+
+    /// DOUBLE shown with a fixed number of decimals, as MySQL computes it from operands that have one.
+    pub fn double_with(decimals: u8) -> ColumnType {
+        ColumnType::Float { double: true, unsigned: false, zerofill: false, display: Some((17 + decimals, decimals)) }
+    }
 }
 
 /// A point and `fsp` zeros; nothing for none.

@@ -6,7 +6,7 @@
 
 use sqlparser::ast::{
     BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
-    ObjectName, UnaryOperator, Value, ValueWithSpan,
+    ObjectName, TrimWhereField, UnaryOperator, Value, ValueWithSpan,
 };
 use sqlparser::dialect::{Dialect, MySqlDialect, Precedence};
 use sqlparser::keywords::Keyword;
@@ -170,6 +170,15 @@ pub fn accept_word(parser: &mut Parser, expected: &str) -> bool {
     found
 }
 
+/// `SOUNDS LIKE` comes next.
+fn is_sounds_like(parser: &Parser) -> bool {
+    let is = |n: usize, expected: &str| {
+        matches!(&parser.peek_nth_token_ref(n).token,
+            Token::Word(w) if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(expected))
+    };
+    is(0, "SOUNDS") && is(1, "LIKE")
+}
+
 impl MarmotDialect {
     fn word_prefix(&self, parser: &mut Parser, word: &str) -> Option<Result<Expr, ParserError>> {
         let next = parser.peek_nth_token_ref(1).token.clone();
@@ -192,7 +201,8 @@ impl MarmotDialect {
                 let name = Ident::with_span(word.span, format!("#{}", upper.to_lowercase()));
                 return Some(value.map(|v| call(name, vec![v])));
             }
-            "TRIM" | "SUBSTRING" | "SUBSTR" | "MID" | "POSITION" | "ROW" if parenthesis => return None,
+            "TRIM" if parenthesis => return Some(self.trim(parser)),
+            "SUBSTRING" | "SUBSTR" | "MID" | "POSITION" | "ROW" if parenthesis => return None,
             "NULL" | "TRUE" | "FALSE" => return Some(parser.parse_value().map(Expr::Value)),
             "CASE" | "EXISTS" | "NOT" => return None,
             _ => {}
@@ -292,6 +302,35 @@ impl MarmotDialect {
         Ok(call(Ident::with_span(word.span, "#extract"), vec![value, constant(unit)]))
     }
 
+    /// `TRIM([BOTH | LEADING | TRAILING] [what] [FROM] e)`.
+    fn trim(&self, parser: &mut Parser) -> Result<Expr, ParserError> {
+        parser.next_token();
+        parser.expect_token(&Token::LParen)?;
+        let sides = [
+            ("BOTH", TrimWhereField::Both),
+            ("LEADING", TrimWhereField::Leading),
+            ("TRAILING", TrimWhereField::Trailing),
+        ];
+        let trim_where = sides.into_iter().find(|(word, _)| accept_word(parser, word)).map(|(_, side)| side);
+        let mut trim_what = None;
+        if !accept_word(parser, "FROM") {
+            let first = parser.parse_expr()?;
+            if !accept_word(parser, "FROM") {
+                parser.expect_token(&Token::RParen)?;
+                if trim_where.is_some() {
+                    return unexpected(parser);
+                }
+                return Ok(Expr::Trim { trim_where, trim_what, expr: Box::new(first), trim_characters: None });
+            }
+            trim_what = Some(Box::new(first));
+        } else if trim_where.is_none() {
+            return unexpected(parser);
+        }
+        let expr = Box::new(parser.parse_expr()?);
+        parser.expect_token(&Token::RParen)?;
+        Ok(Expr::Trim { trim_where, trim_what, expr, trim_characters: None })
+    }
+
     /// `CHAR(n, ... [USING charset])`.
     fn char_function(&self, parser: &mut Parser) -> Result<Expr, ParserError> {
         let word = parser.next_token();
@@ -380,6 +419,7 @@ impl Dialect for MarmotDialect {
             Token::Assignment => Some(Ok(5)),
             Token::ExclamationMark | Token::Tilde | Token::Colon | Token::LBrace => Some(Ok(0)),
             Token::Word(word) if word.quote_style.is_some() => Some(Ok(0)),
+            Token::Word(_) if is_sounds_like(parser) => Some(Ok(self.prec_value(Precedence::Like))),
             _ => None,
         }
     }
@@ -406,6 +446,15 @@ impl Dialect for MarmotDialect {
     }
 
     fn parse_infix(&self, parser: &mut Parser, left: &Expr, precedence: u8) -> Option<Result<Expr, ParserError>> {
+        if is_sounds_like(parser) {
+            let span = parser.next_token().span;
+            parser.next_token();
+            let left = call(Ident::with_span(span, "SOUNDEX"), vec![left.clone()]);
+            return Some(parser.parse_subexpr(precedence).map(|right| {
+                let right = call(Ident::with_span(span, "SOUNDEX"), vec![right]);
+                Expr::BinaryOp { left: Box::new(left), op: BinaryOperator::Eq, right: Box::new(right) }
+            }));
+        }
         let op = match &parser.peek_token_ref().token {
             Token::Word(word) if word.keyword == Keyword::DIV => BinaryOperator::MyIntegerDivide,
             _ => return None,

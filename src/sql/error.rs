@@ -155,6 +155,7 @@ errors! {
     no_such_program(kind, name) = 1305 "42000" "{kind} {name} does not exist";
     need_columns() = 1113 "42000" "A table must have at least 1 column";
     window_misuse(name) = 3593 "HY000" "You cannot use the window function '{name}' in this context.";
+    grouping_argument() = 3603 "HY000" "Argument of GROUPING function is not in GROUP BY";
     bad_grouping(name) = 1056 "42000" "Can't group on '{name}'";
     malformed_payload(what) = 1105 "HY000" "Malformed {what}";
 }

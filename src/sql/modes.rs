@@ -6,6 +6,11 @@ use super::error::Error;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Modes(u32);
 
+/// MySQL's `div_precision_increment`; kept as zero, so that no mode at all means it.
+const DEFAULT_DIVISION_SCALE: u8 = 4;
+/// The lowest of the five bits that hold it; no mode has them.
+const DIVISION_SCALE_AT: u32 = 9;
+
 macro_rules! modes {
     ($($constant:ident $method:ident $bit:literal $name:literal;)+) => {
         impl Modes {
@@ -46,6 +51,16 @@ impl Modes {
 
     pub const fn union(self, other: Modes) -> Modes {
         Modes(self.0 | other.0)
+    }
+    /// `div_precision_increment`: the decimals that `/`, AVG() and the like add. It is kept here, since like a mode it
+    /// decides what a statement's text means.
+    pub fn division_scale(self) -> u8 {
+        ((self.0 >> DIVISION_SCALE_AT & 31) as u8) ^ DEFAULT_DIVISION_SCALE
+    }
+    /// The same modes with another `div_precision_increment`, 0 to 30.
+    pub fn with_division_scale(self, scale: u8) -> Modes {
+        let field = u32::from((scale.min(30)) ^ DEFAULT_DIVISION_SCALE);
+        Modes(self.0 & !(31 << DIVISION_SCALE_AT) | field << DIVISION_SCALE_AT)
     }
     pub fn bits(self) -> u32 {
         self.0
@@ -110,5 +125,20 @@ impl std::fmt::Display for Modes {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn division_scale_stands_beside_the_modes() {
+        assert_eq!((Modes::NONE.division_scale(), Modes::default().division_scale()), (4, 4));
+        for scale in 0..=30 {
+            let modes = Modes::default().with_division_scale(scale);
+            assert_eq!((modes.division_scale(), modes.to_string()), (scale, Modes::default().to_string()));
+            assert_eq!(modes.with_division_scale(4), Modes::default());
+        }
     }
 }

@@ -122,7 +122,7 @@ fn bind_one(
     };
     match &parameter.convert {
         Convert::Plain => Ok(value),
-        Convert::Number => Ok(store::to_number(&value)),
+        Convert::Number => Ok(store::to_number_warned(&value, "DOUBLE", functions)),
         Convert::Temporal(ty) => Ok(store::to_temporal(&value, ty)),
         Convert::Binary => Ok(match value {
             Value::Text(text) => Value::Blob(text.as_bytes().into()),

@@ -1,8 +1,24 @@
 //! Cells on their way out: what SQLite computed, as a MySQL client expects to see it.
 
 use super::column_type::{BinaryKind, ColumnType, IntegerSize};
+use super::error::Error;
 use super::store::as_text;
 use crate::types::Value;
+
+/// See [`ColumnType::overflow`].
+pub fn overflow(ty: &ColumnType, value: &Value) -> Option<Error> {
+    let Value::Real(x) = value else { return None };
+    match ty {
+        // SQLite goes on in floating point where 64 bits do not suffice.
+        ColumnType::Integer { unsigned, .. } if x.0.abs() >= 9_223_372_036_854_775_807.0 => {
+            let kind = if *unsigned { "BIGINT UNSIGNED" } else { "BIGINT" };
+            Some(Error::numeric_out_of_range(kind, plain_digits(x.0)))
+        }
+        ColumnType::Float { .. } if !x.0.is_finite() => Some(Error::numeric_out_of_range("DOUBLE", x.0)),
+        ColumnType::Decimal { .. } if !x.0.is_finite() => Some(Error::numeric_out_of_range("DECIMAL", x.0)),
+        _ => None,
+    }
+}
 
 /// See [`ColumnType::present`].
 pub fn present(ty: &ColumnType, value: Value) -> Value {
@@ -16,11 +32,12 @@ pub fn present(ty: &ColumnType, value: Value) -> Value {
         (ColumnType::Integer { zerofill: true, width: Some(width), .. }, Value::Int(n)) if n >= 0 => {
             Value::text(format!("{n:0>width$}", width = usize::from(*width)))
         }
-        (ColumnType::Integer { size: IntegerSize::Big, unsigned: true, .. }, Value::Text(cell)) => {
+        (ColumnType::Integer { size: IntegerSize::Big, .. }, Value::Text(cell)) => {
             Value::text(&*as_text(&Value::Text(cell)))
         }
         (ColumnType::Integer { .. }, Value::Real(x)) => Value::Int(x.0.round() as i64),
         (ColumnType::Float { .. }, Value::Int(n)) => Value::real(n as f64),
+        (ColumnType::Float { .. }, Value::Real(x)) if x.0 == 0.0 => Value::real(0.0),
         (ColumnType::Float { display: Some((_, d)), .. }, Value::Real(x)) => {
             Value::real(format!("{:.*}", usize::from(*d), x.0).parse().unwrap_or(x.0))
         }
@@ -131,6 +148,16 @@ mod tests {
         assert_eq!(show(Value::real(1e20), 0), "100000000000000000000");
         assert_eq!(show(Value::from("12345678901234567890.125"), 2), "12345678901234567890.13");
         assert_eq!(decimal_text(&Value::from("abc"), 2), None);
+    }
+
+    #[test]
+    fn numbers_beyond_their_type() {
+        let code = |ty: &ColumnType, x: f64| overflow(ty, &Value::real(x)).map(|e| e.code);
+        assert_eq!(code(&ColumnType::bigint(), 1.8446744073709552e19), Some(1690));
+        assert_eq!(code(&ColumnType::bigint(), 3.0), None);
+        assert_eq!(code(&ColumnType::double(), f64::INFINITY), Some(1690));
+        assert_eq!(code(&ColumnType::double(), 1e308), None);
+        assert_eq!(overflow(&ColumnType::bigint(), &Value::Int(i64::MAX)), None);
     }
 
     #[test]

@@ -498,6 +498,19 @@ fn json_document(value: &Value) -> Result<Value, Error> {
     Ok(Value::text(json::parse(&text)?.to_string()))
 }
 
+/// As [`to_number`], with warning 1292 for text that is not a number as a whole. `kind` is what the warning calls it.
+pub fn to_number_warned(value: &Value, kind: &str, context: &FunctionContext) -> Value {
+    let whole = match value {
+        Value::Text(text) if unsigned::parse(text).is_none() => matches!(leading_number(text), Some((_, false))),
+        Value::Blob(bytes) => matches!(leading_number(&String::from_utf8_lossy(bytes)), Some((_, false))),
+        _ => true,
+    };
+    if !whole {
+        context.warn_with(|| Warning::of(Error::truncated_value(kind, as_text(value))));
+    }
+    to_number(value)
+}
+
 /// MySQL's implicit conversion to a number: the number that text begins with, else 0.
 pub fn to_number(value: &Value) -> Value {
     let text = match value {

@@ -201,6 +201,7 @@ impl Engine {
         functions.no_zero_in_date.set(self.modes.no_zero_in_date());
         functions.now.set(1_710_498_030);
         functions.warnings.borrow_mut().clear();
+        functions.sequences.borrow_mut().clear();
         bind(&program.parameters, &prepared.literals, client, &Session(self), &functions)
     }
 

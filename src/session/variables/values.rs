@@ -77,7 +77,6 @@ const ONLY: &[(&str, i64)] = &[
     ("sql_generate_invisible_primary_key", 0),
     ("updatable_views_with_limit", 1),
     ("default_week_format", 0),
-    ("div_precision_increment", 4),
     ("auto_increment_increment", 1),
     ("auto_increment_offset", 1),
 ];

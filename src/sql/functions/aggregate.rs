@@ -1,7 +1,7 @@
 //! Aggregates that SQLite lacks or computes differently.
 
-use super::argument::{integer, maybe_real, nth, real, text};
-use super::numeric::maybe_unsigned;
+use super::argument::{maybe_real, nth, real, text};
+use super::numeric::{as_bits, maybe_unsigned};
 use super::registry::{Accumulator, Aggregate};
 use crate::sql::error::Error;
 use crate::sql::json::{self, Json};
@@ -48,7 +48,7 @@ struct Bits {
 
 impl Accumulator for Bits {
     fn step(&mut self, a: &[Value]) -> Result<(), Error> {
-        let bits = integer(nth(a, 0)).map(|n| n as u64);
+        let bits = as_bits(nth(a, 0));
         if let Some(bits) = bits {
             self.value = (self.combine)(self.value, bits);
         }

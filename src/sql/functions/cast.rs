@@ -23,8 +23,8 @@ functions! {
     "marmot_store" 3 store_cell;
     "marmot_cast_signed" 1 |c, a| Ok(warned(c, &a[0], signed));
     "marmot_cast_unsigned" 1 |c, a| Ok(warned(c, &a[0], unsigned));
-    "marmot_cast_decimal" 3 |_, a| Ok(decimal(a));
-    "marmot_cast_double" 1 |_, a| Ok(real(&a[0]).map_or(Value::Null, Value::real));
+    "marmot_cast_decimal" 3 |c, a| Ok(decimal(&[checked(c, &a[0], "DECIMAL"), a[1].clone(), a[2].clone()]));
+    "marmot_cast_double" 1 |c, a| Ok(real(&checked(c, &a[0], "DOUBLE")).map_or(Value::Null, Value::real));
     "marmot_cast_char" 2 |_, a| Ok(character(a));
     "marmot_cast_binary" 2 |_, a| Ok(binary(a));
     "marmot_cast_date" 1 |_, a| Ok(cast_date(&a[0]));
@@ -37,6 +37,12 @@ functions! {
     "marmot_separated" 2 |_, a| Ok(separated(a));
     "marmot_is_true" 1 |_, a| Ok(real(&a[0]).map_or(Value::Null, |x| Value::Int(i64::from(x != 0.0))));
     "marmot_only_row" 2 only_row;
+}
+
+/// The value as it is, after warning 1292 if it is text but no number of that kind.
+fn checked(context: &FunctionContext, value: &Value, kind: &str) -> Value {
+    store::to_number_warned(value, kind, context);
+    value.clone()
 }
 
 /// `marmot_store(rule, value, row)`.
@@ -198,6 +204,20 @@ mod tests {
     fn call(name: &str, arguments: &[Value]) -> Value {
         let function = FUNCTIONS.iter().find(|f| f.name == name).unwrap();
         (function.eval)(&FunctionContext::default(), arguments).unwrap()
+    }
+
+    #[test]
+    fn what_is_no_number_warns() {
+        let warned = |name: &str, value: &str| {
+            let context = FunctionContext::default();
+            let function = crate::sql::FUNCTIONS.iter().find(|f| f.name == name).unwrap();
+            (function.eval)(&context, &[Value::from(value)]).unwrap();
+            context.warnings.take().first().map(|w| w.message.clone()).unwrap_or_default()
+        };
+        assert_eq!(warned("marmot_number", "12abc"), "Truncated incorrect DOUBLE value: '12abc'");
+        assert_eq!(warned("marmot_number", " 1.5e1 "), "");
+        assert_eq!(warned("marmot_cast_signed", "x"), "Truncated incorrect INTEGER value: 'x'");
+        assert_eq!(warned("marmot_cast_signed", "7"), "");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Date and time functions (manual, "Date and Time Functions"). NOW() and its kin are parameters, not functions.
 
 use super::argument::{integer, maybe_int, maybe_text, nth, real, text};
-use super::date_format::{DAYS, MONTHS, date_format, str_to_date, time_format, week};
+use super::date_format::{DAYS, MONTHS, date_format, get_format, str_to_date, time_format, week};
 use super::registry::{Function, FunctionContext};
 use crate::sql::error::Error;
 use crate::sql::interval::Unit;
@@ -17,9 +17,11 @@ macro_rules! functions {
 }
 
 functions! {
+    "marmot_get_format" 2 |_, a| Ok(maybe_text(text(&a[0]).zip(text(&a[1])).and_then(|(k, s)| get_format(&k, &s))));
     "marmot_date" 1 |_, a| Ok(maybe_text(as_datetime(&a[0]).map(|p| p.value.date_text())));
     "marmot_time" 2 |_, a| Ok(maybe_text(as_time(&a[0]).map(|p| time_text(p.value, fsp(&a[1])))));
     "marmot_datetime" 2 |c, a| Ok(maybe_text(to_datetime(c, &a[0]).and_then(|d| d.rounded(fsp(&a[1]))).map(|d| d.text(fsp(&a[1])))));
+    "marmot_time_today" 2 |c, a| Ok(maybe_text(time_today(c, &a[0]).and_then(|d| d.rounded(fsp(&a[1]))).map(|d| d.text(fsp(&a[1])))));
     "marmot_extract" 2 |_, a| Ok(extract(a));
     "marmot_date_add" 4 date_add;
     "marmot_datediff" 2 |_, a| Ok(datediff(a));
@@ -70,6 +72,11 @@ fn to_datetime(context: &FunctionContext, value: &Value) -> Option<DateTime> {
     if let Some(parsed) = as_datetime(value) {
         return Some(parsed.value);
     }
+    time_today(context, value)
+}
+
+/// A TIME as a DATETIME: on the current day.
+fn time_today(context: &FunctionContext, value: &Value) -> Option<DateTime> {
     let time = as_time(value)?;
     let today = DateTime::from_unix(context.now.get() + i64::from(context.utc_offset.get()), 0)?;
     DateTime::from_micros(today.day_number() * 86_400_000_000 + time.value)

@@ -22,6 +22,28 @@ pub(super) const MONTHS: [&str; 12] = [
     "December",
 ];
 
+/// `GET_FORMAT(kind, standard)`: the format string that a standard prescribes.
+pub(super) fn get_format(kind: &str, standard: &str) -> Option<String> {
+    let date = match standard.to_ascii_uppercase().as_str() {
+        "USA" => "%m.%d.%Y",
+        "JIS" | "ISO" => "%Y-%m-%d",
+        "EUR" => "%d.%m.%Y",
+        "INTERNAL" => "%Y%m%d",
+        _ => return None,
+    };
+    let format = match (kind, standard.to_ascii_uppercase().as_str()) {
+        ("DATE", _) => date,
+        ("TIME", "USA") => "%h:%i:%s %p",
+        ("TIME", "EUR") => "%H.%i.%s",
+        ("TIME", "INTERNAL") => "%H%i%s",
+        ("TIME", _) => "%H:%i:%s",
+        (_, "USA" | "EUR") => "%Y-%m-%d %H.%i.%s",
+        (_, "INTERNAL") => "%Y%m%d%H%i%s",
+        _ => "%Y-%m-%d %H:%i:%s",
+    };
+    Some(format.to_string())
+}
+
 /// The week by MySQL's mode, with the year it belongs to.
 pub(super) fn week(d: &DateTime, mode: i64) -> (i64, i64) {
     let mode = mode & 7;

@@ -40,7 +40,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         arity: 1,
         deterministic: false,
         eval: |c, a| {
-            let count = integer(&a[0]).filter(|n| (1..=1024).contains(n)).ok_or_else(|| Error {
+            let Some(count) = integer(&a[0]) else { return Ok(Value::Null) };
+            let count = Some(count).filter(|n| (1..=1024).contains(n)).ok_or_else(|| Error {
                 code: 1690,
                 state: "22003",
                 message: "length value is out of range in 'random_bytes'".into(),
@@ -112,19 +113,6 @@ fn sha2(a: &[Value]) -> Value {
     })
 }
 
-/// CRC-32 (IEEE), bit by bit.
-pub(super) fn crc32(value: &Value) -> Value {
-    let Some(b) = bytes(value) else { return Value::Null };
-    let mut crc = u32::MAX;
-    for byte in b.iter() {
-        crc ^= u32::from(*byte);
-        for _ in 0..8 {
-            crc = crc >> 1 ^ (0xedb8_8320 & (crc & 1).wrapping_neg());
-        }
-    }
-    Value::Int(i64::from(!crc))
-}
-
 /// A version-1 UUID: time, a random clock sequence, this node.
 fn uuid(context: &FunctionContext, _: &[Value]) -> Result<Value, Error> {
     const EPOCH_1582: i64 = 12_219_292_800;
@@ -184,7 +172,6 @@ mod tests {
         };
         assert_eq!(call("marmot_md5", &[Value::from("testing")]), Value::from("ae2b1fca515949e5d54fb22b8ed95575"));
         assert_eq!(call("marmot_sha1", &[Value::from("abc")]), Value::from("a9993e364706816aba3e25717850c26c9cd0d89d"));
-        assert_eq!(crc32(&Value::from("MySQL")), Value::Int(3_259_397_556));
         let uuid = "6ccd780c-baba-1026-9564-5b8c656024db";
         let bin = call("marmot_uuid_to_bin", &[Value::from(uuid), Value::Int(1)]);
         assert_eq!(call("marmot_bin_to_uuid", &[bin, Value::Int(1)]), Value::from(uuid));

@@ -45,11 +45,11 @@ functions! {
     "marmot_json_search" -1 search;
 }
 
-fn document(value: &Value) -> Result<Option<Json>, Error> {
+pub(super) fn document(value: &Value) -> Result<Option<Json>, Error> {
     text(value).map(|t| parse(&t)).transpose()
 }
 
-fn shown(json: Option<Json>) -> Value {
+pub(super) fn shown(json: Option<Json>) -> Value {
     json.map_or(Value::Null, |j| Value::text(j.to_string()))
 }
 
@@ -187,7 +187,7 @@ fn contains_path(_: &FunctionContext, a: &[Value]) -> Result<Value, Error> {
 }
 
 /// Sets the value at a path; inserts only into an object or array that is there.
-fn put(json: &mut Json, legs: &[Leg], value: &Json, insert: bool, replace: bool) {
+pub(super) fn put(json: &mut Json, legs: &[Leg], value: &Json, insert: bool, replace: bool) {
     let Some((leg, rest)) = legs.split_first() else {
         if replace {
             *json = value.clone();

@@ -3,6 +3,31 @@
 use crate::sql::error::Error;
 use crate::sql::json::{Json, parse};
 
+/// An end of a range of cells.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum End {
+    FromStart(usize),
+    FromEnd(usize),
+}
+
+impl End {
+    fn parse(text: &str) -> Option<End> {
+        let text = text.trim();
+        let Some(rest) = text.strip_prefix("last") else { return text.parse().ok().map(End::FromStart) };
+        let rest = rest.trim();
+        let back = if rest.is_empty() { 0 } else { rest.strip_prefix('-')?.trim().parse().ok()? };
+        Some(End::FromEnd(back))
+    }
+    /// The cell of an array of that length; before the first one it is -1 or less.
+    fn at(self, length: usize) -> i64 {
+        let number = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+        match self {
+            End::FromStart(i) => number(i),
+            End::FromEnd(back) => number(length).saturating_sub(1).saturating_sub(number(back)),
+        }
+    }
+}
+
 /// One leg of a path.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Leg {
@@ -10,7 +35,8 @@ pub(super) enum Leg {
     Index(usize),
     /// `[last]`, `[last-n]`.
     FromEnd(usize),
-    Range(usize, usize),
+    /// `[a to b]`, each end a number or `last-n`.
+    Range(End, End),
     AnyMember,
     AnyIndex,
     /// `**`
@@ -71,15 +97,13 @@ fn parse_index(inside: &str) -> Option<Leg> {
     if inside == "*" {
         return Some(Leg::AnyIndex);
     }
-    if let Some(rest) = inside.strip_prefix("last") {
-        let rest = rest.trim();
-        let back = if rest.is_empty() { 0 } else { rest.strip_prefix('-')?.trim().parse().ok()? };
-        return Some(Leg::FromEnd(back));
-    }
     if let Some((from, to)) = inside.split_once(" to ") {
-        return Some(Leg::Range(from.trim().parse().ok()?, to.trim().parse().ok()?));
+        return Some(Leg::Range(End::parse(from)?, End::parse(to)?));
     }
-    inside.parse().ok().map(Leg::Index)
+    End::parse(inside).map(|end| match end {
+        End::FromStart(i) => Leg::Index(i),
+        End::FromEnd(back) => Leg::FromEnd(back),
+    })
 }
 
 pub(super) fn is_wild(legs: &[Leg]) -> bool {
@@ -108,8 +132,9 @@ pub(super) fn find<'j>(json: &'j Json, legs: &[Leg], found: &mut Vec<&'j Json>) 
             at.and_then(|i| items.get(i)).into_iter().for_each(|v| find(v, rest, found));
         }
         (Leg::Range(from, to), Json::Array(items)) => {
-            let wanted = items.iter().skip(*from).take(to.saturating_sub(*from).saturating_add(1));
-            wanted.for_each(|v| find(v, rest, found));
+            let (from, to) = (from.at(items.len()).max(0), to.at(items.len()));
+            let wanted = items.iter().enumerate().filter(|(i, _)| (from..=to).contains(&(*i as i64)));
+            wanted.for_each(|(_, v)| find(v, rest, found));
         }
         // A scalar is an array of itself.
         (Leg::Index(0) | Leg::FromEnd(0), _) => find(json, rest, found),
@@ -139,4 +164,25 @@ pub(super) fn exact_path(path: &str) -> Result<Vec<Leg>, Error> {
         return Err(Error { code: 3149, state: "42000", message: message.into() });
     }
     Ok(legs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_and_ranges() {
+        let json = parse("[0, 1, 2, 3, 4]").unwrap();
+        let found = |path: &str| {
+            let mut found = Vec::new();
+            find(&json, &parse_path(path).unwrap(), &mut found);
+            found.iter().map(|j| j.to_string()).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(found("$[1 to 2]"), "1 2");
+        assert_eq!(found("$[last-2 to last]"), "2 3 4");
+        assert_eq!(found("$[last-9 to 1]"), "0 1");
+        assert_eq!(found("$[3 to 1]"), "");
+        assert_eq!(found("$[last]"), "4");
+        assert!(parse_path("$[last to]").is_err() && parse_path("$[-1]").is_err());
+    }
 }

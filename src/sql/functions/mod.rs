@@ -8,14 +8,18 @@ mod argument;
 mod cast;
 mod date;
 mod date_format;
+mod encoding;
 mod hash;
 mod json;
 mod json_path;
+mod json_text;
+mod locale;
 mod numeric;
 mod regexp;
 mod registry;
 mod sleep;
 mod string;
+mod whole;
 
 pub use aggregate::AGGREGATES;
 pub use date_format::pattern_parts;
@@ -25,9 +29,13 @@ pub use string::matches_like;
 const GROUPS: &[&[Function]] = &[
     string::FUNCTIONS,
     numeric::FUNCTIONS,
+    whole::FUNCTIONS,
+    locale::FUNCTIONS,
+    encoding::FUNCTIONS,
     date::FUNCTIONS,
     cast::FUNCTIONS,
     json::FUNCTIONS,
+    json_text::FUNCTIONS,
     hash::FUNCTIONS,
     regexp::FUNCTIONS,
     sleep::FUNCTIONS,

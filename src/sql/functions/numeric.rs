@@ -1,10 +1,10 @@
 //! Numeric functions (manual, "Mathematical Functions") and the operators that SQLite computes differently.
 
 use super::argument::{integer, maybe_int, maybe_real, nth, real, text};
-use super::registry::{Function, FunctionContext};
+use super::registry::{Function, FunctionContext, Sequence};
 use crate::sql::error::Error;
 use crate::sql::present::{plain_digits, round_digits};
-use crate::sql::store::to_number;
+use crate::sql::store::{to_number, to_number_warned};
 use crate::sql::unsigned;
 use crate::types::Value;
 
@@ -21,48 +21,57 @@ fn unary(value: &Value, f: fn(f64) -> f64) -> Value {
     maybe_real(real(value).map(f))
 }
 
+/// A function that may leave the range of DOUBLE: error 1690 then, NULL for what is no number.
+fn bounded(name: &str, a: &[Value], f: fn(f64, f64) -> f64) -> Result<Value, Error> {
+    let (Some(x), Some(y)) = (real(nth(a, 0)), a.get(1).map_or(Some(0.0), real)) else { return Ok(Value::Null) };
+    let result = f(x, y);
+    if result.is_infinite() {
+        let arguments: Vec<String> = a.iter().filter_map(|v| text(v).map(|t| t.into_owned())).collect();
+        return Err(Error::numeric_out_of_range("DOUBLE", format_args!("{name}({})", arguments.join(","))));
+    }
+    Ok(maybe_real(Some(result)))
+}
+
 functions! {
     "marmot_ceil" 1 |_, a| Ok(to_whole(&a[0], f64::ceil));
     "marmot_floor" 1 |_, a| Ok(to_whole(&a[0], f64::floor));
     "marmot_round" 2 |_, a| Ok(round(a));
     "marmot_truncate" 2 |_, a| Ok(truncate(a));
     "marmot_sqrt" 1 |_, a| Ok(unary(&a[0], f64::sqrt));
-    "marmot_exp" 1 |_, a| Ok(unary(&a[0], f64::exp));
+    "marmot_exp" 1 |_, a| bounded("exp", a, |x, _| x.exp());
     "marmot_ln" 1 |_, a| Ok(logarithm(&a[0], f64::ln));
     "marmot_log" 2 |_, a| Ok(log(a));
     "marmot_log2" 1 |_, a| Ok(logarithm(&a[0], f64::log2));
     "marmot_log10" 1 |_, a| Ok(logarithm(&a[0], f64::log10));
-    "marmot_pow" 2 |_, a| Ok(pow(a));
+    "marmot_pow" 2 |_, a| bounded("pow", a, f64::powf);
     "marmot_sin" 1 |_, a| Ok(unary(&a[0], f64::sin));
     "marmot_cos" 1 |_, a| Ok(unary(&a[0], f64::cos));
     "marmot_tan" 1 |_, a| Ok(unary(&a[0], f64::tan));
-    "marmot_cot" 1 |_, a| Ok(unary(&a[0], |x| 1.0 / x.tan()));
+    "marmot_cot" 1 |_, a| bounded("cot", a, |x, _| 1.0 / x.tan());
     "marmot_asin" 1 |_, a| Ok(unary(&a[0], f64::asin));
     "marmot_acos" 1 |_, a| Ok(unary(&a[0], f64::acos));
     "marmot_atan" -1 |_, a| Ok(atan(a));
     "marmot_radians" 1 |_, a| Ok(unary(&a[0], f64::to_radians));
-    "marmot_degrees" 1 |_, a| Ok(unary(&a[0], f64::to_degrees));
+    "marmot_degrees" 1 |_, a| bounded("degrees", a, |x, _| x.to_degrees());
     "marmot_pi" 0 |_, _| Ok(Value::real(std::f64::consts::PI));
     "marmot_sign" 1 |_, a| Ok(maybe_int(real(&a[0]).map(|x| i64::from(x > 0.0) - i64::from(x < 0.0))));
     "marmot_abs" 1 |_, a| Ok(abs(&a[0]));
-    "marmot_mod" 2 |_, a| Ok(modulo(&a[0], &a[1]));
-    "marmot_div" 2 |_, a| Ok(int_div(&a[0], &a[1]));
     "marmot_greatest" -1 |_, a| Ok(extreme(a, std::cmp::Ordering::Greater));
     "marmot_least" -1 |_, a| Ok(extreme(a, std::cmp::Ordering::Less));
     "marmot_interval" -1 |_, a| Ok(interval(a));
-    "marmot_bit_count" 1 |_, a| Ok(maybe_int(integer(&a[0]).map(|n| i64::from(n.count_ones()))));
+    "marmot_bit_count" 1 |_, a| Ok(maybe_int(as_bits(&a[0]).map(|n| i64::from(n.count_ones()))));
     "marmot_bit_and" 2 |_, a| Ok(bits(a, |x, y| x & y));
     "marmot_bit_or" 2 |_, a| Ok(bits(a, |x, y| x | y));
     "marmot_bit_xor" 2 |_, a| Ok(bits(a, |x, y| x ^ y));
     "marmot_shift_left" 2 |_, a| Ok(bits(a, |x, y| u32::try_from(y).ok().and_then(|y| x.checked_shl(y)).unwrap_or(0)));
     "marmot_shift_right" 2 |_, a| Ok(bits(a, |x, y| u32::try_from(y).ok().and_then(|y| x.checked_shr(y)).unwrap_or(0)));
     "marmot_bit_not" 1 |_, a| Ok(maybe_unsigned(as_bits(&a[0]).map(|n| !n)));
-    "marmot_number" 1 |_, a| Ok(to_number(&a[0]));
-    "marmot_crc32" 1 |_, a| Ok(super::hash::crc32(&a[0]));
+    "marmot_decimal_text" 2 |_, a| Ok(decimal_with(a));
+    "marmot_number" 1 |c, a| Ok(to_number_warned(&a[0], "DOUBLE", c));
 }
 
 /// The bits that MySQL's bit operators see: 64, unsigned.
-fn as_bits(value: &Value) -> Option<u64> {
+pub(super) fn as_bits(value: &Value) -> Option<u64> {
     match to_number(value) {
         Value::Null => None,
         Value::Int(n) => Some(n as u64),
@@ -84,6 +93,12 @@ fn bits(a: &[Value], f: fn(u64, u64) -> u64) -> Value {
     }
 }
 
+/// `decimal_text(value, scale)`: a number in text context, with all the decimals of its type.
+fn decimal_with(a: &[Value]) -> Value {
+    let scale = integer(&a[1]).and_then(|n| u8::try_from(n).ok()).unwrap_or(0);
+    crate::sql::present::decimal_text(&a[0], scale).map_or_else(|| a[0].clone(), Value::text)
+}
+
 fn to_whole(value: &Value, f: fn(f64) -> f64) -> Value {
     match to_number(value) {
         Value::Real(x) => {
@@ -98,19 +113,23 @@ fn digits(value: &Value) -> Option<String> {
     match to_number(value) {
         Value::Int(n) => Some(n.to_string()),
         Value::Real(x) if x.0.is_finite() => Some(plain_digits(x.0)),
-        _ => None,
+        Value::Text(cell) => unsigned::parse(&cell).map(|n| n.to_string()),
+        Value::Null | Value::Real(_) | Value::Blob(_) => None,
     }
 }
 
 fn parsed(text: &str) -> Value {
-    text.parse().map_or_else(|_| maybe_real(text.parse().ok()), Value::Int)
+    match text.parse::<i128>().ok().and_then(super::whole::cell) {
+        Some(whole) => whole,
+        None => maybe_real(text.parse().ok()),
+    }
 }
 
 fn round(a: &[Value]) -> Value {
     let (Some(number), Some(decimals)) = (digits(&a[0]), integer(&a[1])) else { return Value::Null };
     if decimals >= 0 {
         return match to_number(&a[0]) {
-            Value::Int(n) => Value::Int(n),
+            whole @ (Value::Int(_) | Value::Text(_)) => whole,
             _ => maybe_real(round_digits(&number, decimals.min(30) as usize).parse().ok()),
         };
     }
@@ -152,10 +171,6 @@ fn log(a: &[Value]) -> Value {
     maybe_real(base.zip(number).map(|(b, x)| x.ln() / b.ln()))
 }
 
-fn pow(a: &[Value]) -> Value {
-    maybe_real(real(&a[0]).zip(real(&a[1])).map(|(x, y)| x.powf(y)))
-}
-
 fn atan(a: &[Value]) -> Value {
     match a {
         [y, x] => maybe_real(real(y).zip(real(x)).map(|(y, x)| y.atan2(x))),
@@ -168,33 +183,6 @@ fn abs(value: &Value) -> Value {
         Value::Int(n) => n.checked_abs().map_or_else(|| Value::real((n as f64).abs()), Value::Int),
         Value::Real(x) => Value::real(x.0.abs()),
         other => other,
-    }
-}
-
-fn modulo(a: &Value, b: &Value) -> Value {
-    match (to_number(a), to_number(b)) {
-        (Value::Null, _) | (_, Value::Null) => Value::Null,
-        (Value::Int(_), Value::Int(0)) => Value::Null,
-        (Value::Int(x), Value::Int(y)) => Value::Int(x.wrapping_rem(y)),
-        (x, y) => match (real(&x), real(&y)) {
-            (Some(x), Some(y)) if y != 0.0 => {
-                // The digits of decimals, not the noise of doubles.
-                let places = [x, y].map(|n| plain_digits(n).split_once('.').map_or(0, |(_, d)| d.len()));
-                let places = places[0].max(places[1]).min(15);
-                maybe_real(round_digits(&plain_digits(x % y), places).parse().ok())
-            }
-            _ => Value::Null,
-        },
-    }
-}
-
-fn int_div(a: &Value, b: &Value) -> Value {
-    match (to_number(a), to_number(b)) {
-        (Value::Int(x), Value::Int(y)) => x.checked_div(y).map_or(Value::Null, Value::Int),
-        (x, y) => match (real(&x), real(&y)) {
-            (Some(x), Some(y)) if y != 0.0 => Value::Int((x / y).trunc() as i64),
-            _ => Value::Null,
-        },
     }
 }
 
@@ -227,17 +215,18 @@ fn interval(a: &[Value]) -> Value {
     Value::Int(a.iter().skip(1).take_while(|v| real(v).is_none_or(|x| x <= n)).count() as i64)
 }
 
-/// A number in [0, 1); with a seed the first of that seed's sequence.
+/// `rand([seed[, place]])`: a number in [0, 1). With a seed the first of its sequence; with a place in the statement the
+/// next one, which is what a constant seed means.
 fn rand(context: &FunctionContext, a: &[Value]) -> Result<Value, Error> {
-    let bits = match a.first().map(integer) {
-        None => context.next_random(),
-        Some(seed) => {
-            let fixed = FunctionContext::default();
-            fixed.random.set(seed.unwrap_or(0) as u64);
-            fixed.next_random()
-        }
+    let Some(seed) = a.first() else {
+        return Ok(Value::real((context.next_random() >> 11) as f64 / (1u64 << 53) as f64));
     };
-    Ok(Value::real((bits >> 11) as f64 / (1u64 << 53) as f64))
+    let start = Sequence::new(integer(seed).unwrap_or(0));
+    let number = match a.get(1).and_then(integer) {
+        None => { start }.next_number(),
+        Some(place) => context.sequences.borrow_mut().entry(place).or_insert(start).next_number(),
+    };
+    Ok(Value::real(number))
 }
 
 #[cfg(test)]
@@ -258,10 +247,6 @@ mod tests {
         assert_eq!(call("marmot_round", &[r(2.5), i(0)]), r(3.0));
         assert_eq!(call("marmot_truncate", &[r(1.999), i(1)]), r(1.9));
         assert_eq!(call("marmot_truncate", &[i(122), i(-2)]), i(100));
-        assert_eq!(call("marmot_mod", &[r(34.5), i(3)]), r(1.5));
-        assert_eq!(call("marmot_mod", &[i(234), i(0)]), Value::Null);
-        assert_eq!(call("marmot_mod", &[i(i64::MIN), i(-1)]), i(0));
-        assert_eq!(call("marmot_div", &[r(5.9), i(2)]), i(2));
         assert_eq!(call("marmot_ceil", &[r(-1.23)]), i(-1));
         assert_eq!(call("marmot_greatest", &[Value::from("B"), Value::from("a"), Value::from("C")]), Value::from("C"));
         assert_eq!(call("marmot_least", &[r(34.0), i(3), i(5)]), i(3));

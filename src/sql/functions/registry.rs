@@ -3,6 +3,7 @@
 use crate::sql::error::{Error, Warning};
 use crate::types::Value;
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 
 /// A scalar function. Names starting with `marmot_` are the translator's own; the others have MySQL's meaning and
 /// are called by MySQL's name with the prefix `marmot_`.
@@ -51,6 +52,8 @@ pub struct FunctionContext {
     pub now: Cell<i64>,
     /// State of RAND() and UUID(): the session seeds it for each statement.
     pub random: Cell<u64>,
+    /// The sequences of RAND(constant) by their place in the statement; the session clears them for each statement.
+    pub sequences: RefCell<BTreeMap<i64, Sequence>>,
     /// The 48 bits of UUID()'s node part.
     pub node: Cell<u64>,
     /// What `LAST_INSERT_ID(expr)` was given, for the session to pick up.
@@ -63,16 +66,47 @@ pub struct FunctionContext {
     pub warning_count: Cell<u64>,
 }
 
+/// The sequence of RAND(n), the same as MySQL's for every n.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sequence {
+    first: u32,
+    second: u32,
+}
+
+impl Sequence {
+    const MAX: u64 = 0x3fff_ffff;
+
+    pub fn new(seed: i64) -> Sequence {
+        let seed = seed as u32;
+        let reduced = |n: u32| (u64::from(n) % Sequence::MAX) as u32;
+        Sequence {
+            first: reduced(seed.wrapping_mul(0x1_0001).wrapping_add(55_555_555)),
+            second: reduced(seed.wrapping_mul(0x1000_0001)),
+        }
+    }
+    /// The next number in [0, 1).
+    pub fn next_number(&mut self) -> f64 {
+        let first = (u64::from(self.first) * 3 + u64::from(self.second)) % Sequence::MAX;
+        let second = (first + u64::from(self.second) + 33) % Sequence::MAX;
+        (self.first, self.second) = (first as u32, second as u32);
+        first as f64 / Sequence::MAX as f64
+    }
+}
+
 /// MySQL's `max_error_count`.
 pub const MAX_WARNINGS: usize = 1024;
 
 impl FunctionContext {
     /// Remembers a warning.
     pub fn warn(&self, warning: Warning) {
+        self.warn_with(|| warning);
+    }
+    /// Remembers a warning, which is made only if it is kept: for what may happen on every row.
+    pub fn warn_with(&self, warning: impl FnOnce() -> Warning) {
         self.warning_count.set(self.warning_count.get() + 1);
         let mut warnings = self.warnings.borrow_mut();
         if warnings.len() < MAX_WARNINGS {
-            warnings.push(warning);
+            warnings.push(warning());
         }
     }
     /// Whether a bad value is an error.
@@ -86,5 +120,20 @@ impl FunctionContext {
         let z = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rand_with_a_seed_is_mysqls() {
+        let first = |seed: i64| Sequence::new(seed).next_number();
+        assert_eq!(first(0), 0.155_220_427_694_935_74);
+        assert_eq!(first(999_999), 0.014_231_365_187_309_091);
+        let mut two = Sequence::new(2);
+        let scaled: Vec<i64> = (0..3).map(|_| (two.next_number() * 1000.0) as i64).collect();
+        assert_eq!(scaled, [655, 122, 644]);
     }
 }

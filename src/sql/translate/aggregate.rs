@@ -4,7 +4,7 @@ use super::expression::string_like;
 use super::function::join;
 use super::json_call::with_kind;
 use super::translator::{Translator, quote_text};
-use super::typed::{Kind, Typed};
+use super::typed::{Kind, NOT_FIXED, Typed, double_of};
 use crate::sql::column_type::{ColumnType, TextKind};
 use crate::sql::error::Error;
 use crate::sql::plan::ResultType;
@@ -112,7 +112,10 @@ impl Translator<'_> {
             // An aggregate of an aggregate makes no sense.
             self.scope().aggregates = false;
         }
+        // What is rolled up is NULL for the query, not for its aggregates.
+        let rollup = self.scope().rollup.take();
         let result = self.aggregate(name, &parts);
+        self.scope().rollup = rollup;
         if !window {
             self.scope().aggregates = true;
         }
@@ -121,6 +124,10 @@ impl Translator<'_> {
 
     fn aggregate(&mut self, name: &str, parts: &Parts<'_>) -> Result<Typed, Error> {
         let distinct = if parts.distinct { "DISTINCT " } else { "" };
+        let plain = matches!(name, "COUNT" | "SUM" | "AVG" | "MIN" | "MAX" | "GROUP_CONCAT");
+        if parts.distinct && !plain {
+            return Err(Error::unsupported(format!("{name}(DISTINCT ...)")));
+        }
         if parts.wildcard {
             return Ok(Typed { nullable: false, ..Typed::new("count(*)", ColumnType::bigint()) });
         }
@@ -132,7 +139,12 @@ impl Translator<'_> {
         let single = |sql: String, ty: ColumnType| {
             if rest.is_empty() { Ok(Typed::new(sql, ty)) } else { Err(Error::parameter_count(name)) }
         };
-        let numeric = |this: &mut Self| this.numeric_operand(value);
+        let numeric = |this: &mut Self| match value.is_big_unsigned() {
+            // Where SQLite would take the cell for text.
+            true if matches!(name, "SUM" | "AVG") => format!("marmot_cast_double({})", value.sql),
+            _ => this.numeric_operand(value),
+        };
+        let increment = self.context.modes.division_scale();
         match name {
             "COUNT" if rest.is_empty() => {
                 let argument = if parts.distinct { value.collated() } else { value.sql.clone() };
@@ -152,17 +164,18 @@ impl Translator<'_> {
                 let ty = match value.known() {
                     Some(ty) if ty.is_integer() => ColumnType::decimal(65, 0),
                     Some(ColumnType::Decimal { scale, .. }) => ColumnType::decimal(65, *scale),
-                    Some(ColumnType::Enum { .. } | ColumnType::Set { .. }) => ColumnType::double(),
                     None => return Ok(Typed::dynamic(format!("sum({distinct}{})", value.sql))),
-                    Some(_) => ColumnType::double(),
+                    Some(_) => double_of(value.scale()),
                 };
-                single(format!("sum({distinct}{})", numeric(self)), ty)
+                let drift = matches!(ty, ColumnType::Decimal { scale: 1..=15, .. });
+                single(format!("sum({distinct}{})", numeric(self)), ty).map(|sum| Typed { drift, ..sum })
             }
             "AVG" => {
+                let scale = value.scale().saturating_add(increment);
                 let ty = match value.known() {
-                    Some(ty) if ty.is_integer() => ColumnType::decimal(65, 4),
-                    Some(ColumnType::Decimal { scale, .. }) => ColumnType::decimal(65, (scale + 4).min(30)),
-                    _ => ColumnType::double(),
+                    Some(ty) if ty.is_integer() => ColumnType::decimal(65, increment),
+                    Some(ColumnType::Decimal { .. }) => ColumnType::decimal(65, scale.min(30)),
+                    _ => double_of(scale),
                 };
                 single(format!("avg({distinct}{})", numeric(self)), ty)
             }
@@ -193,7 +206,11 @@ impl Translator<'_> {
                     "VAR_SAMP" => "marmot_agg_var_samp",
                     _ => "marmot_agg_var_pop",
                 };
-                single(format!("{function}({})", numeric(self)), ColumnType::double())
+                let ty = match value.scale() {
+                    NOT_FIXED => ColumnType::double(),
+                    scale => double_of(scale.saturating_add(increment).min(30)),
+                };
+                single(format!("{function}({})", numeric(self)), ty)
             }
         }
     }
@@ -205,11 +222,11 @@ impl Translator<'_> {
             None => return Err(Error::parameter_count("GROUP_CONCAT")),
         };
         let mut item = match values {
-            [only] => match only.known() {
-                Some(known @ ColumnType::Decimal { .. }) => presented(only, known),
-                _ => only.sql.clone(),
-            },
-            many => format!("marmot_concat({})", join(many)),
+            [only] => only.text_operand(),
+            many => {
+                let parts: Vec<String> = many.iter().map(Typed::text_operand).collect();
+                format!("marmot_concat({})", parts.join(", "))
+            }
         };
         let order_by = self.order_list(parts.order_by, None)?;
         let order_by = if order_by.is_empty() { String::new() } else { format!(" ORDER BY {order_by}") };
@@ -230,8 +247,19 @@ impl Translator<'_> {
         if !self.scope().aggregates {
             return Err(Error::window_misuse(name.to_lowercase()));
         }
+        if self.scope().rollup.is_some() {
+            return Err(Error::unsupported("window functions in a query with ROLLUP"));
+        }
         if function.null_treatment == Some(NullTreatment::IgnoreNulls) {
             return Err(Error::unsupported("IGNORE NULLS"));
+        }
+        let spread = ["STD", "STDDEV", "VAR"].iter().any(|n| name.starts_with(n));
+        if spread || name.starts_with("BIT_") || name.starts_with("JSON_") || name == "GROUP_CONCAT" {
+            return Err(Error::unsupported(format!("{name}() as a window function")));
+        }
+        // The least and greatest of distinct values are those of all.
+        if !matches!(name, "MIN" | "MAX") && parts(name, function).is_ok_and(|p| p.distinct) {
+            return Err(Error::unsupported(format!("{name}(DISTINCT ...) as a window function")));
         }
         let value = match self.aggregate_call(name, function, true)? {
             Some(value) => value,
@@ -262,7 +290,8 @@ impl Translator<'_> {
             "LAG" | "LEAD" | "FIRST_VALUE" | "LAST_VALUE" | "NTH_VALUE" => {
                 values.first().map_or(ResultType::Dynamic, |v| v.ty.clone())
             }
-            _ => ResultType::Known(ColumnType::bigint_unsigned()),
+            // Signed, so that `id - ROW_NUMBER() OVER (...)` may be negative.
+            _ => ResultType::Known(ColumnType::bigint()),
         };
         Ok(Typed { ty, ..Typed::dynamic(sql) })
     }
@@ -279,7 +308,9 @@ impl Translator<'_> {
             sql.push(format!("PARTITION BY {}", parts.join(", ")));
         }
         if !spec.order_by.is_empty() {
-            sql.push(format!("ORDER BY {}", self.order_list(&spec.order_by, None)?));
+            let order = self.order_list(&spec.order_by, None)?;
+            // A constant orders nothing: all rows are peers, as with NULL.
+            sql.push(format!("ORDER BY {}", if order.is_empty() { "NULL" } else { &order }));
         }
         if let Some(frame) = &spec.window_frame {
             let units = match frame.units {
@@ -312,13 +343,5 @@ impl Translator<'_> {
         }
         let value = self.expression(n)?;
         if value.kind() == Kind::Text { Err(Error::wrong_arguments("frame")) } else { Ok(value.sql) }
-    }
-}
-
-/// A DECIMAL with all its decimals, as text.
-fn presented(value: &Typed, ty: &ColumnType) -> String {
-    match ty {
-        ColumnType::Decimal { scale, .. } => format!("printf('%.{scale}f', {})", value.sql),
-        _ => value.sql.clone(),
     }
 }

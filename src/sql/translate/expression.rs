@@ -15,7 +15,8 @@ const STACK: usize = 2 << 20;
 impl Translator<'_> {
     /// Any expression.
     pub fn expression(&mut self, expression: &Expr) -> Result<Typed, Error> {
-        stacker::maybe_grow(RED_ZONE, STACK, || self.node(expression))
+        let value = stacker::maybe_grow(RED_ZONE, STACK, || self.node(expression))?;
+        Ok(self.rolled(expression, value))
     }
 
     fn node(&mut self, expression: &Expr) -> Result<Typed, Error> {
@@ -91,7 +92,7 @@ impl Translator<'_> {
                     Some(what) => self.expression(what)?.sql,
                     None => "' '".to_string(),
                 };
-                Ok(Typed::new(format!("marmot_trim({sides}, {what}, {})", whole.sql), ty))
+                Ok(Typed::new(format!("marmot_trim({sides}, {what}, {})", whole.text_operand()), ty))
             }
             Expr::MemberOf(member) => {
                 let (value, array) = (self.expression(&member.value)?, self.expression(&member.array)?);
@@ -165,6 +166,9 @@ impl Translator<'_> {
                 }
                 let value = Self::hex_number(operand).map_or_else(|| self.expression(operand), Ok)?;
                 let sql = self.numeric_operand(&value);
+                if value.is_big_unsigned() {
+                    return Ok(Typed::new(format!("marmot_subtract(0, {sql}, 0)"), ColumnType::bigint()));
+                }
                 let ty = match value.known() {
                     Some(ty) if ty.is_integer() => ResultType::Known(ColumnType::bigint()),
                     Some(ty) if ty.is_numeric() => value.ty.clone(),
@@ -225,7 +229,7 @@ impl Translator<'_> {
             let condition = match &operand {
                 Some(operand) => {
                     let mut value = self.expression(&arm.condition)?;
-                    let mut against = operand.clone();
+                    let mut against = self.again(operand);
                     let (l, r) = self.comparable(&mut against, &mut value);
                     format!("({l} = {r})")
                 }
@@ -242,8 +246,8 @@ impl Translator<'_> {
         }
         for (condition, result) in &results {
             match condition {
-                Some(condition) => sql.push_str(&format!(" WHEN {condition} THEN {}", result.sql)),
-                None => sql.push_str(&format!(" ELSE {}", result.sql)),
+                Some(condition) => sql.push_str(&format!(" WHEN {condition} THEN {}", result.as_part_of(&ty))),
+                None => sql.push_str(&format!(" ELSE {}", result.as_part_of(&ty))),
             }
         }
         sql.push_str(" END)");
@@ -254,8 +258,22 @@ impl Translator<'_> {
         if !matches!(field, CeilFloorKind::DateTimeField(sqlparser::ast::DateTimeField::NoDateTime)) {
             return Err(Error::unsupported("CEIL or FLOOR with a unit"));
         }
+        self.whole_number(function, operand)
+    }
+
+    /// CEIL and FLOOR: integers of exact numbers, DOUBLE of others.
+    pub(super) fn whole_number(&mut self, function: &str, operand: &Expr) -> Result<Typed, Error> {
         let value = self.expression(operand)?;
-        Ok(Typed::new(format!("{function}({})", value.sql), ColumnType::bigint()))
+        let sql = format!("{function}({})", self.numeric_operand(&value));
+        let ty = match value.known() {
+            Some(ty) if ty.is_integer() && ty.is_unsigned() => ColumnType::bigint_unsigned(),
+            Some(ColumnType::Decimal { precision, scale, .. }) if precision - scale > 18 => ColumnType::decimal(65, 0),
+            Some(ty) if ty.is_integer() || ty.is_temporal() => ColumnType::bigint(),
+            Some(ColumnType::Decimal { .. } | ColumnType::Enum { .. } | ColumnType::Set { .. }) => ColumnType::bigint(),
+            Some(_) => super::typed::double_of(0),
+            None => return Ok(Typed { ty: value.ty.clone(), ..value.with_sql(sql) }),
+        };
+        Ok(Typed::new(sql, ty))
     }
 
     /// A subquery as a value: of more than one row error 1242, where SQLite would take the first.

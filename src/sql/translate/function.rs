@@ -1,13 +1,14 @@
 //! Function calls.
 
 use super::function_table::{self, Entry, Returns};
+use super::operator::is_time;
 use super::translator::{Translator, quote_text};
-use super::typed::{Kind, Typed, text_type, unify};
+use super::typed::{Kind, Typed, double_of, text_type, unify};
 use crate::sql::column_type::{ColumnType, TextKind};
 use crate::sql::error::Error;
 use crate::sql::parameter::{Literal, Wanted};
 use crate::sql::plan::ResultType;
-use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments};
+use sqlparser::ast::{BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments};
 
 /// The arguments of a call that has only plain ones.
 pub fn plain_arguments(function: &Function) -> Result<Vec<&Expr>, Error> {
@@ -74,22 +75,19 @@ impl Translator<'_> {
             "LOAD_FILE",
             "AES_ENCRYPT",
             "AES_DECRYPT",
-            "COMPRESS",
-            "UNCOMPRESS",
             "MASTER_POS_WAIT",
             "JSON_TABLE",
-            "JSON_ARRAY_INSERT",
             "JSON_SCHEMA_VALID",
-            "GROUPING",
-            "NAME_CONST",
             "EXTRACTVALUE",
             "UPDATEXML",
             "MATCH",
             "WEIGHT_STRING",
-            "GET_FORMAT",
         ];
         if refused.contains(&name) || name.starts_with("ST_") || name.starts_with('#') {
             return Error::unsupported(format!("{name}()"));
+        }
+        if name == "ROW" {
+            return Error::operand_columns(1);
         }
         match self.context.database {
             Some(database) => Error::no_such_function(format!("{database}.{name}")),
@@ -133,17 +131,34 @@ impl Translator<'_> {
                 let condition = self.condition(arguments[0])?;
                 let (then, otherwise) = (self.expression(arguments[1])?, self.expression(arguments[2])?);
                 let ty = unify(&then.ty, &otherwise.ty);
-                let sql = format!("(CASE WHEN {condition} THEN {} ELSE {} END)", then.sql, otherwise.sql);
+                let (then, otherwise) = (then.as_part_of(&ty), otherwise.as_part_of(&ty));
+                let sql = format!("(CASE WHEN {condition} THEN {then} ELSE {otherwise} END)");
                 Typed { ty, ..Typed::dynamic(sql) }
             }
-            "IFNULL" | "COALESCE" => {
-                count(if name == "IFNULL" { 2 } else { 1 }, if name == "IFNULL" { 2 } else { usize::MAX })?;
+            "NVL2" => {
+                count(3, 3)?;
+                let test = self.expression(arguments[0])?;
+                let (then, otherwise) = (self.expression(arguments[1])?, self.expression(arguments[2])?);
+                let ty = unify(&then.ty, &otherwise.ty);
+                let (then, otherwise) = (then.as_part_of(&ty), otherwise.as_part_of(&ty));
+                let sql = format!("(CASE WHEN {} IS NOT NULL THEN {then} ELSE {otherwise} END)", test.sql);
+                Typed { ty, ..Typed::dynamic(sql) }
+            }
+            "IFNULL" | "NVL" | "COALESCE" => {
+                if name == "COALESCE" {
+                    count(1, usize::MAX)?
+                } else {
+                    count(2, 2)?
+                }
                 let values = self.each(arguments)?;
                 let ty = values.iter().fold(ResultType::Null, |ty, v| unify(&ty, &v.ty));
                 let nullable = values.iter().all(|v| v.nullable);
                 let sql = match values.as_slice() {
                     [only] => only.sql.clone(),
-                    _ => format!("coalesce({})", join(&values)),
+                    many => {
+                        let parts: Vec<String> = many.iter().map(|v| v.as_part_of(&ty)).collect();
+                        format!("coalesce({})", parts.join(", "))
+                    }
                 };
                 Typed { ty, nullable, ..Typed::dynamic(sql) }
             }
@@ -200,6 +215,52 @@ impl Translator<'_> {
                 self.forget(&value);
                 Typed::new(quote_text(text), text_type())
             }
+            "CEIL" | "CEILING" | "FLOOR" => {
+                count(1, 1)?;
+                self.whole_number(if name == "FLOOR" { "marmot_floor" } else { "marmot_ceil" }, arguments[0])?
+            }
+            "MOD" => {
+                count(2, 2)?;
+                self.arithmetic(arguments[0], &BinaryOperator::Modulo, arguments[1])?
+            }
+            "GROUPING" => {
+                count(1, 64)?;
+                self.grouping(arguments)?
+            }
+            "COERCIBILITY" => {
+                count(1, 1)?;
+                let level = self.coercibility(arguments[0])?;
+                Typed { nullable: false, ..Typed::new(level.to_string(), ColumnType::bigint()) }
+            }
+            "RAND" if arguments.len() == 1 => {
+                let seed = self.expression(arguments[0])?;
+                let constant = seed.parameter.is_some();
+                let place = if constant { format!(", {}", self.parameters.len()) } else { String::new() };
+                let sql = format!("marmot_rand({}{place})", self.numeric_operand(&seed));
+                Typed::new(sql, ColumnType::double())
+            }
+            "NAME_CONST" => {
+                count(2, 2)?;
+                if self.constant_text(arguments[0]).is_none() {
+                    return Err(Error::wrong_arguments(name));
+                }
+                self.expression(arguments[1])?
+            }
+            "FIELD" if arguments.len() > 1 => {
+                let values = self.each(arguments)?;
+                let exact = values.iter().any(|v| v.ignores_case() == Some(false))
+                    && values.iter().all(|v| matches!(v.kind(), Kind::Text | Kind::Binary | Kind::Open));
+                let function = if exact { "marmot_field_exact" } else { "marmot_field" };
+                Typed::new(format!("{function}({})", join(&values)), ColumnType::bigint())
+            }
+            "STRCMP" | "FIND_IN_SET" => {
+                count(2, 2)?;
+                let values = self.each(arguments)?;
+                let exact = u8::from(values.iter().any(|v| v.ignores_case() == Some(false)));
+                let (x, y) = (values[0].text_operand(), values[1].text_operand());
+                let sql = format!("marmot_{}({x}, {y}, {exact})", name.to_lowercase());
+                Typed::new(sql, ColumnType::bigint())
+            }
             "VALUES" => {
                 count(1, 1)?;
                 self.inserted_value(arguments[0])?
@@ -242,19 +303,23 @@ impl Translator<'_> {
             Some(d) => self.expression(d)?.sql,
             None => "0".to_string(),
         };
+        // A DOUBLE has no fixed number of decimals beyond this.
+        let few = !matches!(wanted, Some(Some(Literal::Int(31..)) | Some(Literal::Decimal(_))));
         let scale = match wanted {
             None => Some(0),
             Some(Some(Literal::Int(n))) => Some(n.clamp(0, 30) as u8),
             Some(_) => None,
         };
         let ty = match (value.known(), scale) {
+            (Some(ty), _) if ty.is_integer() && ty.is_unsigned() => ResultType::Known(ColumnType::bigint_unsigned()),
             (Some(ty), _) if ty.is_integer() => ResultType::Known(ColumnType::bigint()),
             (Some(ColumnType::Decimal { scale: own, .. }), Some(scale)) => {
                 ResultType::Known(ColumnType::decimal(65, scale.min(*own)))
             }
             (Some(ColumnType::Decimal { .. }), None) => value.ty.clone(),
             (None, _) => value.ty.clone(),
-            _ => ResultType::Known(ColumnType::double()),
+            (Some(_), Some(scale)) if few => ResultType::Known(double_of(scale)),
+            (Some(_), _) => ResultType::Known(ColumnType::double()),
         };
         let function = if name == "ROUND" { "marmot_round" } else { "marmot_truncate" };
         Ok(Typed { ty, ..Typed::dynamic(format!("{function}({}, {decimals})", value.sql)) })
@@ -321,8 +386,14 @@ impl Translator<'_> {
             ["UNSIGNED", ..] => Typed::new(format!("marmot_cast_unsigned({v})"), ColumnType::bigint_unsigned()),
             ["DECIMAL" | "DEC" | "NUMERIC", ..] => {
                 let (precision, scale) = (numbers.first().copied().unwrap_or(10), numbers.get(1).copied().unwrap_or(0));
-                if precision > 65 || scale > 30 || scale > precision {
+                if precision > 65 {
                     return Err(Error::too_big_precision(precision, "CAST", 65));
+                }
+                if scale > 30 {
+                    return Err(Error::too_big_scale(scale, "CAST", 30));
+                }
+                if scale > precision.max(1) && numbers.len() > 1 {
+                    return Err(Error::scale_above_precision(""));
                 }
                 let ty = ColumnType::decimal(precision.max(1) as u8, scale as u8);
                 Typed::new(format!("marmot_cast_decimal({v}, {precision}, {scale})"), ty)
@@ -334,11 +405,20 @@ impl Translator<'_> {
                     length: if length >= 0 { length.min(16_383) as u32 } else { 16_383 },
                     collation: if words.contains(&"BINARY") { Self::bin_collation() } else { Default::default() },
                 };
-                Typed::new(format!("marmot_cast_char({}, {length})", value.sql), ty)
+                Typed::new(format!("marmot_cast_char({}, {length})", value.text_operand()), ty)
             }
             ["BINARY", ..] => {
                 let bytes = if length >= 0 { length.min(65_535) as u32 } else { 65_535 };
-                Typed::new(format!("marmot_cast_binary({}, {length})", value.sql), ColumnType::varbinary(bytes))
+                Typed::new(
+                    format!("marmot_cast_binary({}, {length})", value.text_operand()),
+                    ColumnType::varbinary(bytes),
+                )
+            }
+            ["DATE"] if is_time(&value) => {
+                Typed::new(format!("substr(marmot_time_today({}, 0), 1, 10)", value.sql), ColumnType::Date)
+            }
+            ["DATETIME", ..] if is_time(&value) => {
+                Typed::new(format!("marmot_time_today({}, {fsp})", value.sql), ColumnType::DateTime(fsp))
             }
             ["DATE"] => Typed::new(format!("marmot_cast_date({})", value.sql), ColumnType::Date),
             ["DATETIME", ..] => {
@@ -377,6 +457,10 @@ pub fn join(values: &[Typed]) -> String {
 }
 
 fn fill(entry: &Entry, values: &[Typed]) -> Typed {
+    let arguments: Vec<String> = match entry.takes_text() {
+        true => values.iter().map(Typed::text_operand).collect(),
+        false => values.iter().map(|v| v.sql.clone()).collect(),
+    };
     // Arguments are put in from the template's own text only: an argument may contain braces.
     let mut sql = String::new();
     let mut rest = entry.call;
@@ -384,8 +468,8 @@ fn fill(entry: &Entry, values: &[Typed]) -> Typed {
         let (index, after) = after.split_once('}').unwrap_or((after, ""));
         sql.push_str(before);
         match index.parse::<usize>() {
-            Ok(i) => sql.push_str(values.get(i).map_or("NULL", |v| &v.sql)),
-            Err(_) => sql.push_str(&join(values)),
+            Ok(i) => sql.push_str(arguments.get(i).map_or("NULL", String::as_str)),
+            Err(_) => sql.push_str(&arguments.join(", ")),
         }
         rest = after;
     }
@@ -395,7 +479,11 @@ fn fill(entry: &Entry, values: &[Typed]) -> Typed {
         Returns::Int => ColumnType::bigint(),
         Returns::Unsigned => ColumnType::bigint_unsigned(),
         Returns::Double => ColumnType::double(),
+        Returns::SixDecimals => ColumnType::double_with(6),
         Returns::Boolean => return Typed::boolean(sql),
+        Returns::Text if entry.carries_bytes() && values.iter().any(|v| v.kind() == Kind::Binary) => {
+            ColumnType::varbinary(65_535)
+        }
         Returns::Text => match first.and_then(Typed::known) {
             // The collation of the first argument that has one.
             Some(ty @ ColumnType::Text { collation, .. }) if !collation.ignores_case() => ty.clone(),

@@ -7,6 +7,8 @@ pub enum Returns {
     Int,
     Unsigned,
     Double,
+    /// DOUBLE shown with six decimals.
+    SixDecimals,
     Boolean,
     Text,
     Blob,
@@ -39,6 +41,66 @@ macro_rules! entries {
             $(Entry { name: $name, least: $least, most: $most, call: $call, returns: Returns::$returns }),+
         ];
     };
+}
+
+/// Functions whose arguments are strings: numbers among them become text with all the decimals of their type.
+const OF_TEXT: &[&str] = &[
+    "CONCAT",
+    "CONCAT_WS",
+    "LENGTH",
+    "OCTET_LENGTH",
+    "LENGTHB",
+    "BIT_LENGTH",
+    "CHAR_LENGTH",
+    "CHARACTER_LENGTH",
+    "UPPER",
+    "UCASE",
+    "LOWER",
+    "LCASE",
+    "SUBSTRING",
+    "SUBSTR",
+    "MID",
+    "LEFT",
+    "RIGHT",
+    "LTRIM",
+    "RTRIM",
+    "REPLACE",
+    "LPAD",
+    "RPAD",
+    "REPEAT",
+    "REVERSE",
+    "FIND_IN_SET",
+    "ASCII",
+    "ORD",
+    "INSERT",
+    "SUBSTRING_INDEX",
+    "STRCMP",
+    "QUOTE",
+    "SOUNDEX",
+    "TO_BASE64",
+    "MD5",
+    "SHA",
+    "SHA1",
+    "SHA2",
+    "CRC32",
+    "CRC32C",
+    "COMPRESS",
+    "REGEXP_REPLACE",
+    "REGEXP_SUBSTR",
+    "REGEXP_INSTR",
+    "REGEXP_LIKE",
+    "ELT",
+];
+/// Functions whose result is binary if an argument is, and that carry bytes through.
+const CARRIES_BYTES: &[&str] = &["CONCAT", "CONCAT_WS", "ELT", "LTRIM", "RTRIM", "REPEAT"];
+
+impl Entry {
+    pub fn takes_text(&self) -> bool {
+        OF_TEXT.contains(&self.name)
+    }
+    pub fn carries_bytes(&self) -> bool {
+        CARRIES_BYTES.contains(&self.name)
+    }
 }
 
 /// The entry for a call of `name` (upper case) with `count` arguments. `Err`: the function exists, but not so.
@@ -75,8 +137,8 @@ entries! {
     "LTRIM" 1 1 "ltrim({0}, ' ')" Text;
     "RTRIM" 1 1 "rtrim({0}, ' ')" Text;
     "REPLACE" 3 3 "replace({*})" Text;
-    "LPAD" 3 3 "marmot_lpad({*})" Text;
-    "RPAD" 3 3 "marmot_rpad({*})" Text;
+    "LPAD" 2 3 "marmot_lpad({*})" Text;
+    "RPAD" 2 3 "marmot_rpad({*})" Text;
     "REPEAT" 2 2 "marmot_repeat({*})" Text;
     "REVERSE" 1 1 "marmot_reverse({0})" String;
     "SPACE" 1 1 "marmot_space({0})" Text;
@@ -111,12 +173,15 @@ entries! {
     "SHA" 1 1 "marmot_sha1({0})" Text;
     "SHA1" 1 1 "marmot_sha1({0})" Text;
     "SHA2" 2 2 "marmot_sha2({*})" Text;
-    "CRC32" 1 1 "marmot_crc32({0})" Unsigned;
+    "CRC32" 1 2 "marmot_crc32({*})" Unsigned;
+    "CRC32C" 1 2 "marmot_crc32c({*})" Unsigned;
+    "COMPRESS" 1 1 "marmot_compress({0})" Blob;
+    "UNCOMPRESS" 1 1 "marmot_uncompress({0})" Blob;
+    "UNCOMPRESSED_LENGTH" 1 1 "marmot_uncompressed_length({0})" Int;
+    "LENGTHB" 1 1 "octet_length({0})" Int;
+    "CHR" 1 1 "marmot_char_using({0})" Text;
     // Numbers
     "ABS" 1 1 "marmot_abs({0})" Number;
-    "CEIL" 1 1 "marmot_ceil({0})" Int;
-    "CEILING" 1 1 "marmot_ceil({0})" Int;
-    "FLOOR" 1 1 "marmot_floor({0})" Int;
     "SIGN" 1 1 "marmot_sign({0})" Int;
     "SQRT" 1 1 "marmot_sqrt({0})" Double;
     "EXP" 1 1 "marmot_exp({0})" Double;
@@ -137,9 +202,8 @@ entries! {
     "ATAN2" 2 2 "marmot_atan({*})" Double;
     "RADIANS" 1 1 "marmot_radians({0})" Double;
     "DEGREES" 1 1 "marmot_degrees({0})" Double;
-    "PI" 0 0 "marmot_pi()" Double;
-    "MOD" 2 2 "marmot_mod({*})" Number;
-    "RAND" 0 1 "marmot_rand({*})" Double;
+    "PI" 0 0 "marmot_pi()" SixDecimals;
+    "RAND" 0 0 "marmot_rand()" Double;
     "INTERVAL" 2 MANY "marmot_interval({*})" Int;
     "BIT_COUNT" 1 1 "marmot_bit_count({0})" Int;
     // Dates and times
@@ -201,6 +265,13 @@ entries! {
     "JSON_PRETTY" 1 1 "marmot_json_pretty({0})" Text;
     "JSON_OVERLAPS" 2 2 "marmot_json_overlaps({*})" Boolean;
     "JSON_SEARCH" 3 MANY "marmot_json_search({*})" Json;
+    "JSON_EXISTS" 2 2 "marmot_json_exists({*})" Boolean;
+    "JSON_QUERY" 2 2 "marmot_json_query({*})" Json;
+    "JSON_COMPACT" 1 1 "marmot_json_compact({0})" Json;
+    "JSON_LOOSE" 1 1 "marmot_json({0})" Json;
+    "JSON_NORMALIZE" 1 1 "marmot_json_compact({0})" Json;
+    "JSON_EQUALS" 2 2 "marmot_json_equals({*})" Boolean;
+    "JSON_DETAILED" 1 1 "marmot_json_detailed({0})" Text;
     "JSON_STORAGE_SIZE" 1 1 "octet_length(marmot_json({0}))" Int;
     // The rest
     "UUID" 0 0 "marmot_uuid()" Text;

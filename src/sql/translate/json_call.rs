@@ -35,7 +35,7 @@ impl Translator<'_> {
                 }
                 format!("marmot_json_object({})", parts.join(", "))
             }
-            "JSON_SET" | "JSON_INSERT" | "JSON_REPLACE" | "JSON_ARRAY_APPEND" => {
+            "JSON_SET" | "JSON_INSERT" | "JSON_REPLACE" | "JSON_ARRAY_APPEND" | "JSON_ARRAY_INSERT" => {
                 if arguments.len() < 3 || arguments.len().is_multiple_of(2) {
                     return Err(Error::parameter_count(name));
                 }

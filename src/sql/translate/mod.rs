@@ -9,6 +9,7 @@
 //! texts with the same value in that place (see [`super::cache`]).
 
 mod aggregate;
+mod coercibility;
 mod create;
 mod expression;
 mod from;
@@ -17,6 +18,7 @@ mod function_table;
 mod insert;
 mod json_call;
 mod operator;
+mod rollup;
 mod scope;
 mod select;
 mod session;

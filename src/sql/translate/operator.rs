@@ -2,15 +2,12 @@
 //! Evaluation").
 
 use super::translator::{Translator, quote_text};
-use super::typed::{Kind, Typed, boolean_type};
+use super::typed::{Kind, NOT_FIXED, Typed, boolean_type, double_of};
 use crate::sql::column_type::ColumnType;
 use crate::sql::error::Error;
-use crate::sql::parameter::{Convert, Source};
+use crate::sql::parameter::{Convert, Literal, Source};
 use crate::sql::plan::ResultType;
 use sqlparser::ast::{BinaryOperator, Expr, Query};
-
-/// The type of decimals that `/` adds (`div_precision_increment`).
-const DIVISION_SCALE: u8 = 4;
 
 fn symbol(op: &BinaryOperator) -> &'static str {
     match op {
@@ -42,6 +39,26 @@ impl Translator<'_> {
             && (!matches!(parameter.source, Source::Environment(_)) || value.kind() != Kind::Open)
     }
 
+    /// The same value once more, for another comparison: a parameter of its own, which may be converted otherwise.
+    pub fn again(&mut self, value: &Typed) -> Typed {
+        let Some(parameter) = value.parameter.and_then(|i| self.parameters.get(i)).cloned() else {
+            return value.clone();
+        };
+        let (sql, index) = self.parameter(parameter.source, parameter.convert);
+        Typed { sql, parameter: Some(index), ..value.clone() }
+    }
+
+    /// Drops the copy that [`Translator::again`] made, if it came out as the value itself did. True if so.
+    fn given_back(&mut self, copy: &Typed, value: &Typed) -> bool {
+        let (Some(copied), Some(own)) = (copy.parameter, value.parameter) else { return false };
+        let same = copied != own && self.parameters.get(copied) == self.parameters.get(own);
+        let last = copied + 1 == self.parameters.len() && copy.sql == format!("?{}", copied + 1);
+        if same && last {
+            self.parameters.pop();
+        }
+        same && last
+    }
+
     /// Both operands of a comparison, as SQLite must see them.
     pub fn comparable(&mut self, left: &mut Typed, right: &mut Typed) -> (String, String) {
         self.convert_side(left, right);
@@ -53,6 +70,9 @@ impl Translator<'_> {
     /// Converts `value` for a comparison with `other`.
     fn convert_side(&mut self, value: &mut Typed, other: &Typed) {
         let free = self.is_free(value);
+        if value.drift {
+            *value = Typed { drift: false, sql: value.settled(), ..value.clone() };
+        }
         match (value.kind(), other.kind()) {
             (Kind::Text | Kind::Open, Kind::Number) if free => {
                 self.convert(value, Convert::Number);
@@ -64,7 +84,11 @@ impl Translator<'_> {
                 value.sql = self.numeric_operand(value);
                 value.column = false;
             }
-            (Kind::Binary, Kind::Number) | (Kind::Json, Kind::Number) => {
+            (Kind::Json, Kind::Number) => {
+                value.sql = format!("marmot_json_number({})", value.sql);
+                value.column = false;
+            }
+            (Kind::Binary, Kind::Number) => {
                 value.sql = format!("marmot_number({})", value.sql);
                 value.column = false;
             }
@@ -85,6 +109,32 @@ impl Translator<'_> {
                     && matches!(other.known(), Some(ColumnType::DateTime(_) | ColumnType::Timestamp(_))) =>
             {
                 value.sql = format!("marmot_cast_datetime({}, {})", value.sql, other.fsp());
+                value.column = false;
+            }
+            // A time against a date or datetime is one of today.
+            (Kind::Temporal, Kind::Temporal)
+                if matches!(value.known(), Some(ColumnType::Time(_)))
+                    && matches!(
+                        other.known(),
+                        Some(ColumnType::Date | ColumnType::DateTime(_) | ColumnType::Timestamp(_))
+                    ) =>
+            {
+                value.sql = format!("marmot_time_today({}, {})", value.sql, value.fsp().max(other.fsp()));
+                value.column = false;
+            }
+            (Kind::Temporal, Kind::Temporal)
+                if value.known() == Some(&ColumnType::Date) && matches!(other.known(), Some(ColumnType::Time(_))) =>
+            {
+                value.sql = format!("marmot_cast_datetime({}, {})", value.sql, other.fsp());
+                value.column = false;
+            }
+            // Equal values with different numbers of decimals have different texts.
+            (Kind::Temporal, Kind::Temporal) if value.fsp() < other.fsp() && other.parameter.is_none() => {
+                let function = match value.known() {
+                    Some(ColumnType::Time(_)) => "marmot_cast_time",
+                    _ => "marmot_cast_datetime",
+                };
+                value.sql = format!("{function}({}, {})", value.sql, other.fsp());
                 value.column = false;
             }
             (Kind::Text | Kind::Open, Kind::Binary) if free => {
@@ -135,7 +185,16 @@ impl Translator<'_> {
         }
         let mut l = self.operand(left, right)?;
         let mut r = self.operand(right, left)?;
-        let (l_sql, r_sql) = self.comparable(&mut l, &mut r);
+        let (mut l_sql, mut r_sql) = self.comparable(&mut l, &mut r);
+        let orders =
+            matches!(op, BinaryOperator::Lt | BinaryOperator::LtEq | BinaryOperator::Gt | BinaryOperator::GtEq);
+        if orders && is_time(&l) && (is_time(&r) || r.parameter.is_some())
+            || orders && is_time(&r) && l.parameter.is_some()
+        {
+            // The texts of times do not sort as times: 100:00:00 and what is negative.
+            l_sql = format!("marmot_temporal_number({l_sql})");
+            r_sql = format!("marmot_temporal_number({r_sql})");
+        }
         let nullable = *op != BinaryOperator::Spaceship;
         Ok(Typed { nullable, ..Typed::boolean(format!("({l_sql} {} {r_sql})", symbol(op))) })
     }
@@ -161,11 +220,8 @@ impl Translator<'_> {
 
     /// `(a, b) = (c, d)` and the like, part by part so that each is converted on its own.
     fn row_comparison(&mut self, left: &[&Expr], op: &BinaryOperator, right: &[&Expr]) -> Result<Typed, Error> {
-        if left.len() != right.len() {
-            return Err(Error::operand_columns(left.len()));
-        }
         let mut pairs = Vec::new();
-        for (l, r) in left.iter().zip(right) {
+        for (l, r) in flat_pairs(left, right)? {
             let (mut l, mut r) = (self.expression(l)?, self.expression(r)?);
             pairs.push(self.comparable(&mut l, &mut r));
         }
@@ -249,11 +305,22 @@ impl Translator<'_> {
     }
 
     pub fn between(&mut self, value: &Expr, low: &Expr, high: &Expr, negated: bool) -> Result<Typed, Error> {
-        let whole = self.expression(value)?;
-        let (mut for_low, mut for_high) = (whole.clone(), whole);
+        let mut whole = self.expression(value)?;
         let (mut low, mut high) = (self.operand(low, value)?, self.operand(high, value)?);
+        let kinds = [whole.kind(), low.kind(), high.kind()];
+        let strings = kinds.iter().any(|k| matches!(k, Kind::Text | Kind::Binary));
+        if strings && kinds.contains(&Kind::Number) && !kinds.contains(&Kind::Temporal) {
+            // One comparison for all three: a number among them makes it one of numbers.
+            let number = Typed::new("0", ColumnType::bigint());
+            for side in [&mut whole, &mut low, &mut high] {
+                self.convert_side(side, &number);
+            }
+            whole.ty = ResultType::Known(ColumnType::double());
+        }
+        let (mut for_low, mut for_high) = (self.again(&whole), whole);
         let (l, low) = self.comparable(&mut for_low, &mut low);
         let (h, high) = self.comparable(&mut for_high, &mut high);
+        let l = if self.given_back(&for_low, &for_high) { l.replacen(&for_low.sql, &for_high.sql, 1) } else { l };
         let not = if negated { "NOT " } else { "" };
         if l == h && !l.ends_with("NOCASE") && !l.ends_with("BINARY") {
             return Ok(Typed::boolean(format!("({l} {not}BETWEEN {low} AND {high})")));
@@ -263,8 +330,9 @@ impl Translator<'_> {
 
     pub fn like(&mut self, value: &Expr, pattern: &Expr, escape: Option<&Expr>, negated: bool) -> Result<Typed, Error> {
         let escape = match escape {
-            Some(e) => match self.constant_text(e) {
-                Some(text) if text.chars().count() <= 1 => text,
+            Some(e) => match self.constant(e) {
+                Some(Literal::Text(text)) if text.chars().count() <= 1 => text.to_string(),
+                Some(Literal::Int(digit @ 0..=9)) => digit.to_string(),
                 _ => return Err(Error::wrong_arguments("ESCAPE")),
             },
             None if self.context.modes.no_backslash_escapes() => String::new(),
@@ -365,33 +433,90 @@ impl Translator<'_> {
             }
             return Ok(Typed::new(format!("{function}({l_sql}, {r_sql})"), ColumnType::bigint_unsigned()));
         }
+        let increment = self.context.modes.division_scale();
         let both_integers = l.is_integer() && r.is_integer();
-        let (sql, ty) = match op {
-            B::Plus => (format!("({l_sql} + {r_sql})"), arithmetic_type(&l, &r, |a, b| a.max(b))),
-            B::Minus => (format!("({l_sql} - {r_sql})"), arithmetic_type(&l, &r, |a, b| a.max(b))),
-            B::Multiply => {
-                (format!("({l_sql} * {r_sql})"), arithmetic_type(&l, &r, |a, b| a.saturating_add(b).min(30)))
+        let whole = |v: &Typed| v.known().is_some_and(is_whole);
+        let unsigned = |v: &Typed| v.known().is_some_and(ColumnType::is_unsigned);
+        // Without sign the result must not be below zero, nor above what SQLite's integers reach.
+        let unsigned = whole(&l) && whole(&r) && (unsigned(&l) || unsigned(&r));
+        let signed_result = *op == B::Minus && self.context.modes.no_unsigned_subtraction();
+        let checked = unsigned || l.is_big_unsigned() || r.is_big_unsigned();
+        let result = u8::from(unsigned && !signed_result);
+        let simple = |symbol: &str, function: &str| {
+            if checked {
+                format!("marmot_{function}({l_sql}, {r_sql}, {result})")
+            } else {
+                format!("({l_sql} {symbol} {r_sql})")
             }
+        };
+        let plain = |scale: fn(u8, u8) -> u8| match arithmetic_type(&l, &r, scale) {
+            ResultType::Known(ty) if ty.is_integer() && result == 1 => ResultType::Known(ColumnType::bigint_unsigned()),
+            ty => ty,
+        };
+        let quotient = if result == 1 { ColumnType::bigint_unsigned() } else { ColumnType::bigint() };
+        let (sql, ty) = match op {
+            B::Plus => (simple("+", "add"), plain(|a, b| a.max(b))),
+            B::Minus => (simple("-", "subtract"), plain(|a, b| a.max(b))),
+            B::Multiply => (simple("*", "multiply"), plain(|a, b| a.saturating_add(b))),
             B::Divide => {
                 let exact =
                     |v: &Typed| v.known().is_some_and(|t| t.is_integer() || matches!(t, ColumnType::Decimal { .. }));
+                let scale = l.scale().saturating_add(increment);
                 let ty = if exact(&l) && exact(&r) {
-                    ResultType::Known(ColumnType::decimal(65, (l.scale() + DIVISION_SCALE).min(30)))
+                    ColumnType::decimal(65, scale.min(30))
                 } else {
-                    ResultType::Known(ColumnType::double())
+                    double_of(l.scale().max(r.scale()).saturating_add(increment))
                 };
-                (format!("(CAST({l_sql} AS REAL) / {r_sql})"), ty)
+                let l_sql = if l.is_big_unsigned() { format!("marmot_cast_double({l_sql})") } else { l_sql };
+                (format!("(CAST({l_sql} AS REAL) / {r_sql})"), ResultType::Known(ty))
             }
-            B::MyIntegerDivide if both_integers => {
-                (format!("({l_sql} / {r_sql})"), ResultType::Known(ColumnType::bigint()))
+            B::MyIntegerDivide if both_integers && !unsigned => {
+                (format!("({l_sql} / {r_sql})"), ResultType::Known(quotient))
             }
-            B::MyIntegerDivide => (format!("marmot_div({l_sql}, {r_sql})"), ResultType::Known(ColumnType::bigint())),
-            B::Modulo if both_integers => (format!("({l_sql} % {r_sql})"), ResultType::Known(ColumnType::bigint())),
+            B::MyIntegerDivide => (format!("marmot_div({l_sql}, {r_sql}, {result})"), ResultType::Known(quotient)),
+            B::Modulo if both_integers => (format!("({l_sql} % {r_sql})"), ResultType::Known(sign_of_dividend(&l))),
+            B::Modulo if whole(&l) && whole(&r) => {
+                (format!("marmot_mod({l_sql}, {r_sql})"), ResultType::Known(sign_of_dividend(&l)))
+            }
             B::Modulo => (format!("marmot_mod({l_sql}, {r_sql})"), arithmetic_type(&l, &r, |a, b| a.max(b))),
             other => return Err(Error::unsupported(format!("the operator {other}"))),
         };
-        Ok(Typed { ty, ..Typed::dynamic(sql) })
+        let exact = matches!(ty, ResultType::Known(ColumnType::Decimal { scale, .. }) if scale <= 15);
+        let drift = exact && matches!(op, B::Plus | B::Minus | B::Multiply);
+        Ok(Typed { ty, drift, ..Typed::dynamic(sql) })
     }
+}
+
+pub(super) fn is_time(value: &Typed) -> bool {
+    matches!(value.known(), Some(ColumnType::Time(_)))
+}
+
+/// The type of `%` of integers.
+fn sign_of_dividend(dividend: &Typed) -> ColumnType {
+    let unsigned = dividend.known().is_some_and(ColumnType::is_unsigned);
+    if unsigned { ColumnType::bigint_unsigned() } else { ColumnType::bigint() }
+}
+
+/// The parts of two rows side by side; of rows within rows, their parts.
+fn flat_pairs<'e>(left: &[&'e Expr], right: &[&'e Expr]) -> Result<Vec<(&'e Expr, &'e Expr)>, Error> {
+    if left.len() != right.len() {
+        return Err(Error::operand_columns(left.len()));
+    }
+    let mut pairs = Vec::new();
+    for (l, r) in left.iter().zip(right) {
+        match (row(l), row(r)) {
+            (Some(l), Some(r)) => pairs.extend(flat_pairs(&l, &r)?),
+            (None, None) => pairs.push((*l, *r)),
+            (Some(parts), None) => return Err(Error::operand_columns(parts.len())),
+            (None, Some(_)) => return Err(Error::operand_columns(1)),
+        }
+    }
+    Ok(pairs)
+}
+
+/// Types that are integers in arithmetic.
+fn is_whole(ty: &ColumnType) -> bool {
+    ty.is_integer() || ty.is_temporal() || matches!(ty, ColumnType::Enum { .. } | ColumnType::Set { .. })
 }
 
 /// The parts of a row constructor: `(a, b)`, `ROW(a, b)`.
@@ -415,16 +540,14 @@ fn arithmetic_type(l: &Typed, r: &Typed, scale: fn(u8, u8) -> u8) -> ResultType 
             ResultType::Dynamic
         };
     };
-    let whole = |ty: &ColumnType| {
-        ty.is_integer() || ty.is_temporal() || matches!(ty, ColumnType::Enum { .. } | ColumnType::Set { .. })
-    };
-    let exact = |ty: &ColumnType| whole(ty) || matches!(ty, ColumnType::Decimal { .. });
-    ResultType::Known(if whole(x) && whole(y) {
+    let exact = |ty: &ColumnType| is_whole(ty) || matches!(ty, ColumnType::Decimal { .. });
+    let fraction = l.scale().min(6) > 0 && x.is_temporal() || r.scale().min(6) > 0 && y.is_temporal();
+    ResultType::Known(if is_whole(x) && is_whole(y) && !fraction {
         if x.is_unsigned() && y.is_unsigned() { ColumnType::bigint_unsigned() } else { ColumnType::bigint() }
     } else if exact(x) && exact(y) {
-        let of = |v: &Typed| if v.scale() == 31 { 0 } else { v.scale() };
-        ColumnType::decimal(65, scale(of(l), of(r)))
+        let of = |v: &Typed| if v.scale() == NOT_FIXED { 0 } else { v.scale() };
+        ColumnType::decimal(65, scale(of(l), of(r)).min(30))
     } else {
-        ColumnType::double()
+        double_of(scale(l.scale(), r.scale()))
     })
 }

@@ -55,6 +55,8 @@ pub struct Scope {
     pub assigned: Vec<(String, Typed)>,
     /// What `*` means: columns by their source and their place there.
     pub star: Vec<(usize, usize)>,
+    /// Under WITH ROLLUP: which grouping expressions are NULL here.
+    pub rollup: Option<super::rollup::Rollup>,
     /// Aggregates may appear.
     pub aggregates: bool,
     /// An aggregate appeared.
@@ -71,6 +73,7 @@ impl Source {
             origin: column.origin.clone(),
             parameter: None,
             boolean: false,
+            drift: false,
         }
     }
 

@@ -24,9 +24,9 @@ pub struct Block {
 
 /// What follows the body of a query.
 #[derive(Clone, Copy, Default)]
-struct Tail<'q> {
-    order_by: &'q [OrderByExpr],
-    limit: Option<&'q LimitClause>,
+pub(super) struct Tail<'q> {
+    pub order_by: &'q [OrderByExpr],
+    pub limit: Option<&'q LimitClause>,
 }
 
 impl Block {
@@ -270,6 +270,9 @@ impl Translator<'_> {
         if let Some(condition) = &select.selection {
             conditions.push(self.in_clause("where clause", |t| t.condition(condition))?);
         }
+        if super::rollup::is_rollup(&select.group_by)? {
+            return self.rollup(select, tail, &from, &conditions, in_compound);
+        }
         self.scope().aggregates = true;
         let items = self.items(select)?;
         let aliases = items.iter().enumerate().map(|(i, (name, value))| (name.clone(), value.clone(), i + 1));
@@ -348,7 +351,7 @@ impl Translator<'_> {
     }
 
     /// The select list with `*` spelled out, each item under its MySQL name.
-    fn items(&mut self, select: &Select) -> Result<Vec<(String, Typed)>, Error> {
+    pub(super) fn items(&mut self, select: &Select) -> Result<Vec<(String, Typed)>, Error> {
         let texts = token_number(select.select_token.0.span).and_then(|n| self.tokens.items.get(&n));
         let mut items = Vec::new();
         for (i, item) in select.projection.iter().enumerate() {
@@ -429,12 +432,9 @@ impl Translator<'_> {
     }
 
     fn group_by(&mut self, group_by: &GroupByExpr, items: &[(String, Typed)]) -> Result<String, Error> {
-        let GroupByExpr::Expressions(expressions, modifiers) = group_by else {
+        let GroupByExpr::Expressions(expressions, _) = group_by else {
             return Err(Error::unsupported("GROUP BY ALL"));
         };
-        if !modifiers.is_empty() {
-            return Err(Error::unsupported("GROUP BY ... WITH ROLLUP"));
-        }
         self.scope().alias_use = AliasUse::AfterColumns;
         self.scope().aggregates = false;
         let mut parts = Vec::new();
@@ -475,6 +475,7 @@ impl Translator<'_> {
             let key = match self.listed(&item.expr, items)? {
                 Some((position, value)) => match value.known() {
                     Some(ColumnType::Enum { .. } | ColumnType::Set { .. }) if value.column => self.sort_key(&value),
+                    Some(ColumnType::Time(_)) => self.sort_key(&value),
                     _ if value.ignores_case() == Some(true) && !value.column => format!("{position} COLLATE NOCASE"),
                     _ => position.to_string(),
                 },
@@ -495,15 +496,17 @@ impl Translator<'_> {
     }
 
     /// ENUM and SET sort by their numbers.
-    fn sort_key(&mut self, value: &Typed) -> String {
+    pub(super) fn sort_key(&mut self, value: &Typed) -> String {
         match value.known() {
             Some(ColumnType::Enum { .. } | ColumnType::Set { .. }) if value.column => self.numeric_operand(value),
+            // Their texts do not sort as times.
+            Some(ColumnType::Time(_)) => format!("marmot_temporal_number({})", value.sql),
             _ => value.collated(),
         }
     }
 
     /// A select item that ORDER BY names by position or alias.
-    fn listed(
+    pub(super) fn listed(
         &mut self,
         expression: &Expr,
         items: Option<&[(String, Typed)]>,
@@ -530,7 +533,7 @@ impl Translator<'_> {
     }
 
     /// LIMIT and OFFSET; whether at most one row passes.
-    fn limit(&mut self, clause: Option<&LimitClause>) -> Result<(String, bool), Error> {
+    pub(super) fn limit(&mut self, clause: Option<&LimitClause>) -> Result<(String, bool), Error> {
         let (limit, offset) = match clause {
             None => return Ok((String::new(), false)),
             Some(LimitClause::OffsetCommaLimit { offset, limit }) => (Some(limit), Some(offset)),
@@ -575,7 +578,7 @@ impl Translator<'_> {
     }
 }
 
-fn direction(item: &OrderByExpr) -> &'static str {
+pub(super) fn direction(item: &OrderByExpr) -> &'static str {
     if item.options.sort == Some(OrderBySort::Desc) { " DESC" } else { "" }
 }
 

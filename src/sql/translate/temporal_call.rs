@@ -91,6 +91,18 @@ impl Translator<'_> {
                 let value = self.expression(arguments[0])?;
                 Typed::new(format!("marmot_extract({}, '{}')", value.sql, unit.name()), ColumnType::bigint())
             }
+            "GET_FORMAT" => {
+                check(2, 2)?;
+                let kind = match arguments[0] {
+                    Expr::Identifier(kind) => kind.value.to_ascii_uppercase(),
+                    _ => return Err(Error::wrong_arguments(name)),
+                };
+                if !matches!(kind.as_str(), "DATE" | "TIME" | "DATETIME" | "TIMESTAMP") {
+                    return Err(Error::wrong_arguments(name));
+                }
+                let standard = self.expression(arguments[1])?;
+                Typed::new(format!("marmot_get_format('{kind}', {})", standard.sql), text_type())
+            }
             "#INTERVAL" => return Err(Error::wrong_usage("INTERVAL", "this expression")),
             "#DATE" | "#TIME" | "#TIMESTAMP" => self.typed_literal(name, arguments[0])?,
             "TIME" => {

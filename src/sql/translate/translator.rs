@@ -55,6 +55,13 @@ pub struct Translator<'a> {
     pub expansions: Option<Vec<super::view::Expansion>>,
 }
 
+/// Whether parameter `number` occurs in the text.
+fn mentions(sql: &str, number: usize) -> bool {
+    let mark = format!("?{number}");
+    let follows = |at: usize| sql.as_bytes().get(at + mark.len()).is_some_and(u8::is_ascii_digit);
+    sql.match_indices(&mark).any(|(at, _)| !follows(at))
+}
+
 /// A name in double quotes.
 pub fn quote_name(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
@@ -156,7 +163,12 @@ impl<'a> Translator<'a> {
 
     /// What was translated, as a program.
     pub fn program(&mut self, sql: String) -> Program {
-        Program { sql, parameters: std::mem::take(&mut self.parameters) }
+        let mut parameters = std::mem::take(&mut self.parameters);
+        // SQLite knows of no parameter beyond the last one in the text; what was translated for its type alone may be.
+        while !parameters.is_empty() && !mentions(&sql, parameters.len()) {
+            parameters.pop();
+        }
+        Program { sql, parameters }
     }
 
     /// A new parameter.

@@ -18,6 +18,25 @@ pub struct Typed {
     pub parameter: Option<usize>,
     /// The result is 0, 1 or NULL: JSON calls it a boolean.
     pub boolean: bool,
+    /// A DECIMAL that SQLite adds up or multiplies in floating point: right when rounded to its scale.
+    pub drift: bool,
+}
+
+/// [`Typed::scale`] of what has no fixed number of decimals.
+pub const NOT_FIXED: u8 = 31;
+
+/// DOUBLE with `scale` decimals, or as many as it takes.
+pub fn double_of(scale: u8) -> ColumnType {
+    if scale >= NOT_FIXED { ColumnType::double() } else { ColumnType::double_with(scale) }
+}
+
+/// Decimals of an integer or temporal type as a number. A DATETIME with a fraction has more digits than a REAL cell
+/// holds, so that only its seconds are taken.
+fn whole_scale(ty: &ColumnType) -> u8 {
+    match ty {
+        ColumnType::Time(fsp) => *fsp,
+        _ => 0,
+    }
 }
 
 /// What a value is compared as.
@@ -52,6 +71,7 @@ impl Typed {
             origin: None,
             parameter: None,
             boolean: false,
+            drift: false,
         }
     }
     pub fn boolean(sql: impl Into<String>) -> Typed {
@@ -65,7 +85,15 @@ impl Typed {
     }
     /// The same expression with other text: no longer a plain column or parameter.
     pub fn with_sql(&self, sql: impl Into<String>) -> Typed {
-        Typed { sql: sql.into(), column: false, origin: None, parameter: None, boolean: false, ..self.clone() }
+        Typed {
+            sql: sql.into(),
+            column: false,
+            origin: None,
+            parameter: None,
+            boolean: false,
+            drift: false,
+            ..self.clone()
+        }
     }
 
     pub fn known(&self) -> Option<&ColumnType> {
@@ -92,6 +120,33 @@ impl Typed {
             None => false,
         }
     }
+    /// The value without what floating point added to its decimals, so that equal ones are equal: `0.7 + 0.1 = 0.8`.
+    pub fn settled(&self) -> String {
+        if self.drift { format!("round({}, {})", self.sql, self.scale().min(15)) } else { self.sql.clone() }
+    }
+    /// The text of this value where it becomes part of a string: numbers with all the decimals of their type.
+    pub fn text_operand(&self) -> String {
+        match self.known() {
+            Some(ColumnType::Decimal { scale, .. }) if *scale > 0 => {
+                format!("marmot_decimal_text({}, {scale})", self.sql)
+            }
+            Some(ColumnType::Float { display: Some((_, d)), .. }) if *d > 0 => {
+                format!("marmot_decimal_text({}, {d})", self.sql)
+            }
+            _ => self.sql.clone(),
+        }
+    }
+    /// The text of this value as a result of type `ty`.
+    pub fn as_part_of(&self, ty: &ResultType) -> String {
+        match ty {
+            ResultType::Known(ColumnType::Text { .. } | ColumnType::Binary { .. }) => self.text_operand(),
+            _ => self.sql.clone(),
+        }
+    }
+    /// Whether SQLite holds it as [`crate::sql::unsigned`] does, beyond its own integers.
+    pub fn is_big_unsigned(&self) -> bool {
+        self.known().is_some_and(is_big_unsigned)
+    }
     /// Whether comparing it respects case; `None` where no collation applies (numbers and the like).
     pub fn ignores_case(&self) -> Option<bool> {
         match self.known() {
@@ -107,12 +162,13 @@ impl Typed {
         }
         self.known().map(|ty| ty.collation().map_or("BINARY", Collation::sqlite))
     }
-    /// Decimals of a number: 31 for floating point.
+    /// Decimals of a number: 31 for floating point without a fixed number of them.
     pub fn scale(&self) -> u8 {
         match self.known() {
             Some(ColumnType::Decimal { scale, .. }) => *scale,
-            Some(ty) if ty.is_integer() => 0,
-            _ => 31,
+            Some(ColumnType::Float { display: Some((_, decimals)), .. }) => (*decimals).min(NOT_FIXED),
+            Some(ty) if ty.is_integer() || ty.is_temporal() => whole_scale(ty),
+            _ => NOT_FIXED,
         }
     }
     /// Fraction digits of a temporal type.
@@ -128,9 +184,14 @@ impl Typed {
     pub fn collated(&self) -> String {
         match (self.ignores_case(), self.column) {
             (Some(true), false) => format!("{} COLLATE NOCASE", self.sql),
+            _ if self.drift => self.settled(),
             _ => self.sql.clone(),
         }
     }
+}
+
+fn is_big_unsigned(ty: &ColumnType) -> bool {
+    matches!(ty, ColumnType::Integer { size: IntegerSize::Big, unsigned: true, .. })
 }
 
 /// The type of a value that may come from either (manual: CASE, IF, COALESCE, UNION).
@@ -149,6 +210,9 @@ pub fn unify(a: &ResultType, b: &ResultType) -> ResultType {
         _ if integer(x) && integer(y) => {
             if x.is_unsigned() && y.is_unsigned() {
                 ColumnType::bigint_unsigned()
+            } else if is_big_unsigned(x) || is_big_unsigned(y) {
+                // No integer type holds both.
+                ColumnType::decimal(20, 0)
             } else {
                 ColumnType::bigint()
             }
