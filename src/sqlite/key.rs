@@ -8,7 +8,7 @@
 //! | cell | bytes |
 //! |---|---|
 //! | NULL | `01` |
-//! | number | `02` + f64 below `i64`, `03` + floor as i64 + (`00` whole, or `01` + fraction as f64), `04` + f64 above |
+//! | number | `02` + f64 below `i64`, `03` + floor as i64 + (`00` whole, or `01` + all of it as f64), `04` + f64 above |
 //! | text | `05` + bytes with `00` as `00 ff` + `00 01`; NOCASE folds ASCII, RTRIM drops trailing spaces |
 //! | blob | `06` + bytes as for text |
 //!
@@ -77,12 +77,13 @@ fn encode_real(x: f64, out: &mut Vec<u8>) {
         let floor = x.floor();
         out.push(3);
         out.extend_from_slice(&(floor as i64 as u64 ^ 1 << 63).to_be_bytes());
-        let fraction = x - floor;
-        if fraction == 0.0 {
+        if x == floor {
             out.push(0);
         } else {
+            // Not the fraction: of small negative numbers that is rounded to 1.
             out.push(1);
-            out.extend_from_slice(&fraction.to_bits().to_be_bytes());
+            let bits = if x < 0.0 { !x.to_bits() } else { x.to_bits() };
+            out.extend_from_slice(&bits.to_be_bytes());
         }
     }
 }
@@ -165,6 +166,12 @@ mod tests {
             if collation == Collation::Binary {
                 prop_assert_eq!(x < y, less);
             }
+        }
+
+        #[test]
+        fn small_negative_numbers_are_different_keys(a in -1e-17f64..-1e-300, b in -1e-17f64..-1e-300) {
+            let key = |x: f64| encode([(&Value::real(x), Collation::Binary)]);
+            prop_assert_eq!(key(a).cmp(&key(b)), a.total_cmp(&b));
         }
 
         #[test]
