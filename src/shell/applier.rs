@@ -12,7 +12,7 @@ use crate::types::ApplySeq;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// Transactions applied in one batch at most, beside the driver.
 const BATCH_MAX: usize = 512;
@@ -103,9 +103,9 @@ async fn serve(
     reports: &mpsc::UnboundedSender<Report>,
 ) -> Result<(), Fatal> {
     let mut batch = Vec::with_capacity(BATCH_MAX);
-    let mut sync_at = tokio::time::Instant::now() + SYNC_EVERY;
+    let mut sync_at = Instant::now() + SYNC_EVERY;
     loop {
-        match timeout(sync_at.saturating_duration_since(tokio::time::Instant::now()), tasks.recv()).await {
+        match timeout(sync_at.saturating_duration_since(Instant::now()), tasks.recv()).await {
             Ok(None) => {
                 return applier.lock().sync().map(drop);
             }
@@ -126,8 +126,8 @@ async fn serve(
             }
             Err(_) => {}
         }
-        if tokio::time::Instant::now() >= sync_at {
-            sync_at = tokio::time::Instant::now() + SYNC_EVERY;
+        if Instant::now() >= sync_at {
+            sync_at = Instant::now() + SYNC_EVERY;
             let synced = applier.lock().sync()?;
             if let Some(synced) = synced
                 && reports.send(Report::Synced(synced)).is_err()

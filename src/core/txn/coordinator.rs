@@ -344,7 +344,7 @@ impl Node {
         }
         c.clock = c.clock.max(clock);
         c.holds.join(&holds);
-        if c.claim.fast.is_some() && self.fast_prepared(io, txn)?.is_none() {
+        if !self.fast_prepared(io, txn)? {
             return Ok(());
         }
         let Some(c) = self.coordinating.get_mut(&txn) else { return Ok(()) };
@@ -468,15 +468,23 @@ impl Node {
             return Ok(());
         }
         c.accepted.insert(from);
-        let Some(outcome) = c.proposal.clone() else { return Ok(()) };
+        let Some(outcome) = &c.proposal else { return Ok(()) };
         if c.phase == Phase::Proposed && c.accepted.len() >= c.quorum() {
-            c.phase = Phase::Applying;
-            let voters = c.record.voters.clone();
-            self.ended.in_two_rounds += u64::from(outcome != Outcome::Abort);
-            self.decide(io, txn, outcome.clone())?;
-            self.announce(io, txn, &outcome, &voters);
+            self.ended.in_two_rounds += u64::from(*outcome != Outcome::Abort);
+            self.chosen(io, txn)?;
         }
         self.answer_applied(io, txn);
+        Ok(())
+    }
+
+    /// The voters chose what this node proposed: records it, and tells everyone.
+    pub(super) fn chosen(&mut self, io: &mut Io<'_>, txn: TxnId) -> Result<(), Fatal> {
+        let Some(c) = self.coordinating.get_mut(&txn) else { return Ok(()) };
+        let Some(outcome) = c.proposal.clone() else { return Ok(()) };
+        c.phase = Phase::Applying;
+        let voters = c.record.voters.clone();
+        self.decide(io, txn, outcome.clone())?;
+        self.announce(io, txn, &outcome, &voters);
         Ok(())
     }
 

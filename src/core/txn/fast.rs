@@ -18,12 +18,12 @@
 //! promised accepted along with the Prepare, then all voters may have, and the coordinator may have seen it: Commit at
 //! `S`. If one of them did not, it never will, and nobody saw all: Abort.
 
-use super::coordinator::Phase;
+use super::coordinator::{Coordination, Phase};
 use crate::core::fault::{Fatal, Refusal};
 use crate::core::message::{Ballot, Body, Claim, Outcome, Record};
 use crate::core::node::{Io, Node};
 use crate::core::planted::Bug;
-use crate::types::{Hlc, Mono, NodeId, Stamp, TxnId, VersionVector, WriteLevel};
+use crate::types::{Hlc, Mono, NodeId, Span, Stamp, TxnId, VersionVector, WriteLevel};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Whether one round is tried.
@@ -80,34 +80,30 @@ impl Node {
     }
 
     /// A voter prepared. All accepted along: decided. A quorum prepared: the rest is waited for a little, unless one of
-    /// them did not accept. `None` if nothing is to be done yet, or was done here.
-    pub(super) fn fast_prepared(&mut self, io: &mut Io<'_>, txn: TxnId) -> Result<Option<()>, Fatal> {
+    /// them did not accept. Returns whether to go on in two rounds.
+    pub(super) fn fast_prepared(&mut self, io: &mut Io<'_>, txn: TxnId) -> Result<bool, Fatal> {
         let now = self.now.mono;
         let patience = self.config.timing.fast_patience;
-        let Some(c) = self.coordinating.get_mut(&txn) else { return Ok(None) };
-        let Some(hlc) = c.claim.fast else { return Ok(Some(())) };
+        let Some(c) = self.coordinating.get_mut(&txn) else { return Ok(false) };
+        let Some(hlc) = c.claim.fast else { return Ok(true) };
         let enough = match self.config.planted.has(Bug::FastByMajority) {
             true => c.quorum(),
             false => c.record.voters.len(),
         };
         if c.fast.len() >= enough {
-            let outcome = commit_at(txn, hlc);
-            c.proposal = Some(outcome.clone());
-            c.phase = Phase::Applying;
+            c.proposal = Some(commit_at(txn, hlc));
             c.accepted = c.fast.clone();
             self.ended.in_one_round += 1;
             self.fast.missed = 0;
-            let voters = c.record.voters.clone();
-            self.decide(io, txn, outcome.clone())?;
-            self.announce(io, txn, &outcome, &voters);
+            self.chosen(io, txn)?;
             self.answer_applied(io, txn);
-            return Ok(None);
+            return Ok(false);
         }
         if c.prepared.len() < c.needed() {
-            return Ok(None);
+            return Ok(false);
         }
         let until = *c.fast_until.get_or_insert(now.after(patience));
-        Ok((c.prepared.len() > c.fast.len() || until <= now).then_some(()))
+        Ok(c.prepared.len() > c.fast.len() || until <= now)
     }
 
     /// The stamp to propose, if all who prepared accepted it along.
@@ -119,9 +115,7 @@ impl Node {
     /// Goes on in two rounds where one was waited for long enough.
     pub(super) fn tick_fast(&mut self, io: &mut Io<'_>) -> Result<(), Fatal> {
         let now = self.now.mono;
-        let late = |c: &super::coordinator::Coordination| {
-            c.phase == Phase::Preparing && c.fast_until.is_some_and(|until| until <= now)
-        };
+        let late = |c: &Coordination| c.phase == Phase::Preparing && c.fast_until.is_some_and(|until| until <= now);
         let late: Vec<TxnId> = self.coordinating.iter().filter(|(_, c)| late(c)).map(|(t, _)| *t).collect();
         for txn in late {
             self.fast.missed += 1;
@@ -145,13 +139,13 @@ impl Node {
     }
 
     /// The part of the write timeout kept for an Abort to become certain.
-    pub(super) fn fast_margin(&self) -> crate::types::Span {
+    pub(super) fn fast_margin(&self) -> Span {
         let timing = &self.config.timing;
-        crate::types::Span(timing.retransmit.times(2).0.min(timing.write_timeout.0 / 4))
+        Span(timing.retransmit.times(2).0.min(timing.write_timeout.0 / 4))
     }
 }
 
-impl super::coordinator::Coordination {
+impl Coordination {
     /// How many must have prepared before Commit may be proposed.
     pub(super) fn needed(&self) -> usize {
         match self.record.level {
