@@ -23,7 +23,10 @@ pub struct MarmotDialect {
 const UNARY: u8 = 70;
 const BANG: u8 = 80;
 const CARET: u8 = 60;
+const CONCAT: u8 = 65;
 const SHIFT: u8 = 40;
+/// LIKE, IN, BETWEEN and REGEXP.
+const PREDICATE: u8 = 30;
 
 /// Reserved words that cannot name anything without quotes (manual, "Keywords and Reserved Words"), as far as taking
 /// one for a name would hide an error.
@@ -177,6 +180,18 @@ fn is_sounds_like(parser: &Parser) -> bool {
             Token::Word(w) if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(expected))
     };
     is(0, "SOUNDS") && is(1, "LIKE")
+}
+
+/// `[NOT] BETWEEN low AND high`: the upper bound may be a predicate itself, as in `BETWEEN 1 AND 3 LIKE 1`.
+fn between(parser: &mut Parser, left: &Expr, negated: bool) -> Result<Expr, ParserError> {
+    if negated {
+        parser.next_token();
+    }
+    parser.next_token();
+    let low = Box::new(parser.parse_subexpr(PREDICATE)?);
+    parser.expect_keyword_is(Keyword::AND)?;
+    let high = Box::new(parser.parse_subexpr(PREDICATE - 1)?);
+    Ok(Expr::Between { expr: Box::new(left.clone()), negated, low, high })
 }
 
 impl MarmotDialect {
@@ -402,8 +417,8 @@ impl Dialect for MarmotDialect {
             Precedence::Colon => 34,
             Precedence::PgOther => 90,
             // LIKE, IN and BETWEEN make a predicate before a comparison looks at it.
-            Precedence::Between => 30,
-            Precedence::Like => 30,
+            Precedence::Between => PREDICATE,
+            Precedence::Like => PREDICATE,
             Precedence::Eq => 25,
             Precedence::Is => 25,
             Precedence::UnaryNot => 20,
@@ -417,6 +432,7 @@ impl Dialect for MarmotDialect {
         match &parser.peek_token_ref().token {
             Token::ShiftLeft | Token::ShiftRight => Some(Ok(SHIFT)),
             Token::Assignment => Some(Ok(5)),
+            Token::StringConcat => Some(Ok(CONCAT)),
             Token::ExclamationMark | Token::Tilde | Token::Colon | Token::LBrace => Some(Ok(0)),
             Token::Word(word) if word.quote_style.is_some() => Some(Ok(0)),
             Token::Word(_) if is_sounds_like(parser) => Some(Ok(self.prec_value(Precedence::Like))),
@@ -455,6 +471,11 @@ impl Dialect for MarmotDialect {
                 Expr::BinaryOp { left: Box::new(left), op: BinaryOperator::Eq, right: Box::new(right) }
             }));
         }
+        let negated = parser.peek_keyword(Keyword::NOT);
+        let next = &parser.peek_nth_token_ref(usize::from(negated)).token;
+        if matches!(next, Token::Word(word) if word.keyword == Keyword::BETWEEN) {
+            return Some(between(parser, left, negated));
+        }
         let op = match &parser.peek_token_ref().token {
             Token::Word(word) if word.keyword == Keyword::DIV => BinaryOperator::MyIntegerDivide,
             _ => return None,
@@ -465,4 +486,4 @@ impl Dialect for MarmotDialect {
     }
 }
 
-const _: () = assert!(UNARY > CARET && BANG > UNARY && CARET > 50 && SHIFT > 36 && SHIFT < 45);
+const _: () = assert!(UNARY > CARET && BANG > UNARY && CONCAT > CARET && UNARY > CONCAT && CARET > 50 && SHIFT > 36 && SHIFT < 45);

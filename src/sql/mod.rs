@@ -36,6 +36,7 @@ mod cache;
 mod catalog;
 mod column_type;
 mod compile;
+mod decimal;
 mod definition;
 mod dialect;
 mod error;

@@ -20,6 +20,7 @@ pub struct Function {
 }
 
 /// An aggregate function.
+#[derive(Clone, Copy)]
 pub struct Aggregate {
     pub name: &'static str,
     /// The number of arguments; -1 for any.
@@ -31,7 +32,10 @@ pub struct Aggregate {
 /// The state of an aggregate over one group.
 pub trait Accumulator: Send {
     fn step(&mut self, arguments: &[Value]) -> Result<(), Error>;
-    fn finish(&mut self) -> Result<Value, Error>;
+    /// Takes back the oldest step that is still in: a window's frame moved on. The arguments are those of that step.
+    fn inverse(&mut self, arguments: &[Value]) -> Result<(), Error>;
+    /// The result over what is in.
+    fn value(&self) -> Result<Value, Error>;
 }
 
 /// What functions know besides their arguments: one per connection, set up by the session before each statement.

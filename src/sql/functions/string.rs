@@ -378,6 +378,9 @@ fn like(_: &FunctionContext, a: &[Value]) -> Result {
     let (Some(whole), Some(pattern), Some(escape)) = (text(&a[0]), text(&a[1]), text(&a[2])) else {
         return Ok(Value::Null);
     };
+    if escape.chars().count() > 1 {
+        return Err(Error::wrong_arguments("ESCAPE"));
+    }
     let fold = a[3] == Value::Int(1);
     let folded = |t: &str| -> Vec<char> { if fold { t.to_lowercase().chars().collect() } else { t.chars().collect() } };
     Ok(Value::Int(i64::from(matches_like(&folded(&whole), &folded(&pattern), escape.chars().next()))))

@@ -58,6 +58,9 @@ const WINDOW: &[(&str, usize, usize)] = &[
     ("NTH_VALUE", 2, 2),
 ];
 
+/// Where the window goes in a value of more than one aggregate.
+const OVER: &str = "\u{1}";
+
 fn parts<'e>(name: &str, function: &'e Function) -> Result<Parts<'e>, Error> {
     let refused = || Error::unsupported(format!("{name}() with these arguments"));
     let mut parts = Parts { distinct: false, wildcard: false, arguments: vec![], order_by: &[], separator: None };
@@ -89,6 +92,11 @@ fn parts<'e>(name: &str, function: &'e Function) -> Result<Parts<'e>, Error> {
     Ok(parts)
 }
 
+/// Whether SQLite's own sum would be of floating point, or leave 64 bits.
+fn needs_exact_sum(value: &Typed) -> bool {
+    value.is_decimal() || value.known().is_some_and(|ty| ty.is_integer()) && value.whole_digits() > 10
+}
+
 impl Translator<'_> {
     /// An aggregate's call; `None` if it is none. In a window call the arguments' own aggregates belong to the query.
     pub(super) fn aggregate_call(
@@ -114,7 +122,7 @@ impl Translator<'_> {
         }
         // What is rolled up is NULL for the query, not for its aggregates.
         let rollup = self.scope().rollup.take();
-        let result = self.aggregate(name, &parts);
+        let result = self.aggregate(name, &parts, window);
         self.scope().rollup = rollup;
         if !window {
             self.scope().aggregates = true;
@@ -122,7 +130,8 @@ impl Translator<'_> {
         result.map(Some)
     }
 
-    fn aggregate(&mut self, name: &str, parts: &Parts<'_>) -> Result<Typed, Error> {
+    fn aggregate(&mut self, name: &str, parts: &Parts<'_>, window: bool) -> Result<Typed, Error> {
+        let over = if window { OVER } else { "" };
         let distinct = if parts.distinct { "DISTINCT " } else { "" };
         let plain = matches!(name, "COUNT" | "SUM" | "AVG" | "MIN" | "MAX" | "GROUP_CONCAT");
         if parts.distinct && !plain {
@@ -139,11 +148,7 @@ impl Translator<'_> {
         let single = |sql: String, ty: ColumnType| {
             if rest.is_empty() { Ok(Typed::new(sql, ty)) } else { Err(Error::parameter_count(name)) }
         };
-        let numeric = |this: &mut Self| match value.is_big_unsigned() {
-            // Where SQLite would take the cell for text.
-            true if matches!(name, "SUM" | "AVG") => format!("marmot_cast_double({})", value.sql),
-            _ => this.numeric_operand(value),
-        };
+        let numeric = |this: &mut Self| this.numeric_operand(value);
         let increment = self.context.modes.division_scale();
         match name {
             "COUNT" if rest.is_empty() => {
@@ -161,26 +166,43 @@ impl Translator<'_> {
                 Ok(Typed { nullable: false, ..Typed::new(sql, ColumnType::bigint()) })
             }
             "SUM" => {
+                let whole = value.whole_digits().saturating_add(22);
                 let ty = match value.known() {
-                    Some(ty) if ty.is_integer() => ColumnType::decimal(65, 0),
-                    Some(ColumnType::Decimal { scale, .. }) => ColumnType::decimal(65, *scale),
+                    Some(ty) if ty.is_integer() => ColumnType::decimal(whole.min(65), 0),
+                    Some(ColumnType::Decimal { scale, .. }) => {
+                        ColumnType::decimal(whole.saturating_add(*scale).min(65), *scale)
+                    }
                     None => return Ok(Typed::dynamic(format!("sum({distinct}{})", value.sql))),
                     Some(_) => double_of(value.scale()),
                 };
-                let drift = matches!(ty, ColumnType::Decimal { scale: 1..=15, .. });
-                single(format!("sum({distinct}{})", numeric(self)), ty).map(|sum| Typed { drift, ..sum })
+                let sum = self.sum(value, distinct);
+                single(sum, ty).map(|sum| Typed { unrounded: value.unrounded, ..sum })
             }
             "AVG" => {
                 let scale = value.scale().saturating_add(increment);
+                let whole = value.whole_digits();
                 let ty = match value.known() {
-                    Some(ty) if ty.is_integer() => ColumnType::decimal(65, increment),
-                    Some(ColumnType::Decimal { .. }) => ColumnType::decimal(65, scale.min(30)),
+                    Some(ty) if ty.is_integer() => ColumnType::decimal((whole + increment).min(65), increment),
+                    Some(ColumnType::Decimal { .. }) => {
+                        ColumnType::decimal(whole.saturating_add(scale).min(65), scale.min(30))
+                    }
                     _ => double_of(scale),
                 };
-                single(format!("avg({distinct}{})", numeric(self)), ty)
+                if !needs_exact_sum(value) {
+                    return single(format!("avg({distinct}{})", numeric(self)), ty);
+                }
+                let argument = numeric(self);
+                let digits = crate::sql::decimal::quotient_scale(value.scale(), 0, increment);
+                let sum = self.sum(value, distinct);
+                let sql = format!("marmot_decimal_divide({sum}{over}, count({distinct}{argument}){over}, {digits})");
+                single(sql, ty).map(|average| Typed { unrounded: true, ..average })
             }
             "MIN" | "MAX" => {
-                let sql = format!("{}({})", name.to_lowercase(), value.collated());
+                let sql = match value.is_wide() {
+                    true if window => format!("marmot_win_decimal_{}({})", name.to_lowercase(), value.sql),
+                    true => format!("marmot_agg_decimal_{}({})", name.to_lowercase(), value.sql),
+                    false => format!("{}({})", name.to_lowercase(), value.collated()),
+                };
                 if !rest.is_empty() {
                     return Err(Error::parameter_count(name));
                 }
@@ -213,6 +235,13 @@ impl Translator<'_> {
                 single(format!("{function}({})", numeric(self)), ty)
             }
         }
+    }
+
+    /// The sum of a value: exact where it is.
+    fn sum(&mut self, value: &Typed, distinct: &str) -> String {
+        let argument = self.numeric_operand(value);
+        let function = if needs_exact_sum(value) { "marmot_agg_sum" } else { "sum" };
+        format!("{function}({distinct}{argument})")
     }
 
     fn group_concat(&mut self, values: &[Typed], parts: &Parts<'_>) -> Result<Typed, Error> {
@@ -253,9 +282,8 @@ impl Translator<'_> {
         if function.null_treatment == Some(NullTreatment::IgnoreNulls) {
             return Err(Error::unsupported("IGNORE NULLS"));
         }
-        let spread = ["STD", "STDDEV", "VAR"].iter().any(|n| name.starts_with(n));
-        if spread || name.starts_with("BIT_") || name.starts_with("JSON_") || name == "GROUP_CONCAT" {
-            return Err(Error::unsupported(format!("{name}() as a window function")));
+        if name == "GROUP_CONCAT" {
+            return Err(Error::unsupported("GROUP_CONCAT() as a window function"));
         }
         // The least and greatest of distinct values are those of all.
         if !matches!(name, "MIN" | "MAX") && parts(name, function).is_ok_and(|p| p.distinct) {
@@ -269,7 +297,12 @@ impl Translator<'_> {
             WindowType::NamedWindow(name) => super::translator::quote_name(&name.value),
             WindowType::WindowSpec(spec) => format!("({})", self.window(spec)?),
         };
-        Ok(value.with_sql(format!("{} OVER {over}", value.sql)))
+        // Each aggregate within the value is one over the window.
+        let sql = match value.sql.contains(OVER) {
+            true => value.sql.replace(OVER, &format!(" OVER {over}")),
+            false => format!("{} OVER {over}", value.sql),
+        };
+        Ok(value.with_sql(sql))
     }
 
     fn pure_window_call(&mut self, name: &str, function: &Function) -> Result<Typed, Error> {

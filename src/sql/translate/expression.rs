@@ -169,6 +169,10 @@ impl Translator<'_> {
                 if value.is_big_unsigned() {
                     return Ok(Typed::new(format!("marmot_subtract(0, {sql}, 0)"), ColumnType::bigint()));
                 }
+                if value.is_wide() || value.unrounded {
+                    let negated = value.with_sql(format!("marmot_decimal_negate({sql})"));
+                    return Ok(Typed { unrounded: value.unrounded, ..negated });
+                }
                 let ty = match value.known() {
                     Some(ty) if ty.is_integer() => ResultType::Known(ColumnType::bigint()),
                     Some(ty) if ty.is_numeric() => value.ty.clone(),

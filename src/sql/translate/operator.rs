@@ -1,6 +1,7 @@
 //! Comparison and arithmetic: what MySQL converts before it computes (manual, "Type Conversion in Expression
 //! Evaluation").
 
+use super::select::Block;
 use super::translator::{Translator, quote_text};
 use super::typed::{Kind, NOT_FIXED, Typed, boolean_type, double_of};
 use crate::sql::column_type::ColumnType;
@@ -70,10 +71,14 @@ impl Translator<'_> {
     /// Converts `value` for a comparison with `other`.
     fn convert_side(&mut self, value: &mut Typed, other: &Typed) {
         let free = self.is_free(value);
-        if value.drift {
-            *value = Typed { drift: false, sql: value.settled(), ..value.clone() };
+        if value.is_wide() && matches!(other.known(), Some(ColumnType::Float { .. } | ColumnType::Json)) {
+            value.sql = format!("marmot_cast_double({})", value.sql);
+            value.column = false;
         }
         match (value.kind(), other.kind()) {
+            (Kind::Text | Kind::Open, Kind::Number) if free && other.is_decimal() => {
+                self.convert(value, Convert::Decimal);
+            }
             (Kind::Text | Kind::Open, Kind::Number) if free => {
                 self.convert(value, Convert::Number);
             }
@@ -175,13 +180,16 @@ impl Translator<'_> {
         if let (Some(l), Some(r)) = (row(left), row(right)) {
             return self.row_comparison(&l, op, &r);
         }
-        if let (Some(l), Expr::Subquery(query)) = (row(left), right) {
-            let operands = self.row_values(&l)?;
-            let block = self.query_block(query)?;
-            if block.columns.len() != l.len() {
-                return Err(Error::operand_columns(l.len()));
-            }
-            return Ok(Typed::boolean(format!("(({operands}) {} ({}))", symbol(op), block.sql)));
+        if let (Some(l), Expr::Subquery(query)) = (row(left), unnested(right)) {
+            return self.row_and_subquery(&l, op, query);
+        }
+        if let (Expr::Subquery(query), Some(r)) = (unnested(left), row(right)) {
+            return self.row_and_subquery(&r, &mirrored(op), query);
+        }
+        if let (Expr::Subquery(l), Expr::Subquery(r)) = (unnested(left), unnested(right))
+            && selects_several(l)
+        {
+            return self.subquery_rows(l, op, r);
         }
         let mut l = self.operand(left, right)?;
         let mut r = self.operand(right, left)?;
@@ -194,6 +202,9 @@ impl Translator<'_> {
             // The texts of times do not sort as times: 100:00:00 and what is negative.
             l_sql = format!("marmot_temporal_number({l_sql})");
             r_sql = format!("marmot_temporal_number({r_sql})");
+        }
+        if orders && needs_exact_order(&l, &r) {
+            return Ok(Typed::boolean(format!("(marmot_decimal_compare({l_sql}, {r_sql}) {} 0)", symbol(op))));
         }
         let nullable = *op != BinaryOperator::Spaceship;
         Ok(Typed { nullable, ..Typed::boolean(format!("({l_sql} {} {r_sql})", symbol(op))) })
@@ -212,10 +223,39 @@ impl Translator<'_> {
         self.expression(this)
     }
 
-    fn row_values(&mut self, row: &[&Expr]) -> Result<String, Error> {
-        let values: Vec<String> =
-            row.iter().map(|e| self.expression(e).map(|t| t.collated())).collect::<Result<_, _>>()?;
-        Ok(values.join(", "))
+    /// `(a, b) = (SELECT ...)` and the like.
+    fn row_and_subquery(&mut self, row: &[&Expr], op: &BinaryOperator, query: &Query) -> Result<Typed, Error> {
+        let mut values = Vec::new();
+        for part in row {
+            values.push(self.expression(part)?);
+        }
+        let block = self.query_block(query)?;
+        if block.columns.len() != values.len() {
+            return Err(Error::operand_columns(values.len()));
+        }
+        let (mut left, mut right) = (Vec::new(), Vec::new());
+        for (value, column) in values.iter_mut().zip(&block.columns) {
+            let name = super::translator::quote_name(&column.name);
+            let mut other = Typed { ty: column.ty.clone(), column: true, ..Typed::dynamic(name) };
+            let (l, r) = self.comparable(value, &mut other);
+            left.push(l);
+            right.push(r);
+        }
+        let row = one_row(&block, &right);
+        Ok(Typed::boolean(format!("(({}) {} {row})", left.join(", "), symbol(op))))
+    }
+
+    /// `(SELECT a, b ...) = (SELECT c, d ...)`.
+    fn subquery_rows(&mut self, left: &Query, op: &BinaryOperator, right: &Query) -> Result<Typed, Error> {
+        let (left, right) = (self.query_block(left)?, self.query_block(right)?);
+        if left.columns.len() != right.columns.len() {
+            return Err(Error::operand_columns(left.columns.len()));
+        }
+        let names = |block: &Block| -> Vec<String> {
+            block.columns.iter().map(|c| super::translator::quote_name(&c.name)).collect()
+        };
+        let (l, r) = (one_row(&left, &names(&left)), one_row(&right, &names(&right)));
+        Ok(Typed::boolean(format!("({l} {} {r})", symbol(op))))
     }
 
     /// `(a, b) = (c, d)` and the like, part by part so that each is converted on its own.
@@ -322,6 +362,10 @@ impl Translator<'_> {
         let (h, high) = self.comparable(&mut for_high, &mut high);
         let l = if self.given_back(&for_low, &for_high) { l.replacen(&for_low.sql, &for_high.sql, 1) } else { l };
         let not = if negated { "NOT " } else { "" };
+        if needs_exact_order(&for_low, &for_low) || needs_exact_order(&for_high, &for_high) {
+            let (least, most) = (format!("marmot_decimal_compare({l}, {low})"), format!("marmot_decimal_compare({h}, {high})"));
+            return Ok(Typed::boolean(format!("({not}({least} >= 0 AND {most} <= 0))")));
+        }
         if l == h && !l.ends_with("NOCASE") && !l.ends_with("BINARY") {
             return Ok(Typed::boolean(format!("({l} {not}BETWEEN {low} AND {high})")));
         }
@@ -329,25 +373,34 @@ impl Translator<'_> {
     }
 
     pub fn like(&mut self, value: &Expr, pattern: &Expr, escape: Option<&Expr>, negated: bool) -> Result<Typed, Error> {
+        let computed = escape;
         let escape = match escape {
             Some(e) => match self.constant(e) {
-                Some(Literal::Text(text)) if text.chars().count() <= 1 => text.to_string(),
-                Some(Literal::Int(digit @ 0..=9)) => digit.to_string(),
-                _ => return Err(Error::wrong_arguments("ESCAPE")),
+                Some(Literal::Text(text)) if text.chars().count() <= 1 => Some(text.to_string()),
+                Some(Literal::Int(digit @ 0..=9)) => Some(digit.to_string()),
+                Some(_) => return Err(Error::wrong_arguments("ESCAPE")),
+                None => None,
             },
-            None if self.context.modes.no_backslash_escapes() => String::new(),
-            None => "\\".to_string(),
+            None if self.context.modes.no_backslash_escapes() => Some(String::new()),
+            None => Some("\\".to_string()),
         };
         let (left, right) = (self.expression(value)?, self.expression(pattern)?);
         let not = if negated { "NOT " } else { "" };
         let respects_case = left.ignores_case() == Some(false) || right.ignores_case() == Some(false);
+        let (l, r) = (left.text_operand(), right.text_operand());
+        let fold = u8::from(!respects_case);
+        let Some(escape) = escape else {
+            // Known when it runs: a constant expression.
+            let Some(e) = computed else { return Err(Error::wrong_arguments("ESCAPE")) };
+            let escape = self.expression(e)?;
+            return Ok(Typed::boolean(format!("({not}marmot_like({l}, {r}, {}, {fold}))", escape.text_operand())));
+        };
         if respects_case {
             let escape = quote_text(&escape);
-            let sql = format!("({not}marmot_like({}, {}, {escape}, 0))", left.sql, right.sql);
-            return Ok(Typed::boolean(sql));
+            return Ok(Typed::boolean(format!("({not}marmot_like({l}, {r}, {escape}, 0))")));
         }
         let tail = if escape.is_empty() { String::new() } else { format!(" ESCAPE {}", quote_text(&escape)) };
-        Ok(Typed::boolean(format!("({} {not}LIKE {}{tail})", left.sql, right.sql)))
+        Ok(Typed::boolean(format!("({l} {not}LIKE {r}{tail})")))
     }
 
     pub fn regexp(&mut self, value: &Expr, pattern: &Expr, negated: bool) -> Result<Typed, Error> {
@@ -373,7 +426,11 @@ impl Translator<'_> {
         let name = format!("\"marmot_any\".{}", super::translator::quote_name(&column.name));
         let mut other = Typed { column: true, ..Typed { ty: column.ty.clone(), ..Typed::dynamic(name) } };
         let (l, r) = self.comparable(&mut value, &mut other);
-        let test = format!("({l} {} {r})", symbol(op));
+        let orders = !matches!(op, BinaryOperator::Eq | BinaryOperator::NotEq);
+        let test = match orders && needs_exact_order(&value, &other) {
+            true => format!("(marmot_decimal_compare({l}, {r}) {} 0)", symbol(op)),
+            false => format!("({l} {} {r})", symbol(op)),
+        };
         let rows = format!("FROM ({}) AS \"marmot_any\"", block.sql);
         let (decides, answer) = if all { (format!("NOT {test}"), 0) } else { (test.clone(), 1) };
         Ok(Typed::boolean(format!(
@@ -425,6 +482,11 @@ impl Translator<'_> {
             _ => None,
         };
         let (l_sql, r_sql) = (self.numeric_operand(&l), self.numeric_operand(&r));
+        if bits.is_none()
+            && let Some(value) = self.decimal_arithmetic((&l, &l_sql), op, (&r, &r_sql))
+        {
+            return Ok(value);
+        }
         if let Some(function) = bits {
             // With a literal, which is never negative, SQLite's `&` gives the same.
             let literal = |v: &Typed| v.parameter.is_some() && v.known() == Some(&ColumnType::bigint());
@@ -459,15 +521,10 @@ impl Translator<'_> {
             B::Minus => (simple("-", "subtract"), plain(|a, b| a.max(b))),
             B::Multiply => (simple("*", "multiply"), plain(|a, b| a.saturating_add(b))),
             B::Divide => {
-                let exact =
-                    |v: &Typed| v.known().is_some_and(|t| t.is_integer() || matches!(t, ColumnType::Decimal { .. }));
-                let scale = l.scale().saturating_add(increment);
-                let ty = if exact(&l) && exact(&r) {
-                    ColumnType::decimal(65, scale.min(30))
-                } else {
-                    double_of(l.scale().max(r.scale()).saturating_add(increment))
-                };
-                let l_sql = if l.is_big_unsigned() { format!("marmot_cast_double({l_sql})") } else { l_sql };
+                let ty = double_of(l.scale().max(r.scale()).saturating_add(increment));
+                let inexact = |v: &Typed| v.is_big_unsigned() || v.is_wide();
+                let l_sql = if inexact(&l) { format!("marmot_cast_double({l_sql})") } else { l_sql };
+                let r_sql = if inexact(&r) { format!("marmot_cast_double({r_sql})") } else { r_sql };
                 (format!("(CAST({l_sql} AS REAL) / {r_sql})"), ResultType::Known(ty))
             }
             B::MyIntegerDivide if both_integers && !unsigned => {
@@ -481,10 +538,91 @@ impl Translator<'_> {
             B::Modulo => (format!("marmot_mod({l_sql}, {r_sql})"), arithmetic_type(&l, &r, |a, b| a.max(b))),
             other => return Err(Error::unsupported(format!("the operator {other}"))),
         };
-        let exact = matches!(ty, ResultType::Known(ColumnType::Decimal { scale, .. }) if scale <= 15);
-        let drift = exact && matches!(op, B::Plus | B::Minus | B::Multiply);
-        Ok(Typed { ty, drift, ..Typed::dynamic(sql) })
+        Ok(Typed { ty, ..Typed::dynamic(sql) })
     }
+
+    /// Arithmetic of exact numbers with a DECIMAL among them or as the result; `None` if it is another.
+    fn decimal_arithmetic(
+        &mut self,
+        (l, l_sql): (&Typed, &str),
+        op: &BinaryOperator,
+        (r, r_sql): (&Typed, &str),
+    ) -> Option<Typed> {
+        use BinaryOperator as B;
+        let exact = |v: &Typed| v.known().is_some_and(|t| is_whole(t) || matches!(t, ColumnType::Decimal { .. }));
+        let fraction = |v: &Typed| v.kind() == Kind::Temporal && v.scale() > 0;
+        let decimal = l.is_decimal() || r.is_decimal() || fraction(l) || fraction(r) || *op == B::Divide;
+        if !exact(l) || !exact(r) || !decimal {
+            return None;
+        }
+        let (x, y) = (l.scale(), r.scale());
+        let (i, j) = (l.whole_digits(), r.whole_digits());
+        let increment = self.context.modes.division_scale();
+        let (function, whole, scale) = match op {
+            B::Plus => ("add", i.max(j) + 1, x.max(y)),
+            B::Minus => ("subtract", i.max(j) + 1, x.max(y)),
+            B::Multiply => ("multiply", i + j, x.saturating_add(y)),
+            B::Divide => ("divide", i + y, x.saturating_add(increment)),
+            B::Modulo => ("modulo", i.min(j), x.max(y)),
+            B::MyIntegerDivide => {
+                let sql = format!("marmot_decimal_div({l_sql}, {r_sql})");
+                return Some(Typed::new(sql, ColumnType::bigint()));
+            }
+            _ => return None,
+        };
+        let scale = scale.min(30);
+        let ty = ColumnType::decimal((whole.max(1).saturating_add(scale)).min(65), scale);
+        let unrounded = l.unrounded || r.unrounded || *op == B::Divide;
+        let digits = match op {
+            B::Modulo => String::new(),
+            B::Divide => format!(", {}", crate::sql::decimal::quotient_scale(x, y, increment)),
+            _ if unrounded => format!(", {}", crate::sql::decimal::MAX_DIGITS),
+            _ => format!(", {scale}"),
+        };
+        let sql = format!("marmot_decimal_{function}({l_sql}, {r_sql}{digits})");
+        Some(Typed { unrounded, ..Typed::new(sql, ty) })
+    }
+}
+
+/// An expression without the parentheses around it.
+fn unnested(expression: &Expr) -> &Expr {
+    match expression {
+        Expr::Nested(inner) => unnested(inner),
+        other => other,
+    }
+}
+
+/// Whether a query plainly has more than one column.
+fn selects_several(query: &Query) -> bool {
+    matches!(&*query.body, sqlparser::ast::SetExpr::Select(select) if select.projection.len() > 1)
+}
+
+/// The operator that compares the other way round.
+fn mirrored(op: &BinaryOperator) -> BinaryOperator {
+    match op {
+        BinaryOperator::Lt => BinaryOperator::Gt,
+        BinaryOperator::LtEq => BinaryOperator::GtEq,
+        BinaryOperator::Gt => BinaryOperator::Lt,
+        BinaryOperator::GtEq => BinaryOperator::LtEq,
+        same => same.clone(),
+    }
+}
+
+/// A query as a row value of these expressions over its columns: error 1242 if it has more than one row.
+fn one_row(block: &Block, values: &[String]) -> String {
+    let [first, rest @ ..] = values else { return format!("({})", block.sql) };
+    let rest: String = rest.iter().map(|v| format!(", {v}")).collect();
+    if block.single_row {
+        return format!("(SELECT {first}{rest} FROM ({}))", block.sql);
+    }
+    let rows = format!("SELECT * FROM ({}) LIMIT 2", block.sql);
+    format!("(SELECT marmot_only_row(count(*), {first}){rest} FROM ({rows}))")
+}
+
+/// Whether SQLite would not order these exact numbers rightly.
+fn needs_exact_order(left: &Typed, right: &Typed) -> bool {
+    let double = |v: &Typed| matches!(v.known(), Some(ColumnType::Float { .. }));
+    (left.is_wide() || right.is_wide()) && !double(left) && !double(right)
 }
 
 pub(super) fn is_time(value: &Typed) -> bool {

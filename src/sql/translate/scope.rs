@@ -73,7 +73,7 @@ impl Source {
             origin: column.origin.clone(),
             parameter: None,
             boolean: false,
-            drift: false,
+            unrounded: false,
         }
     }
 

@@ -476,6 +476,7 @@ impl Translator<'_> {
                 Some((position, value)) => match value.known() {
                     Some(ColumnType::Enum { .. } | ColumnType::Set { .. }) if value.column => self.sort_key(&value),
                     Some(ColumnType::Time(_)) => self.sort_key(&value),
+                    Some(ColumnType::Decimal { .. }) if value.is_wide() => self.sort_key(&value),
                     _ if value.ignores_case() == Some(true) && !value.column => format!("{position} COLLATE NOCASE"),
                     _ => position.to_string(),
                 },
@@ -501,6 +502,7 @@ impl Translator<'_> {
             Some(ColumnType::Enum { .. } | ColumnType::Set { .. }) if value.column => self.numeric_operand(value),
             // Their texts do not sort as times.
             Some(ColumnType::Time(_)) => format!("marmot_temporal_number({})", value.sql),
+            Some(ColumnType::Decimal { .. }) if value.is_wide() => format!("marmot_decimal_key({})", value.sql),
             _ => value.collated(),
         }
     }

@@ -253,8 +253,10 @@ impl<'a> Translator<'a> {
                 }
             }
             Literal::Decimal(digits) => {
-                let scale = digits.split_once('.').map_or(0, |(_, d)| d.len()).min(30);
-                ColumnType::decimal(65u8.min(40 + scale as u8), scale as u8)
+                // Two texts of one shape agree in their decimals, and in whether a double holds them.
+                let scale = digits.split_once('.').map_or(0, |(_, d)| d.len()).min(30) as u8;
+                let wide = crate::sql::decimal::is_wide_text(digits);
+                ColumnType::decimal(if wide { 65 } else { 15.max(scale + 1) }, scale)
             }
             Literal::Float(_) => ColumnType::double(),
             Literal::Text(_) => text_type(),

@@ -18,8 +18,8 @@ pub struct Typed {
     pub parameter: Option<usize>,
     /// The result is 0, 1 or NULL: JSON calls it a boolean.
     pub boolean: bool,
-    /// A DECIMAL that SQLite adds up or multiplies in floating point: right when rounded to its scale.
-    pub drift: bool,
+    /// A DECIMAL whose cell may have more decimals than its type: a quotient, and what is made of one.
+    pub unrounded: bool,
 }
 
 /// [`Typed::scale`] of what has no fixed number of decimals.
@@ -71,7 +71,7 @@ impl Typed {
             origin: None,
             parameter: None,
             boolean: false,
-            drift: false,
+            unrounded: false,
         }
     }
     pub fn boolean(sql: impl Into<String>) -> Typed {
@@ -91,7 +91,7 @@ impl Typed {
             origin: None,
             parameter: None,
             boolean: false,
-            drift: false,
+            unrounded: false,
             ..self.clone()
         }
     }
@@ -120,9 +120,39 @@ impl Typed {
             None => false,
         }
     }
-    /// The value without what floating point added to its decimals, so that equal ones are equal: `0.7 + 0.1 = 0.8`.
+    /// The value with no more decimals than its type has.
     pub fn settled(&self) -> String {
-        if self.drift { format!("round({}, {})", self.sql, self.scale().min(15)) } else { self.sql.clone() }
+        if self.unrounded { format!("marmot_round({}, {})", self.sql, self.scale()) } else { self.sql.clone() }
+    }
+    /// Whether its cells may be decimals in text form, which SQLite does not sort among numbers.
+    pub fn is_wide(&self) -> bool {
+        match self.known() {
+            Some(ColumnType::Decimal { precision, scale, .. }) => *precision > if *scale > 0 { 15 } else { 18 },
+            _ => false,
+        }
+    }
+    /// Whether it is a DECIMAL.
+    pub fn is_decimal(&self) -> bool {
+        matches!(self.known(), Some(ColumnType::Decimal { .. }))
+    }
+    /// Digits before the point that an exact number may have.
+    pub fn whole_digits(&self) -> u8 {
+        match self.known() {
+            Some(ColumnType::Decimal { precision, scale, .. }) => precision.saturating_sub(*scale),
+            Some(ColumnType::Integer { size, unsigned, .. }) => match size {
+                IntegerSize::Tiny => 3,
+                IntegerSize::Small => 5,
+                IntegerSize::Medium => 8,
+                IntegerSize::Int => 10,
+                IntegerSize::Big => 19 + u8::from(*unsigned),
+            },
+            Some(ColumnType::Year) => 4,
+            Some(ColumnType::Date) => 8,
+            Some(ColumnType::Time(_)) => 7,
+            Some(ColumnType::DateTime(_) | ColumnType::Timestamp(_)) => 14,
+            Some(ColumnType::Enum { .. }) => 5,
+            _ => 20,
+        }
     }
     /// The text of this value where it becomes part of a string: numbers with all the decimals of their type.
     pub fn text_operand(&self) -> String {
@@ -184,7 +214,7 @@ impl Typed {
     pub fn collated(&self) -> String {
         match (self.ignores_case(), self.column) {
             (Some(true), false) => format!("{} COLLATE NOCASE", self.sql),
-            _ if self.drift => self.settled(),
+            _ if self.unrounded => self.settled(),
             _ => self.sql.clone(),
         }
     }
