@@ -149,6 +149,8 @@ impl Session {
         let mut attempts = 0;
         loop {
             self.lease_ids(&mut ids, write).await?;
+            // Run once more, the statement begins with the variables it began with.
+            self.context.lock().assigned.borrow_mut().clear();
             let workspace = self.workspace()?;
             workspace.ids().start_statement(zero_is_a_value);
             let executed = match write.keyed.as_slice() {

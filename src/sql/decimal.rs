@@ -22,6 +22,8 @@ const END: char = '\u{1f}';
 const REAL_DIGITS: usize = 15;
 /// MySQL computes with nine words of nine digits.
 pub const MAX_DIGITS: usize = 81;
+/// The largest scale of a type: MariaDB's; MySQL ends at 30.
+pub const MAX_SCALE: u8 = 38;
 /// Digits of one word.
 const WORD: usize = 9;
 

@@ -23,6 +23,7 @@ pub struct MarmotDialect {
 const UNARY: u8 = 70;
 const BANG: u8 = 80;
 const CARET: u8 = 60;
+const ASSIGNMENT: u8 = 5;
 const CONCAT: u8 = 65;
 const SHIFT: u8 = 40;
 /// LIKE, IN, BETWEEN and REGEXP.
@@ -431,7 +432,7 @@ impl Dialect for MarmotDialect {
     fn get_next_precedence(&self, parser: &Parser) -> Option<Result<u8, ParserError>> {
         match &parser.peek_token_ref().token {
             Token::ShiftLeft | Token::ShiftRight => Some(Ok(SHIFT)),
-            Token::Assignment => Some(Ok(5)),
+            Token::Assignment => Some(Ok(ASSIGNMENT)),
             Token::StringConcat => Some(Ok(CONCAT)),
             Token::ExclamationMark | Token::Tilde | Token::Colon | Token::LBrace => Some(Ok(0)),
             Token::Word(word) if word.quote_style.is_some() => Some(Ok(0)),
@@ -475,6 +476,13 @@ impl Dialect for MarmotDialect {
         let next = &parser.peek_nth_token_ref(usize::from(negated)).token;
         if matches!(next, Token::Word(word) if word.keyword == Keyword::BETWEEN) {
             return Some(between(parser, left, negated));
+        }
+        if parser.peek_token_ref().token == Token::Assignment {
+            // From right to left: @a := @b := 1.
+            parser.next_token();
+            let (left, op) = (Box::new(left.clone()), BinaryOperator::Assignment);
+            let right = parser.parse_subexpr(ASSIGNMENT - 1);
+            return Some(right.map(|right| Expr::BinaryOp { left, op, right: Box::new(right) }));
         }
         let op = match &parser.peek_token_ref().token {
             Token::Word(word) if word.keyword == Keyword::DIV => BinaryOperator::MyIntegerDivide,

@@ -30,6 +30,8 @@ pub struct Tokens {
     pub items: BTreeMap<usize, Vec<String>>,
     /// The variables of `SELECT ... INTO @a, @b`, which sqlparser cannot read and does not see.
     pub into: Vec<String>,
+    /// `:=` occurs: user variables may change while the statement runs.
+    pub assigns_variables: bool,
     /// Where the next statement begins in the text given.
     pub end: usize,
 }
@@ -88,7 +90,10 @@ pub fn tokenise(sql: &str, modes: Modes) -> Result<Tokens, Error> {
                 t.markers += 1;
                 Token::Placeholder(format!("?{}", t.markers - 1))
             }
-            Lexeme::Symbol(symbol) => symbol_token(symbol, modes),
+            Lexeme::Symbol(symbol) => {
+                t.assigns_variables |= symbol == ":=";
+                symbol_token(symbol, modes)
+            }
         };
         start_of_text.get_or_insert(start);
         t.tokens.push(TokenWithSpan { token, span: span(number) });

@@ -3,7 +3,7 @@
 use super::argument::{bytes, integer, maybe_text, nth, real, text};
 use super::numeric::maybe_unsigned;
 use super::registry::{Function, FunctionContext};
-use crate::sql::decimal::Decimal;
+use crate::sql::decimal::{Decimal, MAX_SCALE};
 use crate::sql::error::{Error, Warning};
 use crate::sql::present::{plain_digits, round_digits};
 use crate::sql::storage_rule::Rule;
@@ -91,6 +91,7 @@ fn unsigned(value: &Value) -> Value {
         Value::Int(n) => maybe_unsigned(Some(n as u64)),
         Value::Real(x) if x.0 < 0.0 => maybe_unsigned(Some(x.0.round() as i64 as u64)),
         Value::Real(x) => maybe_unsigned(Some(x.0.round() as u64)),
+        cell @ Value::Text(_) => maybe_unsigned(super::numeric::as_bits(&cell)),
         other => other,
     }
 }
@@ -104,7 +105,7 @@ fn decimal(a: &[Value]) -> Value {
         Value::Real(x) if x.0.is_finite() => plain_digits(x.0),
         other => text(other).map(|t| store::number_text(&t)).unwrap_or_default(),
     };
-    let (precision, scale) = (precision.clamp(1, 65) as usize, scale.clamp(0, 30) as usize);
+    let (precision, scale) = (precision.clamp(1, 65) as usize, scale.clamp(0, i64::from(MAX_SCALE)) as usize);
     let mut rounded = round_digits(&digits, scale);
     let whole = rounded.trim_start_matches('-').split('.').next().unwrap_or("").trim_start_matches('0').len();
     if whole > precision.saturating_sub(scale) {

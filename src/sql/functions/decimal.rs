@@ -2,9 +2,9 @@
 //! is taken as what MySQL makes of it.
 
 use super::argument::{integer, maybe_int, nth};
-use super::registry::{Accumulator, Aggregate, Function};
+use super::registry::{Accumulator, Aggregate, Function, FunctionContext};
 use crate::sql::decimal::{Decimal, MAX_DIGITS, compare};
-use crate::sql::error::Error;
+use crate::sql::error::{Error, Warning};
 use crate::sql::store::{as_text, to_number};
 use crate::types::Value;
 use std::cmp::Ordering;
@@ -23,7 +23,8 @@ functions! {
     "marmot_decimal_multiply" 3 |_, a| multiply(a);
     "marmot_decimal_divide" 3 |_, a| divide(a);
     "marmot_decimal_modulo" 2 |_, a| binary(a, |x, y| Ok(x.modulo(y)));
-    "marmot_decimal_div" 2 |_, a| binary(a, |x, y| Ok(x.divided_by(y, 0)));
+    "marmot_decimal_div" 2 |_, a| whole_quotient(a);
+    "marmot_divisor" 1 divisor;
     "marmot_decimal_negate" 1 |_, a| Ok(number(&a[0]).map_or(Value::Null, |d| d.negated().cell()));
     "marmot_decimal_compare" 2 |_, a| Ok(maybe_int(order(&a[0], &a[1]).map(|o| o as i64)));
     "marmot_decimal_key" 1 |_, a| Ok(number(&a[0]).map_or(Value::Null, |d| Value::text(key(&d))));
@@ -111,6 +112,35 @@ fn divide(a: &[Value]) -> Result<Value, Error> {
     match x.divided_by(&y, places(a)) {
         Some(quotient) => checked(&quotient, a, "/"),
         None => Ok(Value::Null),
+    }
+}
+
+/// A divisor as it is; of zero error 1365 where what comes of it is stored in strict mode, else a warning.
+fn divisor(context: &FunctionContext, a: &[Value]) -> Result<Value, Error> {
+    let zero = match &a[0] {
+        Value::Int(n) => *n == 0,
+        Value::Real(x) => x.0 == 0.0,
+        Value::Null => false,
+        other => number(other).is_some_and(|d| d.cell() == Value::Int(0)),
+    };
+    if zero {
+        if context.writes.get() && context.is_strict() {
+            return Err(Error::division_by_zero());
+        }
+        context.warn_with(|| Warning::of(Error::division_by_zero()));
+    }
+    Ok(a[0].clone())
+}
+
+/// `x DIV y`: within 64 bits, with or without sign.
+fn whole_quotient(a: &[Value]) -> Result<Value, Error> {
+    let quotient = binary(a, |x, y| Ok(x.divided_by(y, 0)))?;
+    match &quotient {
+        Value::Text(cell) if crate::sql::unsigned::parse(cell).is_none() => {
+            let what = format_args!("{} DIV {}", as_text(&a[0]), as_text(&a[1]));
+            Err(Error::numeric_out_of_range("BIGINT", what))
+        }
+        _ => Ok(quotient),
     }
 }
 

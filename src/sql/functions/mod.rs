@@ -20,6 +20,7 @@ mod regexp;
 mod registry;
 mod sleep;
 mod string;
+mod variable;
 mod whole;
 
 pub use date_format::pattern_parts;
@@ -40,6 +41,7 @@ const GROUPS: &[&[Function]] = &[
     hash::FUNCTIONS,
     regexp::FUNCTIONS,
     sleep::FUNCTIONS,
+    variable::FUNCTIONS,
 ];
 
 /// Every scalar function.

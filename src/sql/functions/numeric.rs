@@ -82,6 +82,7 @@ pub(super) fn as_bits(value: &Value) -> Option<u64> {
             let number = Decimal::of_cell(&Value::Text(cell))?.rounded(0);
             match number.cell() {
                 Value::Int(n) => Some(n as u64),
+                _ if number.is_negative() => Some(i64::MIN as u64),
                 Value::Text(cell) => Some(unsigned::parse(&cell).unwrap_or(u64::MAX)),
                 _ => Some(0),
             }
@@ -214,6 +215,7 @@ fn abs(value: &Value) -> Value {
     match to_number(value) {
         Value::Int(n) => n.checked_abs().map_or_else(|| Value::real((n as f64).abs()), Value::Int),
         Value::Real(x) => Value::real(x.0.abs()),
+        cell @ Value::Text(_) => Decimal::of_cell(&cell).map_or(cell, |d| d.absolute().cell()),
         other => other,
     }
 }

@@ -47,6 +47,8 @@ pub struct FunctionContext {
     pub strict: Cell<bool>,
     /// The statement has IGNORE: errors of values become warnings.
     pub ignore: Cell<bool>,
+    /// The statement stores values.
+    pub writes: Cell<bool>,
     /// `NO_ZERO_DATE` / `NO_ZERO_IN_DATE` in `sql_mode`.
     pub no_zero_date: Cell<bool>,
     pub no_zero_in_date: Cell<bool>,
@@ -62,6 +64,8 @@ pub struct FunctionContext {
     pub node: Cell<u64>,
     /// What `LAST_INSERT_ID(expr)` was given, for the session to pick up.
     pub last_insert_id: Cell<Option<i64>>,
+    /// User variables that the statement assigned (`@a := value`), by their names; the session takes them.
+    pub assigned: RefCell<BTreeMap<String, Value>>,
     /// Microseconds that `SLEEP()` asked for and nobody waited yet: the session does, for a function must not block.
     pub sleep: Cell<u64>,
     /// Warnings of this statement, at most [`MAX_WARNINGS`]; the session takes them.

@@ -3,9 +3,11 @@
 use super::expression::string_like;
 use super::function::join;
 use super::json_call::with_kind;
+use super::scope::Source;
 use super::translator::{Translator, quote_text};
 use super::typed::{Kind, NOT_FIXED, Typed, double_of};
 use crate::sql::column_type::{ColumnType, TextKind};
+use crate::sql::decimal::MAX_SCALE;
 use crate::sql::error::Error;
 use crate::sql::plan::ResultType;
 use sqlparser::ast::{
@@ -112,22 +114,54 @@ impl Translator<'_> {
             return Ok(None);
         }
         let parts = parts(name, function)?;
-        if !window {
-            if !self.scope().aggregates {
-                return Err(Error::invalid_group_function());
-            }
-            self.scope().aggregated = true;
-            // An aggregate of an aggregate makes no sense.
-            self.scope().aggregates = false;
+        if window {
+            return self.without_rollup(|t| t.aggregate(name, &parts, true)).map(Some);
         }
-        // What is rolled up is NULL for the query, not for its aggregates.
+        // An aggregate of an aggregate makes no sense.
+        let allowed = std::mem::replace(&mut self.scope().aggregates, false);
+        let outer = std::mem::take(&mut self.level);
+        let mark = self.parameters.len();
+        let mut value = self.without_rollup(|t| t.aggregate(name, &parts, false));
+        let level = self.level;
+        self.level = outer.max(level);
+        if value.is_ok() && allowed && self.is_foreign(level) {
+            let column = |s: &Source| s.columns.first().map(|c| s.reference(c).sql);
+            self.anchor = self.scope().sources.first().and_then(column);
+            self.parameters.truncate(mark);
+            value = self.without_rollup(|t| t.aggregate(name, &parts, false));
+            self.anchor = None;
+        }
+        self.scope().aggregates = allowed;
+        self.place_aggregate(value?, level, parts.wildcard).map(Some)
+    }
+
+    /// Whether all columns of an aggregate are of a query around this one, which may not have aggregates there.
+    fn is_foreign(&self, level: usize) -> bool {
+        level > 0 && level < self.scopes.len() && !self.scopes[level - 1].aggregates
+    }
+
+    /// What is rolled up is NULL for the query, not for its aggregates.
+    fn without_rollup<T>(&mut self, inner: impl FnOnce(&mut Self) -> T) -> T {
         let rollup = self.scope().rollup.take();
-        let result = self.aggregate(name, &parts, window);
+        let result = inner(self);
         self.scope().rollup = rollup;
-        if !window {
-            self.scope().aggregates = true;
+        result
+    }
+
+    /// An aggregate belongs to the innermost query that its columns are of, if that may have aggregates there, else to
+    /// the one it is written in. `level` is that query's, 0 for an aggregate without columns.
+    fn place_aggregate(&mut self, value: Typed, level: usize, wildcard: bool) -> Result<Typed, Error> {
+        let own = self.scopes.len();
+        if level > 0 && level < own && !wildcard && self.scopes[level - 1].aggregates {
+            self.scopes[level - 1].aggregated = true;
+            // SQLite takes an aggregate only where the query itself may have one: a select list of its own.
+            return Ok(value.with_sql(format!("(SELECT {})", value.sql)));
         }
-        result.map(Some)
+        if !self.scope().aggregates {
+            return Err(Error::invalid_group_function());
+        }
+        self.scope().aggregated = true;
+        Ok(value)
     }
 
     fn aggregate(&mut self, name: &str, parts: &Parts<'_>, window: bool) -> Result<Typed, Error> {
@@ -142,7 +176,12 @@ impl Translator<'_> {
         }
         let mut values = Vec::new();
         for argument in &parts.arguments {
-            values.push(self.expression(argument)?);
+            let mut value = self.expression(argument)?;
+            if let Some(anchor) = &self.anchor {
+                value.sql = format!("(CASE WHEN {anchor} IS NULL THEN {0} ELSE {0} END)", value.sql);
+                value.column = false;
+            }
+            values.push(value);
         }
         let [value, rest @ ..] = values.as_slice() else { return Err(Error::parameter_count(name)) };
         let single = |sql: String, ty: ColumnType| {
@@ -184,7 +223,7 @@ impl Translator<'_> {
                 let ty = match value.known() {
                     Some(ty) if ty.is_integer() => ColumnType::decimal((whole + increment).min(65), increment),
                     Some(ColumnType::Decimal { .. }) => {
-                        ColumnType::decimal(whole.saturating_add(scale).min(65), scale.min(30))
+                        ColumnType::decimal(whole.saturating_add(scale).min(65), scale.min(MAX_SCALE))
                     }
                     _ => double_of(scale),
                 };

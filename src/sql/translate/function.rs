@@ -5,6 +5,7 @@ use super::operator::is_time;
 use super::translator::{Translator, quote_text};
 use super::typed::{Kind, Typed, double_of, text_type, unify};
 use crate::sql::column_type::{ColumnType, TextKind};
+use crate::sql::decimal::MAX_SCALE;
 use crate::sql::error::Error;
 use crate::sql::parameter::{Literal, Wanted};
 use crate::sql::plan::ResultType;
@@ -307,7 +308,7 @@ impl Translator<'_> {
         let few = !matches!(wanted, Some(Some(Literal::Int(31..)) | Some(Literal::Decimal(_))));
         let scale = match wanted {
             None => Some(0),
-            Some(Some(Literal::Int(n))) => Some(n.clamp(0, 30) as u8),
+            Some(Some(Literal::Int(n))) => Some(n.clamp(0, i64::from(MAX_SCALE)) as u8),
             Some(_) => None,
         };
         let ty = match (value.known(), scale) {
@@ -389,8 +390,8 @@ impl Translator<'_> {
                 if precision > 65 {
                     return Err(Error::too_big_precision(precision, "CAST", 65));
                 }
-                if scale > 30 {
-                    return Err(Error::too_big_scale(scale, "CAST", 30));
+                if scale > i64::from(MAX_SCALE) {
+                    return Err(Error::too_big_scale(scale, "CAST", MAX_SCALE));
                 }
                 if scale > precision.max(1) && numbers.len() > 1 {
                     return Err(Error::scale_above_precision(""));

@@ -1,16 +1,16 @@
 //! Comparison and arithmetic: what MySQL converts before it computes (manual, "Type Conversion in Expression
 //! Evaluation").
 
-use super::select::Block;
+use super::rows::{mirrored, row, selects_several, unnested};
 use super::translator::{Translator, quote_text};
-use super::typed::{Kind, NOT_FIXED, Typed, boolean_type, double_of};
+use super::typed::{Kind, Typed};
 use crate::sql::column_type::ColumnType;
 use crate::sql::error::Error;
 use crate::sql::parameter::{Convert, Literal, Source};
 use crate::sql::plan::ResultType;
 use sqlparser::ast::{BinaryOperator, Expr, Query};
 
-fn symbol(op: &BinaryOperator) -> &'static str {
+pub(super) fn symbol(op: &BinaryOperator) -> &'static str {
     match op {
         BinaryOperator::Eq => "=",
         BinaryOperator::NotEq => "<>",
@@ -24,7 +24,7 @@ fn symbol(op: &BinaryOperator) -> &'static str {
 
 impl Translator<'_> {
     /// Sets how a parameter is converted; false if `value` is none, or is so already in another way.
-    fn convert(&mut self, value: &Typed, convert: Convert) -> bool {
+    pub(super) fn convert(&mut self, value: &Typed, convert: Convert) -> bool {
         let Some(parameter) = value.parameter.and_then(|i| self.parameters.get_mut(i)) else { return false };
         if parameter.convert == Convert::Plain {
             parameter.convert = convert;
@@ -34,7 +34,7 @@ impl Translator<'_> {
     }
 
     /// Whether `value` is a parameter of text or of unknown type, whose conversion may be chosen.
-    fn is_free(&self, value: &Typed) -> bool {
+    pub(super) fn is_free(&self, value: &Typed) -> bool {
         let Some(parameter) = value.parameter.and_then(|i| self.parameters.get(i)) else { return false };
         parameter.convert == Convert::Plain
             && (!matches!(parameter.source, Source::Environment(_)) || value.kind() != Kind::Open)
@@ -223,65 +223,6 @@ impl Translator<'_> {
         self.expression(this)
     }
 
-    /// `(a, b) = (SELECT ...)` and the like.
-    fn row_and_subquery(&mut self, row: &[&Expr], op: &BinaryOperator, query: &Query) -> Result<Typed, Error> {
-        let mut values = Vec::new();
-        for part in row {
-            values.push(self.expression(part)?);
-        }
-        let block = self.query_block(query)?;
-        if block.columns.len() != values.len() {
-            return Err(Error::operand_columns(values.len()));
-        }
-        let (mut left, mut right) = (Vec::new(), Vec::new());
-        for (value, column) in values.iter_mut().zip(&block.columns) {
-            let name = super::translator::quote_name(&column.name);
-            let mut other = Typed { ty: column.ty.clone(), column: true, ..Typed::dynamic(name) };
-            let (l, r) = self.comparable(value, &mut other);
-            left.push(l);
-            right.push(r);
-        }
-        let row = one_row(&block, &right);
-        Ok(Typed::boolean(format!("(({}) {} {row})", left.join(", "), symbol(op))))
-    }
-
-    /// `(SELECT a, b ...) = (SELECT c, d ...)`.
-    fn subquery_rows(&mut self, left: &Query, op: &BinaryOperator, right: &Query) -> Result<Typed, Error> {
-        let (left, right) = (self.query_block(left)?, self.query_block(right)?);
-        if left.columns.len() != right.columns.len() {
-            return Err(Error::operand_columns(left.columns.len()));
-        }
-        let names = |block: &Block| -> Vec<String> {
-            block.columns.iter().map(|c| super::translator::quote_name(&c.name)).collect()
-        };
-        let (l, r) = (one_row(&left, &names(&left)), one_row(&right, &names(&right)));
-        Ok(Typed::boolean(format!("({l} {} {r})", symbol(op))))
-    }
-
-    /// `(a, b) = (c, d)` and the like, part by part so that each is converted on its own.
-    fn row_comparison(&mut self, left: &[&Expr], op: &BinaryOperator, right: &[&Expr]) -> Result<Typed, Error> {
-        let mut pairs = Vec::new();
-        for (l, r) in flat_pairs(left, right)? {
-            let (mut l, mut r) = (self.expression(l)?, self.expression(r)?);
-            pairs.push(self.comparable(&mut l, &mut r));
-        }
-        let joined = |symbol: &str, word: &str| {
-            let parts: Vec<String> = pairs.iter().map(|(l, r)| format!("({l} {symbol} {r})")).collect();
-            format!("({})", parts.join(word))
-        };
-        let sql = match op {
-            BinaryOperator::Eq => joined("=", " AND "),
-            BinaryOperator::Spaceship => joined("IS", " AND "),
-            BinaryOperator::NotEq => joined("<>", " OR "),
-            _ => {
-                let l: Vec<&str> = pairs.iter().map(|(l, _)| l.as_str()).collect();
-                let r: Vec<&str> = pairs.iter().map(|(_, r)| r.as_str()).collect();
-                format!("(({}) {} ({}))", l.join(", "), symbol(op), r.join(", "))
-            }
-        };
-        Ok(Typed::boolean(sql))
-    }
-
     pub fn in_list(&mut self, needle: &Expr, list: &[Expr], negated: bool) -> Result<Typed, Error> {
         let not = if negated { "NOT " } else { "" };
         if let Some(parts) = row(needle) {
@@ -439,184 +380,6 @@ impl Translator<'_> {
             1 - answer
         )))
     }
-
-    /// A value in numeric context.
-    pub fn numeric_operand(&mut self, value: &Typed) -> String {
-        match value.known() {
-            Some(ColumnType::Enum { values, .. }) => {
-                format!("marmot_enum_index({}, {})", value.sql, quote_text(&values.join("\u{1f}")))
-            }
-            Some(ColumnType::Set { values, .. }) => {
-                format!("marmot_set_bits({}, {})", value.sql, quote_text(&values.join("\u{1f}")))
-            }
-            Some(ty) if ty.is_temporal() => format!("marmot_temporal_number({})", value.sql),
-            Some(ty) if !ty.is_numeric() => {
-                if self.is_free(value) && self.convert(value, Convert::Number) {
-                    return value.sql.clone();
-                }
-                format!("marmot_number({})", value.sql)
-            }
-            _ => value.sql.clone(),
-        }
-    }
-
-    pub fn arithmetic(&mut self, left: &Expr, op: &BinaryOperator, right: &Expr) -> Result<Typed, Error> {
-        use BinaryOperator as B;
-        let minus = *op == B::Minus;
-        if matches!(op, B::Plus | B::Minus) {
-            if let Some((quantity, unit)) = super::temporal_call::interval(right) {
-                return self.date_arithmetic(left, quantity, unit, minus);
-            }
-            if let (Some((quantity, unit)), false) = (super::temporal_call::interval(left), minus) {
-                return self.date_arithmetic(right, quantity, unit, false);
-            }
-        }
-        let l = Self::hex_number(left).map_or_else(|| self.expression(left), Ok)?;
-        let r = Self::hex_number(right).map_or_else(|| self.expression(right), Ok)?;
-        let bits = match op {
-            B::BitwiseAnd => Some("marmot_bit_and"),
-            B::BitwiseOr => Some("marmot_bit_or"),
-            B::BitwiseXor => Some("marmot_bit_xor"),
-            B::PGBitwiseShiftLeft => Some("marmot_shift_left"),
-            B::PGBitwiseShiftRight => Some("marmot_shift_right"),
-            _ => None,
-        };
-        let (l_sql, r_sql) = (self.numeric_operand(&l), self.numeric_operand(&r));
-        if bits.is_none()
-            && let Some(value) = self.decimal_arithmetic((&l, &l_sql), op, (&r, &r_sql))
-        {
-            return Ok(value);
-        }
-        if let Some(function) = bits {
-            // With a literal, which is never negative, SQLite's `&` gives the same.
-            let literal = |v: &Typed| v.parameter.is_some() && v.known() == Some(&ColumnType::bigint());
-            if *op == B::BitwiseAnd && l.is_integer() && r.is_integer() && (literal(&l) || literal(&r)) {
-                return Ok(Typed::new(format!("({l_sql} & {r_sql})"), ColumnType::bigint_unsigned()));
-            }
-            return Ok(Typed::new(format!("{function}({l_sql}, {r_sql})"), ColumnType::bigint_unsigned()));
-        }
-        let increment = self.context.modes.division_scale();
-        let both_integers = l.is_integer() && r.is_integer();
-        let whole = |v: &Typed| v.known().is_some_and(is_whole);
-        let unsigned = |v: &Typed| v.known().is_some_and(ColumnType::is_unsigned);
-        // Without sign the result must not be below zero, nor above what SQLite's integers reach.
-        let unsigned = whole(&l) && whole(&r) && (unsigned(&l) || unsigned(&r));
-        let signed_result = *op == B::Minus && self.context.modes.no_unsigned_subtraction();
-        let checked = unsigned || l.is_big_unsigned() || r.is_big_unsigned();
-        let result = u8::from(unsigned && !signed_result);
-        let simple = |symbol: &str, function: &str| {
-            if checked {
-                format!("marmot_{function}({l_sql}, {r_sql}, {result})")
-            } else {
-                format!("({l_sql} {symbol} {r_sql})")
-            }
-        };
-        let plain = |scale: fn(u8, u8) -> u8| match arithmetic_type(&l, &r, scale) {
-            ResultType::Known(ty) if ty.is_integer() && result == 1 => ResultType::Known(ColumnType::bigint_unsigned()),
-            ty => ty,
-        };
-        let quotient = if result == 1 { ColumnType::bigint_unsigned() } else { ColumnType::bigint() };
-        let (sql, ty) = match op {
-            B::Plus => (simple("+", "add"), plain(|a, b| a.max(b))),
-            B::Minus => (simple("-", "subtract"), plain(|a, b| a.max(b))),
-            B::Multiply => (simple("*", "multiply"), plain(|a, b| a.saturating_add(b))),
-            B::Divide => {
-                let ty = double_of(l.scale().max(r.scale()).saturating_add(increment));
-                let inexact = |v: &Typed| v.is_big_unsigned() || v.is_wide();
-                let l_sql = if inexact(&l) { format!("marmot_cast_double({l_sql})") } else { l_sql };
-                let r_sql = if inexact(&r) { format!("marmot_cast_double({r_sql})") } else { r_sql };
-                (format!("(CAST({l_sql} AS REAL) / {r_sql})"), ResultType::Known(ty))
-            }
-            B::MyIntegerDivide if both_integers && !unsigned => {
-                (format!("({l_sql} / {r_sql})"), ResultType::Known(quotient))
-            }
-            B::MyIntegerDivide => (format!("marmot_div({l_sql}, {r_sql}, {result})"), ResultType::Known(quotient)),
-            B::Modulo if both_integers => (format!("({l_sql} % {r_sql})"), ResultType::Known(sign_of_dividend(&l))),
-            B::Modulo if whole(&l) && whole(&r) => {
-                (format!("marmot_mod({l_sql}, {r_sql})"), ResultType::Known(sign_of_dividend(&l)))
-            }
-            B::Modulo => (format!("marmot_mod({l_sql}, {r_sql})"), arithmetic_type(&l, &r, |a, b| a.max(b))),
-            other => return Err(Error::unsupported(format!("the operator {other}"))),
-        };
-        Ok(Typed { ty, ..Typed::dynamic(sql) })
-    }
-
-    /// Arithmetic of exact numbers with a DECIMAL among them or as the result; `None` if it is another.
-    fn decimal_arithmetic(
-        &mut self,
-        (l, l_sql): (&Typed, &str),
-        op: &BinaryOperator,
-        (r, r_sql): (&Typed, &str),
-    ) -> Option<Typed> {
-        use BinaryOperator as B;
-        let exact = |v: &Typed| v.known().is_some_and(|t| is_whole(t) || matches!(t, ColumnType::Decimal { .. }));
-        let fraction = |v: &Typed| v.kind() == Kind::Temporal && v.scale() > 0;
-        let decimal = l.is_decimal() || r.is_decimal() || fraction(l) || fraction(r) || *op == B::Divide;
-        if !exact(l) || !exact(r) || !decimal {
-            return None;
-        }
-        let (x, y) = (l.scale(), r.scale());
-        let (i, j) = (l.whole_digits(), r.whole_digits());
-        let increment = self.context.modes.division_scale();
-        let (function, whole, scale) = match op {
-            B::Plus => ("add", i.max(j) + 1, x.max(y)),
-            B::Minus => ("subtract", i.max(j) + 1, x.max(y)),
-            B::Multiply => ("multiply", i + j, x.saturating_add(y)),
-            B::Divide => ("divide", i + y, x.saturating_add(increment)),
-            B::Modulo => ("modulo", i.min(j), x.max(y)),
-            B::MyIntegerDivide => {
-                let sql = format!("marmot_decimal_div({l_sql}, {r_sql})");
-                return Some(Typed::new(sql, ColumnType::bigint()));
-            }
-            _ => return None,
-        };
-        let scale = scale.min(30);
-        let ty = ColumnType::decimal((whole.max(1).saturating_add(scale)).min(65), scale);
-        let unrounded = l.unrounded || r.unrounded || *op == B::Divide;
-        let digits = match op {
-            B::Modulo => String::new(),
-            B::Divide => format!(", {}", crate::sql::decimal::quotient_scale(x, y, increment)),
-            _ if unrounded => format!(", {}", crate::sql::decimal::MAX_DIGITS),
-            _ => format!(", {scale}"),
-        };
-        let sql = format!("marmot_decimal_{function}({l_sql}, {r_sql}{digits})");
-        Some(Typed { unrounded, ..Typed::new(sql, ty) })
-    }
-}
-
-/// An expression without the parentheses around it.
-fn unnested(expression: &Expr) -> &Expr {
-    match expression {
-        Expr::Nested(inner) => unnested(inner),
-        other => other,
-    }
-}
-
-/// Whether a query plainly has more than one column.
-fn selects_several(query: &Query) -> bool {
-    matches!(&*query.body, sqlparser::ast::SetExpr::Select(select) if select.projection.len() > 1)
-}
-
-/// The operator that compares the other way round.
-fn mirrored(op: &BinaryOperator) -> BinaryOperator {
-    match op {
-        BinaryOperator::Lt => BinaryOperator::Gt,
-        BinaryOperator::LtEq => BinaryOperator::GtEq,
-        BinaryOperator::Gt => BinaryOperator::Lt,
-        BinaryOperator::GtEq => BinaryOperator::LtEq,
-        same => same.clone(),
-    }
-}
-
-/// A query as a row value of these expressions over its columns: error 1242 if it has more than one row.
-fn one_row(block: &Block, values: &[String]) -> String {
-    let [first, rest @ ..] = values else { return format!("({})", block.sql) };
-    let rest: String = rest.iter().map(|v| format!(", {v}")).collect();
-    if block.single_row {
-        return format!("(SELECT {first}{rest} FROM ({}))", block.sql);
-    }
-    let rows = format!("SELECT * FROM ({}) LIMIT 2", block.sql);
-    format!("(SELECT marmot_only_row(count(*), {first}){rest} FROM ({rows}))")
 }
 
 /// Whether SQLite would not order these exact numbers rightly.
@@ -627,65 +390,4 @@ fn needs_exact_order(left: &Typed, right: &Typed) -> bool {
 
 pub(super) fn is_time(value: &Typed) -> bool {
     matches!(value.known(), Some(ColumnType::Time(_)))
-}
-
-/// The type of `%` of integers.
-fn sign_of_dividend(dividend: &Typed) -> ColumnType {
-    let unsigned = dividend.known().is_some_and(ColumnType::is_unsigned);
-    if unsigned { ColumnType::bigint_unsigned() } else { ColumnType::bigint() }
-}
-
-/// The parts of two rows side by side; of rows within rows, their parts.
-fn flat_pairs<'e>(left: &[&'e Expr], right: &[&'e Expr]) -> Result<Vec<(&'e Expr, &'e Expr)>, Error> {
-    if left.len() != right.len() {
-        return Err(Error::operand_columns(left.len()));
-    }
-    let mut pairs = Vec::new();
-    for (l, r) in left.iter().zip(right) {
-        match (row(l), row(r)) {
-            (Some(l), Some(r)) => pairs.extend(flat_pairs(&l, &r)?),
-            (None, None) => pairs.push((*l, *r)),
-            (Some(parts), None) => return Err(Error::operand_columns(parts.len())),
-            (None, Some(_)) => return Err(Error::operand_columns(1)),
-        }
-    }
-    Ok(pairs)
-}
-
-/// Types that are integers in arithmetic.
-fn is_whole(ty: &ColumnType) -> bool {
-    ty.is_integer() || ty.is_temporal() || matches!(ty, ColumnType::Enum { .. } | ColumnType::Set { .. })
-}
-
-/// The parts of a row constructor: `(a, b)`, `ROW(a, b)`.
-pub fn row(expression: &Expr) -> Option<Vec<&Expr>> {
-    match expression {
-        Expr::Tuple(parts) => Some(parts.iter().collect()),
-        Expr::Nested(inner) => row(inner),
-        Expr::Function(function) if function.name.to_string().eq_ignore_ascii_case("ROW") => {
-            super::function::plain_arguments(function).ok().filter(|a| a.len() > 1)
-        }
-        _ => None,
-    }
-}
-
-/// The type of `+`, `-`, `*`: decimals if one is and the other is exact, else DOUBLE.
-fn arithmetic_type(l: &Typed, r: &Typed, scale: fn(u8, u8) -> u8) -> ResultType {
-    let (Some(x), Some(y)) = (l.known(), r.known()) else {
-        return if l.ty == ResultType::Null || r.ty == ResultType::Null {
-            ResultType::Known(boolean_type())
-        } else {
-            ResultType::Dynamic
-        };
-    };
-    let exact = |ty: &ColumnType| is_whole(ty) || matches!(ty, ColumnType::Decimal { .. });
-    let fraction = l.scale().min(6) > 0 && x.is_temporal() || r.scale().min(6) > 0 && y.is_temporal();
-    ResultType::Known(if is_whole(x) && is_whole(y) && !fraction {
-        if x.is_unsigned() && y.is_unsigned() { ColumnType::bigint_unsigned() } else { ColumnType::bigint() }
-    } else if exact(x) && exact(y) {
-        let of = |v: &Typed| if v.scale() == NOT_FIXED { 0 } else { v.scale() };
-        ColumnType::decimal(65, scale(of(l), of(r)).min(30))
-    } else {
-        double_of(scale(l.scale(), r.scale()))
-    })
 }

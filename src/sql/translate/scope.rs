@@ -51,6 +51,10 @@ pub struct Scope {
     /// Name, value and position from 1 of every select item.
     pub aliases: Vec<(String, Typed, usize)>,
     pub alias_use: AliasUse,
+    /// Positions of the select items that have an aggregate.
+    pub aggregated_items: Vec<usize>,
+    /// Every alias of the select list, whether its item was read yet or not.
+    pub pending: Vec<String>,
     /// In an UPDATE: columns already assigned, with their new values, which later assignments see.
     pub assigned: Vec<(String, Typed)>,
     /// What `*` means: columns by their source and their place there.
@@ -137,6 +141,12 @@ impl Scope {
             return Ok(self.alias(name));
         }
         Ok(found)
+    }
+
+    /// Whether the select item that an alias stands for has an aggregate.
+    pub fn is_aggregated(&self, alias: &str) -> bool {
+        let found = self.aliases.iter().find(|(n, _, _)| n.eq_ignore_ascii_case(alias));
+        found.is_some_and(|(_, _, position)| self.aggregated_items.contains(position))
     }
 
     /// A select item by its alias.

@@ -354,7 +354,18 @@ impl Translator<'_> {
     pub(super) fn items(&mut self, select: &Select) -> Result<Vec<(String, Typed)>, Error> {
         let texts = token_number(select.select_token.0.span).and_then(|n| self.tokens.items.get(&n));
         let mut items = Vec::new();
+        let aliased = select.projection.iter().filter_map(|item| match item {
+            SelectItem::ExprWithAlias { alias, .. } => Some(alias.value.clone()),
+            _ => None,
+        });
+        self.scope().pending = aliased.collect();
+        self.scope().aliases.clear();
+        self.scope().aggregated_items.clear();
+        let aggregated_before = std::mem::take(&mut self.scope().aggregated);
+        let mut aggregated = aggregated_before;
         for (i, item) in select.projection.iter().enumerate() {
+            self.note_item(&items);
+            aggregated |= std::mem::take(&mut self.scope().aggregated);
             let text = texts.and_then(|t| t.get(i)).cloned().unwrap_or_default();
             match item {
                 SelectItem::UnnamedExpr(expression) => {
@@ -389,7 +400,20 @@ impl Translator<'_> {
                 _ => return Err(Error::unsupported("this select item")),
             }
         }
+        self.note_item(&items);
+        self.scope().aggregated |= aggregated;
         Ok(items)
+    }
+
+    /// Makes the select items read so far known by their names, to subqueries of the later ones.
+    fn note_item(&mut self, items: &[(String, Typed)]) {
+        let scope = self.scope();
+        if scope.aggregated {
+            scope.aggregated_items.push(items.len());
+        }
+        for (i, (name, value)) in items.iter().enumerate().skip(scope.aliases.len()) {
+            scope.aliases.push((name.clone(), value.clone(), i + 1));
+        }
     }
 
     /// What MySQL calls a result column without an alias: a column's name, a string's content, else the text.
@@ -443,15 +467,31 @@ impl Translator<'_> {
                 let Literal::Int(n) = literal else { continue };
                 let value = usize::try_from(n).ok().and_then(|n| n.checked_sub(1)).and_then(|i| items.get(i));
                 match value {
+                    Some((name, _)) if self.scope().aggregated_items.contains(&(n as usize)) => {
+                        return Err(Error::wrong_group_field(name));
+                    }
                     Some((_, value)) => parts.push(value.collated()),
                     None => return Err(Error::unknown_column(n, "group statement")),
                 }
                 continue;
             }
-            parts.push(self.in_clause("group statement", |t| t.expression(expression))?.collated());
+            parts.push(self.group_key(expression)?.collated());
         }
         self.scope().aggregates = true;
         Ok(parts.join(", "))
+    }
+
+    /// One expression of GROUP BY. A name that is several columns means the select item of that name.
+    fn group_key(&mut self, expression: &Expr) -> Result<Typed, Error> {
+        let value = self.in_clause("group statement", |t| t.expression(expression));
+        let Expr::Identifier(name) = expression else { return value };
+        match value {
+            Err(error) if error.code == 1052 => self.scope().alias(&name.value).ok_or(error),
+            Ok(value) if !value.column && self.scope().is_aggregated(&name.value) => {
+                Err(Error::wrong_group_field(&name.value))
+            }
+            other => other,
+        }
     }
 
     fn named_windows(&mut self, select: &Select) -> Result<String, Error> {
@@ -517,8 +557,14 @@ impl Translator<'_> {
         match expression {
             Expr::Identifier(name) => {
                 let aliases = &self.scope().aliases;
-                let found = aliases.iter().find(|(n, _, _)| n.eq_ignore_ascii_case(&name.value));
-                Ok(found.map(|(_, value, position)| (*position, value.clone())))
+                let mut found = aliases.iter().filter(|(n, _, _)| n.eq_ignore_ascii_case(&name.value));
+                let first = found.next();
+                if let Some((_, one, _)) = first
+                    && found.any(|(_, other, _)| other.sql != one.sql)
+                {
+                    return Err(Error::ambiguous_column(&name.value, "order clause"));
+                }
+                Ok(first.map(|(_, value, position)| (*position, value.clone())))
             }
             Expr::Value(_) => match self.constant(expression) {
                 Some(Literal::Int(n)) => {

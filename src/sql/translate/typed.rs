@@ -23,11 +23,13 @@ pub struct Typed {
 }
 
 /// [`Typed::scale`] of what has no fixed number of decimals.
-pub const NOT_FIXED: u8 = 31;
+pub const NOT_FIXED: u8 = crate::sql::decimal::MAX_SCALE + 1;
+/// A DOUBLE with so many decimals has no fixed number of them.
+const DOUBLE_NOT_FIXED: u8 = 31;
 
 /// DOUBLE with `scale` decimals, or as many as it takes.
 pub fn double_of(scale: u8) -> ColumnType {
-    if scale >= NOT_FIXED { ColumnType::double() } else { ColumnType::double_with(scale) }
+    if scale >= DOUBLE_NOT_FIXED { ColumnType::double() } else { ColumnType::double_with(scale) }
 }
 
 /// Decimals of an integer or temporal type as a number. A DATETIME with a fraction has more digits than a REAL cell
@@ -192,7 +194,7 @@ impl Typed {
         }
         self.known().map(|ty| ty.collation().map_or("BINARY", Collation::sqlite))
     }
-    /// Decimals of a number: 31 for floating point without a fixed number of them.
+    /// Decimals of a number: [`NOT_FIXED`] for floating point without a fixed number of them.
     pub fn scale(&self) -> u8 {
         match self.known() {
             Some(ColumnType::Decimal { scale, .. }) => *scale,
