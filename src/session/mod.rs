@@ -63,6 +63,7 @@ mod duplicate;
 mod execute;
 mod functions;
 mod ids;
+mod keyed;
 mod incoming;
 mod lease;
 mod metadata;

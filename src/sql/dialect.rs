@@ -201,6 +201,12 @@ impl MarmotDialect {
         let parenthesis = next == Token::LParen;
         let upper = word.to_ascii_uppercase();
         match upper.as_str() {
+            _ if upper.starts_with('_') && matches!(next, Token::SingleQuotedString(_)) => {
+                let word = parser.next_token();
+                let name = Ident::with_span(word.span, "#introduced");
+                let charset = constant(upper[1..].to_lowercase());
+                return Some(parser.parse_value().map(|v| call(name, vec![charset, Expr::Value(v)])));
+            }
             "INTERVAL" => return Some(self.interval(parser)),
             "BINARY" if !matches!(next, Token::Period | Token::Comma | Token::RParen | Token::EOF) => {
                 let word = parser.next_token();

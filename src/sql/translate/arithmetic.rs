@@ -19,7 +19,7 @@ impl Translator<'_> {
             Some(ColumnType::Set { values, .. }) => {
                 format!("marmot_set_bits({}, {})", value.sql, quote_text(&values.join("\u{1f}")))
             }
-            Some(ty) if ty.is_temporal() => format!("marmot_temporal_number({})", value.sql),
+            Some(ty) if ty.is_temporal() || value.temporal => format!("marmot_temporal_number({})", value.sql),
             Some(ty) if !ty.is_numeric() => {
                 if self.is_free(value) && self.convert(value, Convert::Number) {
                     return value.sql.clone();

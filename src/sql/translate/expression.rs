@@ -56,14 +56,8 @@ impl Translator<'_> {
             Expr::Subquery(query) => self.scalar_subquery(query),
             Expr::Tuple(_) => Err(Error::operand_columns(1)),
             Expr::Collate { expr, collation } => {
-                let name = collation.to_string();
-                let name = name.trim_matches('`');
-                let Some(collation) = crate::sql::catalog::Collation::new(name) else {
-                    return Err(Error::unknown_collation(name));
-                };
                 let value = self.expression(expr)?;
-                let sql = format!("({} COLLATE {})", value.sql, collation.sqlite());
-                Ok(Typed { ty: ResultType::Known(Self::text_of(collation.name())), ..value.with_sql(sql) })
+                self.collated_by(&value, collation.to_string().trim_matches('`'))
             }
             Expr::Ceil { expr, field } => self.whole("marmot_ceil", expr, field),
             Expr::Floor { expr, field } => self.whole("marmot_floor", expr, field),

@@ -11,6 +11,7 @@
 mod aggregate;
 mod arithmetic;
 mod coercibility;
+mod collation;
 mod create;
 mod expression;
 mod from;

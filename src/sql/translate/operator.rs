@@ -3,7 +3,8 @@
 
 use super::rows::{mirrored, row, selects_several, unnested};
 use super::translator::{Translator, quote_text};
-use super::typed::{Kind, Typed};
+use super::collation;
+use super::typed::{Kind, Strength, Typed};
 use crate::sql::column_type::ColumnType;
 use crate::sql::error::Error;
 use crate::sql::parameter::{Convert, Literal, Source};
@@ -164,7 +165,10 @@ impl Translator<'_> {
             return left.sql.clone();
         }
         let ignores_case = match (left.ignores_case(), right.ignores_case()) {
-            (Some(l), Some(r)) => l && r,
+            (Some(l), Some(r)) => match collation::common(&[left, right], "=") {
+                Ok(Some((common, _))) => common.ignores_case(),
+                _ => l && r,
+            },
             (Some(one), None) | (None, Some(one)) => one,
             (None, None) => {
                 // Two values known only when they run may be strings.
@@ -193,6 +197,7 @@ impl Translator<'_> {
         }
         let mut l = self.operand(left, right)?;
         let mut r = self.operand(right, left)?;
+        collation::common(&[&l, &r], &op.to_string())?;
         let (mut l_sql, mut r_sql) = self.comparable(&mut l, &mut r);
         let orders =
             matches!(op, BinaryOperator::Lt | BinaryOperator::LtEq | BinaryOperator::Gt | BinaryOperator::GtEq);
@@ -236,6 +241,7 @@ impl Translator<'_> {
         }
         let left = self.expression(needle)?;
         let mut items = Vec::with_capacity(list.len());
+        let mut compared = Vec::with_capacity(list.len());
         let mut converted: Option<Typed> = None;
         for item in list {
             let mut right = self.operand(item, needle)?;
@@ -247,10 +253,20 @@ impl Translator<'_> {
                 _ => converted = Some(this),
             }
             items.push(r_sql);
+            compared.push(right);
         }
         let this = converted.unwrap_or_else(|| left.clone());
-        let l_sql = match (this.ignores_case(), this.implied_collation()) {
-            (Some(true), None) => format!("{} COLLATE NOCASE", this.sql),
+        let all: Vec<&Typed> = std::iter::once(&left).chain(&compared).collect();
+        let common = collation::common(&all, "IN")?;
+        let wanted = match (common, this.ignores_case()) {
+            (Some((common, _)), Some(_)) => Some(common.sqlite()),
+            (None, Some(true)) => Some("NOCASE"),
+            _ => None,
+        };
+        let l_sql = match wanted {
+            Some(wanted) if this.implied_collation().unwrap_or("BINARY") != wanted => {
+                format!("{} COLLATE {wanted}", this.sql)
+            }
             _ => this.sql,
         };
         Ok(Typed::boolean(format!("({l_sql} {not}IN ({}))", items.join(", "))))
@@ -288,6 +304,7 @@ impl Translator<'_> {
     pub fn between(&mut self, value: &Expr, low: &Expr, high: &Expr, negated: bool) -> Result<Typed, Error> {
         let mut whole = self.expression(value)?;
         let (mut low, mut high) = (self.operand(low, value)?, self.operand(high, value)?);
+        let common = collation::common(&[&whole, &low, &high], "BETWEEN")?;
         let kinds = [whole.kind(), low.kind(), high.kind()];
         let strings = kinds.iter().any(|k| matches!(k, Kind::Text | Kind::Binary));
         if strings && kinds.contains(&Kind::Number) && !kinds.contains(&Kind::Temporal) {
@@ -303,6 +320,10 @@ impl Translator<'_> {
         let (h, high) = self.comparable(&mut for_high, &mut high);
         let l = if self.given_back(&for_low, &for_high) { l.replacen(&for_low.sql, &for_high.sql, 1) } else { l };
         let not = if negated { "NOT " } else { "" };
+        if let Some((common, Strength::Explicit)) = &common {
+            let value = format!("{} COLLATE {}", for_high.sql, common.sqlite());
+            return Ok(Typed::boolean(format!("({value} {not}BETWEEN {low} AND {high})")));
+        }
         if needs_exact_order(&for_low, &for_low) || needs_exact_order(&for_high, &for_high) {
             let (least, most) = (format!("marmot_decimal_compare({l}, {low})"), format!("marmot_decimal_compare({h}, {high})"));
             return Ok(Typed::boolean(format!("({not}({least} >= 0 AND {most} <= 0))")));
@@ -327,7 +348,11 @@ impl Translator<'_> {
         };
         let (left, right) = (self.expression(value)?, self.expression(pattern)?);
         let not = if negated { "NOT " } else { "" };
-        let respects_case = left.ignores_case() == Some(false) || right.ignores_case() == Some(false);
+        let common = collation::common(&[&left, &right], "LIKE")?;
+        let respects_case = match common {
+            Some((common, _)) => !common.ignores_case(),
+            None => left.ignores_case() == Some(false) || right.ignores_case() == Some(false),
+        };
         let (l, r) = (left.text_operand(), right.text_operand());
         let fold = u8::from(!respects_case);
         let Some(escape) = escape else {

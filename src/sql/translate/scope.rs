@@ -1,6 +1,6 @@
 //! What names mean: the tables of a FROM clause, innermost first, and the aliases of a select list.
 
-use super::typed::Typed;
+use super::typed::{Strength, Typed};
 use crate::sql::catalog::Table;
 use crate::sql::error::Error;
 use crate::sql::plan::{Origin, ResultType};
@@ -75,9 +75,11 @@ impl Source {
             nullable: column.nullable,
             column: true,
             origin: column.origin.clone(),
+            strength: Strength::Implicit,
             parameter: None,
             boolean: false,
             unrounded: false,
+            temporal: false,
         }
     }
 

@@ -290,15 +290,15 @@ impl Translator<'_> {
             }
         }
         self.scope().alias_use = AliasUse::BeforeColumns;
-        let mut one_row = false;
-        let (mark, aggregated) = (self.parameters.len(), self.scope().aggregated);
+        let mark = self.parameters.len();
         let mut order_by = self.in_clause("order clause", |t| t.order_list(tail.order_by, Some(&items)))?;
         if group_by.is_empty() && self.scope().aggregated {
-            // There is one row: no order, but an aggregate of ORDER BY alone still makes it one.
+            // There is one row: no order.
             order_by.clear();
             self.parameters.truncate(mark);
-            one_row = !aggregated;
         }
+        // Also by an aggregate of HAVING or ORDER BY alone.
+        let one_row = group_by.is_empty() && self.scope().aggregated && self.scope().aggregated_items.is_empty();
         self.scope().alias_use = AliasUse::Never;
         let windows = self.named_windows(select)?;
         let (limit, limited) = self.limit(tail.limit)?;
@@ -421,6 +421,12 @@ impl Translator<'_> {
         match expression {
             Expr::Identifier(Ident { value, .. }) => value.clone(),
             Expr::CompoundIdentifier(path) => path.last().map_or(text, |n| n.value.clone()),
+            Expr::Function(call) if call.name.to_string() == "#introduced" => {
+                match super::function::plain_arguments(call).ok().and_then(|a| a.last().copied()) {
+                    Some(literal) => self.item_name(literal, text, value),
+                    None => text,
+                }
+            }
             Expr::Value(_) => match self.literal_of(value) {
                 Some(Literal::Text(content)) => {
                     self.constant(expression);

@@ -14,12 +14,27 @@ pub struct Typed {
     /// The expression is a plain column; SQLite then applies that column's own collation.
     pub column: bool,
     pub origin: Option<Arc<Origin>>,
+    /// How much its collation counts beside that of another string.
+    pub strength: Strength,
     /// The expression is exactly this parameter (an index, not the number in the text).
     pub parameter: Option<usize>,
     /// The result is 0, 1 or NULL: JSON calls it a boolean.
     pub boolean: bool,
     /// A DECIMAL whose cell may have more decimals than its type: a quotient, and what is made of one.
     pub unrounded: bool,
+    /// Text that is a date or time: in numeric context the number of that.
+    pub temporal: bool,
+}
+
+/// How strongly a string's collation counts, the strongest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Strength {
+    /// By COLLATE.
+    Explicit,
+    /// A column's.
+    Implicit,
+    /// A literal's, and everything else.
+    Coercible,
 }
 
 /// [`Typed::scale`] of what has no fixed number of decimals.
@@ -71,9 +86,11 @@ impl Typed {
             nullable: true,
             column: false,
             origin: None,
+            strength: Strength::Coercible,
             parameter: None,
             boolean: false,
             unrounded: false,
+            temporal: false,
         }
     }
     pub fn boolean(sql: impl Into<String>) -> Typed {
@@ -94,6 +111,7 @@ impl Typed {
             parameter: None,
             boolean: false,
             unrounded: false,
+            temporal: false,
             ..self.clone()
         }
     }
@@ -171,9 +189,19 @@ impl Typed {
     /// The text of this value as a result of type `ty`.
     pub fn as_part_of(&self, ty: &ResultType) -> String {
         match ty {
+            ResultType::Known(ColumnType::DateTime(fsp)) if self.has_other_form(*fsp) => {
+                format!("marmot_cast_datetime({}, {fsp})", self.sql)
+            }
+            ResultType::Known(ColumnType::Time(fsp)) if self.has_other_form(*fsp) => {
+                format!("marmot_cast_time({}, {fsp})", self.sql)
+            }
             ResultType::Known(ColumnType::Text { .. } | ColumnType::Binary { .. }) => self.text_operand(),
             _ => self.sql.clone(),
         }
+    }
+    /// Whether it is a date or time whose text is not that of one with `fsp` fraction digits.
+    fn has_other_form(&self, fsp: u8) -> bool {
+        self.known().is_some_and(|ty| ty.is_temporal() && (*ty == ColumnType::Date || self.fsp() != fsp))
     }
     /// Whether SQLite holds it as [`crate::sql::unsigned`] does, beyond its own integers.
     pub fn is_big_unsigned(&self) -> bool {
