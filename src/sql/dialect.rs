@@ -183,6 +183,25 @@ fn is_sounds_like(parser: &Parser) -> bool {
     is(0, "SOUNDS") && is(1, "LIKE")
 }
 
+/// A query that begins with one in parentheses: `((SELECT 1) UNION SELECT 2)`. `None` for any other expression.
+fn nested_query(parser: &mut Parser) -> Result<Option<Expr>, ParserError> {
+    let mut ahead = 1;
+    while parser.peek_nth_token_ref(ahead).token == Token::LParen {
+        ahead += 1;
+    }
+    let query = matches!(&parser.peek_nth_token_ref(ahead).token,
+        Token::Word(w) if matches!(w.keyword, Keyword::SELECT | Keyword::WITH | Keyword::VALUES));
+    if !query {
+        return Ok(None);
+    }
+    parser.maybe_parse(|p| {
+        p.expect_token(&Token::LParen)?;
+        let query = p.parse_query()?;
+        p.expect_token(&Token::RParen)?;
+        Ok(Expr::Subquery(query))
+    })
+}
+
 /// `[NOT] BETWEEN low AND high`: the upper bound may be a predicate itself, as in `BETWEEN 1 AND 3 LIKE 1`.
 fn between(parser: &mut Parser, left: &Expr, negated: bool) -> Result<Expr, ParserError> {
     if negated {
@@ -394,6 +413,9 @@ impl Dialect for MarmotDialect {
     fn supports_select_modifiers(&self) -> bool {
         true
     }
+    fn supports_parens_around_table_factor(&self) -> bool {
+        true
+    }
     fn supports_table_hints(&self) -> bool {
         true
     }
@@ -463,6 +485,7 @@ impl Dialect for MarmotDialect {
             }
             Token::Word(word) if word.quote_style.is_some() => Some(self.name_or_call(parser)),
             Token::Word(word) => self.word_prefix(parser, &word.value.clone()),
+            Token::LParen if parser.peek_nth_token_ref(1).token == Token::LParen => nested_query(parser).transpose(),
             Token::LParen => None,
             _ => Some(unexpected(parser)),
         }

@@ -140,6 +140,19 @@ impl Translator<'_> {
         level > 0 && level < self.scopes.len() && !self.scopes[level - 1].aggregates
     }
 
+    /// An aggregate without columns, where its own query may have none: it is one of the next query around that may.
+    fn place_outside(&mut self, value: Typed, wildcard: bool) -> Result<Typed, Error> {
+        let found = (0..self.scopes.len()).rev().find(|i| self.scopes[*i].aggregates);
+        let column = found.and_then(|i| {
+            let source = self.scopes[i].sources.first()?;
+            Some((i, source.reference(source.columns.first()?).sql))
+        });
+        let Some((level, column)) = column.filter(|_| wildcard) else { return Err(Error::invalid_group_function()) };
+        self.scopes[level].aggregated = true;
+        // Of a column of that query, so that SQLite takes it for that query's.
+        Ok(value.with_sql(format!("(SELECT count({column} IS NULL))")))
+    }
+
     /// What is rolled up is NULL for the query, not for its aggregates.
     fn without_rollup<T>(&mut self, inner: impl FnOnce(&mut Self) -> T) -> T {
         let rollup = self.scope().rollup.take();
@@ -152,6 +165,9 @@ impl Translator<'_> {
     /// the one it is written in. `level` is that query's, 0 for an aggregate without columns.
     fn place_aggregate(&mut self, value: Typed, level: usize, wildcard: bool) -> Result<Typed, Error> {
         let own = self.scopes.len();
+        if level == 0 && !self.scope().aggregates {
+            return self.place_outside(value, wildcard);
+        }
         if level > 0 && level < own && !wildcard && self.scopes[level - 1].aggregates {
             self.scopes[level - 1].aggregated = true;
             // SQLite takes an aggregate only where the query itself may have one: a select list of its own.

@@ -209,7 +209,8 @@ impl Translator<'_> {
             B::Arrow | B::LongArrow => self.json_arrow(left, right, *op == B::LongArrow),
             B::StringConcat => {
                 let (l, r) = (self.expression(left)?, self.expression(right)?);
-                Ok(Typed::new(format!("marmot_concat({}, {})", l.sql, r.sql), text_type()))
+                let sql = format!("marmot_concat({}, {})", l.text_operand(), r.text_operand());
+                Ok(Typed::new(sql, text_type()))
             }
             B::Assignment => self.assign_variable(left, right),
             _ => self.arithmetic(left, op, right),

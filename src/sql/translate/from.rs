@@ -263,6 +263,10 @@ impl Translator<'_> {
                 let block = self.query_block(subquery);
                 self.scope().sources = siblings;
                 let mut block = block?;
+                if block.single_row && block.sql.contains("marmot_assign(") && !block.sql.contains(" FROM ") {
+                    // SQLite does not compute a column that nobody reads, unless rows are compared by it.
+                    block.sql = block.sql.replacen("SELECT ", "SELECT DISTINCT ", 1);
+                }
                 let renamed = rename(&mut block.columns, alias)?;
                 block.check_names()?;
                 let sql = if renamed { block.renamed_sql() } else { block.sql.clone() };

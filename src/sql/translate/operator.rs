@@ -386,13 +386,20 @@ impl Translator<'_> {
         if *op == BinaryOperator::NotEq && all {
             return self.in_subquery(left, query, true);
         }
-        let mut value = self.expression(left)?;
+        let aggregated_before = std::mem::take(&mut self.scope().aggregated);
+        let value = self.expression(left);
+        let has_aggregate = self.scope().aggregated;
+        self.scope().aggregated |= aggregated_before;
+        let mut value = value?;
         let block = self.query_block(query)?;
         let [column] = block.columns.as_slice() else { return Err(Error::operand_columns(1)) };
         let name = format!("\"marmot_any\".{}", super::translator::quote_name(&column.name));
         let mut other = Typed { column: true, ..Typed { ty: column.ty.clone(), ..Typed::dynamic(name) } };
         let (l, r) = self.comparable(&mut value, &mut other);
         let orders = !matches!(op, BinaryOperator::Eq | BinaryOperator::NotEq);
+        if orders && has_aggregate {
+            return Ok(by_extreme(&l, op, &r, &block.sql, all));
+        }
         let test = match orders && needs_exact_order(&value, &other) {
             true => format!("(marmot_decimal_compare({l}, {r}) {} 0)", symbol(op)),
             false => format!("({l} {} {r})", symbol(op)),
@@ -405,6 +412,21 @@ impl Translator<'_> {
             1 - answer
         )))
     }
+}
+
+/// `value op ALL (query)` by the extreme of the query's values, so that the value, which has an aggregate, stays out of
+/// the subquery.
+fn by_extreme(value: &str, op: &BinaryOperator, item: &str, query: &str, all: bool) -> Typed {
+    let above = matches!(op, BinaryOperator::Gt | BinaryOperator::GtEq);
+    let extreme = if above == all { "max" } else { "min" };
+    let rows = format!("FROM ({query}) AS \"marmot_any\"");
+    let test = format!("({value} {} (SELECT {extreme}({item}) {rows}))", symbol(op));
+    let (decides, answer) = if all { (format!("NOT {test}"), 0) } else { (test.clone(), 1) };
+    Typed::boolean(format!(
+        "(CASE WHEN NOT EXISTS (SELECT 1 {rows}) THEN {} WHEN {decides} THEN {answer} \
+         WHEN EXISTS (SELECT 1 {rows} WHERE {item} IS NULL) THEN NULL ELSE {test} END)",
+        1 - answer
+    ))
 }
 
 /// Whether SQLite would not order these exact numbers rightly.
