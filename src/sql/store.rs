@@ -9,7 +9,7 @@ use super::decimal::{self, Decimal};
 use super::error::{Error, Warning};
 use super::functions::FunctionContext;
 use super::json;
-use super::present::{plain_digits, real_text, round_digits};
+use super::present::{fitted_real_text, plain_digits, real_text, round_digits};
 use super::storage_rule::Rule;
 use super::temporal::{DateTime, MAX_TIME, Parsed, parse_time, time_text};
 use super::unsigned;
@@ -378,7 +378,12 @@ fn cut(text: &str, limit: u64, by_bytes: bool) -> Option<&str> {
 }
 
 fn text(rule: &Rule, kind: TextKind, length: u32, value: Value, row: u32, context: &FunctionContext) -> Stored {
+    let by_length = matches!(kind, TextKind::Char | TextKind::VarChar);
     let owned = match value {
+        Value::Real(x) if by_length => {
+            let fitted = fitted_real_text(x.0, length as usize);
+            fitted.unwrap_or_else(|| real_text(x.0)).into()
+        }
         Value::Text(text) if decimal::digits(&text).is_none() => text,
         Value::Blob(bytes) => match std::str::from_utf8(&bytes) {
             Ok(text) => text.into(),
@@ -391,7 +396,6 @@ fn text(rule: &Rule, kind: TextKind, length: u32, value: Value, row: u32, contex
         other => as_text(&other).into_owned().into(),
     };
     let fixed = matches!(kind, TextKind::Char);
-    let by_length = matches!(kind, TextKind::Char | TextKind::VarChar);
     let limit = if by_length { u64::from(length) } else { rule.ty.max_characters().unwrap_or(u64::MAX) };
     if fixed && owned.ends_with(' ') {
         let trimmed = owned.trim_end_matches(' ');

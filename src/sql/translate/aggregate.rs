@@ -60,6 +60,9 @@ const WINDOW: &[(&str, usize, usize)] = &[
     ("NTH_VALUE", 2, 2),
 ];
 
+/// What a query without FROM selects from where it must have a row of its own.
+pub(super) const ONE_ROW: &str = "\"marmot_one\"";
+
 /// Where the window goes in a value of more than one aggregate.
 const OVER: &str = "\u{1}";
 
@@ -127,6 +130,10 @@ impl Translator<'_> {
         if value.is_ok() && allowed && self.is_foreign(level) {
             let column = |s: &Source| s.columns.first().map(|c| s.reference(c).sql);
             self.anchor = self.scope().sources.first().and_then(column);
+            if self.anchor.is_none() {
+                self.scope().needs_row = true;
+                self.anchor = Some(format!("{ONE_ROW}.\"one\""));
+            }
             self.parameters.truncate(mark);
             value = self.without_rollup(|t| t.aggregate(name, &parts, false));
             self.anchor = None;

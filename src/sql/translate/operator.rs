@@ -283,6 +283,15 @@ impl Translator<'_> {
 
     pub fn in_subquery(&mut self, needle: &Expr, query: &Query, negated: bool) -> Result<Typed, Error> {
         let not = if negated { "NOT " } else { "" };
+        if let Expr::Subquery(rows) = unnested(needle)
+            && selects_several(rows)
+        {
+            let (left, right) = (self.query_block(rows)?, self.query_block(query)?);
+            if left.columns.len() != right.columns.len() {
+                return Err(Error::operand_columns(left.columns.len()));
+            }
+            return Ok(Typed::boolean(format!("(({}) {not}IN ({}))", left.sql, right.sql)));
+        }
         let parts = row(needle).unwrap_or_else(|| vec![needle]);
         let mut left = Vec::new();
         for part in &parts {

@@ -53,6 +53,8 @@ pub struct Scope {
     pub alias_use: AliasUse,
     /// Positions of the select items that have an aggregate.
     pub aggregated_items: Vec<usize>,
+    /// Without FROM there must be a row to aggregate: see [`super::aggregate::ONE_ROW`].
+    pub needs_row: bool,
     /// Every alias of the select list, whether its item was read yet or not.
     pub pending: Vec<String>,
     /// In an UPDATE: columns already assigned, with their new values, which later assignments see.

@@ -265,7 +265,7 @@ impl Translator<'_> {
     }
 
     fn select_scoped(&mut self, select: &Select, tail: Tail<'_>, in_compound: bool) -> Result<Block, Error> {
-        let from = self.source_list(&select.from)?;
+        let mut from = self.source_list(&select.from)?;
         let mut conditions = Vec::new();
         if let Some(condition) = &select.selection {
             conditions.push(self.in_clause("where clause", |t| t.condition(condition))?);
@@ -300,6 +300,9 @@ impl Translator<'_> {
         // Also by an aggregate of HAVING or ORDER BY alone.
         let one_row = group_by.is_empty() && self.scope().aggregated && self.scope().aggregated_items.is_empty();
         self.scope().alias_use = AliasUse::Never;
+        if self.scope().needs_row && from.is_empty() {
+            from = format!("(SELECT 1 AS \"one\") AS {}", super::aggregate::ONE_ROW);
+        }
         let windows = self.named_windows(select)?;
         let (limit, limited) = self.limit(tail.limit)?;
 
@@ -470,7 +473,11 @@ impl Translator<'_> {
         let mut parts = Vec::new();
         for expression in expressions {
             if let Some(literal) = self.constant(expression) {
-                let Literal::Int(n) = literal else { continue };
+                let Literal::Int(n) = literal else {
+                    // One group of all rows.
+                    parts.push("NULL".to_string());
+                    continue;
+                };
                 let value = usize::try_from(n).ok().and_then(|n| n.checked_sub(1)).and_then(|i| items.get(i));
                 match value {
                     Some((name, _)) if self.scope().aggregated_items.contains(&(n as usize)) => {
