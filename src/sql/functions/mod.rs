@@ -3,6 +3,7 @@
 //!
 //! Not in the tables, because they need the workspace: `marmot_auto_id(value)` and `marmot_row_id()`.
 
+mod aes;
 mod aggregate;
 mod argument;
 mod cast;
@@ -39,6 +40,7 @@ const GROUPS: &[&[Function]] = &[
     json::FUNCTIONS,
     json_text::FUNCTIONS,
     hash::FUNCTIONS,
+    aes::FUNCTIONS,
     regexp::FUNCTIONS,
     sleep::FUNCTIONS,
     variable::FUNCTIONS,

@@ -76,8 +76,6 @@ impl Translator<'_> {
             "IS_USED_LOCK",
             "RELEASE_ALL_LOCKS",
             "LOAD_FILE",
-            "AES_ENCRYPT",
-            "AES_DECRYPT",
             "MASTER_POS_WAIT",
             "JSON_TABLE",
             "JSON_SCHEMA_VALID",
