@@ -64,6 +64,7 @@ mod execute;
 mod functions;
 mod ids;
 mod incoming;
+mod keyed;
 mod lease;
 mod metadata;
 mod nap;

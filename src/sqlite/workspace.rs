@@ -280,13 +280,13 @@ impl Workspace {
     }
 
     /// As [`Workspace::execute`], for a statement with RETURNING: gives its rows.
-    pub fn execute_returning(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Vec<Value>>> {
+    pub fn execute_returning(&mut self, sql: &str, params: &[Value]) -> Result<(Executed, Vec<Vec<Value>>)> {
         self.check_open()?;
         let mark = self.capture.mark();
         self.capture.start_statement();
         let ran = self.connection.cached(sql).and_then(|statement| statement.all(params));
         match (ran, self.capture.take_refusal()) {
-            (Ok(rows), None) => Ok(rows),
+            (Ok(rows), None) => Ok((Executed { rows: self.capture.counts(), changes: rows.len() as u64 }, rows)),
             (Ok(_), Some(refusal)) => Err(self.statement_failed(mark, refusal)),
             (Err(error), refusal) => Err(self.statement_failed(mark, refusal.unwrap_or(error))),
         }
