@@ -35,20 +35,14 @@ export CLUSTER_DATA
 . examples/node.sh
 # shellcheck source=examples/wordpress-cluster/site.sh
 . examples/wordpress-cluster/site.sh
-NODES="1 2 3"
 RUN=examples/wordpress-cluster/run.sh
 
 cleanup() {
-    local status=$? node
+    local status=$?
     "$RUN" down || true
     stop_web 4
     if [ -e "$CLUSTER_DATA/mariadb.pid" ]; then kill "$(cat "$CLUSTER_DATA/mariadb.pid")"; fi
-    if [ "$status" != 0 ]; then
-        for node in $NODES; do
-            printf '\n-- the end of node %s'"'"'s log\n' "$node"
-            tail -n 20 "$CLUSTER_DATA/node$node/marmot.log" || true
-        done
-    fi
+    if [ "$status" != 0 ]; then log_ends; fi
     if [ "${KEEP:-0}" = 1 ]; then say "kept: $CLUSTER_DATA"; else rm -rf "$CLUSTER_DATA"; fi
     exit "$status"
 }

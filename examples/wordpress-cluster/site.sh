@@ -17,6 +17,7 @@ need_packages() {
     command -v php >/dev/null || missing+=" php-cli"
     if ! php -m 2>/dev/null | grep -qx mysqli; then missing+=" php-mysql"; fi
     [ -e "$WORDPRESS_FILES/wp-settings.php" ] || missing+=" wordpress"
+    [ -e "$WORDPRESS_FILES/wp-content/themes/twentytwentythree" ] || missing+=" wordpress-theme-twentytwentythree"
     command -v curl >/dev/null || missing+=" curl"
     command -v mariadb >/dev/null || command -v mysql >/dev/null || missing+=" default-mysql-client"
     if [ -z "$missing" ]; then return; fi
@@ -37,6 +38,7 @@ make_site() {
         cp -rL "$WORDPRESS_FILES" "$site.new"
         rm -f "$site.new/.htaccess"
         cp examples/wordpress-cluster/wp-config.php "$site.new/wp-config.php"
+        # shellcheck disable=SC2016  # PHP's variables
         php -r 'foreach (["AUTH_KEY", "SECURE_AUTH_KEY", "LOGGED_IN_KEY", "NONCE_KEY", "AUTH_SALT", "SECURE_AUTH_SALT",
             "LOGGED_IN_SALT", "NONCE_SALT"] as $name) $all[$name] = bin2hex(random_bytes(32));
             echo "<?php return " . var_export($all, true) . ";\n";' >"$site.new/wp-secrets.php"
