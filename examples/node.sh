@@ -105,7 +105,7 @@ start_node() {
     mkdir -p "$CLUSTER_DATA"
     if running "$node"; then
         say "   node $node runs already (process $(cat "$(pid_file "$node")"))"
-        return
+        return 0
     fi
     local flags=(
         --data-dir "$CLUSTER_DATA/node$node" --cluster-addr "${CLUSTER_ADDR:-$(cluster_address "$node")}"
@@ -121,7 +121,7 @@ stop_node() {
     local node=$1 signal=${2:-TERM}
     if ! running "$node"; then
         say "   node $node does not run"
-        return
+        return 0
     fi
     local pid
     pid=$(cat "$(pid_file "$node")")

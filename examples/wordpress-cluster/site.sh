@@ -59,7 +59,7 @@ start_web() {
     local node=$1 port=$2 log file
     if web_running "$node"; then
         say "   web $node runs already (process group $(cat "$(web_pid_file "$node")"))"
-        return
+        return 0
     fi
     file=$(web_pid_file "$node")
     log=$(realpath "$CLUSTER_DATA")
@@ -80,7 +80,7 @@ stop_web() {
     local node=$1 pid
     if ! web_running "$node"; then
         say "   web $node does not run"
-        return
+        return 0
     fi
     pid=$(cat "$(web_pid_file "$node")")
     kill -TERM -- "-$pid"
