@@ -26,6 +26,8 @@ CLUSTER_DATA=$(mktemp -d)
 export CLUSTER_DATA
 # shellcheck source=examples/node.sh
 . examples/node.sh
+# shellcheck source=examples/web.sh
+. examples/web.sh
 # shellcheck source=examples/wordpress-cluster/site.sh
 . examples/wordpress-cluster/site.sh
 RUN=examples/wordpress-cluster/run.sh
@@ -62,10 +64,7 @@ compare_tables() {
 }
 
 start_mariadb() {
-    if ! command -v mariadbd >/dev/null; then
-        say "installing mariadb-server"
-        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq mariadb-server >/dev/null
-    fi
+    if ! command -v mariadbd >/dev/null; then install_packages mariadb-server; fi
     local dir=$CLUSTER_DATA/mariadb
     mkdir -p "$dir"
     mariadb-install-db --no-defaults --user="$(id -un)" --datadir="$dir/data" --skip-test-db \
@@ -84,7 +83,7 @@ node ci/wordpress/test.mjs "$RUN" "$CLUSTER_DATA" "$WEB_BASE" target/wordpress/s
 if [ "${1:-}" = times ]; then
     step "Page times beside one MariaDB"
     start_mariadb
-    start_web 4 "$MARIADB_PORT"
+    start_site 4 "$MARIADB_PORT"
     node ci/wordpress/page_times.mjs Marmot="$(web_address 1)" MariaDB="$(web_address 4)" 20
 fi
 step "Comparing the tables of the three nodes"

@@ -23,6 +23,17 @@ die() {
     exit 1
 }
 
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+# install_packages [PACKAGE...]: from Debian, without what they merely recommend.
+install_packages() {
+    if [ $# = 0 ]; then return 0; fi
+    if ! command -v apt-get >/dev/null; then die "please install by hand (there is no apt-get): $*"; fi
+    step "Installing with apt-get: $*"
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
 mysql_port() { echo $((MYSQL_BASE + $1)); }
 cluster_address() { echo "127.0.0.1:$((CLUSTER_BASE + $1))"; }
 pid_file() { echo "$CLUSTER_DATA/node$1.pid"; }

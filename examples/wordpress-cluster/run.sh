@@ -18,6 +18,8 @@ WEB_BASE=${WEB_BASE:-9100}
 CLUSTER_ADDR=""
 # shellcheck source=examples/node.sh
 . examples/node.sh
+# shellcheck source=examples/web.sh
+. examples/web.sh
 # shellcheck source=examples/wordpress-cluster/site.sh
 . examples/wordpress-cluster/site.sh
 
@@ -35,7 +37,7 @@ up() {
 
     step "WordPress: three web servers"
     make_site "$CLUSTER_DATA/site"
-    for node in $NODES; do start_web "$node" "$(mysql_port "$node")"; done
+    for node in $NODES; do start_site "$node" "$(mysql_port "$node")"; done
     step "Ready. Open any of these; the first visit installs WordPress (once, for all three):"
     for node in $NODES; do say "   $(web_address "$node")/    (node $node, MySQL on port $(mysql_port "$node"))"; done
 }
