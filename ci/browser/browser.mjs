@@ -21,7 +21,7 @@ export function launch() {
 /** A new window of a person of its own: its own cookies, its own logins. Waiting for anything ends after 15 s. */
 export async function open(browser) {
   const context = await browser.newContext({ viewport: { width: 1200, height: 900 } });
-  context.setDefaultTimeout(15_000);
+  context.setDefaultTimeout(Number(process.env.PATIENCE ?? 15_000));
   return context.newPage();
 }
 
