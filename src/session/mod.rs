@@ -57,6 +57,7 @@ mod clock;
 mod command;
 mod constraint;
 mod core_handle;
+mod counters;
 mod create_select;
 mod diagnostics;
 mod duplicate;
@@ -91,6 +92,7 @@ mod write;
 
 pub use clock::Clock;
 pub use core_handle::{CoreCall, CoreHandle, OpenSnapshot, Published};
+pub use counters::Counters;
 pub use functions::applier_functions;
 pub use registry::{Activity, Connection, Registry, Stop};
 pub use server::{Parts, Schema, Server};

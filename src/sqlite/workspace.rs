@@ -6,6 +6,7 @@
 use super::attach::{Attached, Guard};
 use super::capture::{Installed, RowCounts};
 use super::connection::{Connection, Interrupt, Rows, quoted};
+use super::cost::Cost;
 use super::data_dir::{DataDir, DatabaseFile};
 use super::error::{Constraint, Error, Result};
 use super::functions::Functions;
@@ -235,6 +236,11 @@ impl Workspace {
             State::Open | State::Schema | State::Lost => Err(Error::Interrupted { transaction_lost: true }),
             State::Idle => Err(Error::Unsupported("a statement outside a transaction".into())),
         }
+    }
+
+    /// What the queries since the last call cost.
+    pub fn take_cost(&mut self) -> Cost {
+        self.connection.take_cost()
     }
 
     /// Runs a query that sees the transaction's own changes.
