@@ -284,6 +284,7 @@ impl Session {
             now: self.server.clock.now(),
             started: self.server.started,
             user: &self.state.user,
+            encryption: self.encryption.as_ref(),
             questions: self.server.questions.load(Ordering::Relaxed),
             cluster: cluster.as_deref(),
             conflicts: &conflicts,

@@ -10,6 +10,7 @@ mod schema_tables;
 mod server_tables;
 
 use crate::core::NodeStatus;
+use crate::mysql::Encryption;
 use crate::session::{Registry, Variables};
 use crate::sql::{Catalog, Database};
 use crate::types::{Hlc, Mono, Now, Value};
@@ -24,6 +25,7 @@ pub struct Facts<'a> {
     /// When the server started.
     pub started: Mono,
     pub user: &'a str,
+    pub encryption: Option<&'a Encryption>,
     /// Statements executed by this server.
     pub questions: u64,
     /// Present if a table that needs it is read.
@@ -148,6 +150,7 @@ mod tests {
             now: Now { mono: Mono(0), wall: Wall(0) },
             started: Mono(0),
             user: "root",
+            encryption: None,
             questions: 0,
             cluster: None,
             conflicts: &conflicts,

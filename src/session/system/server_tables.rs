@@ -381,7 +381,8 @@ fn status(facts: &Facts<'_>) -> Vec<(&'static str, String)> {
     let mut list = vec![
         ("Connections", facts.registry.total().to_string()),
         ("Questions", facts.questions.to_string()),
-        ("Ssl_cipher", String::new()),
+        ("Ssl_cipher", facts.encryption.map(|e| e.cipher.clone()).unwrap_or_default()),
+        ("Ssl_version", facts.encryption.map(|e| e.version.clone()).unwrap_or_default()),
         ("Threads_connected", connections.len().to_string()),
         ("Threads_running", running.to_string()),
         ("Uptime", (facts.now.mono.since(facts.started).as_millis() / 1000).to_string()),

@@ -183,7 +183,7 @@ impl<S: Socket, H: Handler> Commands<'_, S, H> {
         };
         let status = self.handler.status();
         match done {
-            Ok(()) => self.connection.answer().ok(status),
+            Ok(()) => self.connection.answer().ok(status, self.handler.take_changes()),
             Err(error) => self.connection.answer().error(&error),
         }
         Ok(Next::Command)
@@ -208,7 +208,7 @@ impl<S: Socket, H: Handler> Commands<'_, S, H> {
         };
         let status = self.handler.status();
         match outcome {
-            Ok(()) => self.connection.answer().ok(status),
+            Ok(()) => self.connection.answer().ok(status, self.handler.take_changes()),
             Err(error) => self.connection.answer().error(&error),
         }
         Ok(Next::Command)

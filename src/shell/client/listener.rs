@@ -214,7 +214,7 @@ where
 
 /// The OK that ends the login; what comes after it may be compressed.
 async fn welcome<S: Socket>(connection: &mut Connection<S>, status: StatusFlags) -> Result<(), End> {
-    connection.answer().ok(status);
+    connection.answer().ok(status, Vec::new());
     if connection.capabilities.contains(CapabilityFlags::CLIENT_COMPRESS) {
         connection.send().await?;
         connection.inbound.start_compression();

@@ -4,8 +4,8 @@ use super::connection::{Connection, End};
 use super::listener::{FrontConfig, Peer};
 use super::transport::Socket;
 use crate::mysql::{
-    ACCESS_DENIED_ERROR, CAPABILITIES, CapabilityFlags, Exchange, Greeting, HANDSHAKE_ERROR, Hello, Login, Response,
-    SECURE_TRANSPORT_REQUIRED, Salts, SqlError, Step,
+    ACCESS_DENIED_ERROR, CAPABILITIES, CapabilityFlags, Encryption, Exchange, Greeting, HANDSHAKE_ERROR, Hello, Login,
+    Response, SECURE_TRANSPORT_REQUIRED, Salts, SqlError, Step,
 };
 
 /// Greets and authenticates. The last OK is not sent yet: first the session must accept the login.
@@ -31,7 +31,7 @@ pub(super) async fn login<S: Socket>(
     let mut exchange = Exchange::new(credential, secure, salts);
     let first = exchange.first(response.plugin.as_deref(), &salt, &response.proof);
     prove(connection, front, &mut exchange, first, &response, &peer.host).await?.map_err(End::Error)?;
-    Ok(accepted(response, peer, connection.transport.is_tls()))
+    Ok(accepted(response, peer, connection.transport.encryption()))
 }
 
 /// The client's handshake response, after TLS if it wants that.
@@ -68,7 +68,7 @@ pub(super) async fn change_user<S: Socket>(
     let mut exchange = Exchange::new(credential, secure, salts);
     let first = exchange.start(response.plugin.as_deref());
     let outcome = prove(connection, front, &mut exchange, first, &response, &peer.host).await?;
-    Ok(outcome.map(|()| accepted(response, peer, connection.transport.is_tls())))
+    Ok(outcome.map(|()| accepted(response, peer, connection.transport.encryption())))
 }
 
 /// Runs an exchange to its end.
@@ -105,7 +105,7 @@ async fn prove<S: Socket>(
     }
 }
 
-fn accepted(response: Response, peer: &Peer, tls: bool) -> Login {
+fn accepted(response: Response, peer: &Peer, tls: Option<Encryption>) -> Login {
     Login {
         connection: peer.connection,
         user: response.user,
