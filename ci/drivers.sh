@@ -147,15 +147,16 @@ in_rust() {
 
 export DB_HOST=127.0.0.1 DB_USER=root DB_PASSWORD='Setts "and" sounds' DB_KIND=$kind DB_TYPES=$HERE/types.sql
 make_certificate
-export DB_CA=$CLUSTER_DATA/tls/cert.pem
+export DB_CA=$CLUSTER_DATA/tls/ca.pem
+certificate=$CLUSTER_DATA/tls/cert.pem
 if [ "$kind" = marmot ]; then
     build_marmot
-    printf '[mysql]\ntls_cert = "%s"\ntls_key = "%s"\n' "$DB_CA" "$CLUSTER_DATA/tls/key.pem" >"$CLUSTER_DATA/marmot.toml"
+    printf '[mysql]\ntls_cert = "%s"\ntls_key = "%s"\n' "$certificate" "$CLUSTER_DATA/tls/key.pem" >"$CLUSTER_DATA/marmot.toml"
     export MARMOT_MYSQL_PASSWORD=$DB_PASSWORD DB_PORT=$((MYSQL_BASE + 1))
     start_node 1 "" --config "$CLUSTER_DATA/marmot.toml"
 else
     export DB_PORT=$MARIADB_PORT
-    start_mariadb "$DB_PASSWORD" --ssl-cert="$DB_CA" --ssl-key="$CLUSTER_DATA/tls/key.pem" --max-allowed-packet=64M
+    start_mariadb "$DB_PASSWORD" --ssl-cert="$certificate" --ssl-key="$CLUSTER_DATA/tls/key.pem" --max-allowed-packet=64M
 fi
 
 for name in "${names[@]}"; do

@@ -19,13 +19,16 @@ need_apt() {
         apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
 
-# make_certificate: a certificate that signs itself, for 127.0.0.1, in $CLUSTER_DATA/tls.
+# make_certificate: in $CLUSTER_DATA/tls, an authority of our own (ca.pem) and a certificate for this machine that it signs.
 make_certificate() {
-    local folder=$CLUSTER_DATA/tls
+    local folder=$CLUSTER_DATA/tls new=(-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes)
     need_apt openssl openssl
     mkdir -p "$folder"
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost \
-        -addext 'subjectAltName=DNS:localhost,IP:127.0.0.1' -keyout "$folder/key.pem" -out "$folder/cert.pem" 2>/dev/null
+    openssl req -x509 "${new[@]}" -days 2 -subj /CN=ours -keyout "$folder/ca-key.pem" -out "$folder/ca.pem" 2>/dev/null
+    openssl req "${new[@]}" -subj /CN=localhost -keyout "$folder/key.pem" -out "$folder/request.pem" 2>/dev/null
+    printf 'subjectAltName=DNS:localhost,IP:127.0.0.1\nbasicConstraints=CA:FALSE\n' >"$folder/extensions"
+    openssl x509 -req -in "$folder/request.pem" -CA "$folder/ca.pem" -CAkey "$folder/ca-key.pem" -CAcreateserial -days 2 \
+        -extfile "$folder/extensions" -out "$folder/cert.pem" 2>/dev/null
 }
 
 # build_marmot: sets MARMOT to a binary of the profile that CI uses, unless it names one.

@@ -174,7 +174,7 @@ where
         stop: watch::Receiver<bool>,
     ) -> End {
         let login = login(connection, &self.config, peer, &mut salts);
-        let login = match timeout(self.config.handshake_timeout, login).await {
+        let (login, salt) = match timeout(self.config.handshake_timeout, login).await {
             Ok(Ok(login)) => login,
             Ok(Err(end)) => return end,
             Err(_) => return End::Error(NET_READ_INTERRUPTED.with(&[])),
@@ -191,6 +191,7 @@ where
                         front: &self.config,
                         peer,
                         salts,
+                        last_salt: salt,
                         statements: Statements::new(),
                         collation: login.collation,
                         failures: 0,

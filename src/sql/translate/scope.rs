@@ -38,8 +38,10 @@ pub struct Source {
 pub enum AliasUse {
     #[default]
     Never,
-    /// GROUP BY and HAVING: after the columns.
+    /// GROUP BY: after the columns.
     AfterColumns,
+    /// HAVING: before the columns, but after those of GROUP BY; within an aggregate after all of them.
+    Having,
     /// ORDER BY: before the columns.
     BeforeColumns,
 }
@@ -51,6 +53,8 @@ pub struct Scope {
     /// Name, value and position from 1 of every select item.
     pub aliases: Vec<(String, Typed, usize)>,
     pub alias_use: AliasUse,
+    /// The names in GROUP BY that are nothing but names.
+    pub grouped: Vec<String>,
     /// In an UPDATE: columns already assigned, with their new values, which later assignments see.
     pub assigned: Vec<(String, Typed)>,
     /// What `*` means: columns by their source and their place there.
@@ -109,7 +113,7 @@ impl Scope {
         clause: &str,
     ) -> Result<Option<Typed>, Error> {
         if table.is_none()
-            && self.alias_use == AliasUse::BeforeColumns
+            && self.aliases_first(name)
             && let Some(value) = self.alias(name)
         {
             return Ok(Some(value));
@@ -133,10 +137,18 @@ impl Scope {
         {
             return Ok(Some(value.with_sql(&new.sql)));
         }
-        if found.is_none() && table.is_none() && self.alias_use == AliasUse::AfterColumns {
+        if found.is_none() && table.is_none() && matches!(self.alias_use, AliasUse::AfterColumns | AliasUse::Having) {
             return Ok(self.alias(name));
         }
         Ok(found)
+    }
+
+    fn aliases_first(&self, name: &str) -> bool {
+        match self.alias_use {
+            AliasUse::BeforeColumns => true,
+            AliasUse::Having => self.aggregates && !self.grouped.iter().any(|g| g.eq_ignore_ascii_case(name)),
+            AliasUse::Never | AliasUse::AfterColumns => false,
+        }
     }
 
     /// A select item by its alias.
