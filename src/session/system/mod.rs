@@ -6,6 +6,7 @@
 
 mod cluster_tables;
 mod definition;
+mod keywords;
 mod schema_tables;
 mod server_tables;
 
@@ -61,6 +62,7 @@ pub const TABLES: &[SystemTable] = &[
     schema_tables::KEY_COLUMN_USAGE,
     schema_tables::REFERENTIAL_CONSTRAINTS,
     schema_tables::CHECK_CONSTRAINTS,
+    keywords::KEYWORDS,
     server_tables::ENGINES,
     server_tables::CHARACTER_SETS,
     server_tables::COLLATIONS_TABLE,
