@@ -38,9 +38,7 @@ mkdir -p "$BUILD"
 
 cleanup() {
     local status=$?
-    stop_mariadb
-    if running 1; then stop_node 1; fi
-    if [ "${KEEP:-0}" = 1 ]; then say "kept: $CLUSTER_DATA"; else rm -rf "$CLUSTER_DATA"; fi
+    stop_servers
     exit "$status"
 }
 trap cleanup EXIT
@@ -73,18 +71,14 @@ test_program() {
 }
 
 in_python() {
-    local venv=$BUILD/venv driver
-    need_apt /usr/lib/python3.11/ensurepip/__init__.py python3 python3-venv
-    if stale "$venv/stamp" "$HERE/python/requirements.txt"; then
-        need_apt mariadb_config libmariadb-dev build-essential
-        need_apt pkg-config pkg-config
-        need_apt /usr/share/doc/python3-dev python3-dev
-        /usr/bin/python3 -m venv --clear "$venv"
-        "$venv/bin/pip" --quiet --disable-pip-version-check install --requirement "$HERE/python/requirements.txt"
-        touch "$venv/stamp"
-    fi
+    local driver
+    # mysqlclient is built here.
+    need_apt mariadb_config libmariadb-dev
+    need_apt pkg-config pkg-config
+    need_apt python3-config python3-dev
+    python_with ci/drivers/python/requirements.txt target/drivers/venv
     for driver in pymysql mysqlclient mysql-connector-python; do
-        test_program "$driver" "$venv/bin/python" "$HERE/python/driver_test.py" "$driver"
+        test_program "$driver" "$PYTHON" "$HERE/python/driver_test.py" "$driver"
     done
 }
 

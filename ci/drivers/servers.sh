@@ -66,6 +66,29 @@ SQL
 
 mariadb_sql() { mariadb --no-defaults --skip-ssl -h 127.0.0.1 -P "$MARIADB_PORT" -u root -N -B -e "$@"; }
 
-stop_mariadb() {
-    if [ -e "$CLUSTER_DATA/mariadb.pid" ]; then kill "$(cat "$CLUSTER_DATA/mariadb.pid")" || true; fi
+# stop_servers: the MariaDB and the nodes, and their data unless KEEP=1.
+stop_servers() {
+    local file
+    if [ -e "$CLUSTER_DATA/mariadb.pid" ]; then
+        kill "$(cat "$CLUSTER_DATA/mariadb.pid")" || true
+        wait "$(cat "$CLUSTER_DATA/mariadb.pid")" || true
+    fi
+    for file in "$CLUSTER_DATA"/node*.pid; do
+        if [ -e "$file" ]; then stop_node "$(basename "$file" .pid | tr -dc 0-9)"; fi
+    done
+    if [ "${KEEP:-0}" = 1 ]; then say "kept: $CLUSTER_DATA"; else rm -rf "$CLUSTER_DATA"; fi
+}
+
+# python_with REQUIREMENTS VENV: sets PYTHON to a Python 3 that has the packages.
+python_with() {
+    local requirements=$1 venv=$2
+    PYTHON=$PWD/$venv/bin/python
+    if [ ! "$venv/stamp" -nt "$requirements" ]; then
+        need_apt /usr/bin/python3 python3
+        if ! /usr/bin/python3 -c 'import ensurepip' 2>/dev/null; then need_apt /nowhere/python3-venv python3-venv; fi
+        rm -rf "$venv"
+        /usr/bin/python3 -m venv "$venv"
+        "$PYTHON" -m pip --quiet --disable-pip-version-check install --requirement "$requirements"
+        touch "$venv/stamp"
+    fi
 }
