@@ -39,7 +39,7 @@ mkdir -p target/conformance
 need_apt "$SUITE/join.test" mariadb-test-data
 python_with ci/conformance/requirements.txt target/conformance/venv
 build_marmot
-start_mariadb
+start_mariadb ""
 start_node 1
 "$PYTHON" ci/conformance/measure.py --reference "$MARIADB_PORT" --marmot "$(mysql_port 1)" --suite "$SUITE" --table "$table" \
     --differences target/conformance/differences.txt "$@"
