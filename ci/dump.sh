@@ -73,7 +73,7 @@ load() { client "$1" <"$2"; }
 content() {
     local port=$1 database=$2 table
     for table in $(client "$port" -N -B -e "SELECT REPLACE(table_name, ' ', '%20') FROM information_schema.tables
-            WHERE table_schema = '$database' ORDER BY 1"); do
+            WHERE table_schema = '$database'" | sort); do
         table=${table//%20/ }
         client "$port" -N -B -e "SELECT * FROM \`$database\`.\`$table\`" | sort | sed "s/^/$table: /"
     done
