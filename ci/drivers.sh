@@ -98,7 +98,7 @@ in_node() {
 
 in_php() {
     need_apt php php-cli
-    if ! php -m | grep -qx pdo_mysql || ! php -m | grep -qx mysqli; then need_apt /nowhere/php-mysql php-mysql; fi
+    if ! php -m | grep -qx pdo_mysql || ! php -m | grep -qx mysqli; then apt_install php-mysql; fi
     test_program mysqli php "$HERE/php/mysqli_test.php"
     test_program pdo php "$HERE/php/pdo_test.php"
 }
@@ -128,7 +128,7 @@ in_java() {
 in_go() {
     need_apt go golang-go
     # The pinned versions build with Debian's Go.
-    (cd "$HERE/go" && GOFLAGS=-mod=readonly GOTOOLCHAIN=local go build -o "$BUILD/go-driver" .)
+    (cd "$HERE/go" && GOFLAGS=-mod=readonly GOTOOLCHAIN=local go build -buildvcs=false -o "$BUILD/go-driver" .)
     test_program go-sql-driver "$BUILD/go-driver"
 }
 

@@ -4,13 +4,14 @@
 
 # need_apt COMMAND PACKAGE...: installs the packages unless the command (or file, if it has a slash) is there.
 need_apt() {
-    local what=$1 root=""
+    local what=$1
     shift
-    if [[ $what == */* ]]; then
-        if [ -e "$what" ]; then return; fi
-    elif command -v "$what" >/dev/null; then
-        return
-    fi
+    if [ -e "$what" ] || command -v "$what" >/dev/null; then return; fi
+    apt_install "$@"
+}
+
+apt_install() {
+    local root=""
     say "== installing with apt-get: $*"
     if [ "$(id -u)" != 0 ]; then root=sudo; fi
     $root apt-get update -qq
@@ -85,7 +86,7 @@ python_with() {
     PYTHON=$PWD/$venv/bin/python
     if [ ! "$venv/stamp" -nt "$requirements" ]; then
         need_apt /usr/bin/python3 python3
-        if ! /usr/bin/python3 -c 'import ensurepip' 2>/dev/null; then need_apt /nowhere/python3-venv python3-venv; fi
+        if ! /usr/bin/python3 -c 'import ensurepip' 2>/dev/null; then apt_install python3-venv; fi
         rm -rf "$venv"
         /usr/bin/python3 -m venv "$venv"
         "$PYTHON" -m pip --quiet --disable-pip-version-check install --requirement "$requirements"
