@@ -169,13 +169,32 @@ impl Translator<'_> {
                 let mut compared = first.clone();
                 let (l, r) = self.comparable(&mut compared, &mut second);
                 let sql = format!("(CASE WHEN {l} = {r} THEN NULL ELSE {} END)", first.sql);
-                Typed { nullable: true, ..first.with_sql(sql) }
+                let ty = match first.known() {
+                    Some(ColumnType::Enum { collation, .. } | ColumnType::Set { collation, .. }) => {
+                        ResultType::Known(Self::text_of(collation.name()))
+                    }
+                    _ => first.ty.clone(),
+                };
+                Typed { nullable: true, ty, ..first.with_sql(sql) }
             }
             "GREATEST" | "LEAST" => {
                 count(2, usize::MAX)?;
                 let values = self.each(arguments)?;
                 let ty = values.iter().fold(ResultType::Null, |ty, v| unify(&ty, &v.ty));
-                let sql = format!("marmot_{}({})", name.to_lowercase(), join(&values));
+                if values.iter().all(is_time) {
+                    let times: Vec<String> = values.iter().map(|v| format!("marmot_time_micros({})", v.sql)).collect();
+                    let function = if name == "LEAST" { "min" } else { "max" };
+                    let fsp = values.iter().map(Typed::fsp).max().unwrap_or(0);
+                    let sql = format!("marmot_time_of_micros({function}({}), {fsp})", times.join(", "));
+                    return Ok(Some(Typed { ty, ..Typed::dynamic(sql) }));
+                }
+                let all: Vec<&Typed> = values.iter().collect();
+                let exact = match collation::common(&all, name)? {
+                    Some((common, _)) => !common.ignores_case(),
+                    None => values.iter().any(|v| v.kind() == Kind::Binary),
+                };
+                let exact = if exact { "_exact" } else { "" };
+                let sql = format!("marmot_{}{exact}({})", name.to_lowercase(), join(&values));
                 Typed { ty, ..Typed::dynamic(sql) }
             }
             "ROUND" | "TRUNCATE" => {
@@ -326,9 +345,7 @@ impl Translator<'_> {
         let ty = match (value.known(), scale) {
             (Some(ty), _) if ty.is_integer() && ty.is_unsigned() => ResultType::Known(ColumnType::bigint_unsigned()),
             (Some(ty), _) if ty.is_integer() => ResultType::Known(ColumnType::bigint()),
-            (Some(ColumnType::Decimal { scale: own, .. }), Some(scale)) => {
-                ResultType::Known(ColumnType::decimal(65, scale.min(*own)))
-            }
+            (Some(ColumnType::Decimal { .. }), Some(scale)) => ResultType::Known(ColumnType::decimal(65, scale)),
             (Some(ColumnType::Decimal { .. }), None) => value.ty.clone(),
             (None, _) => value.ty.clone(),
             (Some(_), Some(scale)) if few => ResultType::Known(double_of(scale)),

@@ -237,10 +237,10 @@ entries! {
     "MONTH" 1 1 "marmot_extract({0}, 'MONTH')" Int;
     "DAY" 1 1 "marmot_extract({0}, 'DAY')" Int;
     "DAYOFMONTH" 1 1 "marmot_extract({0}, 'DAY')" Int;
-    "HOUR" 1 1 "marmot_extract({0}, 'HOUR')" Int;
-    "MINUTE" 1 1 "marmot_extract({0}, 'MINUTE')" Int;
-    "SECOND" 1 1 "marmot_extract({0}, 'SECOND')" Int;
-    "MICROSECOND" 1 1 "marmot_extract({0}, 'MICROSECOND')" Int;
+    "HOUR" 1 1 "abs(marmot_extract({0}, 'HOUR'))" Int;
+    "MINUTE" 1 1 "abs(marmot_extract({0}, 'MINUTE'))" Int;
+    "SECOND" 1 1 "abs(marmot_extract({0}, 'SECOND'))" Int;
+    "MICROSECOND" 1 1 "abs(marmot_extract({0}, 'MICROSECOND'))" Int;
     "CONVERT_TZ" 3 3 "marmot_convert_tz({*})" DateTime;
     "ADDTIME" 2 2 "marmot_addtime({0}, {1}, 1)" DateTime;
     "SUBTIME" 2 2 "marmot_addtime({0}, {1}, -1)" DateTime;

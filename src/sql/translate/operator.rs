@@ -131,6 +131,15 @@ impl Translator<'_> {
                     self.convert(value, Convert::Temporal(ty));
                 }
             }
+            (Kind::Text, Kind::Temporal) => {
+                let kind = match other.known() {
+                    Some(ColumnType::Date) => "DATE",
+                    Some(ColumnType::Time(_)) => "TIME",
+                    _ => "DATETIME",
+                };
+                value.sql = format!("marmot_as_temporal({}, '{kind}', {})", value.sql, other.fsp());
+                value.column = false;
+            }
             // A date against a datetime is midnight of that day.
             (Kind::Temporal, Kind::Temporal)
                 if value.known() == Some(&ColumnType::Date)
@@ -218,8 +227,8 @@ impl Translator<'_> {
             || orders && is_time(&r) && l.parameter.is_some()
         {
             // The texts of times do not sort as times: 100:00:00 and what is negative.
-            l_sql = format!("marmot_temporal_number({l_sql})");
-            r_sql = format!("marmot_temporal_number({r_sql})");
+            l_sql = format!("marmot_time_micros({l_sql})");
+            r_sql = format!("marmot_time_micros({r_sql})");
         }
         if orders && needs_exact_order(&l, &r) {
             return Ok(Typed::boolean(format!("(marmot_decimal_compare({l_sql}, {r_sql}) {} 0)", symbol(op))));
@@ -350,6 +359,10 @@ impl Translator<'_> {
             let (least, most) =
                 (format!("marmot_decimal_compare({l}, {low})"), format!("marmot_decimal_compare({h}, {high})"));
             return Ok(Typed::boolean(format!("({not}({least} >= 0 AND {most} <= 0))")));
+        }
+        if is_time(&for_low) || is_time(&for_high) {
+            let [l, low, h, high] = [l, low, h, high].map(|side| format!("marmot_time_micros({side})"));
+            return Ok(Typed::boolean(format!("({not}({l} >= {low} AND {h} <= {high}))")));
         }
         if l == h && !ends_in_collation(&l) {
             return Ok(Typed::boolean(format!("({l} {not}BETWEEN {low} AND {high})")));
