@@ -5,7 +5,8 @@
 //! grouping expression's super-aggregate flag and value, and one for each item of ORDER BY.
 
 use super::scope::{AliasUse, SourceColumn};
-use super::select::{Block, Tail, direction};
+use super::order::direction;
+use super::select::{Block, Tail};
 use super::translator::{Translator, quote_name};
 use super::typed::{Kind, Typed, unify};
 use crate::sql::column_type::ColumnType;
