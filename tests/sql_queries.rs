@@ -34,9 +34,15 @@ fn decimals_are_exact_up_to_65_digits() {
                  12345678901234567890.1234567891|12345678901234567890|12345678901234567891|12345678901234567890.123|\
                  12345678901234567890.12|-12345678901234567890.1234567891",
             ),
-            ("SELECT SUM(c) OVER (ORDER BY id), MAX(a) OVER (ORDER BY id ROWS 1 PRECEDING) FROM d", "1.50|12345678901234567890.1234567891\n3.75|12345678901234567890.1234567891\n3.85|3.3000000000"),
+            (
+                "SELECT SUM(c) OVER (ORDER BY id), MAX(a) OVER (ORDER BY id ROWS 1 PRECEDING) FROM d",
+                "1.50|12345678901234567890.1234567891\n3.75|12345678901234567890.1234567891\n3.85|3.3000000000",
+            ),
             ("SELECT 1/3*3, 0.1 + 0.2, 1.5 * 1.5, 2/3, 10 DIV 3.3, 7.5 % 2.33", "1.0000|0.3|2.25|0.6667|3|0.51"),
-            ("SELECT CAST('123456789012345678901234567890.55' AS DECIMAL(40,1)), CONCAT(a) FROM d WHERE id = 3", "123456789012345678901234567890.6|3.3000000000"),
+            (
+                "SELECT CAST('123456789012345678901234567890.55' AS DECIMAL(40,1)), CONCAT(a) FROM d WHERE id = 3",
+                "123456789012345678901234567890.6|3.3000000000",
+            ),
             ("UPDATE d SET a = a + 0.0000000001; SELECT a FROM d WHERE id = 1", "12345678901234567890.1234567892"),
         ],
     );
@@ -56,8 +62,14 @@ fn aliases_and_aggregates_across_query_blocks() {
             ("SELECT a + 1 AS num, (SELECT num + 2 FROM t LIMIT 1) FROM t", "2|4\n3|5\n4|6"),
             ("SELECT a FROM t GROUP BY a HAVING (SELECT MAX(t.b) FROM u LIMIT 1) > 10", "2"),
             ("SELECT a, (SELECT SUM(t.b) FROM u WHERE u.a = 1) FROM t GROUP BY a", "1|10\n2|20\n3|10"),
-            ("SELECT a, (SELECT c FROM u WHERE c = COUNT(*) * 100 LIMIT 1) FROM t GROUP BY a ORDER BY a", "1|100\n2|100\n3|100"),
-            ("SELECT a FROM t GROUP BY a HAVING EXISTS (SELECT 1 FROM u WHERE u.c / 10 = SUM(t.b)) ORDER BY a", "1\n2\n3"),
+            (
+                "SELECT a, (SELECT c FROM u WHERE c = COUNT(*) * 100 LIMIT 1) FROM t GROUP BY a ORDER BY a",
+                "1|100\n2|100\n3|100",
+            ),
+            (
+                "SELECT a FROM t GROUP BY a HAVING EXISTS (SELECT 1 FROM u WHERE u.c / 10 = SUM(t.b)) ORDER BY a",
+                "1\n2\n3",
+            ),
             ("SELECT COUNT(*) FROM u WHERE c IN (SELECT SUM(u.c) FROM t)", "0"),
             ("SELECT a FROM u WHERE a = (SELECT MAX(u.a))", "1\n2"),
             ("SELECT b FROM t GROUP BY b HAVING COUNT(*) >= ALL (SELECT 2 FROM u)", "10"),
@@ -88,7 +100,10 @@ fn rows_against_subqueries() {
     check(
         &mut engine,
         &[
-            ("SELECT (SELECT 1, 2, 3) = ROW(1, 2, 3), ROW(1, 2) < (SELECT 1, 3), (SELECT 1, 2) = (SELECT 1, 2)", "1|1|1"),
+            (
+                "SELECT (SELECT 1, 2, 3) = ROW(1, 2, 3), ROW(1, 2) < (SELECT 1, 3), (SELECT 1, 2) = (SELECT 1, 2)",
+                "1|1|1",
+            ),
             ("SELECT COUNT(*) FROM t WHERE (SELECT a, b) IN (SELECT 1, 10)", "1"),
             ("SELECT 2 IN ((SELECT 1), (SELECT 2)), 1 = ALL ((SELECT 1) UNION (SELECT 1))", "1|1"),
             ("SELECT COUNT(*) FROM (t x) JOIN ((t y)) ON x.a = y.a", "2"),
@@ -119,7 +134,10 @@ fn collations_of_several_strings() {
     check(
         &mut engine,
         &[
-            ("SELECT COLLATION(CONCAT(_latin2'a', _latin2'b')), CHARSET(LEFT(_latin1'ab', 1))", "latin2_general_ci|latin1"),
+            (
+                "SELECT COLLATION(CONCAT(_latin2'a', _latin2'b')), CHARSET(LEFT(_latin1'ab', 1))",
+                "latin2_general_ci|latin1",
+            ),
             ("SELECT 'a' = 'A', 'a' = 'A' COLLATE utf8mb4_bin, 'a' IN ('A', 'b' COLLATE utf8mb4_bin)", "1|0|0"),
             ("SELECT 'b' BETWEEN 'A' AND 'C' COLLATE utf8mb4_bin, 'B' LIKE 'b' COLLATE utf8mb4_bin", "0|0"),
             ("SELECT 1 UNION SELECT '1' UNION SELECT 'a' UNION SELECT 'A'", "1\na"),

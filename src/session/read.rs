@@ -12,7 +12,6 @@ use crate::mysql::{self, Cell, ResultWriter, SqlError};
 use crate::sql::{Locking, Program, Read, ResultColumn, ResultType};
 use crate::sqlite::{self, Reader, RowRef, Rows};
 use crate::types::{DatabaseName, Key, KeyAccess, Mode, Value};
-use std::sync::atomic::Ordering;
 
 /// At most this many entries of the conflict log are shown at once.
 const CONFLICTS_SHOWN: usize = 10_000;
@@ -293,7 +292,8 @@ impl Session {
             now: self.server.clock.now(),
             started: self.server.started,
             user: &self.state.user,
-            questions: self.server.questions.load(Ordering::Relaxed),
+            counters: self.server.counters(),
+            encryption: self.encryption.as_ref(),
             cluster: cluster.as_deref(),
             conflicts: &conflicts,
         };

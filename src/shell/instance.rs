@@ -313,6 +313,7 @@ fn globals(config: &Config, node: NodeId) -> Result<Globals, crate::session::Var
         ("marmot_node_id", int(node.0)),
         ("marmot_write_consistency", text(config.replication.write_level.to_string())),
         ("marmot_read_consistency", text(config.replication.read_level.to_string())),
+        ("marmot_collations", text(config.mysql.collations.to_string())),
         ("marmot_auto_id_mode", text(config.mysql.auto_id_mode.to_string())),
         ("marmot_transaction_max_age", seconds(config.transaction.max_age)),
         ("innodb_lock_wait_timeout", seconds(config.transaction.lock_wait_timeout)),
@@ -329,6 +330,7 @@ fn front(config: &Config, server: &Arc<Server>) -> Result<Arc<Front<NewSession>>
     let accounts = Accounts::new().with(&*mysql.user, Credential::password(mysql.password.expose()));
     let mut front = FrontConfig::new(VERSION, Arc::new(accounts));
     front.max_connections = mysql.max_connections;
+    front.counters = server.counters().clone();
     front.require_tls = mysql.require_tls;
     front.tls = tls(mysql.tls_cert.as_deref(), mysql.tls_key.as_deref())?;
     let server = server.clone();

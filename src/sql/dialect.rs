@@ -547,4 +547,6 @@ impl Dialect for MarmotDialect {
     }
 }
 
-const _: () = assert!(UNARY > CARET && BANG > UNARY && CONCAT > CARET && UNARY > CONCAT && CARET > 50 && SHIFT > 36 && SHIFT < 45);
+const _: () = assert!(
+    UNARY > CARET && BANG > UNARY && CONCAT > CARET && UNARY > CONCAT && CARET > 50 && SHIFT > 36 && SHIFT < 45
+);

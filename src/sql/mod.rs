@@ -17,7 +17,8 @@
 //!
 //! # What differs from MySQL
 //!
-//! - `_ci` collations ignore case of ASCII letters only, and no accents; trailing spaces count.
+//! - By default `_ci` collations ignore case of ASCII letters only, and no accents; trailing spaces count. With
+//!   `collations = "mysql"` they are MySQL's (`collate`); FIELD, FIND_IN_SET, LOCATE and INSTR still fold case only.
 //! - Integer arithmetic without sign is exact or error 1690; with sign it is error 1690 where the result is shown, while in
 //!   between SQLite goes on in floating point. Conditions that order DECIMAL values of more than 15 digits use no index.
 //! - BIGINT UNSIGNED primary keys of one column end at 2^63-1 (1264).
@@ -33,6 +34,7 @@
 mod alteration;
 mod cache;
 mod catalog;
+mod collate;
 mod column_type;
 mod compile;
 mod decimal;
@@ -68,6 +70,7 @@ pub use catalog::{
     IndexColumn, IndexKind, RESERVED_PREFIX, ReferentialAction, Table, TableOptions, View,
 };
 pub use catalog::{is_temporary, public_name, temporary_database};
+pub use collate::CollationOrder;
 pub use column_type::{BinaryKind, ColumnType, IntegerSize, TextKind};
 pub use compile::create_statements;
 pub use definition::{

@@ -314,7 +314,8 @@ impl Tokens {
     }
 
     fn rewrite_returning(&mut self) {
-        const BEFORE_NAMES: &[&str] = &["INTO", "FROM", "SET", "AS", "BY", "WHERE", "AND", "OR", "ON", "JOIN", "SELECT"];
+        const BEFORE_NAMES: &[&str] =
+            &["INTO", "FROM", "SET", "AS", "BY", "WHERE", "AND", "OR", "ON", "JOIN", "SELECT"];
         let names_something = |t: &Self, i: usize| {
             let before = matches!(t.tokens[i - 1].token, Token::Period | Token::Comma | Token::LParen | Token::Eq);
             let after = t.tokens.get(i + 1).is_none_or(|n| {

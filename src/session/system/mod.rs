@@ -4,15 +4,19 @@
 //!
 //! To add a table, define a [`SystemTable`] and list it in [`TABLES`]; the translator then knows its columns.
 
+mod account_tables;
 mod cluster_tables;
 mod definition;
+mod keywords;
 mod schema_tables;
 mod server_tables;
 
 use crate::core::NodeStatus;
-use crate::session::{Registry, Variables};
+use crate::mysql::Encryption;
+use crate::session::{Counters, Registry, Variables};
 use crate::sql::{Catalog, Database};
 use crate::types::{Hlc, Mono, Now, Value};
+pub use account_tables::grants;
 pub use definition::{Holds, SystemTable};
 
 /// Everything system tables are made of, gathered before they are filled.
@@ -24,8 +28,8 @@ pub struct Facts<'a> {
     /// When the server started.
     pub started: Mono,
     pub user: &'a str,
-    /// Statements executed by this server.
-    pub questions: u64,
+    pub counters: &'a Counters,
+    pub encryption: Option<&'a Encryption>,
     /// Present if a table that needs it is read.
     pub cluster: Option<&'a NodeStatus>,
     pub conflicts: &'a [ConflictRow],
@@ -59,6 +63,7 @@ pub const TABLES: &[SystemTable] = &[
     schema_tables::KEY_COLUMN_USAGE,
     schema_tables::REFERENTIAL_CONSTRAINTS,
     schema_tables::CHECK_CONSTRAINTS,
+    keywords::KEYWORDS,
     server_tables::ENGINES,
     server_tables::CHARACTER_SETS,
     server_tables::COLLATIONS_TABLE,
@@ -67,7 +72,7 @@ pub const TABLES: &[SystemTable] = &[
     server_tables::PLUGINS,
     server_tables::SCHEMA_PRIVILEGES,
     server_tables::TABLE_PRIVILEGES,
-    server_tables::USER_PRIVILEGES,
+    account_tables::USER_PRIVILEGES,
     server_tables::VIEWS,
     server_tables::ROUTINES,
     server_tables::PARAMETERS,
@@ -79,7 +84,7 @@ pub const TABLES: &[SystemTable] = &[
     server_tables::GLOBAL_VARIABLES,
     server_tables::SESSION_STATUS,
     server_tables::GLOBAL_STATUS,
-    server_tables::USER,
+    account_tables::USER,
     server_tables::TIME_ZONE_NAME,
     cluster_tables::CLUSTER_NODES,
     cluster_tables::CONFLICTS,
@@ -148,7 +153,8 @@ mod tests {
             now: Now { mono: Mono(0), wall: Wall(0) },
             started: Mono(0),
             user: "root",
-            questions: 0,
+            counters: &Counters::default(),
+            encryption: None,
             cluster: None,
             conflicts: &conflicts,
         };

@@ -169,22 +169,6 @@ pub const TABLE_PRIVILEGES: SystemTable = SystemTable {
     rows: nothing,
 };
 
-pub const USER_PRIVILEGES: SystemTable = SystemTable {
-    database: INFORMATION_SCHEMA,
-    name: "USER_PRIVILEGES",
-    columns: &[
-        ("GRANTEE", Text(292)),
-        ("TABLE_CATALOG", Text(512)),
-        ("PRIVILEGE_TYPE", Text(64)),
-        ("IS_GRANTABLE", Text(3)),
-    ],
-    rows: |facts| {
-        let grantee = format!("'{}'@'%'", facts.user);
-        let all = ["SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "INDEX", "ALTER", "REFERENCES"];
-        all.iter().map(|p| vec![text(&grantee), text("def"), text(p), text("NO")]).collect()
-    },
-};
-
 pub const VIEWS: SystemTable = SystemTable {
     database: INFORMATION_SCHEMA,
     name: "VIEWS",
@@ -380,12 +364,16 @@ fn status(facts: &Facts<'_>) -> Vec<(&'static str, String)> {
     let running = connections.iter().filter(|c| c.activity().statement.is_some()).count();
     let mut list = vec![
         ("Connections", facts.registry.total().to_string()),
-        ("Questions", facts.questions.to_string()),
-        ("Ssl_cipher", String::new()),
+        ("Max_used_connections", facts.registry.most().to_string()),
+        ("Ssl_cipher", facts.encryption.map(|e| e.cipher.clone()).unwrap_or_default()),
+        ("Ssl_version", facts.encryption.map(|e| e.version.clone()).unwrap_or_default()),
         ("Threads_connected", connections.len().to_string()),
+        ("Threads_cached", "0".to_string()),
+        ("Threads_created", facts.registry.total().to_string()),
         ("Threads_running", running.to_string()),
         ("Uptime", (facts.now.mono.since(facts.started).as_millis() / 1000).to_string()),
     ];
+    list.extend(facts.counters.list().into_iter().map(|(name, value)| (name, value.to_string())));
     if let Some(node) = facts.cluster {
         list.push(("marmot_alive_voters", node.alive_voters.to_string()));
         list.push(("marmot_applied_seq", node.applied.to_string()));
@@ -398,15 +386,9 @@ fn status(facts: &Facts<'_>) -> Vec<(&'static str, String)> {
         list.push(("marmot_voters", node.voters.to_string()));
         list.push(("marmot_watermark", node.watermark.to_string()));
     }
+    list.sort_unstable();
     list
 }
-
-pub const USER: SystemTable = SystemTable {
-    database: "mysql",
-    name: "user",
-    columns: &[("Host", Text(255)), ("User", Text(32)), ("plugin", Text(64)), ("account_locked", Text(1))],
-    rows: |facts| vec![vec![text("%"), text(facts.user), text("caching_sha2_password"), text("N")]],
-};
 
 pub const TIME_ZONE_NAME: SystemTable = SystemTable {
     database: "mysql",

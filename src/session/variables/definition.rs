@@ -4,6 +4,8 @@
 //! optimizer switches) is accepted, as its effect in MySQL is on speed alone; one that would change results is either
 //! obeyed or read-only at the value Marmot has.
 
+use crate::types::CollationRules;
+
 /// Where a variable lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
@@ -130,6 +132,7 @@ pub const DEFINITIONS: &[Definition] = &[
     collation("collation_database"),
     collation("collation_server"),
     choice("completion_type", &["NO_CHAIN", "CHAIN", "RELEASE"], "NO_CHAIN"),
+    fixed("concurrent_insert", "AUTO"),
     global_int("connect_timeout", 10, 2, 31_536_000),
     fixed("datadir", "./marmot-data/"),
     fixed("default_authentication_plugin", "caching_sha2_password"),
@@ -180,6 +183,7 @@ pub const DEFINITIONS: &[Definition] = &[
     int("join_buffer_size", 262_144, 128, BIG),
     int("join_cache_level", 2, 0, 8),
     fixed_int("key_buffer_size", 8_388_608),
+    fixed_int("key_cache_block_size", 1024),
     fixed_bool("large_files_support", true),
     var("last_insert_id", Scope::Session, true, Kind::Int(0, BIG), Default::Int(0)),
     choice("lc_messages", &["en_US"], "en_US"),
@@ -195,6 +199,7 @@ pub const DEFINITIONS: &[Definition] = &[
     fixed_bool("lower_case_file_system", false),
     fixed_int("lower_case_table_names", 0),
     choice("marmot_auto_id_mode", AUTO_ID_MODES, "compact"),
+    choice("marmot_collations", CollationRules::NAMES, "portable"),
     fixed_int("marmot_node_id", 0),
     choice("marmot_read_consistency", READ_LEVELS, "LOCAL_ONE"),
     int("marmot_transaction_max_age", 300, 1, 86_400),
@@ -222,6 +227,7 @@ pub const DEFINITIONS: &[Definition] = &[
     int("net_write_timeout", 60, 1, 31_536_000),
     bool("new", false),
     bool("old_alter_table", false),
+    fixed_int("open_files_limit", 10_000),
     int("optimizer_prune_level", 1, 0, 1),
     int("optimizer_search_depth", 62, 0, 62),
     var("optimizer_switch", Scope::Both, true, Kind::Text, Default::Text(OPTIMIZER_SWITCH)),
@@ -259,6 +265,7 @@ pub const DEFINITIONS: &[Definition] = &[
     fixed_bool("skip_external_locking", true),
     fixed_bool("skip_name_resolve", true),
     fixed_bool("skip_networking", false),
+    global_int("slow_launch_time", 2, 0, 31_536_000),
     global_bool("slow_query_log", false),
     fixed("socket", ""),
     int("sort_buffer_size", 262_144, 32_768, BIG),

@@ -6,7 +6,7 @@ use super::login::change_user;
 use super::transport::Socket;
 use crate::mysql::{
     CLIENT_INTERACTION_TIMEOUT, Command, Execution, Handler, ResultWriter, RowFormat, SERVER_SHUTDOWN,
-    STMT_HAS_NO_OPEN_CURSOR, Salts, SqlError, Statements,
+    STMT_HAS_NO_OPEN_CURSOR, Salt, Salts, SqlError, Statements,
 };
 use std::future::Future;
 use std::pin::Pin;
@@ -25,6 +25,8 @@ pub(super) struct Commands<'a, S, H> {
     pub front: &'a FrontConfig,
     pub peer: &'a Peer,
     pub salts: Salts,
+    /// The salt that the client proved for last.
+    pub last_salt: Salt,
     pub statements: Statements,
     pub collation: u16,
     pub failures: u32,
@@ -41,21 +43,23 @@ impl<S: Socket, H: Handler> Commands<'_, S, H> {
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) -> End {
         let killed = self.handler.killed();
         tokio::pin!(killed);
-        loop {
+        let end = loop {
             if let Err(end) = self.next_command(killed.as_mut(), &mut stop).await {
-                return end;
+                break end;
             }
             match self.serve().await {
                 Ok(Next::Command) => {}
                 Ok(Next::Quit) => return End::Gone,
-                Err(end) => return end,
+                Err(end) => break end,
             }
             if self.connection.outbound.len() >= PIPELINE_BYTES
                 && let Err(end) = self.connection.send().await
             {
-                return end;
+                break end;
             }
-        }
+        };
+        self.front.counters.aborted_client();
+        end
     }
 
     /// Makes the next command's packet the current one; between commands the client may be silent for long, and the
@@ -183,14 +187,15 @@ impl<S: Socket, H: Handler> Commands<'_, S, H> {
         };
         let status = self.handler.status();
         match done {
-            Ok(()) => self.connection.answer().ok(status),
+            Ok(()) => self.connection.answer().ok(status, self.handler.take_changes()),
             Err(error) => self.connection.answer().error(&error),
         }
         Ok(Next::Command)
     }
 
     async fn change_user(&mut self, response: crate::mysql::Response) -> Result<Next, End> {
-        let proven = change_user(self.connection, self.front, self.peer, &mut self.salts, response);
+        let proven =
+            change_user(self.connection, self.front, self.peer, (&mut self.salts, &mut self.last_salt), response);
         let proven = timeout(self.front.handshake_timeout, proven).await.map_err(|_| End::Gone)??;
         let outcome = match proven {
             Ok(login) => {
@@ -208,7 +213,7 @@ impl<S: Socket, H: Handler> Commands<'_, S, H> {
         };
         let status = self.handler.status();
         match outcome {
-            Ok(()) => self.connection.answer().ok(status),
+            Ok(()) => self.connection.answer().ok(status, self.handler.take_changes()),
             Err(error) => self.connection.answer().error(&error),
         }
         Ok(Next::Command)

@@ -10,11 +10,7 @@ use std::collections::VecDeque;
 
 /// See the module.
 pub(super) const AGGREGATES: &[Aggregate] = &[
-    Aggregate {
-        name: "marmot_agg_bit_and",
-        arity: 1,
-        start: || Box::new(Bits::new(|set, all| set == all)),
-    },
+    Aggregate { name: "marmot_agg_bit_and", arity: 1, start: || Box::new(Bits::new(|set, all| set == all)) },
     Aggregate { name: "marmot_agg_bit_or", arity: 1, start: || Box::new(Bits::new(|set, _| set > 0)) },
     Aggregate { name: "marmot_agg_bit_xor", arity: 1, start: || Box::new(Bits::new(|set, _| set % 2 == 1)) },
     Aggregate {

@@ -1,8 +1,8 @@
 //! Arguments as the types that functions compute with. Any NULL argument usually makes the result NULL: the readers
 //! return `None` for it.
 
-use crate::sql::store::{as_text, to_number};
 use crate::sql::decimal::{self, Decimal};
+use crate::sql::store::{as_text, to_number};
 use crate::types::Value;
 use std::borrow::Cow;
 

@@ -2,10 +2,10 @@
 
 use super::argument::{integer, maybe_int, maybe_real, nth, real, text};
 use super::registry::{Function, FunctionContext, Sequence};
+use crate::sql::decimal::{self, Decimal};
 use crate::sql::error::Error;
 use crate::sql::present::{plain_digits, round_digits};
 use crate::sql::store::{to_number, to_number_warned};
-use crate::sql::decimal::{self, Decimal};
 use crate::sql::unsigned;
 use crate::types::Value;
 

@@ -3,8 +3,8 @@
 use super::Reader;
 use crate::sql::catalog::{Collation, ColumnDefault, IndexKind};
 use crate::sql::column_type::{BinaryKind, ColumnType, IntegerSize, TextKind};
-use crate::sql::definition::{CheckDefinition, ColumnDefinition, ForeignKeyDefinition, TypeDefinition};
 use crate::sql::decimal::MAX_SCALE;
+use crate::sql::definition::{CheckDefinition, ColumnDefinition, ForeignKeyDefinition, TypeDefinition};
 use crate::sql::error::Error;
 use crate::sql::parameter::Literal;
 use crate::types::Value;

@@ -103,13 +103,14 @@ impl Translator<'_> {
         // A literal has the connection's character set, one of the Unicode ones.
         let of_connection = value.strength == Strength::Coercible && !value.column;
         let fits = |own: &str| {
-            own == collation.charset() || of_connection && own.starts_with("utf8") && collation.charset().starts_with("utf8")
+            own == collation.charset()
+                || of_connection && own.starts_with("utf8") && collation.charset().starts_with("utf8")
         };
         if let Some(own) = own.filter(|own| !fits(own)) {
             let message = format!("COLLATION '{}' is not valid for CHARACTER SET '{own}'", collation.name());
             return Err(Error { code: 1253, state: "42000", message });
         }
-        let sql = format!("({} COLLATE {})", value.sql, collation.sqlite());
+        let sql = format!("({} COLLATE {})", value.sql, collation.sqlite(self.rules()));
         let ty = crate::sql::plan::ResultType::Known(Self::text_of(collation.name()));
         Ok(Typed { ty, strength: Strength::Explicit, ..value.with_sql(sql) })
     }

@@ -10,7 +10,8 @@ use crate::sql::plan::{Origin, ResultType};
 use crate::sql::tokens::token_number;
 use crate::types::DatabaseName;
 use sqlparser::ast::{
-    Expr, Ident, Join, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, TableAlias, TableFactor, TableWithJoins,
+    Expr, Ident, Join, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, TableAlias, TableFactor,
+    TableWithJoins,
 };
 use sqlparser::tokenizer::Token;
 use std::sync::Arc;

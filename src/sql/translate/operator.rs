@@ -1,14 +1,16 @@
 //! Comparison and arithmetic: what MySQL converts before it computes (manual, "Type Conversion in Expression
 //! Evaluation").
 
+use super::collation;
 use super::rows::{mirrored, row, selects_several, unnested};
 use super::translator::{Translator, quote_text};
-use super::collation;
 use super::typed::{Kind, Strength, Typed};
+use crate::sql::catalog::Collation;
 use crate::sql::column_type::ColumnType;
 use crate::sql::error::Error;
 use crate::sql::parameter::{Convert, Literal, Source};
 use crate::sql::plan::ResultType;
+use crate::types::CollationRules;
 use sqlparser::ast::{BinaryOperator, Expr, Query};
 
 pub(super) fn symbol(op: &BinaryOperator) -> &'static str {
@@ -20,6 +22,27 @@ pub(super) fn symbol(op: &BinaryOperator) -> &'static str {
         BinaryOperator::Gt => ">",
         BinaryOperator::GtEq => ">=",
         _ => "IS",
+    }
+}
+
+/// Whether a comparison's left side says how to compare.
+fn ends_in_collation(sql: &str) -> bool {
+    let is_name = |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    sql.rsplit_once(" COLLATE ").is_some_and(|(_, name)| is_name(name))
+}
+
+/// The collation by which SQLite is to compare two values, as strings.
+pub(super) fn agreed_collation(left: &Typed, right: &Typed, rules: CollationRules) -> &'static str {
+    match (left.wanted_collation(rules), right.wanted_collation(rules)) {
+        (Some(l), Some(r)) => match collation::common(&[left, right], "=") {
+            Ok(Some((common, _))) => common.sqlite(rules),
+            _ if l == r => l,
+            _ => "BINARY",
+        },
+        (Some(one), None) | (None, Some(one)) => one,
+        // Two values known only when they run may be strings.
+        (None, None) if left.kind() == Kind::Open && right.kind() == Kind::Open => Collation::default().sqlite(rules),
+        (None, None) => "BINARY",
     }
 }
 
@@ -164,19 +187,9 @@ impl Translator<'_> {
         if number(left.kind()) || number(right.kind()) {
             return left.sql.clone();
         }
-        let ignores_case = match (left.ignores_case(), right.ignores_case()) {
-            (Some(l), Some(r)) => match collation::common(&[left, right], "=") {
-                Ok(Some((common, _))) => common.ignores_case(),
-                _ => l && r,
-            },
-            (Some(one), None) | (None, Some(one)) => one,
-            (None, None) => {
-                // Two values known only when they run may be strings.
-                left.kind() == Kind::Open && right.kind() == Kind::Open
-            }
-        };
-        let wanted = if ignores_case { "NOCASE" } else { "BINARY" };
-        let given = left.implied_collation().or(right.implied_collation()).unwrap_or("BINARY");
+        let rules = self.rules();
+        let wanted = agreed_collation(left, right, rules);
+        let given = left.implied_collation(rules).or(right.implied_collation(rules)).unwrap_or("BINARY");
         if wanted == given { left.sql.clone() } else { format!("{} COLLATE {wanted}", left.sql) }
     }
 
@@ -258,13 +271,13 @@ impl Translator<'_> {
         let this = converted.unwrap_or_else(|| left.clone());
         let all: Vec<&Typed> = std::iter::once(&left).chain(&compared).collect();
         let common = collation::common(&all, "IN")?;
-        let wanted = match (common, this.ignores_case()) {
-            (Some((common, _)), Some(_)) => Some(common.sqlite()),
-            (None, Some(true)) => Some("NOCASE"),
+        let wanted = match (common, this.wanted_collation(self.rules())) {
+            (Some((common, _)), Some(_)) => Some(common.sqlite(self.rules())),
+            (None, own) => own.filter(|own| *own != "BINARY"),
             _ => None,
         };
         let l_sql = match wanted {
-            Some(wanted) if this.implied_collation().unwrap_or("BINARY") != wanted => {
+            Some(wanted) if this.implied_collation(self.rules()).unwrap_or("BINARY") != wanted => {
                 format!("{} COLLATE {wanted}", this.sql)
             }
             _ => this.sql,
@@ -331,11 +344,12 @@ impl Translator<'_> {
         let l = if self.given_back(&for_low, &for_high) { l.replacen(&for_low.sql, &for_high.sql, 1) } else { l };
         let not = if negated { "NOT " } else { "" };
         if let Some((common, Strength::Explicit)) = &common {
-            let value = format!("{} COLLATE {}", for_high.sql, common.sqlite());
+            let value = format!("{} COLLATE {}", for_high.sql, common.sqlite(self.rules()));
             return Ok(Typed::boolean(format!("({value} {not}BETWEEN {low} AND {high})")));
         }
         if needs_exact_order(&for_low, &for_low) || needs_exact_order(&for_high, &for_high) {
-            let (least, most) = (format!("marmot_decimal_compare({l}, {low})"), format!("marmot_decimal_compare({h}, {high})"));
+            let (least, most) =
+                (format!("marmot_decimal_compare({l}, {low})"), format!("marmot_decimal_compare({h}, {high})"));
             return Ok(Typed::boolean(format!("({not}({least} >= 0 AND {most} <= 0))")));
         }
         if is_time(&for_high) && (is_time(&low_type) || is_time(&high_type)) {
@@ -343,7 +357,7 @@ impl Translator<'_> {
             let (value, low, high) = (number(&h), number(&low), number(&high));
             return Ok(Typed::boolean(format!("({value} {not}BETWEEN {low} AND {high})")));
         }
-        if l == h && !l.ends_with("NOCASE") && !l.ends_with("BINARY") {
+        if l == h && !ends_in_collation(&l) {
             return Ok(Typed::boolean(format!("({l} {not}BETWEEN {low} AND {high})")));
         }
         Ok(Typed::boolean(format!("({not}({l} >= {low} AND {h} <= {high}))")))
@@ -364,21 +378,24 @@ impl Translator<'_> {
         let (left, right) = (self.expression(value)?, self.expression(pattern)?);
         let not = if negated { "NOT " } else { "" };
         let common = collation::common(&[&left, &right], "LIKE")?;
-        let respects_case = match common {
+        let respects_case = match &common {
             Some((common, _)) => !common.ignores_case(),
             None => left.ignores_case() == Some(false) || right.ignores_case() == Some(false),
         };
+        // MySQL's own rules, character by character.
+        let own =
+            common.map(|(common, _)| common.sqlite(self.rules())).filter(|name| *name != "NOCASE" && !respects_case);
         let (l, r) = (left.text_operand(), right.text_operand());
-        let fold = u8::from(!respects_case);
+        let how = own.map_or_else(|| u8::from(!respects_case).to_string(), quote_text);
         let Some(escape) = escape else {
             // Known when it runs: a constant expression.
             let Some(e) = computed else { return Err(Error::wrong_arguments("ESCAPE")) };
             let escape = self.expression(e)?;
-            return Ok(Typed::boolean(format!("({not}marmot_like({l}, {r}, {}, {fold}))", escape.text_operand())));
+            return Ok(Typed::boolean(format!("({not}marmot_like({l}, {r}, {}, {how}))", escape.text_operand())));
         };
-        if respects_case {
+        if respects_case || own.is_some() {
             let escape = quote_text(&escape);
-            return Ok(Typed::boolean(format!("({not}marmot_like({l}, {r}, {escape}, 0))")));
+            return Ok(Typed::boolean(format!("({not}marmot_like({l}, {r}, {escape}, {how}))")));
         }
         let tail = if escape.is_empty() { String::new() } else { format!(" ESCAPE {}", quote_text(&escape)) };
         Ok(Typed::boolean(format!("({l} {not}LIKE {r}{tail})")))

@@ -21,7 +21,9 @@ impl Translator<'_> {
                     Some(ColumnType::Enum { .. } | ColumnType::Set { .. }) if value.column => self.sort_key(&value),
                     Some(ColumnType::Time(_)) => self.sort_key(&value),
                     Some(ColumnType::Decimal { .. }) if value.is_wide() => self.sort_key(&value),
-                    _ if value.ignores_case() == Some(true) && !value.column => format!("{position} COLLATE NOCASE"),
+                    _ if value.ignores_case() == Some(true) && !value.column => {
+                        value.with_sql(position.to_string()).collated(self.rules())
+                    }
                     _ => position.to_string(),
                 },
                 None => {
@@ -47,7 +49,7 @@ impl Translator<'_> {
             // Their texts do not sort as times.
             Some(ColumnType::Time(_)) => format!("marmot_temporal_number({})", value.sql),
             Some(ColumnType::Decimal { .. }) if value.is_wide() => format!("marmot_decimal_key({})", value.sql),
-            _ => value.collated(),
+            _ => value.collated(self.rules()),
         }
     }
 

@@ -9,7 +9,12 @@ use sqlparser::ast::{BinaryOperator, Expr, Query};
 
 impl Translator<'_> {
     /// `(a, b) = (SELECT ...)` and the like.
-    pub(super) fn row_and_subquery(&mut self, row: &[&Expr], op: &BinaryOperator, query: &Query) -> Result<Typed, Error> {
+    pub(super) fn row_and_subquery(
+        &mut self,
+        row: &[&Expr],
+        op: &BinaryOperator,
+        query: &Query,
+    ) -> Result<Typed, Error> {
         let mut values = Vec::new();
         for part in row {
             values.push(self.expression(part)?);
@@ -44,7 +49,12 @@ impl Translator<'_> {
     }
 
     /// `(a, b) = (c, d)` and the like, part by part so that each is converted on its own.
-    pub(super) fn row_comparison(&mut self, left: &[&Expr], op: &BinaryOperator, right: &[&Expr]) -> Result<Typed, Error> {
+    pub(super) fn row_comparison(
+        &mut self,
+        left: &[&Expr],
+        op: &BinaryOperator,
+        right: &[&Expr],
+    ) -> Result<Typed, Error> {
         let mut pairs = Vec::new();
         for (l, r) in flat_pairs(left, right)? {
             let (mut l, mut r) = (self.expression(l)?, self.expression(r)?);

@@ -10,8 +10,8 @@ use crate::sql::parameter::Literal;
 use crate::sql::plan::ResultType;
 use crate::sql::tokens::token_number;
 use sqlparser::ast::{
-    Distinct, Expr, GroupByExpr, Ident, LimitClause, NamedWindowExpr, OrderBy, OrderByExpr, OrderByKind,
-    Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, Values, With,
+    Distinct, Expr, GroupByExpr, Ident, LimitClause, NamedWindowExpr, OrderBy, OrderByExpr, OrderByKind, Query, Select,
+    SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, Values, With,
 };
 
 /// A translated query.
@@ -203,7 +203,7 @@ impl Translator<'_> {
                     SourceColumn { ty, nullable, origin: None, ..a }
                 });
                 let columns: Vec<SourceColumn> = merged.collect();
-                let (l_sql, r_sql) = (fitted(&l.sql, &own.0, &columns), fitted(&r.sql, &own.1, &columns));
+                let (l_sql, r_sql) = (self.fitted(&l.sql, &own.0, &columns), self.fitted(&r.sql, &own.1, &columns));
                 let sql = format!("{l_sql} {word} {r_sql}");
                 let block = Block { sql, columns, single_row: false };
                 Ok(if wrap_compound { wrapped(block) } else { block })
@@ -223,6 +223,37 @@ impl Translator<'_> {
             }
             _ => Err(Error::unsupported("this query")),
         }
+    }
+
+    /// A member of a set operation with its cells in the form of the columns of the whole, so that equal ones are equal:
+    /// numbers among strings are strings.
+    fn fitted(&self, sql: &str, own: &[ResultType], whole: &[SourceColumn]) -> String {
+        let cell = |(i, (own, column)): (usize, (&ResultType, &SourceColumn))| {
+            let name = format!("\"c{i}\"");
+            let value = Typed { ty: own.clone(), ..Typed::dynamic(name.as_str()) };
+            let other = matches!(value.kind(), Kind::Number | Kind::Temporal);
+            match &column.ty {
+                ResultType::Known(ColumnType::Text { .. }) if other => {
+                    format!("CAST({} AS TEXT)", value.text_operand())
+                }
+                ResultType::Known(ColumnType::Binary { .. }) if other => {
+                    format!("CAST({} AS BLOB)", value.text_operand())
+                }
+                ty => value.as_part_of(ty),
+            }
+        };
+        let cells: Vec<String> = own.iter().zip(whole).enumerate().map(cell).collect();
+        let names: Vec<String> = (0..own.len()).map(|i| format!("\"c{i}\"")).collect();
+        if cells == names {
+            return sql.to_string();
+        }
+        let item = |(cell, column): (&String, &SourceColumn)| {
+            let value = Typed { ty: column.ty.clone(), ..Typed::dynamic(cell.as_str()) };
+            format!("{} AS {}", value.collated(self.rules()), quote_name(&column.name))
+        };
+        let list: Vec<String> = cells.iter().zip(whole).map(item).collect();
+        let member = format!("WITH \"marmot_member\"({}) AS ({sql}) SELECT * FROM \"marmot_member\"", names.join(", "));
+        format!("SELECT {} FROM ({member})", list.join(", "))
     }
 
     fn values(&mut self, values: &Values) -> Result<Block, Error> {
@@ -284,7 +315,8 @@ impl Translator<'_> {
         let group_by = self.group_by(&select.group_by, &items)?;
         let mut having = String::new();
         if let Some(condition) = &select.having {
-            self.scope().alias_use = AliasUse::AfterColumns;
+            self.scope().grouped = names_of(&select.group_by);
+            self.scope().alias_use = AliasUse::Having;
             let condition = self.in_clause("having clause", |t| t.condition(condition))?;
             // Without groups HAVING filters rows, which SQLite does not allow.
             if group_by.is_empty() && !self.scope().aggregated {
@@ -320,7 +352,7 @@ impl Translator<'_> {
         let mut list: Vec<String> = items
             .iter()
             .map(|(name, value)| {
-                let sql = if collate { value.collated() } else { value.sql.clone() };
+                let sql = if collate { value.collated(self.rules()) } else { value.sql.clone() };
                 format!("{sql} AS {}", quote_name(name))
             })
             .collect();
@@ -487,12 +519,12 @@ impl Translator<'_> {
                     Some((name, _)) if self.scope().aggregated_items.contains(&(n as usize)) => {
                         return Err(Error::wrong_group_field(name));
                     }
-                    Some((_, value)) => parts.push(value.collated()),
+                    Some((_, value)) => parts.push(value.collated(self.rules())),
                     None => return Err(Error::unknown_column(n, "group statement")),
                 }
                 continue;
             }
-            parts.push(self.group_key(expression)?.collated());
+            parts.push(self.group_key(expression)?.collated(self.rules()));
         }
         self.scope().aggregates = true;
         Ok(parts.join(", "))
@@ -523,37 +555,6 @@ impl Translator<'_> {
     }
 }
 
-/// A member of a set operation with its cells in the form of the columns of the whole, so that equal ones are equal:
-/// numbers among strings are strings.
-fn fitted(sql: &str, own: &[ResultType], whole: &[SourceColumn]) -> String {
-    let cell = |(i, (own, column)): (usize, (&ResultType, &SourceColumn))| {
-        let name = format!("\"c{i}\"");
-        let value = Typed { ty: own.clone(), ..Typed::dynamic(name.as_str()) };
-        let other = matches!(value.kind(), Kind::Number | Kind::Temporal);
-        match &column.ty {
-            ResultType::Known(ColumnType::Text { .. }) if other => format!("CAST({} AS TEXT)", value.text_operand()),
-            ResultType::Known(ColumnType::Binary { .. }) if other => format!("CAST({} AS BLOB)", value.text_operand()),
-            ty => value.as_part_of(ty),
-        }
-    };
-    let cells: Vec<String> = own.iter().zip(whole).enumerate().map(cell).collect();
-    let names: Vec<String> = (0..own.len()).map(|i| format!("\"c{i}\"")).collect();
-    if cells == names {
-        return sql.to_string();
-    }
-    let item = |(cell, column): (&String, &SourceColumn)| {
-        let ignores_case = match &column.ty {
-            ResultType::Known(ty) => ty.collation().is_some_and(|c| c.ignores_case()),
-            _ => false,
-        };
-        let collate = if ignores_case { " COLLATE NOCASE" } else { "" };
-        format!("{cell}{collate} AS {}", quote_name(&column.name))
-    };
-    let list: Vec<String> = cells.iter().zip(whole).map(item).collect();
-    let member = format!("WITH \"marmot_member\"({}) AS ({sql}) SELECT * FROM \"marmot_member\"", names.join(", "));
-    format!("SELECT {} FROM ({member})", list.join(", "))
-}
-
 fn wrapped(block: Block) -> Block {
     Block { sql: format!("SELECT * FROM ({})", block.sql), ..block }
 }
@@ -571,4 +572,11 @@ fn common_table(name: &str, names: &[String], block: Block) -> Result<CommonTabl
     block.check_names()?;
     let columns = block.columns.into_iter().map(|c| SourceColumn { origin: None, ..c });
     Ok(CommonTable { name: name.to_string(), columns: columns.collect() })
+}
+
+/// The expressions of GROUP BY that are nothing but names.
+fn names_of(group_by: &GroupByExpr) -> Vec<String> {
+    let GroupByExpr::Expressions(expressions, _) = group_by else { return Vec::new() };
+    let name = |e: &Expr| if let Expr::Identifier(name) = e { Some(name.value.clone()) } else { None };
+    expressions.iter().filter_map(name).collect()
 }
