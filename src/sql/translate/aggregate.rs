@@ -261,19 +261,15 @@ impl Translator<'_> {
                 single(sql, ty).map(|average| Typed { unrounded: true, ..average })
             }
             "MIN" | "MAX" => {
-                if super::operator::is_time(value) {
-                    // Their texts do not sort as times.
-                    let sql = format!("{}(marmot_time_micros({}))", name.to_lowercase(), value.sql);
-                    let sql = format!("marmot_time_of_micros({sql}{over}, {})", value.fsp());
-                    return Ok(Typed { nullable: true, ..value.with_sql(sql) });
-                }
-                let sql = match value.is_wide() {
-                    true if window => format!("marmot_win_decimal_{}({})", name.to_lowercase(), value.sql),
-                    true => format!("marmot_agg_decimal_{}({})", name.to_lowercase(), value.sql),
-                    false => format!("{}({})", name.to_lowercase(), value.collated(self.rules())),
+                let place = if window { "win" } else { "agg" };
+                let name = name.to_lowercase();
+                let sql = match value.known() {
+                    _ if value.is_wide() => format!("marmot_{place}_decimal_{name}({})", value.sql),
+                    Some(ColumnType::Time(_)) => format!("marmot_{place}_time_{name}({})", value.sql),
+                    _ => format!("{name}({})", value.collated(self.rules())),
                 };
                 if !rest.is_empty() {
-                    return Err(Error::parameter_count(name));
+                    return Err(Error::parameter_count(&name));
                 }
                 Ok(Typed { nullable: true, ..value.with_sql(sql) })
             }
@@ -351,7 +347,7 @@ impl Translator<'_> {
                 Some(at) => {
                     let value = values.get(at).ok_or_else(|| Error::unknown_column(at + 1, "order clause"))?;
                     let key = self.sort_key(value);
-                    format!("{key}{}", super::select::direction(item))
+                    format!("{key}{}", super::order::direction(item))
                 }
                 None => self.order_list(std::slice::from_ref(item), None)?,
             };
