@@ -306,7 +306,26 @@ pub struct Check {
     pub name: String,
     /// The condition as MySQL text, without the outer parentheses.
     pub expression: String,
-    pub enforced: bool,
+    pub place: CheckPlace,
+}
+
+impl Check {
+    /// Whether rows must satisfy it.
+    pub fn enforced(&self) -> bool {
+        self.place != CheckPlace::NotEnforced
+    }
+}
+
+/// Where a CHECK constraint stands in the definition. The first two are written as what they were before checks of
+/// columns were told apart: whether one is enforced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CheckPlace {
+    /// Among the table's, and without effect.
+    NotEnforced,
+    /// Among the table's.
+    Table,
+    /// In the definition of this column, under a name that MySQL chose.
+    Column(ColumnId),
 }
 
 /// Table options: kept to be shown, mostly without effect.
@@ -324,13 +343,14 @@ pub struct TableOptions {
     pub created: String,
 }
 
-/// A MySQL collation by name, for instance `utf8mb4_0900_ai_ci`. It implies its character set.
+/// A MySQL collation by name, for instance `utf8mb4_general_ci`. It implies its character set.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Collation(Arc<str>);
 
 impl Collation {
-    /// MySQL 8.0's default.
-    pub const DEFAULT: &str = "utf8mb4_0900_ai_ci";
+    /// The default of `utf8mb4`, and the one of a database that says nothing: the classical one, which every MySQL and
+    /// MariaDB knows, so that a dump can be loaded anywhere.
+    pub const DEFAULT: &str = "utf8mb4_general_ci";
 
     /// A known collation, by name without case; `None` if MySQL has no such collation that Marmot knows.
     pub fn new(name: &str) -> Option<Collation> {

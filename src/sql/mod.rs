@@ -51,6 +51,7 @@ mod parse;
 mod plan;
 mod present;
 mod schema_change;
+mod spelling;
 mod storage_rule;
 mod store;
 mod temporal;
@@ -64,7 +65,7 @@ mod tests;
 pub use alteration::{Alteration, Place};
 pub use cache::{PlanCache, Prepared};
 pub use catalog::{
-    Catalog, Check, Collation, Column, ColumnDefault, Database, ForeignKey, HIDDEN_KEY, HIDDEN_KEY_ID, Index,
+    Catalog, Check, CheckPlace, Collation, Column, ColumnDefault, Database, ForeignKey, HIDDEN_KEY, HIDDEN_KEY_ID, Index,
     IndexColumn, IndexKind, RESERVED_PREFIX, ReferentialAction, Table, TableOptions, View,
 };
 pub use catalog::{is_temporary, public_name, temporary_database};

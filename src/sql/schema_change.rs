@@ -54,6 +54,8 @@ pub enum SchemaChange {
     },
     /// Left to right.
     RenameTables {
+        /// What is missing is passed over with a note.
+        if_exists: bool,
         database: DatabaseName,
         renames: Vec<(String, String)>,
     },

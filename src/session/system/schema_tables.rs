@@ -327,7 +327,7 @@ pub const TABLE_CONSTRAINTS: SystemTable = SystemTable {
             t.primary.iter().for_each(|p| push(&p.name, "PRIMARY KEY", true));
             t.unique_indexes().for_each(|u| push(&u.name, "UNIQUE", true));
             t.foreign_keys.iter().for_each(|f| push(&f.name, "FOREIGN KEY", true));
-            t.checks.iter().for_each(|c| push(&c.name, "CHECK", c.enforced));
+            t.checks.iter().for_each(|c| push(&c.name, "CHECK", c.enforced()));
         })
     },
 };

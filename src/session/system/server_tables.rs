@@ -206,7 +206,7 @@ pub const VIEWS: SystemTable = SystemTable {
             .map(|(database, view)| {
                 let security = if view.invoker { "INVOKER" } else { "DEFINER" };
                 let cells = [&*database.name, &view.name, &view.query, &view.check_option, "NO", "root@%", security];
-                let others = ["utf8mb4", "utf8mb4_0900_ai_ci"];
+                let others = ["utf8mb4", crate::sql::Collation::DEFAULT];
                 std::iter::once("def").chain(cells).chain(others).map(Value::text).collect()
             })
             .collect()

@@ -7,7 +7,7 @@ use super::key::{add_key, check_table};
 use super::sqlite_table::{column_definition, create_index, create_table, index_name, is_widening, parenthesised};
 use super::table::{follow_parent, rename_parent};
 use crate::sql::alteration::{Alteration, Place};
-use crate::sql::catalog::{Catalog, Column, ColumnDefault, Database, HIDDEN_KEY, Index, Table};
+use crate::sql::catalog::{Catalog, CheckPlace, Column, ColumnDefault, Database, HIDDEN_KEY, Index, Table};
 use crate::sql::error::{Error, Warning};
 use crate::sql::modes::Modes;
 use crate::sql::schema_change::{CompileContext, SchemaProgram};
@@ -35,7 +35,7 @@ pub fn alter_table(
     let mut explicit_null = Vec::new();
     // Drops come first in MySQL, so that a key can be replaced by another of its name.
     let (drops, others): (Vec<&Alteration>, Vec<&Alteration>) = alterations.iter().partition(|a| is_key_drop(a));
-    rename_columns(&mut new, alterations)?;
+    rename_columns(&mut new, alterations, warnings)?;
     for alteration in drops.into_iter().chain(others) {
         let Alteration::Guarded(guarded) = alteration else {
             apply(&mut new, alteration, catalog, database, context, &mut explicit_null)?;
@@ -209,6 +209,13 @@ fn apply(
             Ok(())
         }
         Alteration::AddKey(key) => add_key(table, key).map(drop),
+        Alteration::ReplaceKey(key) => {
+            let name = key.name.as_deref().unwrap_or_default();
+            if let Ok(at) = index_position(table, name) {
+                table.indexes.remove(at);
+            }
+            add_key(table, key).map(drop)
+        }
         Alteration::DropKey(name) => {
             let at = index_position(table, name)?;
             table.indexes.remove(at);
@@ -248,7 +255,10 @@ fn apply(
         Alteration::DropConstraint(name) => drop_constraint(table, name),
         Alteration::EnforceCheck { name, enforced } => {
             let check = table.checks.iter_mut().find(|c| c.name.eq_ignore_ascii_case(name));
-            check.ok_or_else(|| Error::cannot_drop(name))?.enforced = *enforced;
+            let check = check.ok_or_else(|| Error::cannot_drop(name))?;
+            if check.enforced() != *enforced {
+                check.place = if *enforced { CheckPlace::Table } else { CheckPlace::NotEnforced };
+            }
             Ok(())
         }
         Alteration::RenameTable(name) => {
@@ -310,6 +320,8 @@ fn drop_column(table: &mut Table, name: &str, database: &Database) -> Result<(),
         );
         return Err(Error { code: 1829, state: "HY000", message });
     }
+    drop(referring);
+    drop_checks_of(table, name)?;
     table.columns.remove(at);
     let without = |index: &mut Index| {
         index.columns.retain(|c| c.column != id);
@@ -320,13 +332,46 @@ fn drop_column(table: &mut Table, name: &str, database: &Database) -> Result<(),
     Ok(())
 }
 
+/// Checks of a column alone go with it.
+///
+/// # Errors
+/// 3959 for a check that names other columns too.
+fn drop_checks_of(table: &mut Table, column: &str) -> Result<(), Error> {
+    let mut kept = Vec::new();
+    for check in std::mem::take(&mut table.checks) {
+        let tokens = tokenise(&check.expression, Modes::NONE)?;
+        let named = |c: &Column| {
+            let is = |t: &Token| matches!(t, Token::Word(w) if w.value.eq_ignore_ascii_case(&c.name));
+            tokens.tokens.iter().any(|t| is(&t.token))
+        };
+        let (own, others): (Vec<&Column>, Vec<&Column>) =
+            table.columns.iter().filter(|c| named(c)).partition(|c| c.name.eq_ignore_ascii_case(column));
+        match (own.is_empty(), others.is_empty()) {
+            (true, _) => kept.push(check),
+            (false, true) => {}
+            (false, false) => {
+                let message = format!(
+                    "Check constraint '{}' uses column '{column}', hence column cannot be dropped or renamed.",
+                    check.name
+                );
+                return Err(Error { code: 3959, state: "HY000", message });
+            }
+        }
+    }
+    table.checks = kept;
+    Ok(())
+}
+
 /// All RENAME COLUMN clauses at once, by the names before the statement: two columns may swap theirs.
-fn rename_columns(table: &mut Table, alterations: &[Alteration]) -> Result<(), Error> {
+fn rename_columns(table: &mut Table, alterations: &[Alteration], warnings: &mut Vec<Warning>) -> Result<(), Error> {
     let mut renames = Vec::new();
     for alteration in alterations {
-        if let Alteration::RenameColumn { name, to } = alteration {
+        if let Alteration::RenameColumn { name, to } = alteration.inner() {
             super::key::check_name(to)?;
-            renames.push((position(table, name)?, to));
+            match position(table, name) {
+                Err(error) if matches!(alteration, Alteration::Guarded(_)) => warnings.push(Warning::note(error)),
+                at => renames.push((at?, to)),
+            }
         }
     }
     for (at, _) in &renames {
@@ -377,7 +422,7 @@ fn key_ids(table: &Table) -> Option<Vec<ColumnId>> {
 }
 
 fn needs_rebuild(old: &Table, new: &Table) -> bool {
-    let enforced = |t: &Table| t.checks.iter().filter(|c| c.enforced).cloned().collect::<Vec<_>>();
+    let enforced = |t: &Table| t.checks.iter().filter(|c| c.enforced()).cloned().collect::<Vec<_>>();
     let names_changed = new.columns.iter().any(|c| old.column_by_id(c.id).is_some_and(|o| o.name != c.name));
     if key_ids(old) != key_ids(new) || old.key_is_rowid() != new.key_is_rowid() {
         return true;

@@ -214,10 +214,6 @@ pub fn checked_default(
         ColumnDefault::Expression(_) => Some(default.clone()),
         ColumnDefault::Constant(Value::Null) if nullable => None,
         ColumnDefault::Constant(Value::Null) => return Err(Error::invalid_default(&column.name)),
-        ColumnDefault::Constant(_) if column.ty.is_large() => {
-            let message = format!("BLOB, TEXT, GEOMETRY or JSON column '{}' can't have a default value", column.name);
-            return Err(Error { code: 1101, state: "42000", message });
-        }
         ColumnDefault::Constant(value) => {
             Some(ColumnDefault::Constant(crate::sql::translate::default_cell(column, value)?))
         }

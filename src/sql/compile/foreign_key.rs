@@ -1,7 +1,7 @@
 //! Foreign keys and CHECK constraints.
 
 use super::key::{add_key, check_name};
-use crate::sql::catalog::{Catalog, Check, Database, ForeignKey, IndexKind, ReferentialAction, Table};
+use crate::sql::catalog::{Catalog, Check, CheckPlace, Database, ForeignKey, IndexKind, ReferentialAction, Table};
 use crate::sql::definition::{CheckDefinition, ForeignKeyDefinition, KeyDefinition, KeyPart};
 use crate::sql::error::Error;
 use crate::sql::translate::constant_expression;
@@ -20,7 +20,14 @@ pub fn add_check(table: &mut Table, check: &CheckDefinition) -> Result<(), Error
         return Err(Error::check_duplicate(name));
     }
     constant_expression(&check.expression, Some(table), "check constraint")?;
-    table.checks.push(Check { name, expression: check.expression.clone(), enforced: check.enforced });
+    // One with a name of its own is the table's wherever it stood.
+    let own = check.column.as_ref().filter(|_| check.name.is_none()).and_then(|c| table.column(c));
+    let place = match (check.enforced, own) {
+        (false, _) => CheckPlace::NotEnforced,
+        (true, Some((_, column))) => CheckPlace::Column(column.id),
+        (true, None) => CheckPlace::Table,
+    };
+    table.checks.push(Check { name, expression: check.expression.clone(), place });
     Ok(())
 }
 

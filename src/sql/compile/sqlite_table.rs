@@ -24,7 +24,7 @@ pub fn create_table(database: &str, table: &Table, name: &str) -> Result<String,
         let parts: Vec<String> = primary.columns.iter().map(|c| quote_name(table.name_of(c.column))).collect();
         lines.push(format!("PRIMARY KEY ({})", parts.join(", ")));
     }
-    for check in table.checks.iter().filter(|c| c.enforced) {
+    for check in table.checks.iter().filter(|c| c.enforced()) {
         let expression = constant_expression(&check.expression, Some(table), "check constraint")?;
         lines.push(format!("CONSTRAINT {} CHECK ({expression})", quote_name(&check.name)));
     }

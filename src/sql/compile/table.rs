@@ -101,8 +101,12 @@ pub fn compile(change: &SchemaChange, catalog: &Catalog, context: &mut CompileCo
                 return nothing(warnings);
             }
         }
-        SchemaChange::RenameTables { database, renames } => {
-            rename_tables(writable(catalog, database)?, renames, &mut program)?;
+        SchemaChange::RenameTables { database, renames, if_exists } => {
+            let database = writable(catalog, database)?;
+            rename_tables(database, renames, *if_exists, &mut program, &mut warnings)?;
+            if program.statements.is_empty() && program.catalog.upsert_views.is_empty() {
+                return nothing(warnings);
+            }
         }
         SchemaChange::CreateView { database, verb, if_not_exists, view } => {
             let database = writable(catalog, database)?;
@@ -224,7 +228,13 @@ fn drop_tables(
     Ok(())
 }
 
-fn rename_tables(database: &Database, renames: &[(String, String)], program: &mut SchemaProgram) -> Result<(), Error> {
+fn rename_tables(
+    database: &Database,
+    renames: &[(String, String)],
+    if_exists: bool,
+    program: &mut SchemaProgram,
+    warnings: &mut Vec<Warning>,
+) -> Result<(), Error> {
     let mut after = database.clone();
     for (from, to) in renames {
         check_table_name(to)?;
@@ -246,7 +256,12 @@ fn rename_tables(database: &Database, renames: &[(String, String)], program: &mu
             continue;
         }
         let Some(table) = after.tables.remove(from) else {
-            return Err(Error::no_such_table(format!("{}.{from}", database.name)));
+            let error = Error::no_such_table(format!("{}.{from}", database.name));
+            if if_exists {
+                warnings.push(Warning::note(error));
+                continue;
+            }
+            return Err(error);
         };
         if after.table_ignoring_case(to).is_some() {
             return Err(Error::table_exists(to));

@@ -6,7 +6,9 @@ use crate::sql::column_type::{BinaryKind, ColumnType, IntegerSize, TextKind};
 use crate::sql::definition::{CheckDefinition, ColumnDefinition, ForeignKeyDefinition, TypeDefinition};
 use crate::sql::error::Error;
 use crate::sql::parameter::Literal;
+use crate::sql::spelling::spelled;
 use crate::types::Value;
+use sqlparser::ast::Expr;
 use sqlparser::tokenizer::Token;
 
 /// A column and the table-level parts that its definition may hold.
@@ -19,7 +21,7 @@ pub struct ParsedColumn {
 impl Reader<'_> {
     /// `name type [attributes]`.
     pub(super) fn column_definition(&mut self) -> Result<ParsedColumn, Error> {
-        let name = self.name()?;
+        let name = self.qualified_name()?;
         let (ty, serial) = self.column_type(&name)?;
         let mut parsed = ParsedColumn {
             column: ColumnDefinition {
@@ -80,7 +82,8 @@ impl Reader<'_> {
             return Err(Error::unsupported("spatial types"));
         } else if self.looks_at("CHECK") || self.looks_at("CONSTRAINT") {
             let name = if self.accept("CONSTRAINT") && !self.looks_at("CHECK") { Some(self.name()?) } else { None };
-            parsed.checks.push(self.check(name)?);
+            let check = self.check(name)?;
+            parsed.checks.push(CheckDefinition { column: Some(parsed.column.name.clone()), ..check });
         } else if self.looks_at("REFERENCES") {
             // MySQL 8.0 reads an inline REFERENCES and ignores it.
             let column = parsed.column.name.clone();
@@ -99,8 +102,13 @@ impl Reader<'_> {
         if *self.peek() == Token::LParen {
             self.skip();
             let first = self.position();
-            self.expression()?;
-            let default = self.default_expression(first)?;
+            if self.tokens.tokens.get(first + 1).is_some_and(|t| t.token == Token::RParen) && self.literal().is_some() {
+                let constant = self.default_value()?;
+                self.need(&Token::RParen)?;
+                return Ok(constant);
+            }
+            let expression = self.expression()?;
+            let default = self.default_expression(first, &expression)?;
             self.need(&Token::RParen)?;
             return Ok(Some(default));
         }
@@ -108,8 +116,8 @@ impl Reader<'_> {
         if word && !["NULL", "TRUE", "FALSE"].iter().any(|w| self.looks_at(w)) || self.reads_variable() {
             // A function, or another column.
             let first = self.position();
-            self.primary_expression()?;
-            return self.default_expression(first).map(Some);
+            let expression = self.primary_expression()?;
+            return self.default_expression(first, &expression).map(Some);
         }
         let negate = self.take(&Token::Minus);
         if !negate {
@@ -140,7 +148,7 @@ impl Reader<'_> {
     ///
     /// # Errors
     /// 3772 for variables, 1064 for markers.
-    fn default_expression(&self, first: usize) -> Result<ColumnDefault, Error> {
+    fn default_expression(&self, first: usize, expression: &Expr) -> Result<ColumnDefault, Error> {
         for number in first..self.position() {
             match &self.tokens.tokens[number].token {
                 Token::Placeholder(name) if name.starts_with('@') => {
@@ -151,7 +159,7 @@ impl Reader<'_> {
                 _ => {}
             }
         }
-        Ok(ColumnDefault::Expression(self.text_since(first)))
+        Ok(ColumnDefault::Expression(spelled(expression, &self.text_since(first))))
     }
 
     /// `CURRENT_TIMESTAMP`, `NOW(n)` and their synonyms, with the number of fraction digits.
@@ -173,17 +181,22 @@ impl Reader<'_> {
         }
     }
 
+    /// An expression as definitions keep it.
+    fn spelled_expression(&mut self) -> Result<String, Error> {
+        let first = self.position();
+        let expression = self.expression()?;
+        Ok(spelled(&expression, &self.text_since(first)))
+    }
+
     /// `CHECK (expr) [[NOT] ENFORCED]`.
     pub(super) fn check(&mut self, name: Option<String>) -> Result<CheckDefinition, Error> {
         self.expect("CHECK")?;
         self.need(&Token::LParen)?;
-        let first = self.position();
-        self.expression()?;
-        let expression = self.text_since(first);
+        let expression = self.spelled_expression()?;
         self.need(&Token::RParen)?;
         let enforced = !self.accept("NOT ENFORCED");
         self.accept("ENFORCED");
-        Ok(CheckDefinition { name, expression, enforced })
+        Ok(CheckDefinition { name, column: None, expression, enforced })
     }
 
     /// A type with its attributes; `true` for SERIAL.

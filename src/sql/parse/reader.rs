@@ -169,6 +169,15 @@ impl<'t> Reader<'t> {
         })
     }
 
+    /// A column's name with or without the table's and the database's before it.
+    pub fn qualified_name(&mut self) -> Result<String, Error> {
+        let mut name = self.name()?;
+        while self.take(&Token::Period) {
+            name = self.name()?;
+        }
+        Ok(name)
+    }
+
     /// One or more, between commas.
     pub fn list<T>(&mut self, mut one: impl FnMut(&mut Self) -> Result<T, Error>) -> Result<Vec<T>, Error> {
         let mut all = vec![one(self)?];

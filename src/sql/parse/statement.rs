@@ -62,7 +62,10 @@ pub enum Body {
         name: TableName,
         if_exists: bool,
     },
-    RenameTables(Vec<(TableName, TableName)>),
+    RenameTables {
+        renames: Vec<(TableName, TableName)>,
+        if_exists: bool,
+    },
     Set(Vec<SetItem>),
     Show(Show),
     /// DESCRIBE table [column pattern].

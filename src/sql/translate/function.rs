@@ -207,7 +207,7 @@ impl Translator<'_> {
                         if name == "CHARSET" {
                             "utf8mb4"
                         } else {
-                            "utf8mb4_0900_ai_ci"
+                            crate::sql::catalog::Collation::DEFAULT
                         }
                     }
                     _ => "binary",

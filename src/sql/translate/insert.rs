@@ -7,6 +7,7 @@ use super::typed::{Kind, Typed};
 use crate::sql::catalog::{Column, ColumnDefault, HIDDEN_KEY, Table};
 use crate::sql::column_type::{ColumnType, IntegerSize};
 use crate::sql::error::Error;
+use crate::sql::modes::Modes;
 use crate::sql::parameter::{Convert, Source as From, Wanted};
 use crate::sql::parse::{Insert, InsertSource};
 use crate::sql::plan::{AutoIncrement, ResultType, Write, WriteKind};
@@ -112,7 +113,7 @@ impl Translator<'_> {
             Some(ColumnDefault::Constant(value)) => Typed::new(quote_value(value), column.ty.clone()),
             Some(ColumnDefault::Now(fsp)) => self.wanted(Wanted::Now(*fsp), Some(ColumnType::DateTime(*fsp))),
             Some(ColumnDefault::Expression(text)) => {
-                let (expression, tokens) = crate::sql::parse::parse_expression(text, self.context.modes)?;
+                let (expression, tokens) = crate::sql::parse::parse_expression(text, Modes::NONE)?;
                 // Its literals are not the statement's: they are written into the text.
                 let mut inner = Translator::new(self.context, &tokens);
                 inner.inline = true;

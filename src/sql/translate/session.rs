@@ -73,7 +73,7 @@ impl Translator<'_> {
             Body::DropViews { names, if_exists } => Plan::Schema(self.drop_views(names, *if_exists)?),
             Body::DropProgram { kind, name, if_exists } => self.missing_program(kind, name, *if_exists)?,
             Body::Call(name) => self.missing_program("PROCEDURE", name, false)?,
-            Body::RenameTables(renames) => Plan::Schema(self.rename_tables(renames)?),
+            Body::RenameTables { renames, if_exists } => Plan::Schema(self.rename_tables(renames, *if_exists)?),
             Body::Set(items) => Plan::Set(self.set(items)?),
             Body::Show(show) => self.show(show)?,
             Body::Describe { table, column } => self.describe(table, column.as_deref())?,

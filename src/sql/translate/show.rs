@@ -5,7 +5,7 @@ use super::session::{constant_rows, text_columns};
 use super::show_create::{backquoted, default_text, now_text, show_create_table};
 use super::translator::{Translator, quote_name, quote_text};
 use super::typed::text_type;
-use crate::sql::catalog::{Column, ColumnDefault, Index, IndexKind, Table};
+use crate::sql::catalog::{Column, Index, IndexKind, Table};
 use crate::sql::column_type::ColumnType;
 use crate::sql::error::Error;
 use crate::sql::parse::{Filter, Show, TableName};
@@ -45,16 +45,11 @@ impl Translator<'_> {
             Show::CreateDatabase { name, if_not_exists } => {
                 let database = self.find_database(name)?;
                 let exists = if *if_not_exists { "/*!32312 IF NOT EXISTS*/ " } else { "" };
-                let collation = &database.collation;
-                let collate = if collation.is_default() && collation.charset() != "utf8mb4" {
-                    String::new()
-                } else {
-                    format!(" COLLATE {}", collation.name())
-                };
                 let statement = format!(
-                    "CREATE DATABASE {exists}{} /*!40100 DEFAULT CHARACTER SET {}{collate} */ /*!80016 DEFAULT ENCRYPTION='N' */",
+                    "CREATE DATABASE {exists}{} /*!40100 DEFAULT CHARACTER SET {} COLLATE {} */",
                     backquoted(&database.name),
-                    collation.charset()
+                    database.collation.charset(),
+                    database.collation.name()
                 );
                 let rows = vec![vec![text(&*database.name), text(statement)]];
                 Ok(Plan::Rows { columns: text_columns(&["Database", "Create Database"]), rows })
@@ -266,8 +261,8 @@ impl Translator<'_> {
             "Comment",
         ];
         let row = |t: &Table| {
-            let others: Vec<String> =
-                t.options.others.iter().map(|(n, v)| format!("{}={v}", n.to_lowercase())).collect();
+            let others = super::show_create::other_options(&t.options);
+            let others: Vec<String> = others.iter().map(|(n, v)| format!("{}={v}", n.to_lowercase())).collect();
             let next = t.auto_increment().map(|_| t.options.auto_increment.unwrap_or(1) as i64);
             vec![
                 text(&t.name),
@@ -412,7 +407,7 @@ impl Translator<'_> {
 }
 
 fn show_view(view: &crate::sql::catalog::View) -> Plan {
-    let cells = [view.name.as_str(), &super::view::show_create_view(view), "utf8mb4", "utf8mb4_0900_ai_ci"];
+    let cells = [view.name.as_str(), &super::view::show_create_view(view), "utf8mb4", crate::sql::catalog::Collation::DEFAULT];
     let columns = text_columns(&["View", "Create View", "character_set_client", "collation_connection"]);
     Plan::Rows { columns, rows: vec![cells.into_iter().map(text).collect()] }
 }
@@ -453,9 +448,6 @@ pub fn extra(column: &Column) -> String {
     let mut words = Vec::new();
     if column.auto_increment {
         words.push("auto_increment".to_string());
-    }
-    if matches!(column.default, Some(ColumnDefault::Now(_) | ColumnDefault::Expression(_))) {
-        words.push("DEFAULT_GENERATED".to_string());
     }
     if let Some(fsp) = column.on_update {
         words.push(format!("on update {}", now_text(fsp)));
