@@ -5,6 +5,7 @@
 //! a new one. Each database's part is stored in that database's file and changes with its DDL.
 
 use super::column_type::ColumnType;
+use super::routine::Routine;
 use crate::types::{ColumnId, DatabaseName, IndexId, TableId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -92,15 +93,25 @@ pub struct Database {
     /// open to DDL or DML.
     pub system: bool,
     pub views: BTreeMap<String, Arc<View>>,
+    /// Stored functions.
+    pub routines: BTreeMap<String, Arc<Routine>>,
 }
 
 impl Database {
-    /// A database out of its encoded form. One written before there were views ends where they would begin.
+    /// A database out of its encoded form. One written before there were views, or stored functions, ends where they
+    /// would begin: with none of either.
     pub fn decode(bytes: &[u8]) -> Result<Database, postcard::Error> {
-        match postcard::from_bytes(bytes) {
-            Err(postcard::Error::DeserializeUnexpectedEnd) => postcard::from_bytes(&[bytes, &[0]].concat()),
-            decoded => decoded,
+        let mut missing = 0;
+        loop {
+            match postcard::from_bytes(&[bytes, &vec![0; missing]].concat()) {
+                Err(postcard::Error::DeserializeUnexpectedEnd) if missing < 2 => missing += 1,
+                decoded => return decoded,
+            }
         }
+    }
+    /// The stored function of that name, in any case.
+    pub fn routine(&self, name: &str) -> Option<&Arc<Routine>> {
+        self.routines.values().find(|r| r.name.eq_ignore_ascii_case(name))
     }
     /// The view whose name SQLite would call the same, were it a table.
     pub fn view_ignoring_case(&self, name: &str) -> Option<&Arc<View>> {
@@ -115,6 +126,7 @@ impl Database {
             version,
             system: false,
             views: BTreeMap::new(),
+            routines: BTreeMap::new(),
         }
     }
     /// The table whose name SQLite would call the same: it compares names without ASCII case.
@@ -202,6 +214,10 @@ impl Table {
     pub fn unique_indexes(&self) -> impl Iterator<Item = &Index> {
         self.indexes.iter().filter(|i| i.kind == IndexKind::Unique)
     }
+    /// Whether an index has a generated column among its parts. Nothing but MySQL's definition knows such an index.
+    pub fn is_generated(&self, index: &Index) -> bool {
+        index.columns.iter().any(|part| self.column_by_id(part.column).is_some_and(|c| c.generated().is_some()))
+    }
     /// The name of a column that an index or key of this table mentions.
     pub fn name_of(&self, id: ColumnId) -> &str {
         self.column_by_id(id).map_or(HIDDEN_KEY, |c| c.name.as_str())
@@ -224,6 +240,16 @@ pub struct Column {
     pub invisible: bool,
 }
 
+impl Column {
+    /// The expression of a generated column.
+    pub fn generated(&self) -> Option<&str> {
+        match &self.default {
+            Some(ColumnDefault::Generated { expression, .. }) => Some(expression),
+            _ => None,
+        }
+    }
+}
+
 /// What an INSERT that leaves a column out puts there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum ColumnDefault {
@@ -233,6 +259,9 @@ pub enum ColumnDefault {
     Now(u8),
     /// `(expression)`, as MySQL text.
     Expression(String),
+    /// `GENERATED ALWAYS AS (expression)`, as MySQL text: never given, always computed. SQLite computes it when it is
+    /// read, whether it is declared STORED or not, so that it fits the row however that came to be.
+    Generated { expression: String, stored: bool },
 }
 
 /// An index or the primary key.

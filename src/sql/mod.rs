@@ -50,6 +50,7 @@ mod parameter;
 mod parse;
 mod plan;
 mod present;
+mod routine;
 mod schema_change;
 mod spelling;
 mod storage_rule;
@@ -86,5 +87,6 @@ pub use plan::{
     Admin, Assignment, AutoIncrement, Completion, KeyedDelete, LockTarget, Locking, Origin, Plan, Program, Read,
     ResultColumn, ResultType, SessionCommand, SetTarget, SetValue, VariableScope, Write, WriteKind,
 };
+pub use routine::{Nature, Routine};
 pub use schema_change::{CatalogChange, CompileContext, Compiled, ProgramKind, SchemaChange, SchemaProgram};
 pub use translate::{Context, column_key, default_text, extra, show_create_table, translate, view_as_table};

@@ -4,7 +4,8 @@ use super::alteration::Alteration;
 use super::catalog::{Catalog, Collation, Database, Table, View};
 use super::definition::TableDefinition;
 use super::error::{Error, Warning};
-use super::parse::ViewVerb;
+use super::parse::{CreateFunction, ViewVerb};
+use super::routine::Routine;
 use crate::types::{DatabaseName, TableId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -75,6 +76,17 @@ pub enum SchemaChange {
         names: Vec<String>,
         if_exists: bool,
     },
+    CreateFunction {
+        database: DatabaseName,
+        create: Box<CreateFunction>,
+        /// The SQL mode to read it by.
+        modes: u32,
+    },
+    DropFunction {
+        database: DatabaseName,
+        name: String,
+        if_exists: bool,
+    },
 }
 
 /// What compiling needs besides the catalog.
@@ -130,6 +142,9 @@ pub struct CatalogChange {
     /// Names of views that are no more; before `upsert_views`.
     pub remove_views: Vec<String>,
     pub upsert_views: Vec<Arc<View>>,
+    /// Names of stored functions that are no more; before `upsert_routines`.
+    pub remove_routines: Vec<String>,
+    pub upsert_routines: Vec<Arc<Routine>>,
 }
 
 /// A compiled schema change.
@@ -174,6 +189,12 @@ impl CatalogChange {
         for view in &self.upsert_views {
             database.views.insert(view.name.clone(), view.clone());
         }
+        for name in &self.remove_routines {
+            database.routines.remove(name);
+        }
+        for routine in &self.upsert_routines {
+            database.routines.insert(routine.name.clone(), routine.clone());
+        }
     }
 }
 
@@ -191,7 +212,9 @@ impl SchemaChange {
             | SchemaChange::RenameTables { database, .. }
             | SchemaChange::Truncate { database, .. }
             | SchemaChange::CreateView { database, .. }
-            | SchemaChange::DropViews { database, .. } => database,
+            | SchemaChange::DropViews { database, .. }
+            | SchemaChange::CreateFunction { database, .. }
+            | SchemaChange::DropFunction { database, .. } => database,
         }
     }
 

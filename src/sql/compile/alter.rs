@@ -1,7 +1,9 @@
 //! ALTER TABLE: clauses applied one by one to the definition, then the least work that takes the file there.
 
 use super::collation::{resolve_collation, with_collation};
-use super::definition::{add_column, add_inline_key, change_options, check_table_name, checked_default, column_of};
+use super::definition::{
+    add_column, add_inline_key, change_options, check_table_name, checked_default, column_of, named_columns,
+};
 use super::foreign_key::{add_check, add_foreign_key, children};
 use super::key::{add_key, check_table};
 use super::sqlite_table::{column_definition, create_index, create_table, index_name, is_widening, parenthesised};
@@ -321,6 +323,16 @@ fn drop_column(table: &mut Table, name: &str, database: &Database) -> Result<(),
         return Err(Error { code: 1829, state: "HY000", message });
     }
     drop(referring);
+    let needs = |c: &Column| match c.generated() {
+        Some(expression) => Ok(named_columns(table, expression)?.iter().any(|(_, c)| c.id == id)),
+        None => Ok(false),
+    };
+    for other in &table.columns {
+        if needs(other)? {
+            let message = format!("Column '{name}' has a generated column dependency.");
+            return Err(Error { code: 3108, state: "HY000", message });
+        }
+    }
     drop_checks_of(table, name)?;
     table.columns.remove(at);
     let without = |index: &mut Index| {
@@ -339,17 +351,12 @@ fn drop_column(table: &mut Table, name: &str, database: &Database) -> Result<(),
 fn drop_checks_of(table: &mut Table, column: &str) -> Result<(), Error> {
     let mut kept = Vec::new();
     for check in std::mem::take(&mut table.checks) {
-        let tokens = tokenise(&check.expression, Modes::NONE)?;
-        let named = |c: &Column| {
-            let is = |t: &Token| matches!(t, Token::Word(w) if w.value.eq_ignore_ascii_case(&c.name));
-            tokens.tokens.iter().any(|t| is(&t.token))
-        };
-        let (own, others): (Vec<&Column>, Vec<&Column>) =
-            table.columns.iter().filter(|c| named(c)).partition(|c| c.name.eq_ignore_ascii_case(column));
-        match (own.is_empty(), others.is_empty()) {
-            (true, _) => kept.push(check),
-            (false, true) => {}
-            (false, false) => {
+        let named = named_columns(table, &check.expression)?;
+        let own = |(_, c): &&(usize, &Column)| c.name.eq_ignore_ascii_case(column);
+        match named.iter().filter(own).count() {
+            0 => kept.push(check),
+            n if n == named.len() => {}
+            _ => {
                 let message = format!(
                     "Check constraint '{}' uses column '{column}', hence column cannot be dropped or renamed.",
                     check.name
@@ -408,6 +415,13 @@ fn rename_in_checks(table: &mut Table, from: &str, to: &str) -> Result<(), Error
     for check in &mut table.checks {
         check.expression = replaced(&check.expression)?;
     }
+    for column in &mut table.columns {
+        if let Some(ColumnDefault::Expression(text) | ColumnDefault::Generated { expression: text, .. }) =
+            &mut column.default
+        {
+            *text = replaced(text)?;
+        }
+    }
     Ok(())
 }
 
@@ -441,7 +455,12 @@ fn needs_rebuild(old: &Table, new: &Table) -> bool {
     if dropped > 0 && !before.is_empty() {
         return true;
     }
-    new.columns.iter().any(|column| match old.column_by_id(column.id) {
+    // With its type and NOT NULL: all of it is in SQLite's own text.
+    let generated = |t: &Table| t.columns.iter().filter(|c| c.generated().is_some()).cloned().collect::<Vec<_>>();
+    if generated(old) != generated(new) || dropped > 0 && !generated(old).is_empty() {
+        return true;
+    }
+    new.columns.iter().filter(|c| c.generated().is_none()).any(|column| match old.column_by_id(column.id) {
         // SQLite adds a column only with a constant.
         None => matches!(column.default, Some(ColumnDefault::Expression(_))),
         Some(before) => before.nullable != column.nullable || !is_widening(&before.ty, &column.ty),
@@ -464,8 +483,8 @@ fn fill(column: &Column, now: &str, old: &Table) -> Result<String, Error> {
             let value = constant_expression(text, Some(old), "default value expression")?;
             format!("marmot_store({}, {value}, 1)", quote_text(&Rule::of(column, false).encode()))
         }
-        None if column.nullable => "NULL".to_string(),
-        None => quote_value(&column.ty.implicit_default()),
+        None | Some(ColumnDefault::Generated { .. }) if column.nullable => "NULL".to_string(),
+        None | Some(ColumnDefault::Generated { .. }) => quote_value(&column.ty.implicit_default()),
     })
 }
 
@@ -515,7 +534,7 @@ fn change_in_place(database: &Database, old: &Table, new: &Table, now: &str, pro
     for index in &new.indexes {
         let same = old.indexes.iter().any(|i| i.id == index.id && i.columns == index.columns && i.kind == index.kind);
         if !same {
-            statements.push(create_index(&database.name, new, &old.name, index));
+            statements.extend(create_index(&database.name, new, &old.name, index));
         }
     }
     if old.name != new.name {
@@ -540,7 +559,7 @@ fn rebuild(database: &Database, old: &Table, new: &Table, now: &str, program: &m
             }
         });
     }
-    for column in &new.columns {
+    for column in new.columns.iter().filter(|c| c.generated().is_none()) {
         names.push(quote_name(&column.name));
         let rowid = is_rowid(new, column);
         cells.push(match old.column_by_id(column.id) {
@@ -565,7 +584,7 @@ fn rebuild(database: &Database, old: &Table, new: &Table, now: &str, program: &m
     statements.push(format!("DROP TABLE {db}.{}", quote_name(&old.name)));
     statements.push(format!("ALTER TABLE {db}.{} RENAME TO {}", quote_name(REBUILT), quote_name(&new.name)));
     for index in &new.indexes {
-        statements.push(create_index(&database.name, new, &new.name, index));
+        statements.extend(create_index(&database.name, new, &new.name, index));
     }
     Ok(())
 }

@@ -26,6 +26,9 @@ pub fn compile(change: &SchemaChange, catalog: &Catalog, context: &mut CompileCo
             check_database_name(name)?;
             let clash = catalog.databases().find(|d| d.name.eq_ignore_ascii_case(name));
             if let Some(found) = clash {
+                if found.system {
+                    return Err(Error::access_denied_system(&found.name));
+                }
                 let error = Error::database_exists(&found.name);
                 return if *if_not_exists { nothing(vec![Warning::note(error)]) } else { Err(error) };
             }
@@ -119,6 +122,18 @@ pub fn compile(change: &SchemaChange, catalog: &Catalog, context: &mut CompileCo
             super::view::drop_views(database, names, *if_exists, &mut program, &mut warnings)?;
             if program.catalog.remove_views.is_empty() {
                 return nothing(warnings);
+            }
+        }
+        SchemaChange::CreateFunction { database, create, modes } => {
+            let database = writable(catalog, database)?;
+            if let Some(note) = super::routine::create_function(database, create, *modes, context, &mut program)? {
+                return nothing(vec![note]);
+            }
+        }
+        SchemaChange::DropFunction { database, name, if_exists } => {
+            let database = writable(catalog, database)?;
+            if let Some(note) = super::routine::drop_function(database, name, *if_exists, &mut program)? {
+                return nothing(vec![note]);
             }
         }
         SchemaChange::Truncate { database, name } => {

@@ -21,6 +21,7 @@ macro_rules! functions {
 
 functions! {
     "marmot_store" 3 store_cell;
+    "marmot_generated" 2 |_, a| Ok(generated_cell(a));
     "marmot_cast_signed" 1 |c, a| Ok(warned(c, &a[0], signed));
     "marmot_cast_unsigned" 1 |c, a| Ok(warned(c, &a[0], unsigned));
     "marmot_cast_decimal" 3 |c, a| Ok(decimal(&[checked(c, &a[0], "DECIMAL"), a[1].clone(), a[2].clone()]));
@@ -54,6 +55,17 @@ fn store_cell(context: &FunctionContext, a: &[Value]) -> Result<Value, Error> {
     let rule = rule.ok_or_else(|| Error::malformed_payload("storage rule"))?;
     let row = integer(&a[2]).and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
     store::store(&rule, a[1].clone(), row, context)
+}
+
+/// `marmot_generated(rule, value)`: a generated column's cell. What does not fit was refused or warned of when the row
+/// was written; reading it depends on nothing but the row.
+fn generated_cell(a: &[Value]) -> Value {
+    let rule = match &a[0] {
+        Value::Text(rule) => Rule::decode(rule),
+        _ => None,
+    };
+    let lenient = FunctionContext::default();
+    rule.and_then(|rule| store::store(&rule, a[1].clone(), 1, &lenient).ok()).unwrap_or(Value::Null)
 }
 
 /// Casts, and says so if text is not an integer from end to end.

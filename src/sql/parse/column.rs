@@ -50,6 +50,9 @@ impl Reader<'_> {
         } else if self.accept("NULL") {
             column.nullable = Some(true);
         } else if self.accept("DEFAULT") {
+            if matches!(column.default, Some(ColumnDefault::Generated { .. })) {
+                return Err(Error::wrong_usage("DEFAULT", "generated column"));
+            }
             column.default = self.default_value()?;
         } else if self.accept("ON UPDATE") {
             let Some(fsp) = self.now_call()? else { return self.unexpected() };
@@ -76,8 +79,16 @@ impl Reader<'_> {
             column.key = column.key.or(Some(IndexKind::Unique));
         } else if self.accept("COLUMN_FORMAT") || self.accept("STORAGE") || self.accept("ENGINE_ATTRIBUTE") {
             self.name_or_text()?;
-        } else if self.looks_at("GENERATED") || self.looks_at("AS") {
-            return Err(Error::unsupported("generated columns"));
+        } else if self.accept("GENERATED ALWAYS AS") || self.accept("AS") {
+            if column.default.is_some() || column.auto_increment || column.on_update.is_some() {
+                let what = if column.auto_increment { "AUTO_INCREMENT" } else { "DEFAULT" };
+                return Err(Error::wrong_usage(what, "generated column"));
+            }
+            self.need(&Token::LParen)?;
+            let expression = self.spelled_expression()?;
+            self.need(&Token::RParen)?;
+            let stored = matches!(self.accept_any(&["VIRTUAL", "STORED", "PERSISTENT"]), Some("STORED" | "PERSISTENT"));
+            parsed.column.default = Some(ColumnDefault::Generated { expression, stored });
         } else if self.looks_at("SRID") {
             return Err(Error::unsupported("spatial types"));
         } else if self.looks_at("CHECK") || self.looks_at("CONSTRAINT") {
@@ -200,7 +211,7 @@ impl Reader<'_> {
     }
 
     /// A type with its attributes; `true` for SERIAL.
-    fn column_type(&mut self, column: &str) -> Result<(TypeDefinition, bool), Error> {
+    pub(super) fn column_type(&mut self, column: &str) -> Result<(TypeDefinition, bool), Error> {
         let Token::Word(word) = self.peek() else { return self.unexpected() };
         let mut name = word.value.to_ascii_uppercase();
         if word.quote_style.is_some() {

@@ -57,6 +57,7 @@ pub enum Body {
         if_exists: bool,
     },
     /// DROP PROCEDURE and the like: of what cannot be here, since nothing creates one.
+    CreateFunction(Box<super::CreateFunction>),
     DropProgram {
         kind: &'static str,
         name: TableName,

@@ -57,7 +57,10 @@ impl Translator<'_> {
         }
         let entry = match function_table::find(&name, arguments.len()) {
             Ok(Some(entry)) => entry,
-            Ok(None) => return Err(self.unknown_function(&name)),
+            Ok(None) => {
+                let stored = self.stored_function(&name, &arguments)?;
+                return stored.ok_or_else(|| self.unknown_function(&name));
+            }
             Err(()) => return Err(Error::parameter_count(&name)),
         };
         let values = self.expressions(&arguments.into_iter().cloned().collect::<Vec<_>>())?;

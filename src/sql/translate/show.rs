@@ -5,7 +5,7 @@ use super::session::{constant_rows, text_columns};
 use super::show_create::{backquoted, default_text, now_text, show_create_table};
 use super::translator::{Translator, quote_name, quote_text};
 use super::typed::text_type;
-use crate::sql::catalog::{Column, Index, IndexKind, Table};
+use crate::sql::catalog::{Column, ColumnDefault, Index, IndexKind, Table};
 use crate::sql::column_type::ColumnType;
 use crate::sql::error::Error;
 use crate::sql::parse::{Filter, Show, TableName};
@@ -30,6 +30,8 @@ impl Translator<'_> {
                     Err(Error::not_a_view(&database.name, &table.name))
                 }
             },
+            Show::CreateFunction(name) => self.show_function(name),
+            Show::Functions(filter) => self.show_functions(filter),
             Show::CreateTable(name) => {
                 if let Some((_, view)) = self.find_view(name)? {
                     return Ok(show_view(view));
@@ -211,7 +213,10 @@ impl Translator<'_> {
     }
 
     fn show_indexes(&mut self, name: &TableName, filter: &Filter) -> Result<Plan, Error> {
-        let (_, table) = self.find_table(name)?;
+        let table = match self.find_view(name)? {
+            Some((_, view)) => &std::sync::Arc::new(super::view::as_table(view)),
+            None => self.find_table(name)?.1,
+        };
         let int = ColumnType::bigint;
         let columns = [
             ("Table", text_type()),
@@ -303,7 +308,7 @@ impl Translator<'_> {
     }
 
     /// Rows of the catalog through LIKE or WHERE. `names` are what a WHERE calls the columns.
-    fn filtered(
+    pub fn filtered(
         &mut self,
         columns: &[(&str, ColumnType)],
         names: &[&str],
@@ -424,7 +429,7 @@ fn cut_info(plan: Plan) -> Plan {
     }
 }
 
-fn like(text: &str, pattern: &str) -> bool {
+pub fn like(text: &str, pattern: &str) -> bool {
     let folded = |t: &str| t.to_lowercase().chars().collect::<Vec<char>>();
     crate::sql::functions::matches_like(&folded(text), &folded(pattern), Some('\\'))
 }
@@ -448,6 +453,9 @@ pub fn extra(column: &Column) -> String {
     let mut words = Vec::new();
     if column.auto_increment {
         words.push("auto_increment".to_string());
+    }
+    if let Some(ColumnDefault::Generated { stored, .. }) = &column.default {
+        words.push(if *stored { "STORED GENERATED" } else { "VIRTUAL GENERATED" }.to_string());
     }
     if let Some(fsp) = column.on_update {
         words.push(format!("on update {}", now_text(fsp)));

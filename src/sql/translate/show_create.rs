@@ -13,7 +13,7 @@ pub fn backquoted(name: &str) -> String {
 }
 
 /// A string as MySQL prints it.
-fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     let escaped = text.replace('\\', "\\\\").replace('\0', "\\0").replace('\n', "\\n").replace('\r', "\\r");
     format!("'{}'", escaped.replace('\'', "''"))
 }
@@ -91,9 +91,13 @@ fn column_line(table: &Table, column: &Column) -> String {
     {
         line.push_str(&format!(" CHARACTER SET {} COLLATE {}", collation.charset(), collation.name()));
     }
+    if let Some(ColumnDefault::Generated { expression, stored }) = &column.default {
+        let kind = if *stored { "STORED" } else { "VIRTUAL" };
+        line.push_str(&format!(" GENERATED ALWAYS AS ({expression}) {kind}"));
+    }
     if !column.nullable {
         line.push_str(" NOT NULL");
-    } else if matches!(column.ty, ColumnType::Timestamp(_)) {
+    } else if column.generated().is_none() && matches!(column.ty, ColumnType::Timestamp(_)) {
         line.push_str(" NULL");
     }
     if column.invisible {
@@ -101,7 +105,7 @@ fn column_line(table: &Table, column: &Column) -> String {
     }
     match &column.default {
         None if column.nullable && !column.auto_increment => line.push_str(" DEFAULT NULL"),
-        None => {}
+        None | Some(ColumnDefault::Generated { .. }) => {}
         Some(default) => line.push_str(&format!(" DEFAULT {}", default_clause(column, default))),
     }
     if let Some(fsp) = column.on_update {
@@ -127,6 +131,7 @@ fn default_clause(column: &Column, default: &ColumnDefault) -> String {
     match default {
         ColumnDefault::Now(fsp) => now_text(*fsp),
         ColumnDefault::Expression(text) => format!("({text})"),
+        ColumnDefault::Generated { expression, .. } => format!("({expression})"),
         ColumnDefault::Constant(Value::Null) => "NULL".to_string(),
         // MySQL takes a default of these only as an expression.
         ColumnDefault::Constant(value) if column.ty.is_large() => format!("({})", constant_text(column, value)),
@@ -149,7 +154,7 @@ fn constant_text(column: &Column, value: &Value) -> String {
 /// A default as DESCRIBE shows it: a constant without quotes, an expression in parentheses unless it is a call.
 pub fn default_text(column: &Column) -> Value {
     match &column.default {
-        None | Some(ColumnDefault::Constant(Value::Null)) => Value::Null,
+        None | Some(ColumnDefault::Constant(Value::Null) | ColumnDefault::Generated { .. }) => Value::Null,
         Some(ColumnDefault::Now(fsp)) => Value::text(now_text(*fsp)),
         Some(ColumnDefault::Expression(text)) if crate::sql::spelling::is_call(text) => Value::text(text.as_str()),
         Some(ColumnDefault::Expression(text)) => Value::text(format!("({text})")),

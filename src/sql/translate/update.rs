@@ -117,6 +117,12 @@ impl Translator<'_> {
         for (name, value) in pairs {
             let Some((_, column)) = table.column(name) else { return Err(Error::unknown_column(name, "field list")) };
             let column = column.clone();
+            if column.generated().is_some() {
+                match value {
+                    Some(_) => return Err(Error::generated_value(&column.name, &table.name)),
+                    None => continue,
+                }
+            }
             let value = match value {
                 Some(expression) => match Self::hex_number(expression) {
                     Some(number) if column.ty.is_numeric() => number,
@@ -198,6 +204,9 @@ impl Translator<'_> {
             let name = path.last().map_or("", String::as_str);
             let Some((_, column)) = table.column(name) else { return Err(Error::unknown_column(name, "field list")) };
             let column = column.clone();
+            if column.generated().is_some() {
+                return Err(Error::generated_value(&column.name, &table.name));
+            }
             let value = match value {
                 Some(expression) => self.expression(expression)?,
                 None => match self.default_value(&column)? {
