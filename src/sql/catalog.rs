@@ -384,6 +384,8 @@ impl Collation {
     /// A known collation, by name without case; `None` if MySQL has no such collation that Marmot knows.
     pub fn new(name: &str) -> Option<Collation> {
         let name = name.to_ascii_lowercase();
+        // `utf8` is the old name of utf8mb3.
+        let name = name.strip_prefix("utf8_").map_or(name.clone(), |rest| format!("utf8mb3_{rest}"));
         let charset = name.split('_').next().unwrap_or_default();
         let ends = ["_ci", "_cs", "_bin"].iter().any(|e| name.ends_with(e));
         (name == "binary" || ends && Collation::default_of(charset).is_some()).then(|| Collation(name.into()))
@@ -436,5 +438,27 @@ impl Collation {
 impl Default for Collation {
     fn default() -> Self {
         Collation(Collation::DEFAULT.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_written_before_there_were_views_or_functions_is_read() {
+        let database = Database::new("d", Collation::default(), 7);
+        let bytes = postcard::to_stdvec(&database).expect("plain data serialises");
+        for missing in 0..=2 {
+            assert_eq!(Database::decode(&bytes[..bytes.len() - missing]), Ok(database.clone()), "{missing}");
+        }
+        assert!(Database::decode(&bytes[..bytes.len() - 3]).is_err());
+    }
+
+    #[test]
+    fn whether_a_check_is_enforced_is_read_as_it_was_written() {
+        let place = |enforced: bool| postcard::from_bytes::<CheckPlace>(&postcard::to_stdvec(&enforced).unwrap());
+        assert_eq!(place(true), Ok(CheckPlace::Table));
+        assert_eq!(place(false), Ok(CheckPlace::NotEnforced));
     }
 }

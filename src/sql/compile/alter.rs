@@ -38,7 +38,12 @@ pub fn alter_table(
     // Drops come first in MySQL, so that a key can be replaced by another of its name.
     let (drops, others): (Vec<&Alteration>, Vec<&Alteration>) = alterations.iter().partition(|a| is_key_drop(a));
     rename_columns(&mut new, alterations, warnings)?;
-    for alteration in drops.into_iter().chain(others) {
+    // `None`: checks of the columns that go, unless a clause has dropped them.
+    for alteration in drops.into_iter().map(Some).chain([None]).chain(others.into_iter().map(Some)) {
+        let Some(alteration) = alteration else {
+            drop_checks(&mut new, alterations)?;
+            continue;
+        };
         let Alteration::Guarded(guarded) = alteration else {
             apply(&mut new, alteration, catalog, database, context, &mut explicit_null)?;
             continue;
@@ -230,6 +235,9 @@ fn apply(
         Alteration::RenameKey { name, to } => {
             let at = table.indexes.iter().position(|i| i.name.eq_ignore_ascii_case(name));
             let Some(at) = at else { return Err(Error::no_such_key(name, &table.name)) };
+            if to.is_empty() || to.eq_ignore_ascii_case("PRIMARY") {
+                return Err(Error::wrong_name_for_index(to));
+            }
             if table.indexes.iter().enumerate().any(|(i, x)| i != at && x.name.eq_ignore_ascii_case(to)) {
                 return Err(Error::duplicate_key_name(to));
             }
@@ -333,7 +341,6 @@ fn drop_column(table: &mut Table, name: &str, database: &Database) -> Result<(),
             return Err(Error { code: 3108, state: "HY000", message });
         }
     }
-    drop_checks_of(table, name)?;
     table.columns.remove(at);
     let without = |index: &mut Index| {
         index.columns.retain(|c| c.column != id);
@@ -344,22 +351,27 @@ fn drop_column(table: &mut Table, name: &str, database: &Database) -> Result<(),
     Ok(())
 }
 
-/// Checks of a column alone go with it.
+/// Checks that name none but columns which `alterations` drop go with them.
 ///
 /// # Errors
 /// 3959 for a check that names other columns too.
-fn drop_checks_of(table: &mut Table, column: &str) -> Result<(), Error> {
+fn drop_checks(table: &mut Table, alterations: &[Alteration]) -> Result<(), Error> {
+    let goes = |column: &Column| {
+        let named =
+            |a: &Alteration| matches!(a.inner(), Alteration::DropColumn(n) if n.eq_ignore_ascii_case(&column.name));
+        alterations.iter().any(named)
+    };
     let mut kept = Vec::new();
     for check in std::mem::take(&mut table.checks) {
         let named = named_columns(table, &check.expression)?;
-        let own = |(_, c): &&(usize, &Column)| c.name.eq_ignore_ascii_case(column);
-        match named.iter().filter(own).count() {
-            0 => kept.push(check),
-            n if n == named.len() => {}
-            _ => {
+        let gone = named.iter().find(|(_, column)| goes(column));
+        match gone {
+            None => kept.push(check),
+            Some(_) if named.iter().all(|(_, column)| goes(column)) => {}
+            Some((_, column)) => {
                 let message = format!(
-                    "Check constraint '{}' uses column '{column}', hence column cannot be dropped or renamed.",
-                    check.name
+                    "Check constraint '{}' uses column '{}', hence column cannot be dropped or renamed.",
+                    check.name, column.name
                 );
                 return Err(Error { code: 3959, state: "HY000", message });
             }

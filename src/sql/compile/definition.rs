@@ -277,6 +277,15 @@ pub fn checked_default(
         ColumnDefault::Expression(_) | ColumnDefault::Generated { .. } => Some(default.clone()),
         ColumnDefault::Constant(Value::Null) if nullable => None,
         ColumnDefault::Constant(Value::Null) => return Err(Error::invalid_default(&column.name)),
+        // A hexadecimal or bit literal is a number to numbers and a string to others.
+        ColumnDefault::Constant(Value::Blob(bytes)) if column.ty.is_numeric() => {
+            let number = bytes.iter().fold(0i64, |n, b| n << 8 | i64::from(*b));
+            Some(ColumnDefault::Constant(crate::sql::translate::default_cell(column, &Value::Int(number))?))
+        }
+        ColumnDefault::Constant(Value::Blob(bytes)) if !matches!(column.ty, ColumnType::Binary { .. }) => {
+            let text = Value::text(String::from_utf8_lossy(bytes).into_owned());
+            Some(ColumnDefault::Constant(crate::sql::translate::default_cell(column, &text)?))
+        }
         ColumnDefault::Constant(value) => {
             Some(ColumnDefault::Constant(crate::sql::translate::default_cell(column, value)?))
         }

@@ -30,7 +30,7 @@ pub fn create_table(database: &str, table: &Table, name: &str) -> Result<String,
     }
     for check in table.checks.iter().filter(|c| c.enforced()) {
         let expression = constant_expression(&check.expression, Some(table), "check constraint")?;
-        lines.push(format!("CONSTRAINT {} CHECK ({expression})", quote_name(&check.name)));
+        lines.push(format!("CONSTRAINT {} CHECK (marmot_checked({expression}))", quote_name(&check.name)));
     }
     for column in &table.columns {
         lines.extend(column.generated().map(|e| generated_check(table, column, e)).transpose()?);

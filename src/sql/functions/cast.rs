@@ -3,7 +3,7 @@
 use super::argument::{bytes, integer, maybe_text, nth, real, text};
 use super::numeric::maybe_unsigned;
 use super::registry::{Function, FunctionContext};
-use crate::sql::error::{Error, Warning};
+use crate::sql::error::{Error, Warning, WarningLevel};
 use crate::sql::present::{plain_digits, round_digits};
 use crate::sql::storage_rule::Rule;
 use crate::sql::store::{self, as_datetime, as_time, to_number};
@@ -21,6 +21,7 @@ macro_rules! functions {
 
 functions! {
     "marmot_store" 3 store_cell;
+    "marmot_checked" 1 checked_condition;
     "marmot_generated" 2 |_, a| Ok(generated_cell(a));
     "marmot_cast_signed" 1 |c, a| Ok(warned(c, &a[0], signed));
     "marmot_cast_unsigned" 1 |c, a| Ok(warned(c, &a[0], unsigned));
@@ -55,6 +56,19 @@ fn store_cell(context: &FunctionContext, a: &[Value]) -> Result<Value, Error> {
     let rule = rule.ok_or_else(|| Error::malformed_payload("storage rule"))?;
     let row = integer(&a[2]).and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
     store::store(&rule, a[1].clone(), row, context)
+}
+
+/// `marmot_checked(condition)`: what a CHECK constraint's condition is. In strict mode a write does not go by a
+/// condition that took text for a number or a time which it is not.
+///
+/// # Errors
+/// 1292.
+fn checked_condition(context: &FunctionContext, a: &[Value]) -> Result<Value, Error> {
+    let truncated = |w: &&Warning| w.code == 1292 && w.level == WarningLevel::Warning;
+    match context.warnings.borrow().iter().find(truncated) {
+        Some(w) if context.is_strict() => Err(Error { code: 1292, state: "22007", message: w.message.clone() }),
+        _ => Ok(a[0].clone()),
+    }
 }
 
 /// `marmot_generated(rule, value)`: a generated column's cell. What does not fit was refused or warned of when the row

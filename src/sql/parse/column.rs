@@ -11,6 +11,9 @@ use crate::types::Value;
 use sqlparser::ast::Expr;
 use sqlparser::tokenizer::Token;
 
+/// The longest string of all, in bytes.
+const MAX_LENGTH: u64 = 4_294_967_295;
+
 /// A column and the table-level parts that its definition may hold.
 pub struct ParsedColumn {
     pub column: ColumnDefinition,
@@ -138,8 +141,7 @@ impl Reader<'_> {
             (Some(Literal::Decimal(digits)), _) => Value::text(format!("{}{digits}", if negate { "-" } else { "" })),
             (Some(literal), _) => literal.value(negate),
             (None, Token::Placeholder(text)) => match super::super::translate::placeholder_bytes(text) {
-                Some((bytes, false)) => Value::text(String::from_utf8_lossy(&bytes).into_owned()),
-                Some((bytes, true)) => Value::Int(bytes.iter().fold(0i64, |n, b| n << 8 | i64::from(*b))),
+                Some((bytes, _)) => Value::Blob(bytes.into()),
                 None => return self.unexpected(),
             },
             _ if self.looks_at("NULL") => Value::Null,
@@ -234,11 +236,11 @@ impl Reader<'_> {
         }
         let mut serial = false;
         let ty = match name.as_str() {
-            "TINYINT" | "INT1" => self.integer(IntegerSize::Tiny)?,
-            "SMALLINT" | "INT2" => self.integer(IntegerSize::Small)?,
-            "MEDIUMINT" | "INT3" | "MIDDLEINT" => self.integer(IntegerSize::Medium)?,
-            "INT" | "INTEGER" | "INT4" => self.integer(IntegerSize::Int)?,
-            "BIGINT" | "INT8" => self.integer(IntegerSize::Big)?,
+            "TINYINT" | "INT1" => self.integer(column, IntegerSize::Tiny)?,
+            "SMALLINT" | "INT2" => self.integer(column, IntegerSize::Small)?,
+            "MEDIUMINT" | "INT3" | "MIDDLEINT" => self.integer(column, IntegerSize::Medium)?,
+            "INT" | "INTEGER" | "INT4" => self.integer(column, IntegerSize::Int)?,
+            "BIGINT" | "INT8" => self.integer(column, IntegerSize::Big)?,
             "SERIAL" => {
                 serial = true;
                 ColumnType::bigint_unsigned()
@@ -314,8 +316,11 @@ impl Reader<'_> {
         (unsigned, zerofill)
     }
 
-    fn integer(&mut self, size: IntegerSize) -> Result<ColumnType, Error> {
-        let width = self.optional_length()?.map(|w| u8::try_from(w).unwrap_or(u8::MAX));
+    fn integer(&mut self, column: &str, size: IntegerSize) -> Result<ColumnType, Error> {
+        let width = match self.optional_length()? {
+            Some(width) => Some(u8::try_from(width).map_err(|_| Error::display_width(column, u8::MAX))?),
+            None => None,
+        };
         let (unsigned, zerofill) = self.numeric_attributes();
         // A zero-filled column without a width is as wide as its largest value.
         let full = || size.range(true).1.to_string().len() as u8;
@@ -391,7 +396,8 @@ impl Reader<'_> {
                 None | Some(256..=65_535) => text(TextKind::Text, 0),
                 Some(0..=255) => text(TextKind::TinyText, 0),
                 Some(65_536..=16_777_215) => text(TextKind::MediumText, 0),
-                Some(_) => text(TextKind::LongText, 0),
+                Some(16_777_216..=MAX_LENGTH) => text(TextKind::LongText, 0),
+                Some(_) => return Err(Error::display_width(column, MAX_LENGTH)),
             },
             "MEDIUMTEXT" | "LONG" | "LONG VARCHAR" => text(TextKind::MediumText, 0),
             "LONGTEXT" => text(TextKind::LongText, 0),
@@ -412,7 +418,8 @@ impl Reader<'_> {
                 None | Some(256..=65_535) => binary(BinaryKind::Blob, 0),
                 Some(0..=255) => binary(BinaryKind::TinyBlob, 0),
                 Some(65_536..=16_777_215) => binary(BinaryKind::MediumBlob, 0),
-                Some(_) => binary(BinaryKind::LongBlob, 0),
+                Some(16_777_216..=MAX_LENGTH) => binary(BinaryKind::LongBlob, 0),
+                Some(_) => return Err(Error::display_width(column, MAX_LENGTH)),
             },
             "MEDIUMBLOB" | "LONG BYTE" | "LONG VARBINARY" => binary(BinaryKind::MediumBlob, 0),
             "LONGBLOB" => binary(BinaryKind::LongBlob, 0),

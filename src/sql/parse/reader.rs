@@ -150,7 +150,15 @@ impl<'t> Reader<'t> {
         if !self.take(&Token::LParen) {
             return Ok(None);
         }
-        let length = self.unsigned()?;
+        let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+        let length = match self.peek() {
+            // Longer than anything may be: whoever asked has the error for it.
+            Token::Number(text, _) if digits(text) && text.parse::<u64>().is_err() => {
+                self.skip();
+                u64::MAX
+            }
+            _ => self.unsigned()?,
+        };
         self.need(&Token::RParen)?;
         Ok(Some(length))
     }

@@ -74,6 +74,10 @@ impl Translator<'_> {
         let database = self.database_to_create_in(&create.name, create.create)?;
         let block = self.query(&create.query, true)?;
         block.check_names()?;
+        let own = (database.clone(), create.name.name.clone());
+        if create.create.replace && self.tables.contains(&own) {
+            return Err(Error::subquery_on_target(&create.name.name));
+        }
         let mut definition = create.definition.clone();
         let written = std::mem::take(&mut definition.columns);
         let in_query = |c: &ColumnDefinition| block.columns.iter().any(|q| q.name.eq_ignore_ascii_case(&c.name));

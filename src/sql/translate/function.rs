@@ -71,10 +71,6 @@ impl Translator<'_> {
         let refused = [
             "BENCHMARK",
             "GET_LOCK",
-            "RELEASE_LOCK",
-            "IS_FREE_LOCK",
-            "IS_USED_LOCK",
-            "RELEASE_ALL_LOCKS",
             "LOAD_FILE",
             "AES_ENCRYPT",
             "AES_DECRYPT",

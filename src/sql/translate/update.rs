@@ -145,6 +145,11 @@ impl Translator<'_> {
         }
         self.scope().assigned.clear();
         let touched = self.touched(table, &list)?;
+        if list.is_empty() {
+            // Nothing but generated columns, set to what they are: rows are found, and none changes.
+            let key = table.key_columns().first().map_or(String::new(), |k| quote_name(k));
+            return Ok(format!("{key} = {key}"));
+        }
         let mut parts: Vec<String> = list.iter().map(|(c, sql)| format!("{} = {sql}", quote_name(&c.name))).collect();
         parts.extend(touched);
         Ok(parts.join(", "))
