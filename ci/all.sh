@@ -22,6 +22,7 @@ count() { sed -n "s/^test result: .* \([0-9]*\) $1;.*/\1/p" "$2" | awk '{ sum +=
 passed=0
 failed=0
 summary=""
+ends="" # of what failed: told again at the end, where one looks first
 for name in "${steps[@]}"; do
     printf '\n==== %s\n' "$name"
     since=$SECONDS
@@ -34,12 +35,16 @@ for name in "${steps[@]}"; do
     passed=$((passed + good))
     failed=$((failed + bad))
     result=ok
-    if [ "$status" -ne 0 ]; then result=FAILED; fi
+    if [ "$status" -ne 0 ]; then
+        result=FAILED
+        ends+=$(printf '\n==== the end of what %s printed\n' "$name"; tail -40 "$logs/$name.log")
+    fi
     line=$(printf '%-8s %-7s %5d s  %5d passed %3d failed' "$name" "$result" $((SECONDS - since)) "$good" "$bad")
     printf '\n==== %s\n' "$line"
     summary+="$line"$'\n'
 done
 
+if [ -n "$ends" ]; then printf '%s\n' "$ends"; fi
 printf '\n%s%-8s %14d s\n\n' "$summary" total $((SECONDS - started))
 printf '%d passed, %d failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ]

@@ -160,6 +160,9 @@ fn again(arguments: &Arguments, seed: u64) -> String {
     command
 }
 
+/// So many failures are told again at the end.
+const TOLD: usize = 20;
+
 /// What all threads together found.
 #[derive(Default)]
 struct Found {
@@ -168,6 +171,8 @@ struct Found {
     marks: Marks,
     events: u64,
     attempts: usize,
+    /// The first failures, a line each.
+    told: Vec<String>,
 }
 
 fn simulate(arguments: &Arguments) -> ExitCode {
@@ -195,6 +200,10 @@ fn simulate(arguments: &Arguments) -> ExitCode {
         }
     });
     let found = found.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+    // Again, at the end, where one looks first.
+    for line in &found.told {
+        println!("{line}");
+    }
     println!(
         "{} seeds in {:.1} s: {:.0} seeds a minute, {} events, {} attempts, {} failures",
         done(),
@@ -251,6 +260,9 @@ fn work(arguments: &Arguments, next: &AtomicU64, stop: &AtomicBool, found: &Mute
         }
         let mut found = found.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         found.failures += u64::from(verdict.violation.is_some());
+        if let Some(violation) = verdict.violation.as_ref().filter(|_| found.told.len() < TOLD) {
+            found.told.push(format!("failed: seed {}: {violation}", verdict.seed));
+        }
         found.worst = found.worst.max(verdict.violation.as_ref().map(|v| v.severity));
         found.marks.add(&verdict.marks);
         found.events += verdict.events;

@@ -202,7 +202,8 @@ pub fn expected(bug: Bug) -> Option<(u64, Vec<&'static str>)> {
         | Bug::ClockGuardRefusesCommits
         | Bug::LowestBallotWins
         | Bug::StampTieIgnoresNode
-        | Bug::RemovedNodeServes => None,
+        | Bug::RemovedNodeServes
+        | Bug::RecordsBeforeWelcome => None,
         Bug::FastByMajority => exactly(20, &["anytime_a_commit_has_a_quorum"]),
         Bug::FastAbortedFreely => exactly(100, AGREEMENT),
         Bug::FastIgnoredInRecovery => exactly(100, &["anytime_a_chosen_outcome_stays"]),

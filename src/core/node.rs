@@ -23,6 +23,7 @@ use super::txn::fast::Fast;
 use super::txn::live::{Intents, Live, Vote, WaitingList};
 use super::txn::recover::Recovery;
 use crate::core::members::join::Joining;
+use crate::core::planted::Bug;
 use crate::types::{
     ApplySeq, AutoIdMode, ClientId, Epoch, Hlc, Mono, NodeId, Now, ReadLevel, Sequence, Stamp, TxnId, VersionVector,
     WriteSet,
@@ -415,6 +416,12 @@ impl Node {
     }
 
     fn on_message(&mut self, io: &mut Io<'_>, from: NodeId, message: Message) -> Result<(), Fatal> {
+        // Who belongs to no cluster yet takes the invitation only: everything else builds on the list that comes with it,
+        // and an invitation that was late must not put an older list over one that a record brought.
+        let uninvited = self.membership.voters.is_empty() && !self.config.planted.has(Bug::RecordsBeforeWelcome);
+        if uninvited && !matches!(message, Message::Swim(_) | Message::Welcome { .. }) {
+            return Ok(());
+        }
         match message {
             Message::Swim(data) => {
                 let events = self.swim.receive(self.now.mono, &data);

@@ -111,6 +111,8 @@ bugs! {
     StampNotAboveClocks,
     /// The coordinator aborts after it proposed Commit.
     AbortAfterProposal,
+    /// A node takes log records before it was welcomed, so that a late invitation brings an older list of members.
+    RecordsBeforeWelcome,
     /// One round: a majority that accepted along with the Prepare is enough.
     FastByMajority,
     /// One round: the coordinator ends as an abort, without asking, what others may have accepted.

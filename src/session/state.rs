@@ -65,7 +65,8 @@ impl Settings {
             // The variable holds only checked values; an impossible one would mean MySQL's default.
             modes: Modes::parse(&text("sql_mode"))
                 .unwrap_or_default()
-                .with_division_scale(u8::try_from(int("div_precision_increment")).unwrap_or(4)),
+                .with_division_scale(u8::try_from(int("div_precision_increment")).unwrap_or(4))
+                .with_collations(text("marmot_collations").parse().unwrap_or_default()),
             write: text("marmot_write_consistency").parse().unwrap_or_default(),
             read: text("marmot_read_consistency").parse().unwrap_or_default(),
             lock_wait: span("innodb_lock_wait_timeout"),

@@ -36,6 +36,8 @@ pub struct Cluster {
     cut: BTreeSet<(NodeId, NodeId)>,
     /// Nodes whose messages are under way until released.
     held: BTreeSet<NodeId>,
+    /// Appliers that fell behind, and the last thing each was given.
+    stalled: BTreeMap<NodeId, Option<ApplySeq>>,
     clock: u64,
     clients: u64,
     /// Column `a` has a unique index.
@@ -197,8 +199,10 @@ impl Cluster {
                 Effect::Notice(_) => {}
             }
         }
-        if let Some(seq) = applied {
-            self.step(id, Input::Applied(seq));
+        match (applied, self.stalled.get_mut(&id)) {
+            (None, _) => {}
+            (Some(seq), None) => self.step(id, Input::Applied(seq)),
+            (Some(seq), Some(last)) => *last = Some(seq),
         }
     }
 
@@ -372,6 +376,17 @@ impl Cluster {
 
     pub fn release(&mut self, id: NodeId) {
         self.held.remove(&id);
+    }
+
+    /// The applier of `id` falls behind: what it is given is done only when it resumes.
+    pub fn stall(&mut self, id: NodeId) {
+        self.stalled.entry(id).or_default();
+    }
+
+    pub fn resume(&mut self, id: NodeId) {
+        if let Some(seq) = self.stalled.remove(&id).flatten() {
+            self.step(id, Input::Applied(seq));
+        }
     }
 
     pub fn heal(&mut self) {

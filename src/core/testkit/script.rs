@@ -11,6 +11,7 @@
 //! run MS                          let time pass with everything delivered; tell answers to clients only
 //! cut nI nJ [both]  heal          the network
 //! hold nI   release nI            what a node sends stays under way
+//! stall nI  resume nI             what a node applies is done only when it resumes
 //! join nI                         a new node asks to join
 //! clock nI MS                     put a wall clock ahead
 //! check [ended]                   what is wrong, by the judge; `ended`: nothing may be under way any more
@@ -125,6 +126,8 @@ impl Runner for Script {
             "heal" => cluster.heal(),
             "hold" => cluster.hold(node(args.next_pos().ok_or("which node?")?)?),
             "release" => cluster.release(node(args.next_pos().ok_or("which node?")?)?),
+            "stall" => cluster.stall(node(args.next_pos().ok_or("which node?")?)?),
+            "resume" => cluster.resume(node(args.next_pos().ok_or("which node?")?)?),
             "crash" => cluster.crash(node(args.next_pos().ok_or("which node?")?)?),
             "restart" => cluster.restart(node(args.next_pos().ok_or("which node?")?)?),
             "rows" => {

@@ -82,6 +82,13 @@ impl Coordination {
     pub(super) fn quorum(&self) -> usize {
         self.record.voters.len() / 2 + 1
     }
+
+    /// Nothing is missing for the answer but that this node applies the commit: whoever waits, waits for a certain
+    /// outcome.
+    fn only_to_apply(&self) -> bool {
+        let everywhere = self.record.level != WriteLevel::All || self.accepted.len() >= self.record.voters.len();
+        self.seq.is_some() && everywhere
+    }
 }
 
 /// What a member says that accepts a Prepare: see [`Message::Prepared`].
@@ -608,6 +615,9 @@ impl Node {
                 // since what kept ballot zero from ending (a clock that others refuse, say) may last.
                 c.deadline = far;
                 c.outbid |= c.phase == Phase::Proposed;
+                if c.only_to_apply() {
+                    return Ok(());
+                }
                 let abort_lie = self.config.planted.has(Bug::UnknownReportedAsAbort);
                 if let Some(client) = c.client.take() {
                     let voters = c.record.voters.len();

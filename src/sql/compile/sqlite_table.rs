@@ -5,7 +5,7 @@ use crate::sql::column_type::ColumnType;
 use crate::sql::error::Error;
 use crate::sql::storage_rule::Rule;
 use crate::sql::translate::{GENERATED_CLAUSE, constant_expression, quote_name, quote_text, quote_value};
-use crate::types::TableId;
+use crate::types::{CollationRules, TableId};
 
 /// A secondary index's name in SQLite, where index names are the database's. It holds as long as the table's id.
 pub fn index_name(table: TableId, index: &Index) -> String {
@@ -65,7 +65,7 @@ fn is_rowid(table: &Table, column: &Column) -> bool {
 fn generated_column(table: &Table, column: &Column, expression: &str) -> Result<String, Error> {
     let value = constant_expression(expression, Some(table), GENERATED_CLAUSE)?;
     let rule = Rule { nullable: true, ..Rule::of(column, false) };
-    let collate = column.ty.collation().map_or(String::new(), |c| format!(" COLLATE {}", c.sqlite()));
+    let collate = column.ty.collation().map_or(String::new(), |c| format!(" COLLATE {}", c.sqlite(table.collations)));
     Ok(format!(
         "{} {}{collate} GENERATED ALWAYS AS (marmot_generated({}, {value})) VIRTUAL",
         quote_name(&column.name),
@@ -88,10 +88,8 @@ pub fn column_definition(table: &Table, column: &Column) -> String {
         return format!("{name} INTEGER PRIMARY KEY");
     }
     let mut line = format!("{name} {}", column.ty.sqlite());
-    if let Some(collation) = column.ty.collation()
-        && collation.ignores_case()
-    {
-        line.push_str(" COLLATE NOCASE");
+    if let Some(collation) = column.ty.collation().map(|c| c.sqlite(table.collations)).filter(|c| *c != "BINARY") {
+        line.push_str(&format!(" COLLATE {collation}"));
     }
     if !column.nullable {
         line.push_str(" NOT NULL");
@@ -128,7 +126,8 @@ pub fn create_index(database: &str, table: &Table, name: &str, index: &Index) ->
             match part.prefix {
                 // Only uniqueness depends on the prefix.
                 Some(n) if index.kind == IndexKind::Unique => {
-                    let collate = collation.map(|c| format!(" COLLATE {}", c.sqlite())).unwrap_or_default();
+                    let collate =
+                        collation.map(|c| format!(" COLLATE {}", c.sqlite(table.collations))).unwrap_or_default();
                     format!("substr({column}, 1, {n}){collate}{order}")
                 }
                 _ => format!("{column}{order}"),
@@ -152,7 +151,7 @@ pub fn create_all(database: &str, table: &Table) -> Result<Vec<String>, Error> {
 }
 
 /// Whether every value of `from` is one of `to` as it stands, and SQLite's column need not change.
-pub fn is_widening(from: &ColumnType, to: &ColumnType) -> bool {
+pub fn is_widening(from: &ColumnType, to: &ColumnType, rules: CollationRules) -> bool {
     if from == to {
         return true;
     }
@@ -160,7 +159,7 @@ pub fn is_widening(from: &ColumnType, to: &ColumnType) -> bool {
         return false;
     }
     let same_collation = match (from.collation(), to.collation()) {
-        (Some(a), Some(b)) => a.sqlite() == b.sqlite(),
+        (Some(a), Some(b)) => a.sqlite(rules) == b.sqlite(rules),
         (None, None) => true,
         _ => false,
     };

@@ -5,6 +5,7 @@ use super::function::join;
 use super::json_call::with_kind;
 use super::translator::{Translator, quote_text};
 use super::typed::{Kind, NOT_FIXED, Typed, double_of};
+use crate::sql::catalog::Collation;
 use crate::sql::column_type::{ColumnType, TextKind};
 use crate::sql::error::Error;
 use crate::sql::plan::ResultType;
@@ -152,7 +153,7 @@ impl Translator<'_> {
         let increment = self.context.modes.division_scale();
         match name {
             "COUNT" if rest.is_empty() => {
-                let argument = if parts.distinct { value.collated() } else { value.sql.clone() };
+                let argument = if parts.distinct { value.collated(self.rules()) } else { value.sql.clone() };
                 let sql = format!("count({distinct}{argument})");
                 Ok(Typed { nullable: false, ..Typed::new(sql, ColumnType::bigint()) })
             }
@@ -160,8 +161,7 @@ impl Translator<'_> {
                 if !parts.distinct {
                     return Err(Error::parameter_count(name));
                 }
-                let ignores_case = values.iter().all(|v| v.ignores_case() != Some(false));
-                let collate = if ignores_case { " COLLATE NOCASE" } else { "" };
+                let collate = self.collate_all(&values);
                 let sql = format!("count(DISTINCT marmot_tuple({}){collate})", join(&values));
                 Ok(Typed { nullable: false, ..Typed::new(sql, ColumnType::bigint()) })
             }
@@ -185,7 +185,7 @@ impl Translator<'_> {
                 single(format!("avg({distinct}{})", numeric(self)), ty)
             }
             "MIN" | "MAX" => {
-                let sql = format!("{}({})", name.to_lowercase(), value.collated());
+                let sql = format!("{}({})", name.to_lowercase(), value.collated(self.rules()));
                 if !rest.is_empty() {
                     return Err(Error::parameter_count(name));
                 }
@@ -242,8 +242,18 @@ impl Translator<'_> {
         }
         // SQLite's DISTINCT aggregates take one argument: the value brings its separator along.
         item = format!("marmot_separated({item}, {})", quote_text(separator));
-        let collate = if values.iter().all(|v| v.ignores_case() != Some(false)) { " COLLATE NOCASE" } else { "" };
+        let collate = self.collate_all(&values);
         Ok(Typed::new(format!("marmot_agg_separated(DISTINCT {item}{collate}{order_by})"), ty))
+    }
+
+    /// What several values together are compared by, where that is not byte by byte: ` COLLATE ...`.
+    fn collate_all(&self, values: &[Typed]) -> String {
+        let rules = self.rules();
+        if values.iter().any(|v| v.ignores_case() == Some(false)) {
+            return String::new();
+        }
+        let first = values.iter().find_map(|v| v.wanted_collation(rules));
+        format!(" COLLATE {}", first.unwrap_or_else(|| Collation::default().sqlite(rules)))
     }
 
     /// `function(...) OVER (...)`.
@@ -309,7 +319,7 @@ impl Translator<'_> {
         }
         if !spec.partition_by.is_empty() {
             let parts = self.expressions(&spec.partition_by)?;
-            let parts: Vec<String> = parts.iter().map(Typed::collated).collect();
+            let parts: Vec<String> = parts.iter().map(|p| p.collated(self.rules())).collect();
             sql.push(format!("PARTITION BY {}", parts.join(", ")));
         }
         if !spec.order_by.is_empty() {

@@ -62,7 +62,7 @@ impl Translator<'_> {
                     return Err(Error::unknown_collation(name));
                 };
                 let value = self.expression(expr)?;
-                let sql = format!("({} COLLATE {})", value.sql, collation.sqlite());
+                let sql = format!("({} COLLATE {})", value.sql, collation.sqlite(self.rules()));
                 Ok(Typed { ty: ResultType::Known(Self::text_of(collation.name())), ..value.with_sql(sql) })
             }
             Expr::Ceil { expr, field } => self.whole("marmot_ceil", expr, field),

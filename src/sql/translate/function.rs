@@ -257,7 +257,13 @@ impl Translator<'_> {
                 let values = self.each(arguments)?;
                 let exact = u8::from(values.iter().any(|v| v.ignores_case() == Some(false)));
                 let (x, y) = (values[0].text_operand(), values[1].text_operand());
-                let sql = format!("marmot_{}({x}, {y}, {exact})", name.to_lowercase());
+                let rules = self.rules();
+                let how = match super::operator::agreed_collation(&values[0], &values[1], rules) {
+                    "NOCASE" | "BINARY" => exact.to_string(),
+                    _ if name == "FIND_IN_SET" => exact.to_string(),
+                    collation => quote_text(collation),
+                };
+                let sql = format!("marmot_{}({x}, {y}, {how})", name.to_lowercase());
                 Typed::new(sql, ColumnType::bigint())
             }
             "VALUES" => {

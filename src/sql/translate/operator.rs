@@ -3,10 +3,12 @@
 
 use super::translator::{Translator, quote_text};
 use super::typed::{Kind, NOT_FIXED, Typed, boolean_type, double_of};
+use crate::sql::catalog::Collation;
 use crate::sql::column_type::ColumnType;
 use crate::sql::error::Error;
 use crate::sql::parameter::{Convert, Literal, Source};
 use crate::sql::plan::ResultType;
+use crate::types::CollationRules;
 use sqlparser::ast::{BinaryOperator, Expr, Query};
 
 fn symbol(op: &BinaryOperator) -> &'static str {
@@ -18,6 +20,38 @@ fn symbol(op: &BinaryOperator) -> &'static str {
         BinaryOperator::Gt => ">",
         BinaryOperator::GtEq => ">=",
         _ => "IS",
+    }
+}
+
+/// Whether a comparison's left side says how to compare.
+fn ends_in_collation(sql: &str) -> bool {
+    let is_name = |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    sql.rsplit_once(" COLLATE ").is_some_and(|(_, name)| is_name(name))
+}
+
+/// The collation by which SQLite is to compare two strings. One that is written counts more than a column's, and a
+/// column's more than that of a value (manual,
+/// "Collation Coercibility in Expressions"), and respecting case more than ignoring it.
+pub(super) fn agreed_collation(left: &Typed, right: &Typed, rules: CollationRules) -> &'static str {
+    let explicit = |value: &Typed| value.sql.strip_suffix(')').is_some_and(ends_in_collation);
+    match (left.wanted_collation(rules), right.wanted_collation(rules)) {
+        (Some(l), Some(r)) if l == r => l,
+        (Some(_), Some(r)) if explicit(right) => r,
+        (Some(l), Some(_)) if explicit(left) => l,
+        (Some("BINARY"), _) | (_, Some("BINARY")) => "BINARY",
+        (Some(_), Some(r)) if right.column && !left.column => r,
+        (Some(l), Some(_)) if left.column && !right.column => l,
+        (Some(l), Some(r)) => {
+            if r.ends_with("_bin") {
+                r
+            } else {
+                l
+            }
+        }
+        (Some(one), None) | (None, Some(one)) => one,
+        // Two values known only when they run may be strings.
+        (None, None) if left.kind() == Kind::Open && right.kind() == Kind::Open => Collation::default().sqlite(rules),
+        (None, None) => "BINARY",
     }
 }
 
@@ -158,16 +192,9 @@ impl Translator<'_> {
         if number(left.kind()) || number(right.kind()) {
             return left.sql.clone();
         }
-        let ignores_case = match (left.ignores_case(), right.ignores_case()) {
-            (Some(l), Some(r)) => l && r,
-            (Some(one), None) | (None, Some(one)) => one,
-            (None, None) => {
-                // Two values known only when they run may be strings.
-                left.kind() == Kind::Open && right.kind() == Kind::Open
-            }
-        };
-        let wanted = if ignores_case { "NOCASE" } else { "BINARY" };
-        let given = left.implied_collation().or(right.implied_collation()).unwrap_or("BINARY");
+        let rules = self.rules();
+        let wanted = agreed_collation(left, right, rules);
+        let given = left.implied_collation(rules).or(right.implied_collation(rules)).unwrap_or("BINARY");
         if wanted == given { left.sql.clone() } else { format!("{} COLLATE {wanted}", left.sql) }
     }
 
@@ -214,7 +241,7 @@ impl Translator<'_> {
 
     fn row_values(&mut self, row: &[&Expr]) -> Result<String, Error> {
         let values: Vec<String> =
-            row.iter().map(|e| self.expression(e).map(|t| t.collated())).collect::<Result<_, _>>()?;
+            row.iter().map(|e| self.expression(e).map(|t| t.collated(self.rules()))).collect::<Result<_, _>>()?;
         Ok(values.join(", "))
     }
 
@@ -268,8 +295,8 @@ impl Translator<'_> {
             items.push(r_sql);
         }
         let this = converted.unwrap_or_else(|| left.clone());
-        let l_sql = match (this.ignores_case(), this.implied_collation()) {
-            (Some(true), None) => format!("{} COLLATE NOCASE", this.sql),
+        let l_sql = match this.wanted_collation(self.rules()) {
+            Some(collation) if collation != "BINARY" && !this.column => format!("{} COLLATE {collation}", this.sql),
             _ => this.sql,
         };
         Ok(Typed::boolean(format!("({l_sql} {not}IN ({}))", items.join(", "))))
@@ -322,7 +349,7 @@ impl Translator<'_> {
         let (h, high) = self.comparable(&mut for_high, &mut high);
         let l = if self.given_back(&for_low, &for_high) { l.replacen(&for_low.sql, &for_high.sql, 1) } else { l };
         let not = if negated { "NOT " } else { "" };
-        if l == h && !l.ends_with("NOCASE") && !l.ends_with("BINARY") {
+        if l == h && !ends_in_collation(&l) {
             return Ok(Typed::boolean(format!("({l} {not}BETWEEN {low} AND {high})")));
         }
         Ok(Typed::boolean(format!("({not}({l} >= {low} AND {h} <= {high}))")))
@@ -341,9 +368,14 @@ impl Translator<'_> {
         let (left, right) = (self.expression(value)?, self.expression(pattern)?);
         let not = if negated { "NOT " } else { "" };
         let respects_case = left.ignores_case() == Some(false) || right.ignores_case() == Some(false);
-        if respects_case {
+        let collation = match agreed_collation(&left, &right, self.rules()) {
+            _ if respects_case => Some("0".to_string()),
+            "NOCASE" | "BINARY" => None,
+            name => Some(quote_text(name)),
+        };
+        if let Some(collation) = collation {
             let escape = quote_text(&escape);
-            let sql = format!("({not}marmot_like({}, {}, {escape}, 0))", left.sql, right.sql);
+            let sql = format!("({not}marmot_like({}, {}, {escape}, {collation}))", left.sql, right.sql);
             return Ok(Typed::boolean(sql));
         }
         let tail = if escape.is_empty() { String::new() } else { format!(" ESCAPE {}", quote_text(&escape)) };

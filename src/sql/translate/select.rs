@@ -313,7 +313,7 @@ impl Translator<'_> {
         let mut list: Vec<String> = items
             .iter()
             .map(|(name, value)| {
-                let sql = if collate { value.collated() } else { value.sql.clone() };
+                let sql = if collate { value.collated(self.rules()) } else { value.sql.clone() };
                 format!("{sql} AS {}", quote_name(name))
             })
             .collect();
@@ -443,12 +443,12 @@ impl Translator<'_> {
                 let Literal::Int(n) = literal else { continue };
                 let value = usize::try_from(n).ok().and_then(|n| n.checked_sub(1)).and_then(|i| items.get(i));
                 match value {
-                    Some((_, value)) => parts.push(value.collated()),
+                    Some((_, value)) => parts.push(value.collated(self.rules())),
                     None => return Err(Error::unknown_column(n, "group statement")),
                 }
                 continue;
             }
-            parts.push(self.in_clause("group statement", |t| t.expression(expression))?.collated());
+            parts.push(self.in_clause("group statement", |t| t.expression(expression))?.collated(self.rules()));
         }
         self.scope().aggregates = true;
         Ok(parts.join(", "))
@@ -476,7 +476,9 @@ impl Translator<'_> {
                 Some((position, value)) => match value.known() {
                     Some(ColumnType::Enum { .. } | ColumnType::Set { .. }) if value.column => self.sort_key(&value),
                     Some(ColumnType::Time(_)) => self.sort_key(&value),
-                    _ if value.ignores_case() == Some(true) && !value.column => format!("{position} COLLATE NOCASE"),
+                    _ if value.ignores_case() == Some(true) && !value.column => {
+                        value.with_sql(position.to_string()).collated(self.rules())
+                    }
                     _ => position.to_string(),
                 },
                 None => {
@@ -501,7 +503,7 @@ impl Translator<'_> {
             Some(ColumnType::Enum { .. } | ColumnType::Set { .. }) if value.column => self.numeric_operand(value),
             // Their texts do not sort as times.
             Some(ColumnType::Time(_)) => format!("marmot_temporal_number({})", value.sql),
-            _ => value.collated(),
+            _ => value.collated(self.rules()),
         }
     }
 

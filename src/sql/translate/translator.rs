@@ -11,7 +11,7 @@ use crate::sql::parameter::{Convert, Literal, Parameter, Source, Wanted};
 use crate::sql::parse::TableName;
 use crate::sql::plan::Program;
 use crate::sql::tokens::{Tokens, token_number};
-use crate::types::{DatabaseName, Value};
+use crate::types::{CollationRules, DatabaseName, Value};
 use sqlparser::ast::{Expr, ValueWithSpan};
 use sqlparser::tokenizer::Span;
 use std::collections::BTreeSet;
@@ -177,6 +177,11 @@ fn over_columns(text: &str, table: Option<&Table>, clause: &'static str) -> Resu
 }
 
 impl<'a> Translator<'a> {
+    /// How texts compare for this session.
+    pub fn rules(&self) -> CollationRules {
+        self.context.modes.collations()
+    }
+
     pub fn new(context: &'a Context<'a>, tokens: &'a Tokens) -> Translator<'a> {
         Translator {
             context,

@@ -3,6 +3,7 @@
 use crate::sql::catalog::Collation;
 use crate::sql::column_type::{ColumnType, IntegerSize, TextKind};
 use crate::sql::plan::{Origin, ResultType};
+use crate::types::CollationRules;
 use std::sync::Arc;
 
 /// See the module.
@@ -156,11 +157,19 @@ impl Typed {
         }
     }
     /// The collation SQLite applies by itself.
-    pub fn implied_collation(&self) -> Option<&'static str> {
+    pub fn implied_collation(&self, rules: CollationRules) -> Option<&'static str> {
         if !self.column {
             return None;
         }
-        self.known().map(|ty| ty.collation().map_or("BINARY", Collation::sqlite))
+        self.known().map(|ty| ty.collation().map_or("BINARY", |c| c.sqlite(rules)))
+    }
+    /// The collation by which SQLite compares it as MySQL would; `None` where none applies.
+    pub fn wanted_collation(&self, rules: CollationRules) -> Option<&'static str> {
+        match self.known() {
+            Some(ColumnType::Binary { .. }) => Some("BINARY"),
+            Some(ty) => ty.collation().map(|c| c.sqlite(rules)),
+            None => None,
+        }
     }
     /// Decimals of a number: 31 for floating point without a fixed number of them.
     pub fn scale(&self) -> u8 {
@@ -181,9 +190,9 @@ impl Typed {
         }
     }
     /// The SQLite text with the collation that makes it group and sort as MySQL would.
-    pub fn collated(&self) -> String {
-        match (self.ignores_case(), self.column) {
-            (Some(true), false) => format!("{} COLLATE NOCASE", self.sql),
+    pub fn collated(&self, rules: CollationRules) -> String {
+        match (self.wanted_collation(rules), self.column) {
+            (Some(collation), false) if collation != "BINARY" => format!("{} COLLATE {collation}", self.sql),
             _ if self.drift => self.settled(),
             _ => self.sql.clone(),
         }
