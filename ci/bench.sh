@@ -134,17 +134,8 @@ galera_down() {
 
 # ---- Marmot
 
-marmot_up() {
-    start_node 1
-    start_node 2 "$(cluster_address 1)"
-    start_node 3 "$(cluster_address 1)"
-    local voters="SELECT COUNT(*) FROM marmot.cluster_nodes WHERE state = 'ALIVE' AND voter = 1"
-    wait_until 60 "three voting members" equals 1 "$voters" 3
-}
-
 marmot_down() {
-    local node
-    for node in 3 2 1; do stop_node "$node"; done
+    stop_cluster
     rm -rf "$CLUSTER_DATA"
 }
 
@@ -220,7 +211,7 @@ results=$BENCH_DIR/results
 : >"$results"
 for ((turn = 1; turn <= REPEAT; turn++)); do
     step "Marmot, turn $turn of $REPEAT"
-    marmot_up
+    start_cluster
     measure marmot "$MYSQL_BASE" "$(cat "$(pid_file 1)")" "$(cat "$(pid_file 2)")" "$(cat "$(pid_file 3)")" | tee -a "$results"
     marmot_down
     if [ $with_galera = yes ]; then

@@ -2,9 +2,10 @@
 # Installs what building, running and testing Marmot needs and this machine lacks: a C compiler (SQLite is compiled in),
 # a MySQL client, and Rust at the version that rust-toolchain.toml names. Says what it does; doing it again does nothing.
 #
-#     ci/install.sh [--client-too] [--acceptance]
+#     ci/install.sh [--client-too] [--acceptance] [--lint]
 #
-# --client-too: also the MySQL client (examples and end-to-end tests); --acceptance: also sysbench (ci/acceptance.sh).
+# --client-too: also the MySQL client (examples and end-to-end tests); --acceptance: also sysbench (ci/acceptance.sh);
+# --lint: also shellcheck (ci/smoke.sh).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -38,6 +39,7 @@ for wish in "$@"; do
     case "$wish" in
         --client-too) want default-mysql-client mariadb mysql ;;
         --acceptance) want sysbench sysbench ;;
+        --lint) want shellcheck shellcheck ;;
         *)
             say "what is $wish? See the first lines of $0"
             exit 2

@@ -1,10 +1,14 @@
 #!/usr/bin/env bash
-# The cheap checks: format, repository lint, clippy, documentation, and the pure layers without the shell.
+# The cheap checks: shell scripts, format, repository lint, clippy, documentation, and the pure layers without the shell.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 profile=${CI_PROFILE:-ci}
 
 step() { printf '\n-- %s\n' "$*"; }
+
+step "scripts"
+ci/install.sh --lint
+git ls-files -z '*.sh' | xargs -0 shellcheck
 
 step "format"
 cargo fmt --all -- --check

@@ -12,37 +12,9 @@ CLUSTER_ADDR=""
 # shellcheck source=examples/node.sh
 . examples/node.sh
 
-NODES="1 2 3"
-ALIVE_VOTERS="SELECT COUNT(*) FROM marmot.cluster_nodes WHERE state = 'ALIVE' AND voter = 1"
-
 start() {
     step "Starting three nodes; the first begins the cluster, the others join through it"
-    local node
-    for node in $NODES; do
-        if [ "$node" = 1 ]; then start_node 1; else start_node "$node" "$(cluster_address 1)"; fi
-    done
-    for node in $NODES; do
-        wait_until 60 "node $node to see three voting members" equals "$node" "$ALIVE_VOTERS" 3
-    done
-}
-
-stop() {
-    step "Stopping"
-    local node
-    for node in $NODES; do stop_node "$node"; done
-}
-
-status() {
-    local node shown=""
-    for node in $NODES; do
-        if running "$node"; then
-            say "node $node: process $(cat "$(pid_file "$node")"), MySQL on 127.0.0.1:$(mysql_port "$node")"
-            shown=$node
-        else
-            say "node $node: does not run"
-        fi
-    done
-    if [ -n "$shown" ]; then show_nodes "$shown"; fi
+    start_cluster
 }
 
 connect_lines() {
@@ -118,8 +90,11 @@ case "${1:-}" in
         start
         connect_lines
         ;;
-    stop) stop ;;
-    status) status ;;
+    stop)
+        step "Stopping"
+        stop_cluster
+        ;;
+    status) cluster_status ;;
     *)
         sed -n '2,8s/^# \{0,1\}//p' "$0"
         exit 2

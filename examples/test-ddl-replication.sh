@@ -6,24 +6,17 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 CLUSTER_DATA=$(mktemp -d)
-MYSQL_BASE=3316
-CLUSTER_BASE=8090
+MYSQL_BASE=${MYSQL_BASE:-3316}
+CLUSTER_BASE=${CLUSTER_BASE:-8090}
 CLUSTER_ADDR=""
 # shellcheck source=examples/node.sh
 . examples/node.sh
+NODES="1 2"
 
 cleanup() {
     local status=$?
-    local node
-    for node in 2 1; do
-        if running "$node"; then stop_node "$node" || true; fi
-    done
-    if [ "$status" -ne 0 ]; then
-        for node in 1 2; do
-            say "-- last lines of the log of node $node"
-            tail -n 20 "$CLUSTER_DATA/node$node/marmot.log" 2>/dev/null || true
-        done
-    fi
+    stop_cluster || true
+    if [ "$status" -ne 0 ]; then log_ends; fi
     rm -rf "$CLUSTER_DATA"
     if [ "$status" -eq 0 ]; then say "PASS"; else say "FAIL"; fi
     exit "$status"
@@ -33,12 +26,7 @@ trap cleanup EXIT
 ROWS="SELECT CONCAT(id, ':', name) FROM shop.items ORDER BY id"
 
 step "Two nodes"
-start_node 1
-start_node 2 "$(cluster_address 1)"
-for node in 1 2; do
-    wait_until 60 "node $node to see two voting members" equals "$node" \
-        "SELECT COUNT(*) FROM marmot.cluster_nodes WHERE state = 'ALIVE' AND voter = 1" 2
-done
+start_cluster
 
 step "CREATE on node 1, seen on node 2"
 sql 1 "CREATE DATABASE shop; CREATE TABLE shop.items (id INT PRIMARY KEY, name VARCHAR(40) NOT NULL)"

@@ -98,7 +98,8 @@ impl Node {
             }
         });
         let accounts = Accounts::new().with("root", Credential::NO_PASSWORD);
-        let config = FrontConfig::new(marmot::session::VERSION, Arc::new(accounts));
+        let mut config = FrontConfig::new(marmot::session::VERSION, Arc::new(accounts));
+        config.counters = server.counters().clone();
         let front = Front::new(config, move |_: &Login| server.session());
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
@@ -207,4 +208,36 @@ fn a_large_result_is_streamed() {
     let mut other = node.connect();
     other.query_drop(format!("KILL {id}")).unwrap();
     assert!(c.query_drop("SELECT 1").is_err(), "the connection was killed");
+}
+
+/// A tool computes rates from these.
+#[test]
+fn bytes_and_lost_connections_are_counted() {
+    let node = Node::start();
+    let mut c = node.connect();
+    fn status(c: &mut Conn, name: &str) -> u64 {
+        let row: Option<(String, u64)> = c.query_first(format!("SHOW GLOBAL STATUS LIKE '{name}'")).unwrap();
+        row.expect("a variable").1
+    }
+    let (received, sent) = (status(&mut c, "Bytes_received"), status(&mut c, "Bytes_sent"));
+    assert!(received > 100 && sent > received, "{received} received, {sent} sent");
+    assert!(status(&mut c, "Bytes_received") >= received + 30);
+    assert_eq!(status(&mut c, "Max_used_connections"), 1);
+    let (clients, connects) = (status(&mut c, "Aborted_clients"), status(&mut c, "Aborted_connects"));
+    drop(node.connect());
+    let stranger = OptsBuilder::new()
+        .ip_or_hostname(Some("127.0.0.1"))
+        .tcp_port(node.address.port())
+        .prefer_socket(false)
+        .user(Some("nobody"));
+    assert!(Conn::new(stranger).is_err());
+    assert_eq!(status(&mut c, "Aborted_connects"), connects + 1);
+    assert_eq!(status(&mut c, "Aborted_clients"), clients, "who says goodbye was not aborted");
+    let other = node.connect();
+    c.query_drop(format!("KILL {}", other.connection_id())).unwrap();
+    let since = Instant::now();
+    while status(&mut c, "Aborted_clients") == clients {
+        assert!(since.elapsed() < Duration::from_secs(10), "a killed connection is not counted");
+    }
+    assert_eq!(status(&mut c, "Max_used_connections"), 2);
 }

@@ -18,52 +18,36 @@ WEB_BASE=${WEB_BASE:-9100}
 CLUSTER_ADDR=""
 # shellcheck source=examples/node.sh
 . examples/node.sh
+# shellcheck source=examples/web.sh
+. examples/web.sh
 # shellcheck source=examples/wordpress-cluster/site.sh
 . examples/wordpress-cluster/site.sh
 
-NODES="1 2 3"
 DATABASE=wordpress
-ALIVE_VOTERS="SELECT COUNT(*) FROM marmot.cluster_nodes WHERE state = 'ALIVE' AND voter = 1"
 HAS_DATABASE="SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = '$DATABASE'"
 
 up() {
     need_packages
     need_binary
     step "Marmot: three nodes; the first begins the cluster, the others join through it"
-    local node seeds=""
-    for node in $NODES; do
-        start_node "$node" "$seeds" --config examples/wordpress-cluster/marmot.toml
-        seeds=$(cluster_address 1)
-    done
-    for node in $NODES; do
-        wait_until 60 "node $node to see three voting members" equals "$node" "$ALIVE_VOTERS" 3
-    done
+    start_cluster --config examples/wordpress-cluster/marmot.toml
     sql 1 "CREATE DATABASE IF NOT EXISTS $DATABASE"
+    local node
     for node in $NODES; do wait_until 10 "the database on node $node" equals "$node" "$HAS_DATABASE" 1; done
 
     step "WordPress: three web servers"
     make_site "$CLUSTER_DATA/site"
-    for node in $NODES; do start_web "$node" "$(mysql_port "$node")"; done
+    for node in $NODES; do start_site "$node" "$(mysql_port "$node")"; done
     step "Ready. Open any of these; the first visit installs WordPress (once, for all three):"
     for node in $NODES; do say "   $(web_address "$node")/    (node $node, MySQL on port $(mysql_port "$node"))"; done
 }
 
-status() {
-    local node shown=""
-    for node in $NODES; do
-        if running "$node"; then
-            say "node $node: process $(cat "$(pid_file "$node")"), MySQL on 127.0.0.1:$(mysql_port "$node")"
-            shown=$node
-        else
-            say "node $node: does not run"
-        fi
-        if web_running "$node"; then
-            say "web  $node: process group $(cat "$(web_pid_file "$node")"), $(web_address "$node")/ answers $(web_code "$node")"
-        else
-            say "web  $node: does not run"
-        fi
-    done
-    if [ -n "$shown" ]; then show_nodes "$shown"; fi
+web_status() {
+    if web_running "$1"; then
+        say "web  $1: process group $(cat "$(web_pid_file "$1")"), $(web_address "$1")/ answers $(web_code "$1")"
+    else
+        say "web  $1: does not run"
+    fi
 }
 
 # Web servers first: they are clients of the nodes.
@@ -71,12 +55,12 @@ down() {
     step "Stopping"
     local node
     for node in $NODES; do stop_web "$node"; done
-    for node in $NODES; do stop_node "$node"; done
+    stop_cluster
 }
 
 case "${1:-}" in
     up) up ;;
-    status) status ;;
+    status) cluster_status web_status ;;
     logs-m) tail -n 20 "${@:2}" "$CLUSTER_DATA"/node*/marmot.log ;;
     logs-wp) tail -n 20 "${@:2}" "$CLUSTER_DATA"/web*.log "$CLUSTER_DATA"/wordpress*.log ;;
     down) down ;;

@@ -4,6 +4,7 @@ use super::diagnostics::Level;
 use super::execute::{Failure, Run};
 use super::prepared::PreparedText;
 use super::session::Session;
+use super::system;
 use crate::mysql::{self, ResultWriter, SqlError};
 use crate::sql::{ColumnType, ResultColumn, ResultType, SessionCommand, SetValue};
 use crate::types::Value;
@@ -28,7 +29,7 @@ impl Session {
             SessionCommand::ShowGrants { user } => {
                 let user = user.clone().unwrap_or_else(|| self.state.user.clone());
                 let columns = [column(&format!("Grants for {user}@%"), ColumnType::varchar(1024))];
-                let rows = [vec![Value::text(format!("GRANT ALL PRIVILEGES ON *.* TO `{user}`@`%`"))]];
+                let rows = [vec![Value::text(system::grants(&user))]];
                 self.literal_rows(&columns, &rows, out).await?;
                 return Ok(());
             }

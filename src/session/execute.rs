@@ -6,9 +6,8 @@ use crate::core::{MemberChange, Request, Response};
 use crate::mysql::{ResultWriter, SqlError};
 use crate::sql::{self, Admin, Plan, SessionCommand, Warning, WarningLevel, bind};
 use crate::sql::{Parameter, Program, Source, Wanted};
-use crate::types::{DatabaseName, Value};
+use crate::types::{DatabaseName, Span, Value};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 /// How a statement ended that was not executed to its end.
 pub(super) enum Failure {
@@ -84,8 +83,9 @@ impl Session {
 
     /// Runs one planned statement and writes its result.
     pub(super) async fn run_planned(&mut self, run: Run<'_>, out: &mut ResultWriter<'_>) -> Result<(), SqlError> {
-        self.server.questions.fetch_add(1, Ordering::Relaxed);
+        self.server.counters().statement(run.text);
         let now = self.server.clock.now();
+        let started = now.mono;
         self.state.start_statement(now.wall);
         if let Some(connection) = &self.connection {
             let statement: Arc<str> = run.text.trim().into();
@@ -94,11 +94,22 @@ impl Session {
             let _ = connection.take_stop();
         }
         let outcome = self.attempt(run, out).await;
+        let now = self.server.clock.now().mono;
         if let Some(connection) = &self.connection {
-            let now = self.server.clock.now().mono;
             connection.set_activity(|a| (a.statement, a.since) = (None, now));
         }
+        self.count(now.since(started));
         outcome.inspect_err(|e| self.note_failure(e))
+    }
+
+    /// Counts what the statement that just ended took.
+    fn count(&mut self, time: Span) {
+        let counters = self.server.counters();
+        if time > self.state.settings.long_query {
+            counters.slow_statement();
+        }
+        self.reader.iter_mut().for_each(|reader| counters.queries(reader.take_cost()));
+        self.workspace.iter_mut().for_each(|workspace| counters.queries(workspace.take_cost()));
     }
 
     /// Runs it, and again with a new plan if the schema changed in between.
@@ -196,6 +207,7 @@ impl Session {
         let settings = &self.state.settings;
         let context = self.context.lock();
         context.strict.set(settings.modes.strict());
+        context.writes.set(matches!(plan, Plan::Write(_)));
         context.ignore.set(matches!(plan, Plan::Write(write) if write.ignore));
         context.no_zero_date.set(settings.modes.no_zero_date());
         context.no_zero_in_date.set(settings.modes.no_zero_in_date());
@@ -205,6 +217,7 @@ impl Session {
         context.sequences.borrow_mut().clear();
         context.node.set(self.server.node.0 & 0xffff_ffff_ffff);
         context.last_insert_id.set(None);
+        context.assigned.borrow_mut().clear();
         context.sleep.set(0);
         context.warning_count.set(0);
         context.warnings.borrow_mut().clear();
@@ -212,10 +225,11 @@ impl Session {
 
     /// Moves the functions' warnings, and what LAST_INSERT_ID(x) was given, to the session.
     pub(super) fn take_warnings(&mut self) {
-        let (warnings, last_insert_id) = {
+        let (warnings, last_insert_id, assigned) = {
             let context = self.context.lock();
-            (context.warnings.take(), context.last_insert_id.take())
+            (context.warnings.take(), context.last_insert_id.take(), context.assigned.take())
         };
+        self.state.user_variables.extend(assigned);
         self.push_warnings(&warnings);
         if let Some(id) = last_insert_id {
             self.state.last_insert_id = id.cast_unsigned();

@@ -191,6 +191,8 @@ pub enum Stop {
 #[derive(Default)]
 pub struct Registry {
     total: AtomicU64,
+    /// The most connections there were at one time.
+    most: AtomicU64,
     connections: Mutex<BTreeMap<u64, Arc<Connection>>>,
 }
 
@@ -211,7 +213,9 @@ impl Registry {
             activity: Mutex::new(Activity { since: now, ..Activity::default() }),
             interrupt: Mutex::new(None),
         });
-        self.lock().insert(id, connection.clone());
+        let mut connections = self.lock();
+        connections.insert(id, connection.clone());
+        self.most.fetch_max(connections.len() as u64, Ordering::Relaxed);
         connection
     }
 
@@ -238,6 +242,11 @@ impl Registry {
     /// How many connections there were since the start.
     pub fn total(&self) -> u64 {
         self.total.load(Ordering::Relaxed)
+    }
+
+    /// The most connections there were at one time since the start.
+    pub fn most(&self) -> u64 {
+        self.most.load(Ordering::Relaxed)
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Connection>>> {

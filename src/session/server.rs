@@ -3,6 +3,7 @@
 use super::clock::Clock;
 use super::constraint;
 use super::core_handle::CoreHandle;
+use super::counters::Counters;
 use super::plans;
 use super::registry::Registry;
 use super::sequence::Sequences;
@@ -43,7 +44,7 @@ pub struct Server {
     pub(super) sequences: Sequences,
     pub(super) conflicts: Option<Arc<dyn ConflictLog>>,
     pub(super) started: Mono,
-    pub(super) questions: AtomicU64,
+    counters: Arc<Counters>,
     schema: RwLock<Option<Arc<Schema>>>,
     random: AtomicU64,
     clients: AtomicU64,
@@ -78,7 +79,7 @@ impl Server {
             sequences: Sequences::default(),
             conflicts: parts.conflicts,
             started,
-            questions: AtomicU64::new(0),
+            counters: Arc::default(),
             schema: RwLock::new(None),
             random: AtomicU64::new(parts.seed),
             clients: AtomicU64::new(0),
@@ -94,6 +95,11 @@ impl Server {
     /// Who is connected. The shell calls [`Registry::expire`] regularly.
     pub fn registry(&self) -> &Registry {
         &self.registry
+    }
+
+    /// What is counted for `SHOW STATUS`; the shell adds what it sees of the connections.
+    pub fn counters(&self) -> &Arc<Counters> {
+        &self.counters
     }
 
     pub fn globals(&self) -> &Arc<Globals> {

@@ -319,7 +319,7 @@ impl Handler for Session {
 
     fn statistics(&mut self) -> String {
         let uptime = self.server.clock.now().mono.since(self.server.started).as_millis() / 1000;
-        let questions = self.server.questions.load(std::sync::atomic::Ordering::Relaxed);
+        let questions = self.server.counters().statements();
         let threads = self.server.registry.list().len();
         format!("Uptime: {uptime}  Threads: {threads}  Questions: {questions}")
     }

@@ -26,6 +26,8 @@ pub struct Settings {
     pub max_age: Span,
     /// Longest SELECT; zero: no limit.
     pub max_execution: Span,
+    /// A statement that takes longer is slow.
+    pub long_query: Span,
     zone: Zone,
     /// `SET timestamp`: what NOW() is, in microseconds since the epoch.
     pinned_time: Option<i64>,
@@ -77,6 +79,10 @@ impl Settings {
             max_errors: usize::try_from(int("max_error_count")).unwrap_or(0),
             max_age: span("marmot_transaction_max_age"),
             max_execution: Span::from_millis(u64::try_from(int("max_execution_time")).unwrap_or(0)),
+            long_query: match variables.own("long_query_time") {
+                Value::Real(seconds) => Span::from_millis((seconds.0 * 1e3) as u64),
+                _ => Span::ZERO,
+            },
             zone,
             pinned_time,
         }

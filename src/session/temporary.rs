@@ -133,6 +133,9 @@ impl Session {
             reader.attach(database).map_err(plain)?;
         }
         reader.ids().start_statement(zero_is_a_value);
+        if !write.returning.is_empty() {
+            return Err(SqlError::unsupported("RETURNING of a temporary table").into());
+        }
         let changes = reader.execute_local(&write.program.sql, &parameters);
         let generated = reader.ids().first_generated();
         let changes = changes.map_err(|e| {

@@ -330,6 +330,7 @@ fn front(config: &Config, server: &Arc<Server>) -> Result<Arc<Front<NewSession>>
     let accounts = Accounts::new().with(&*mysql.user, Credential::password(mysql.password.expose()));
     let mut front = FrontConfig::new(VERSION, Arc::new(accounts));
     front.max_connections = mysql.max_connections;
+    front.counters = server.counters().clone();
     front.require_tls = mysql.require_tls;
     front.tls = tls(mysql.tls_cert.as_deref(), mysql.tls_key.as_deref())?;
     let server = server.clone();

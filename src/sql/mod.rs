@@ -38,6 +38,7 @@ mod catalog;
 mod collate;
 mod column_type;
 mod compile;
+mod decimal;
 mod definition;
 mod dialect;
 mod error;
@@ -87,7 +88,7 @@ pub use normal::{Normalised, normalise};
 pub use parameter::{Convert, Environment, Literal, Parameter, Source, Wanted, bind};
 pub use parse::{Statement, parse};
 pub use plan::{
-    Admin, Assignment, AutoIncrement, Completion, KeyedDelete, LockTarget, Locking, Origin, Plan, Program, Read,
+    Admin, Assignment, AutoIncrement, Completion, KeyedChange, LockTarget, Locking, Origin, Plan, Program, Read,
     ResultColumn, ResultType, SessionCommand, SetTarget, SetValue, VariableScope, Write, WriteKind,
 };
 pub use routine::{Nature, Routine};

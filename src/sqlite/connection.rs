@@ -1,6 +1,7 @@
 //! An SQLite connection with a statement cache and registered functions.
 
 use super::cell::Cell;
+use super::cost::Cost;
 use super::error::{Error, Result};
 use super::functions::Functions;
 use super::statement::{ColumnInfo, Statement, error_of};
@@ -51,6 +52,8 @@ pub(super) struct Connection {
     fault: Fault,
     interrupt: Interrupt,
     busy_timeout_ms: u32,
+    /// Of the queries since it was last taken.
+    cost: Cost,
     inner: rusqlite::Connection,
 }
 
@@ -126,7 +129,15 @@ impl Connection {
         }
         functions.register(&inner, &fault)?;
         inner.collation_needed(provide_collation).map_err(outer_error)?;
-        let connection = Connection { cache: BTreeMap::new(), clock: 0, fault, interrupt, busy_timeout_ms, inner };
+        let connection = Connection {
+            cache: BTreeMap::new(),
+            clock: 0,
+            fault,
+            interrupt,
+            busy_timeout_ms,
+            cost: Cost::default(),
+            inner,
+        };
         connection.set_option(ffi::SQLITE_DBCONFIG_DQS_DML, false)?;
         connection.set_option(ffi::SQLITE_DBCONFIG_DQS_DDL, false)?;
         connection.run_script("PRAGMA trusted_schema = ON; PRAGMA mmap_size = 0; PRAGMA foreign_keys = ON")?;
@@ -211,6 +222,14 @@ impl Connection {
     }
 
     fn entry(&mut self, sql: &str) -> Result<&mut Cached> {
+        self.compile(sql)?;
+        let entry = self.cache.get_mut(sql).expect("compiled just before");
+        entry.used = self.clock;
+        Ok(entry)
+    }
+
+    /// Sees to it that the cache has the statement.
+    fn compile(&mut self, sql: &str) -> Result<()> {
         self.clock += 1;
         if !self.cache.contains_key(sql) {
             let statement = self.prepare(sql)?;
@@ -220,14 +239,20 @@ impl Connection {
             }
             self.cache.insert(sql.into(), Cached { statement, columns: None, used: 0 });
         }
-        let entry = self.cache.get_mut(sql).expect("present or just inserted");
-        entry.used = self.clock;
-        Ok(entry)
+        Ok(())
+    }
+
+    /// What the queries since the last call cost.
+    pub(super) fn take_cost(&mut self) -> Cost {
+        std::mem::take(&mut self.cost)
     }
 
     /// Runs a query up to its first row.
     pub(super) fn query(&mut self, sql: &str, params: &[Value]) -> Result<Rows<'_>> {
-        let entry = self.entry(sql)?;
+        self.compile(sql)?;
+        let Connection { cache, clock, cost, .. } = self;
+        let entry = cache.get_mut(sql).expect("compiled just before");
+        entry.used = *clock;
         entry.statement.bind_copies(params)?;
         match entry.statement.step() {
             Ok(on_row) => {
@@ -240,7 +265,8 @@ impl Connection {
                         columns
                     }
                 };
-                Ok(Rows { statement: &mut entry.statement, columns, first: true, on_row, ends_transaction: false })
+                let statement = &mut entry.statement;
+                Ok(Rows { statement, columns, cost, first: true, on_row, ends_transaction: false })
             }
             Err(error) => {
                 entry.statement.reset();
@@ -331,6 +357,8 @@ pub(super) fn outer_error(error: rusqlite::Error) -> Error {
 pub struct Rows<'a> {
     statement: &'a mut Statement,
     columns: Arc<[ColumnInfo]>,
+    /// The connection's sum.
+    cost: &'a mut Cost,
     /// The first row was fetched when the query began.
     first: bool,
     on_row: bool,
@@ -369,6 +397,7 @@ impl Rows<'_> {
 impl Drop for Rows<'_> {
     fn drop(&mut self) {
         self.statement.reset();
+        *self.cost += self.statement.take_cost();
         if self.ends_transaction {
             end_transaction(self.statement.connection());
         }

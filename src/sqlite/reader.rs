@@ -2,6 +2,7 @@
 
 use super::attach::{Attached, Guard};
 use super::connection::{Connection, Interrupt, Rows, quoted, uri};
+use super::cost::Cost;
 use super::data_dir::{DataDir, state_value};
 use super::error::{Error, Result};
 use super::functions::Functions;
@@ -129,6 +130,11 @@ impl Reader {
     pub fn schema_version(&mut self, database: &str) -> Result<u64> {
         self.attach(database)?;
         state_value(&mut self.connection, database, "schema_version")
+    }
+
+    /// What the queries since the last call cost.
+    pub fn take_cost(&mut self) -> Cost {
+        self.connection.take_cost()
     }
 
     /// What stops a running query from another thread.

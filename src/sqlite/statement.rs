@@ -2,6 +2,7 @@
 
 use super::cell::Cell;
 use super::connection::Fault;
+use super::cost::Cost;
 use super::error::{Constraint, Error, Result};
 use crate::types::Value;
 use rusqlite::ffi;
@@ -160,6 +161,22 @@ impl Statement {
     pub(super) fn recompiled(&self) -> c_int {
         // SAFETY: a live statement.
         unsafe { ffi::sqlite3_stmt_status(self.raw, ffi::SQLITE_STMTSTATUS_REPREPARE, 0) }
+    }
+
+    /// What running the statement cost since this was last asked.
+    pub(super) fn take_cost(&mut self) -> Cost {
+        let take = |counter: c_int| {
+            // SAFETY: a live statement; the counter is reset to 0.
+            let n = unsafe { ffi::sqlite3_stmt_status(self.raw, counter, 1) };
+            u64::try_from(n).unwrap_or(0)
+        };
+        let scanned_rows = take(ffi::SQLITE_STMTSTATUS_FULLSCAN_STEP);
+        Cost {
+            scanned_rows,
+            scans: u64::from(scanned_rows > 0),
+            sorts: take(ffi::SQLITE_STMTSTATUS_SORT),
+            automatic_indexes: u64::from(take(ffi::SQLITE_STMTSTATUS_AUTOINDEX) > 0),
+        }
     }
 
     pub(super) fn columns(&self) -> Arc<[ColumnInfo]> {

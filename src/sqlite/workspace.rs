@@ -6,6 +6,7 @@
 use super::attach::{Attached, Guard};
 use super::capture::{Installed, RowCounts};
 use super::connection::{Connection, Interrupt, Rows, quoted};
+use super::cost::Cost;
 use super::data_dir::{DataDir, DatabaseFile};
 use super::error::{Constraint, Error, Result};
 use super::functions::Functions;
@@ -237,6 +238,11 @@ impl Workspace {
         }
     }
 
+    /// What the queries since the last call cost.
+    pub fn take_cost(&mut self) -> Cost {
+        self.connection.take_cost()
+    }
+
     /// Runs a query that sees the transaction's own changes.
     pub fn query(&mut self, sql: &str, params: &[Value]) -> Result<Rows<'_>> {
         self.check_open()?;
@@ -280,13 +286,13 @@ impl Workspace {
     }
 
     /// As [`Workspace::execute`], for a statement with RETURNING: gives its rows.
-    pub fn execute_returning(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Vec<Value>>> {
+    pub fn execute_returning(&mut self, sql: &str, params: &[Value]) -> Result<(Executed, Vec<Vec<Value>>)> {
         self.check_open()?;
         let mark = self.capture.mark();
         self.capture.start_statement();
         let ran = self.connection.cached(sql).and_then(|statement| statement.all(params));
         match (ran, self.capture.take_refusal()) {
-            (Ok(rows), None) => Ok(rows),
+            (Ok(rows), None) => Ok((Executed { rows: self.capture.counts(), changes: rows.len() as u64 }, rows)),
             (Ok(_), Some(refusal)) => Err(self.statement_failed(mark, refusal)),
             (Err(error), refusal) => Err(self.statement_failed(mark, refusal.unwrap_or(error))),
         }

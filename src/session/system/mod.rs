@@ -4,6 +4,7 @@
 //!
 //! To add a table, define a [`SystemTable`] and list it in [`TABLES`]; the translator then knows its columns.
 
+mod account_tables;
 mod cluster_tables;
 mod definition;
 mod privilege_tables;
@@ -13,9 +14,10 @@ mod server_tables;
 mod storage_tables;
 
 use crate::core::NodeStatus;
-use crate::session::{Registry, Variables};
+use crate::session::{Counters, Registry, Variables};
 use crate::sql::{Catalog, Database};
 use crate::types::{Hlc, Mono, Now, Value};
+pub use account_tables::grants;
 pub use definition::{Holds, SystemTable};
 
 /// Everything system tables are made of, gathered before they are filled.
@@ -27,8 +29,7 @@ pub struct Facts<'a> {
     /// When the server started.
     pub started: Mono,
     pub user: &'a str,
-    /// Statements executed by this server.
-    pub questions: u64,
+    pub counters: &'a Counters,
     /// Present if a table that needs it is read.
     pub cluster: Option<&'a NodeStatus>,
     pub conflicts: &'a [ConflictRow],
@@ -70,7 +71,7 @@ pub const TABLES: &[SystemTable] = &[
     server_tables::PLUGINS,
     privilege_tables::SCHEMA_PRIVILEGES,
     privilege_tables::TABLE_PRIVILEGES,
-    privilege_tables::USER_PRIVILEGES,
+    account_tables::USER_PRIVILEGES,
     privilege_tables::COLUMN_PRIVILEGES,
     privilege_tables::APPLICABLE_ROLES,
     privilege_tables::ENABLED_ROLES,
@@ -86,7 +87,7 @@ pub const TABLES: &[SystemTable] = &[
     server_tables::GLOBAL_VARIABLES,
     server_tables::SESSION_STATUS,
     server_tables::GLOBAL_STATUS,
-    server_tables::USER,
+    account_tables::USER,
     server_tables::TIME_ZONE_NAME,
     cluster_tables::CLUSTER_NODES,
     cluster_tables::CONFLICTS,
@@ -155,7 +156,7 @@ mod tests {
             now: Now { mono: Mono(0), wall: Wall(0) },
             started: Mono(0),
             user: "root",
-            questions: 0,
+            counters: &Counters::default(),
             cluster: None,
             conflicts: &conflicts,
         };

@@ -1,6 +1,7 @@
-//! The tables of `information_schema` about privileges: there is one user, who may do everything.
+//! The tables of `information_schema` about privileges on parts and about roles: there are none, since the one account
+//! has all privileges on everything.
 
-use super::{Facts, Holds::*, SystemTable, text};
+use super::{Facts, Holds::*, SystemTable};
 use crate::types::Value;
 
 const INFORMATION_SCHEMA: &str = "information_schema";
@@ -34,38 +35,6 @@ pub const TABLE_PRIVILEGES: SystemTable = SystemTable {
         ("IS_GRANTABLE", Text(3)),
     ],
     rows: nothing,
-};
-
-pub const USER_PRIVILEGES: SystemTable = SystemTable {
-    database: INFORMATION_SCHEMA,
-    name: "USER_PRIVILEGES",
-    columns: &[
-        ("GRANTEE", Text(292)),
-        ("TABLE_CATALOG", Text(512)),
-        ("PRIVILEGE_TYPE", Text(64)),
-        ("IS_GRANTABLE", Text(3)),
-    ],
-    rows: |facts| {
-        let grantee = format!("'{}'@'%'", facts.user);
-        let all = [
-            "SELECT",
-            "INSERT",
-            "UPDATE",
-            "DELETE",
-            "CREATE",
-            "DROP",
-            "REFERENCES",
-            "INDEX",
-            "ALTER",
-            "SHOW DATABASES",
-            "CREATE TEMPORARY TABLES",
-            "LOCK TABLES",
-            "PROCESS",
-            "CREATE VIEW",
-            "SHOW VIEW",
-        ];
-        all.iter().map(|p| vec![text(&grantee), text("def"), text(p), text("NO")]).collect()
-    },
 };
 
 pub const COLUMN_PRIVILEGES: SystemTable = SystemTable {

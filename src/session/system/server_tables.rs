@@ -211,12 +211,15 @@ fn status(facts: &Facts<'_>) -> Vec<(&'static str, String)> {
     let running = connections.iter().filter(|c| c.activity().statement.is_some()).count();
     let mut list = vec![
         ("Connections", facts.registry.total().to_string()),
-        ("Questions", facts.questions.to_string()),
+        ("Max_used_connections", facts.registry.most().to_string()),
         ("Ssl_cipher", String::new()),
         ("Threads_connected", connections.len().to_string()),
+        ("Threads_cached", "0".to_string()),
+        ("Threads_created", facts.registry.total().to_string()),
         ("Threads_running", running.to_string()),
         ("Uptime", (facts.now.mono.since(facts.started).as_millis() / 1000).to_string()),
     ];
+    list.extend(facts.counters.list().into_iter().map(|(name, value)| (name, value.to_string())));
     if let Some(node) = facts.cluster {
         list.push(("marmot_alive_voters", node.alive_voters.to_string()));
         list.push(("marmot_applied_seq", node.applied.to_string()));
@@ -229,15 +232,9 @@ fn status(facts: &Facts<'_>) -> Vec<(&'static str, String)> {
         list.push(("marmot_voters", node.voters.to_string()));
         list.push(("marmot_watermark", node.watermark.to_string()));
     }
+    list.sort_unstable();
     list
 }
-
-pub const USER: SystemTable = SystemTable {
-    database: "mysql",
-    name: "user",
-    columns: &[("Host", Text(255)), ("User", Text(32)), ("plugin", Text(64)), ("account_locked", Text(1))],
-    rows: |facts| vec![vec![text("%"), text(facts.user), text("caching_sha2_password"), text("N")]],
-};
 
 pub const TIME_ZONE_NAME: SystemTable = SystemTable {
     database: "mysql",

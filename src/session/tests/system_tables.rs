@@ -46,3 +46,49 @@ async fn the_cluster_is_a_table() {
     assert!(c.lines("SELECT * FROM marmot.conflicts").await.is_empty());
     assert_eq!(c.lines("SHOW STATUS LIKE 'marmot_voters'").await, ["marmot_voters 1"]);
 }
+
+/// What administration tools compute with is there, and counts.
+#[tokio::test]
+async fn status_counts_what_happens() {
+    let (_node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE t (id INT PRIMARY KEY, v INT)").await;
+    c.ok("INSERT INTO t VALUES (1, 30), (2, 10), (3, 20)").await;
+    async fn status(c: &mut Client, name: &str) -> u64 {
+        let line = c.lines(&format!("SHOW GLOBAL STATUS LIKE '{name}'")).await;
+        line[0].split_once(' ').and_then(|(_, value)| value.parse().ok()).expect("a number")
+    }
+    let names = ["Com_select", "Com_insert", "Sort_scan", "Select_scan", "Handler_read_rnd_next", "Slow_queries"];
+    let mut before = Vec::new();
+    for name in names {
+        before.push(status(&mut c, name).await);
+    }
+    c.lines("SELECT v FROM t ORDER BY v").await;
+    c.ok("SET long_query_time = 0.005").await;
+    c.lines("SELECT SLEEP(0.01)").await;
+    c.ok("INSERT INTO t VALUES (4, 4)").await;
+    // Two reads, one write, one sort, one scan of three rows (SQLite counts the steps from row to row).
+    let mut gained = Vec::new();
+    for (name, before) in names.iter().zip(before) {
+        gained.push((*name, status(&mut c, name).await - before));
+    }
+    assert_eq!(gained[..3], [("Com_select", 2), ("Com_insert", 1), ("Sort_scan", 1)]);
+    assert!(gained[3].1 >= 1 && gained[4].1 >= 2, "{gained:?}");
+    for name in ["Aborted_clients", "Bytes_sent", "Max_used_connections", "Threads_created", "Key_reads", "Uptime"] {
+        status(&mut c, name).await;
+    }
+    let list = c.lines("SHOW STATUS").await;
+    assert!(list.is_sorted_by_key(|line| line.to_ascii_lowercase()));
+}
+
+/// An account may what it can, so that tools do not offer what Marmot has not.
+#[tokio::test]
+async fn the_account_is_described() {
+    let (_node, mut c) = Node::with_database().await;
+    let grants = c.value("SHOW GRANTS").await;
+    assert!(grants.starts_with("GRANT SELECT, INSERT") && grants.ends_with("ON *.* TO `root`@`%`"), "{grants}");
+    assert!(!grants.contains("RELOAD") && !grants.contains("GRANT OPTION"), "{grants}");
+    let user = "SELECT User, Host, Select_priv, Create_user_priv, account_locked FROM mysql.user";
+    assert_eq!(c.lines(user).await, ["root % Y N N"]);
+    let privileges = "SELECT COUNT(*) FROM information_schema.user_privileges WHERE is_grantable = 'NO'";
+    assert_eq!(c.value(privileges).await, (grants.matches(',').count() + 1).to_string());
+}

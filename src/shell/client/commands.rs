@@ -41,21 +41,23 @@ impl<S: Socket, H: Handler> Commands<'_, S, H> {
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) -> End {
         let killed = self.handler.killed();
         tokio::pin!(killed);
-        loop {
+        let end = loop {
             if let Err(end) = self.next_command(killed.as_mut(), &mut stop).await {
-                return end;
+                break end;
             }
             match self.serve().await {
                 Ok(Next::Command) => {}
                 Ok(Next::Quit) => return End::Gone,
-                Err(end) => return end,
+                Err(end) => break end,
             }
             if self.connection.outbound.len() >= PIPELINE_BYTES
                 && let Err(end) = self.connection.send().await
             {
-                return end;
+                break end;
             }
-        }
+        };
+        self.front.counters.aborted_client();
+        end
     }
 
     /// Makes the next command's packet the current one; between commands the client may be silent for long, and the

@@ -2,7 +2,9 @@
 
 use super::transport::{Socket, Transport};
 use crate::mysql::{Answer, CapabilityFlags, Inbound, LOGIN_PACKET_MAX, NET_READ_INTERRUPTED, Outbound, SqlError};
+use crate::session::Counters;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -38,9 +40,9 @@ pub(super) struct Connection<S> {
 }
 
 impl<S: Socket> Connection<S> {
-    pub fn new(stream: S, write_timeout: Duration) -> Self {
+    pub fn new(stream: S, write_timeout: Duration, counters: Arc<Counters>) -> Self {
         Connection {
-            transport: Transport::new(stream, write_timeout),
+            transport: Transport::new(stream, write_timeout, counters),
             inbound: Inbound::new(LOGIN_PACKET_MAX),
             outbound: Outbound::new(),
             capabilities: CapabilityFlags::empty(),

@@ -9,6 +9,7 @@ use crate::mysql::{
     Authenticator, CON_COUNT_ERROR, CapabilityFlags, Handler, Login, NET_READ_INTERRUPTED, Salts, SqlError, Statements,
     StatusFlags,
 };
+use crate::session::Counters;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -35,6 +36,8 @@ pub struct FrontConfig {
     pub max_connections: usize,
     /// For the whole login (MySQL's `connect_timeout`).
     pub handshake_timeout: Duration,
+    /// Bytes and aborted connections are added to these.
+    pub counters: Arc<Counters>,
 }
 
 impl FrontConfig {
@@ -47,6 +50,7 @@ impl FrontConfig {
             require_tls: false,
             max_connections: 151,
             handshake_timeout: Duration::from_secs(10),
+            counters: Arc::default(),
         }
     }
 }
@@ -143,7 +147,8 @@ where
             room
         });
         if !admitted {
-            let mut connection = Connection::new(stream, REFUSAL_TIME);
+            self.config.counters.aborted_connect();
+            let mut connection = Connection::new(stream, REFUSAL_TIME, self.config.counters.clone());
             connection.answer().early_error(&CON_COUNT_ERROR.with(&[]));
             let _ = timeout(REFUSAL_TIME, connection.close(End::Gone)).await;
             return;
@@ -158,7 +163,8 @@ where
 
     /// Serves one client on any stream, from greeting to end.
     pub async fn serve<S: Socket>(&self, stream: S, peer: Peer, stop: watch::Receiver<bool>) {
-        let mut connection = Connection::new(stream, self.config.handshake_timeout);
+        let counters = self.config.counters.clone();
+        let mut connection = Connection::new(stream, self.config.handshake_timeout, counters);
         let end = match secret() {
             Ok(secret) => self.converse(&mut connection, &peer, Salts::new(secret), stop).await,
             Err(error) => End::Error(SqlError::internal(error.to_string())),
@@ -176,8 +182,14 @@ where
         let login = login(connection, &self.config, peer, &mut salts);
         let login = match timeout(self.config.handshake_timeout, login).await {
             Ok(Ok(login)) => login,
-            Ok(Err(end)) => return end,
-            Err(_) => return End::Error(NET_READ_INTERRUPTED.with(&[])),
+            Ok(Err(end)) => {
+                self.config.counters.aborted_connect();
+                return end;
+            }
+            Err(_) => {
+                self.config.counters.aborted_connect();
+                return End::Error(NET_READ_INTERRUPTED.with(&[]));
+            }
         };
         let mut handler = (self.new_session)(&login);
         let end = match handler.connected(&login).await {

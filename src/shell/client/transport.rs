@@ -1,9 +1,11 @@
 //! The byte stream to one client: plain, or TLS after the client asked for it.
 
 use crate::mysql::{Drain, Outbound};
+use crate::session::Counters;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
@@ -23,6 +25,7 @@ const READ_AHEAD: usize = 1 << 20;
 pub(super) struct Transport<S> {
     stream: Stream<S>,
     pub write_timeout: Duration,
+    counters: Arc<Counters>,
 }
 
 enum Stream<S> {
@@ -33,8 +36,8 @@ enum Stream<S> {
 }
 
 impl<S: Socket> Transport<S> {
-    pub fn new(stream: S, write_timeout: Duration) -> Self {
-        Transport { stream: Stream::Plain(stream), write_timeout }
+    pub fn new(stream: S, write_timeout: Duration, counters: Arc<Counters>) -> Self {
+        Transport { stream: Stream::Plain(stream), write_timeout, counters }
     }
 
     pub fn is_tls(&self) -> bool {
@@ -65,6 +68,7 @@ impl<S: Socket> Transport<S> {
             Stream::Tls(stream) => stream.read_buf(buffer).await?,
             Stream::Gone => 0,
         };
+        self.counters.received(n);
         if n == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
     }
 
@@ -83,6 +87,7 @@ impl<S: Socket> Transport<S> {
         if out.is_empty() {
             return Ok(());
         }
+        self.counters.sent(out.wire().len());
         let sent = self.write(out.wire()).await;
         out.sent();
         sent

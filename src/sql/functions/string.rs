@@ -259,6 +259,7 @@ fn hex(value: &Value) -> Value {
         Value::Text(cell) if crate::sql::unsigned::parse(cell).is_some() => {
             Value::text(format!("{:X}", crate::sql::unsigned::parse(cell).unwrap_or(0)))
         }
+        Value::Text(cell) if crate::sql::decimal::digits(cell).is_some() => Value::text(format!("{:X}", u64::MAX)),
         other => maybe_text(bytes(other).map(|b| hex_text(&b))),
     }
 }
@@ -382,6 +383,9 @@ fn like(_: &FunctionContext, a: &[Value]) -> Result {
     let (Some(whole), Some(pattern), Some(escape)) = (text(&a[0]), text(&a[1]), text(&a[2])) else {
         return Ok(Value::Null);
     };
+    if escape.chars().count() > 1 {
+        return Err(Error::wrong_arguments("ESCAPE"));
+    }
     if let Some(order) = order_of(&a[3]) {
         let (whole, pattern): (Vec<char>, Vec<char>) = (whole.chars().collect(), pattern.chars().collect());
         let same = |x, y| order.same_character(x, y);

@@ -2,7 +2,7 @@
 
 use super::scope::{Scope, Source, SourceColumn};
 use super::show_create::{backquoted, quoted};
-use super::translator::{Translator, quote_text};
+use super::translator::{Translator, needs_rows, quote_text};
 use super::typed::{Kind, Typed, text_type};
 use super::{Context, session::text_columns};
 use crate::sql::catalog::Column;
@@ -171,25 +171,32 @@ impl Translator<'_> {
             let message = "Recursive stored functions and triggers are not allowed.".to_string();
             return Err(Error { code: 1424, state: "HY000", message });
         }
+        let modes = Modes::from_bits(routine.modes);
+        let (expression, tokens) = parse_expression(&routine.body, modes)?;
+        // A query of its own may have tables of the names that the arguments use: they are then given names before it.
+        let named = needs_rows(&expression) && !arguments.is_empty();
+        let sql_alias = format!("\"marmot_call_{}\"", self.views.len());
         let mut scope = Scope::default();
         let mut columns = Vec::new();
-        for (parameter, argument) in routine.parameters.iter().zip(arguments) {
+        let mut values = Vec::new();
+        for (place, (parameter, argument)) in routine.parameters.iter().zip(arguments).enumerate() {
             let value = self.expression(argument)?;
-            let sql = converted(&value, parameter);
+            let mut sql = converted(&value, parameter);
+            if named {
+                values.push(format!("{sql} AS \"p{place}\""));
+                sql = format!("{sql_alias}.\"p{place}\"");
+            }
             scope.assigned.push((parameter.name.clone(), Typed::new(sql, parameter.ty.clone())));
             let ty = ResultType::Known(parameter.ty.clone());
             let name = parameter.name.clone();
             columns.push(SourceColumn { name, ty, nullable: true, origin: None, merged: false, invisible: false });
         }
-        let sql_alias = "\"marmot_parameters\"".to_string();
         let alias = routine.name.clone();
-        scope.sources = vec![Source { alias, database: None, sql_alias, columns, table: None }];
+        scope.sources = vec![Source { alias, database: None, sql_alias: sql_alias.clone(), columns, table: None }];
         if !self.databases.contains(&database.name) {
             self.databases.push(database.name.clone());
         }
-        let modes = Modes::from_bits(routine.modes);
         let context = Context { catalog: self.context.catalog, database: Some(&database.name), modes };
-        let (expression, tokens) = parse_expression(&routine.body, modes)?;
         // Its literals are not the statement's: they are written into the text.
         let mut inner = Translator::new(&context, &tokens);
         inner.inline = true;
@@ -204,7 +211,10 @@ impl Translator<'_> {
         inner.views.pop();
         (self.parameters, self.databases) = (inner.parameters, inner.databases);
         (self.tables, self.views) = (inner.tables, inner.views);
-        let sql = converted(&value?, &routine.returns);
+        let mut sql = converted(&value?, &routine.returns);
+        if named {
+            sql = format!("(SELECT {sql} FROM (SELECT {}) AS {sql_alias})", values.join(", "));
+        }
         Ok(Some(Typed { nullable: true, ..Typed::new(sql, routine.returns.ty.clone()) }))
     }
 }

@@ -1,6 +1,6 @@
 //! What names mean: the tables of a FROM clause, innermost first, and the aliases of a select list.
 
-use super::typed::Typed;
+use super::typed::{Strength, Typed};
 use crate::sql::catalog::Table;
 use crate::sql::error::Error;
 use crate::sql::plan::{Origin, ResultType};
@@ -51,6 +51,12 @@ pub struct Scope {
     /// Name, value and position from 1 of every select item.
     pub aliases: Vec<(String, Typed, usize)>,
     pub alias_use: AliasUse,
+    /// Positions of the select items that have an aggregate.
+    pub aggregated_items: Vec<usize>,
+    /// Without FROM there must be a row to aggregate: see [`super::aggregate::ONE_ROW`].
+    pub needs_row: bool,
+    /// Every alias of the select list, whether its item was read yet or not.
+    pub pending: Vec<String>,
     /// In an UPDATE: columns already assigned, with their new values, which later assignments see.
     pub assigned: Vec<(String, Typed)>,
     /// What `*` means: columns by their source and their place there.
@@ -71,9 +77,11 @@ impl Source {
             nullable: column.nullable,
             column: true,
             origin: column.origin.clone(),
+            strength: Strength::Implicit,
             parameter: None,
             boolean: false,
-            drift: false,
+            unrounded: false,
+            temporal: false,
         }
     }
 
@@ -137,6 +145,12 @@ impl Scope {
             return Ok(self.alias(name));
         }
         Ok(found)
+    }
+
+    /// Whether the select item that an alias stands for has an aggregate.
+    pub fn is_aggregated(&self, alias: &str) -> bool {
+        let found = self.aliases.iter().find(|(n, _, _)| n.eq_ignore_ascii_case(alias));
+        found.is_some_and(|(_, _, position)| self.aggregated_items.contains(position))
     }
 
     /// A select item by its alias.

@@ -5,6 +5,7 @@ use super::session::Context;
 use super::typed::{Typed, text_type};
 use crate::sql::catalog::{Collation, Database, Table, View};
 use crate::sql::column_type::{BinaryKind, ColumnType, TextKind};
+use crate::sql::decimal::MAX_SCALE;
 use crate::sql::error::Error;
 use crate::sql::modes::Modes;
 use crate::sql::parameter::{Convert, Literal, Parameter, Source, Wanted};
@@ -41,6 +42,10 @@ pub struct Translator<'a> {
     /// Query blocks, innermost last.
     pub scopes: Vec<Scope>,
     pub commons: Vec<CommonTable>,
+    /// The innermost query block, counted from 1, that a name read so far means something in.
+    pub level: usize,
+    /// Makes an aggregate belong to the query it is written in, where SQLite would give it to another: a column of it.
+    pub anchor: Option<String>,
     /// The part of the statement being read, as error 1054 names it.
     pub clause: &'static str,
     /// Write literals into the text: DDL, and statements with too many of them.
@@ -134,7 +139,7 @@ fn disallowed(clause: &str) -> Error {
 }
 
 /// Whether an expression asks for other rows than the one it is about: queries, aggregate and window functions.
-fn needs_rows(expression: &sqlparser::ast::Expr) -> bool {
+pub fn needs_rows(expression: &sqlparser::ast::Expr) -> bool {
     use sqlparser::ast::Expr;
     let found = sqlparser::ast::visit_expressions(expression, |e| {
         let needs = match e {
@@ -193,6 +198,8 @@ impl<'a> Translator<'a> {
             tables: vec![],
             scopes: vec![],
             commons: vec![],
+            level: 0,
+            anchor: None,
             clause: "field list",
             inline: tokens.literals.len() > MAX_PARAMETERS,
             depth: 0,
@@ -294,8 +301,10 @@ impl<'a> Translator<'a> {
                 }
             }
             Literal::Decimal(digits) => {
-                let scale = digits.split_once('.').map_or(0, |(_, d)| d.len()).min(30);
-                ColumnType::decimal(65u8.min(40 + scale as u8), scale as u8)
+                // Two texts of one shape agree in their decimals, and in whether a double holds them.
+                let scale = digits.split_once('.').map_or(0, |(_, d)| d.len()).min(usize::from(MAX_SCALE)) as u8;
+                let wide = crate::sql::decimal::is_wide_text(digits);
+                ColumnType::decimal(if wide { 65 } else { 15.max(scale + 1) }, scale)
             }
             Literal::Float(_) => ColumnType::double(),
             Literal::Text(_) => text_type(),
@@ -317,7 +326,11 @@ impl<'a> Translator<'a> {
             return Ok(self.wanted(Wanted::System(scope, name), None));
         }
         if let Some(name) = text.strip_prefix('@') {
-            return Ok(self.wanted(Wanted::User(name.to_string()), None));
+            let before = self.wanted(Wanted::User(name.to_string()), None);
+            if !self.tokens.assigns_variables {
+                return Ok(before);
+            }
+            return Ok(Typed::dynamic(format!("marmot_variable({}, {})", quote_text(name), before.sql)));
         }
         if let Some((bytes, bits)) = placeholder_bytes(text) {
             if bits {
