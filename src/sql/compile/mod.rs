@@ -7,6 +7,7 @@
 mod alter;
 mod collation;
 mod definition;
+mod drop;
 mod foreign_key;
 mod key;
 mod routine;
