@@ -80,6 +80,11 @@ impl Translator<'_> {
         }
         let mut definition = create.definition.clone();
         let written = std::mem::take(&mut definition.columns);
+        for (place, column) in written.iter().enumerate() {
+            if written[..place].iter().any(|c| c.name.eq_ignore_ascii_case(&column.name)) {
+                return Err(Error::duplicate_column(&column.name));
+            }
+        }
         let in_query = |c: &ColumnDefinition| block.columns.iter().any(|q| q.name.eq_ignore_ascii_case(&c.name));
         definition.columns = written.iter().filter(|c| !in_query(c)).cloned().collect();
         for column in &block.columns {

@@ -143,6 +143,7 @@ fn constant_text(column: &Column, value: &Value) -> String {
     let shown = column.ty.present(value.clone());
     match (&column.ty, value, &shown) {
         (ColumnType::Bit(_), Value::Int(n), _) => format!("b'{n:b}'"),
+        (ColumnType::Year, Value::Int(n), _) => format!("{n:04}"),
         (ty, _, shown) if ty.is_numeric() => as_text(shown).into_owned(),
         (_, _, Value::Blob(bytes)) if std::str::from_utf8(bytes).is_err() => {
             format!("0x{}", crate::sql::tokens::hex(bytes))
@@ -161,6 +162,7 @@ pub fn default_text(column: &Column) -> Value {
         Some(ColumnDefault::Constant(value)) if column.ty.is_large() => Value::text(constant_text(column, value)),
         Some(ColumnDefault::Constant(value)) => match (&column.ty, value) {
             (ColumnType::Bit(_), Value::Int(n)) => Value::text(format!("b'{n:b}'")),
+            (ColumnType::Year, Value::Int(n)) => Value::text(format!("{n:04}")),
             _ => Value::text(&*as_text(&column.ty.present(value.clone()))),
         },
     }
