@@ -223,8 +223,8 @@ impl Session {
         context.warnings.borrow_mut().clear();
     }
 
-    /// Moves the functions' warnings, and what LAST_INSERT_ID(x) was given, to the session.
-    pub(super) fn take_warnings(&mut self) {
+    /// Moves the functions' warnings, and what LAST_INSERT_ID(x) was given, to the session; returns the latter.
+    pub(super) fn take_warnings(&mut self) -> Option<i64> {
         let (warnings, last_insert_id, assigned) = {
             let context = self.context.lock();
             (context.warnings.take(), context.last_insert_id.take(), context.assigned.take())
@@ -234,6 +234,7 @@ impl Session {
         if let Some(id) = last_insert_id {
             self.state.last_insert_id = id.cast_unsigned();
         }
+        last_insert_id
     }
 
     pub(super) fn push_warnings(&mut self, warnings: &[Warning]) {

@@ -86,6 +86,7 @@ mod system;
 mod temporary;
 #[cfg(test)]
 mod tests;
+mod tracking;
 mod transaction;
 mod variables;
 mod write;

@@ -293,6 +293,7 @@ impl Session {
             started: self.server.started,
             user: &self.state.user,
             counters: self.server.counters(),
+            encryption: self.encryption.as_ref(),
             cluster: cluster.as_deref(),
             conflicts: &conflicts,
         };

@@ -110,6 +110,8 @@ pub struct State {
     pub interactive: bool,
     pub database: Option<DatabaseName>,
     pub variables: Variables,
+    /// A variable may have another value than the client was told of.
+    pub variables_changed: bool,
     pub settings: Settings,
     pub user_variables: BTreeMap<String, Value>,
     pub diagnostics: Diagnostics,
@@ -134,6 +136,7 @@ impl State {
             interactive: false,
             database: None,
             variables,
+            variables_changed: false,
             settings,
             user_variables: BTreeMap::new(),
             diagnostics: Diagnostics::default(),
@@ -147,6 +150,7 @@ impl State {
     /// Forgets everything but who is connected and which database is current (COM_RESET_CONNECTION).
     pub fn reset(&mut self) {
         self.variables.reset();
+        self.variables_changed = true;
         self.settings = Settings::of(&self.variables);
         self.user_variables.clear();
         self.diagnostics = Diagnostics::default();
@@ -157,6 +161,7 @@ impl State {
 
     /// To be called after variables changed.
     pub fn refresh(&mut self) {
+        self.variables_changed = true;
         self.settings = Settings::of(&self.variables);
     }
 

@@ -146,7 +146,7 @@ impl Session {
         if let Some(open) = &mut self.open {
             open.wrote_temporary = true;
         }
-        self.take_warnings();
+        let given = self.take_warnings();
         if let Some(id) = generated {
             self.state.last_insert_id = id.cast_unsigned();
         }
@@ -159,7 +159,7 @@ impl Session {
             WriteKind::Delete => executed.rows.deleted = changes,
         }
         let info = self.info(write, executed);
-        let id = generated.map_or(0, i64::cast_unsigned);
+        let id = generated.or(given).map_or(0, i64::cast_unsigned);
         out.ok(self.done(changes, id, info))?;
         Ok(())
     }

@@ -3,7 +3,7 @@
 use super::constraint::{self, Subject};
 use super::duplicate;
 use super::execute::{Failure, Run};
-use super::ids::{Ids, Range};
+use super::ids::{Ids, Range, WrittenIds};
 use super::refusal;
 use super::retry::Retry;
 use super::session::Session;
@@ -23,8 +23,7 @@ struct Done {
     executed: Executed,
     /// The rows of RETURNING.
     rows: Vec<Vec<Value>>,
-    /// The first id it generated.
-    generated: Option<i64>,
+    ids: WrittenIds,
 }
 
 impl Session {
@@ -56,9 +55,9 @@ impl Session {
             Some(_) => self.write_in_transaction(run, write).await?,
             None => self.write_alone(run, write).await?,
         };
-        self.take_warnings();
+        let given = self.take_warnings();
         let affected = self.affected(write.kind, done.executed);
-        if let Some(id) = done.generated {
+        if let Some(id) = done.ids.generated {
             self.state.last_insert_id = id.cast_unsigned();
         }
         self.state.row_count = i64::try_from(affected).unwrap_or(i64::MAX);
@@ -67,7 +66,7 @@ impl Session {
             return self.returned_rows(&write.returning, done.rows, out).await.map_err(Failure::from);
         }
         let info = self.info(write, done.executed);
-        let id = done.generated.map_or(0, i64::cast_unsigned);
+        let id = done.ids.generated.or(given).or(done.ids.last).map_or(0, i64::cast_unsigned);
         out.ok(self.done(affected, id, info))?;
         Ok(())
     }
@@ -162,7 +161,7 @@ impl Session {
                 keyed => super::keyed::change_by_keys(workspace, &write.program.sql, parameters, keyed)
                     .map(|executed| (executed, Vec::new())),
             };
-            let generated = workspace.ids().first_generated();
+            let written = executed.as_ref().map(|_| WrittenIds::of(workspace, write)).unwrap_or_default();
             // Asked while the ids are still there, for the statement is run once more for it.
             let duplicate = match &executed {
                 Err(Error::Constraint { kind: Constraint::Unique(c) | Constraint::PrimaryKey(c), .. }) => {
@@ -172,7 +171,7 @@ impl Session {
             };
             self.return_ids(&mut ids, write);
             match executed {
-                Ok((executed, rows)) => return Ok(Done { executed, rows, generated }),
+                Ok((executed, rows)) => return Ok(Done { executed, rows, ids: written }),
                 Err(Error::NoIds(kind)) => ids.want_more(kind),
                 Err(Error::Interrupted { transaction_lost: true }) => {
                     let error = Error::Interrupted { transaction_lost: true };

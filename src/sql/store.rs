@@ -63,6 +63,12 @@ pub fn store(rule: &Rule, value: Value, row: u32, context: &FunctionContext) -> 
         Ok(value) => Ok(value),
         Err(Bad(error, _)) if context.is_strict() => Err(error),
         Err(Bad(error, instead)) => {
+            // What is cut off is an error of its own, but as a warning it is "truncated", or of a number "out of range".
+            let error = match (error.code, &instead) {
+                (1406, Value::Int(_)) => Error::out_of_range(&rule.column, row),
+                (1406, _) => Error::truncated(&rule.column, row),
+                _ => error,
+            };
             context.warn(Warning::of(error));
             Ok(instead)
         }

@@ -250,7 +250,7 @@ impl Engine {
                     let mut row = row.into_iter();
                     for table in &write.keyed {
                         let program = Program { sql: table.sql.clone(), parameters: vec![] };
-                        self.query(&program, row.by_ref().take(table.columns).collect())?;
+                        self.query(&program, row.by_ref().take(table.keys + table.values).collect())?;
                     }
                 }
                 Ok((vec![], String::new()))
@@ -293,6 +293,7 @@ impl Engine {
             version: self.version,
             now: "2024-03-15 10:20:30".to_string(),
             foreign_key_checks: true,
+            collations: Default::default(),
         };
         let compiled = change.compile(&self.catalog, &mut context)?;
         let Some(program) = compiled.program else { return Ok(()) };

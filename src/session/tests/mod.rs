@@ -16,7 +16,8 @@ mod transactions;
 use super::{Clock, CoreCall, CoreHandle, Globals, Parts, Published, Server, Session, applier_functions};
 use crate::core::{Address, ApplyTask, NodeStatus, PeerState, PeerStatus, Refusal, Request, Response};
 use crate::mysql::{
-    CapabilityFlags, Completion, Handler, Login, Parameter, Recorded, Recording, SqlError, StatementId, StatusFlags,
+    CapabilityFlags, Completion, Handler, Login, Parameter, Recorded, Recording, SessionChange, SqlError, StatementId,
+    StatusFlags,
 };
 use crate::sqlite::{Applier, DataDir, Options};
 use crate::types::{
@@ -230,7 +231,7 @@ impl Node {
             collation: 255,
             capabilities: capabilities | CapabilityFlags::CLIENT_MULTI_STATEMENTS,
             attributes: Vec::new(),
-            tls: false,
+            tls: None,
         };
         let mut session = self.server.session();
         session.connected(&login).await.expect("a login without a database succeeds");

@@ -38,8 +38,10 @@ pub struct Source {
 pub enum AliasUse {
     #[default]
     Never,
-    /// GROUP BY and HAVING: after the columns.
+    /// GROUP BY: after the columns.
     AfterColumns,
+    /// HAVING: before the columns, but after those of GROUP BY; within an aggregate after all of them.
+    Having,
     /// ORDER BY: before the columns.
     BeforeColumns,
 }
@@ -57,6 +59,8 @@ pub struct Scope {
     pub needs_row: bool,
     /// Every alias of the select list, whether its item was read yet or not.
     pub pending: Vec<String>,
+    /// The names in GROUP BY that are nothing but names.
+    pub grouped: Vec<String>,
     /// In an UPDATE: columns already assigned, with their new values, which later assignments see.
     pub assigned: Vec<(String, Typed)>,
     /// What `*` means: columns by their source and their place there.
@@ -117,7 +121,7 @@ impl Scope {
         clause: &str,
     ) -> Result<Option<Typed>, Error> {
         if table.is_none()
-            && self.alias_use == AliasUse::BeforeColumns
+            && self.aliases_first(name)
             && let Some(value) = self.alias(name)
         {
             return Ok(Some(value));
@@ -141,7 +145,7 @@ impl Scope {
         {
             return Ok(Some(value.with_sql(&new.sql)));
         }
-        if found.is_none() && table.is_none() && self.alias_use == AliasUse::AfterColumns {
+        if found.is_none() && table.is_none() && matches!(self.alias_use, AliasUse::AfterColumns | AliasUse::Having) {
             return Ok(self.alias(name));
         }
         Ok(found)
@@ -151,6 +155,14 @@ impl Scope {
     pub fn is_aggregated(&self, alias: &str) -> bool {
         let found = self.aliases.iter().find(|(n, _, _)| n.eq_ignore_ascii_case(alias));
         found.is_some_and(|(_, _, position)| self.aggregated_items.contains(position))
+    }
+
+    fn aliases_first(&self, name: &str) -> bool {
+        match self.alias_use {
+            AliasUse::BeforeColumns => true,
+            AliasUse::Having => self.aggregates && !self.grouped.iter().any(|g| g.eq_ignore_ascii_case(name)),
+            AliasUse::Never | AliasUse::AfterColumns => false,
+        }
     }
 
     /// A select item by its alias.

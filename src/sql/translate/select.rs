@@ -280,7 +280,8 @@ impl Translator<'_> {
         let group_by = self.group_by(&select.group_by, &items)?;
         let mut having = String::new();
         if let Some(condition) = &select.having {
-            self.scope().alias_use = AliasUse::AfterColumns;
+            self.scope().grouped = names_of(&select.group_by);
+            self.scope().alias_use = AliasUse::Having;
             let condition = self.in_clause("having clause", |t| t.condition(condition))?;
             // Without groups HAVING filters rows, which SQLite does not allow.
             if group_by.is_empty() && !self.scope().aggregated {
@@ -662,4 +663,11 @@ fn common_table(name: &str, names: &[String], block: Block) -> Result<CommonTabl
     block.check_names()?;
     let columns = block.columns.into_iter().map(|c| SourceColumn { origin: None, ..c });
     Ok(CommonTable { name: name.to_string(), columns: columns.collect() })
+}
+
+/// The expressions of GROUP BY that are nothing but names.
+fn names_of(group_by: &GroupByExpr) -> Vec<String> {
+    let GroupByExpr::Expressions(expressions, _) = group_by else { return Vec::new() };
+    let name = |e: &Expr| if let Expr::Identifier(name) = e { Some(name.value.clone()) } else { None };
+    expressions.iter().filter_map(name).collect()
 }
