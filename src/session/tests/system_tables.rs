@@ -11,7 +11,7 @@ async fn information_schema_describes_tables() {
     assert_eq!(c.lines(tables).await, ["t InnoDB"]);
     let columns = "SELECT COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, COLUMN_KEY, EXTRA, COLUMN_DEFAULT \
                    FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_SCHEMA = 'd' ORDER BY ORDINAL_POSITION";
-    assert_eq!(c.lines(columns).await, ["id int NO PRI auto_increment NULL", "v varchar(20) YES MUL  x"]);
+    assert_eq!(c.lines(columns).await, ["id int(11) NO PRI auto_increment NULL", "v varchar(20) YES MUL  x"]);
     assert_eq!(c.lines("SHOW TABLES").await, ["t"]);
     assert!(c.lines("SHOW DATABASES").await.contains(&"information_schema".to_string()));
     assert_eq!(c.lines("DESCRIBE t").await.len(), 2);
@@ -36,7 +36,7 @@ async fn system_tables_are_current_and_read_only() {
     c.ok("ROLLBACK").await;
     assert_eq!(c.code("DELETE FROM information_schema.tables").await, 1044);
     assert_eq!(c.code("CREATE TABLE information_schema.t (id INT)").await, 1044);
-    assert_eq!(c.code("SELECT * FROM information_schema.nope").await, 1146);
+    assert_eq!(c.code("SELECT * FROM information_schema.nope").await, 1109);
 }
 
 #[tokio::test]

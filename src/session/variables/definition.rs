@@ -99,7 +99,7 @@ const fn charset(name: &'static str) -> Definition {
     var(name, Scope::Both, true, Kind::Charset, Default::Text("utf8mb4"))
 }
 const fn collation(name: &'static str) -> Definition {
-    var(name, Scope::Both, true, Kind::Collation, Default::Text("utf8mb4_0900_ai_ci"))
+    var(name, Scope::Both, true, Kind::Collation, Default::Text(crate::sql::Collation::DEFAULT))
 }
 const fn session_int(name: &'static str) -> Definition {
     var(name, Scope::Session, true, Kind::Int(i64::MIN, i64::MAX), Default::Int(0))
@@ -136,7 +136,7 @@ pub const DEFINITIONS: &[Definition] = &[
     global_int("connect_timeout", 10, 2, 31_536_000),
     fixed("datadir", "./marmot-data/"),
     fixed("default_authentication_plugin", "caching_sha2_password"),
-    choice("default_collation_for_utf8mb4", &["utf8mb4_0900_ai_ci", "utf8mb4_general_ci"], "utf8mb4_0900_ai_ci"),
+    choice("default_collation_for_utf8mb4", &["utf8mb4_0900_ai_ci", "utf8mb4_general_ci"], crate::sql::Collation::DEFAULT),
     choice("default_storage_engine", &["InnoDB"], "InnoDB"),
     choice("default_tmp_storage_engine", &["InnoDB"], "InnoDB"),
     int("default_week_format", 0, 0, 7),

@@ -9,6 +9,7 @@ mod collation;
 mod definition;
 mod foreign_key;
 mod key;
+mod routine;
 mod sqlite_table;
 mod table;
 mod view;

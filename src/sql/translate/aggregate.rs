@@ -25,6 +25,11 @@ struct Parts<'e> {
     separator: Option<String>,
 }
 
+/// Whether a function of this name takes the rows of a group.
+pub fn is_aggregate(name: &str) -> bool {
+    AGGREGATES.iter().any(|a| a.eq_ignore_ascii_case(name))
+}
+
 const AGGREGATES: &[&str] = &[
     "COUNT",
     "SUM",

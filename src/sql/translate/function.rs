@@ -60,7 +60,10 @@ impl Translator<'_> {
         }
         let entry = match function_table::find(&name, arguments.len()) {
             Ok(Some(entry)) => entry,
-            Ok(None) => return Err(self.unknown_function(&name)),
+            Ok(None) => {
+                let stored = self.stored_function(&name, &arguments)?;
+                return stored.ok_or_else(|| self.unknown_function(&name));
+            }
             Err(()) => return Err(Error::parameter_count(&name)),
         };
         let values = self.expressions(&arguments.into_iter().cloned().collect::<Vec<_>>())?;
@@ -71,10 +74,6 @@ impl Translator<'_> {
         let refused = [
             "BENCHMARK",
             "GET_LOCK",
-            "RELEASE_LOCK",
-            "IS_FREE_LOCK",
-            "IS_USED_LOCK",
-            "RELEASE_ALL_LOCKS",
             "LOAD_FILE",
             "MASTER_POS_WAIT",
             "JSON_TABLE",
@@ -208,7 +207,7 @@ impl Translator<'_> {
                         if name == "CHARSET" {
                             "utf8mb4"
                         } else {
-                            "utf8mb4_0900_ai_ci"
+                            crate::sql::catalog::Collation::DEFAULT
                         }
                     }
                     _ => "binary",

@@ -118,6 +118,12 @@ impl Translator<'_> {
         for (name, value) in pairs {
             let Some((_, column)) = table.column(name) else { return Err(Error::unknown_column(name, "field list")) };
             let column = column.clone();
+            if column.generated().is_some() {
+                match value {
+                    Some(_) => return Err(Error::generated_value(&column.name, &table.name)),
+                    None => continue,
+                }
+            }
             let value = match value {
                 Some(expression) => match Self::hex_number(expression) {
                     Some(number) if column.ty.is_numeric() => number,
@@ -139,6 +145,11 @@ impl Translator<'_> {
             list.push((column, sql));
         }
         self.scope().assigned.clear();
+        if list.is_empty() {
+            // Nothing but generated columns, set to what they are: rows are found, and none changes.
+            let key = table.key_columns().first().map_or(String::new(), |k| quote_name(k));
+            return Ok(format!("{key} = {key}"));
+        }
         let alias = self.scope().sources.first().map(|s| s.sql_alias.clone()).unwrap_or_default();
         let touched = self.touched(table, &alias, &list)?;
         let touched = touched.iter().map(|(name, sql)| format!("{} = {sql}", quote_name(name)));
@@ -199,6 +210,9 @@ impl Translator<'_> {
             let name = path.last().map_or("", String::as_str);
             let Some((_, column)) = table.column(name) else { return Err(Error::unknown_column(name, "field list")) };
             let column = column.clone();
+            if column.generated().is_some() {
+                return Err(Error::generated_value(&column.name, &table.name));
+            }
             let value = match value {
                 Some(expression) => self.expression(expression)?,
                 None => match self.default_value(&column)? {
