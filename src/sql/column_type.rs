@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | TINYINT .. BIGINT, YEAR, BIT | INTEGER | `Int` |
 //! | BIGINT UNSIGNED above 2^63-1, not as rowid | INTEGER | `Text` that sorts after the integers (see `unsigned`) |
-//! | DECIMAL | NUMERIC | `Int` or `Real`; exact up to 15 significant digits, more are refused |
+//! | DECIMAL | NUMERIC | `Int` or `Real`, and `Text` beyond 15 significant digits (see `decimal`) |
 //! | FLOAT, DOUBLE | REAL | `Real` |
 //! | CHAR, VARCHAR, TEXT, ENUM, SET, JSON | TEXT, NOCASE for `_ci` | `Text` |
 //! | BINARY, VARBINARY, BLOB | BLOB | `Blob` |

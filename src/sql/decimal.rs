@@ -24,6 +24,8 @@ const REAL_DIGITS: usize = 15;
 pub const MAX_DIGITS: usize = 81;
 /// The largest scale of a type: MariaDB's; MySQL ends at 30.
 pub const MAX_SCALE: u8 = 38;
+/// See [`small`].
+pub const SMALL_SCALE: usize = 6;
 /// Digits of one word.
 const WORD: usize = 9;
 
@@ -257,19 +259,45 @@ impl fmt::Display for Decimal {
 
 /// The decimal with the fewest digits that reads back as `x`.
 fn of_real(x: f64) -> Option<Decimal> {
-    // Most have few decimals: try those before printing.
+    match few_decimals(x) {
+        Some((n, scale)) => Some(Decimal::new(n < 0, Magnitude::from(n.unsigned_abs()), scale)),
+        None => Decimal::parse(&format!("{x}")),
+    }
+}
+
+/// `n` / 10^`scale` for a REAL of at most six decimals, and 15 digits.
+fn few_decimals(x: f64) -> Option<(i64, usize)> {
     let mut unit = 1.0;
-    for scale in 0..=6 {
+    for scale in 0..=SMALL_SCALE {
         let shifted = (x * unit).round();
         if shifted.abs() >= 1e15 {
-            break;
+            return None;
         }
         if shifted / unit == x {
-            return Some(Decimal::new(x < 0.0, Magnitude::from(shifted.abs() as u64), scale));
+            return Some((shifted as i64, scale));
         }
         unit *= 10.0;
     }
-    Decimal::parse(&format!("{x}"))
+    None
+}
+
+/// Most numbers: `n` / 10^`scale` with a scale of at most [`SMALL_SCALE`]. `None` for others.
+pub fn small(value: &Value) -> Option<(i64, usize)> {
+    match value {
+        Value::Int(n) => Some((*n, 0)),
+        Value::Real(x) => few_decimals(x.0),
+        Value::Null | Value::Text(_) | Value::Blob(_) => None,
+    }
+}
+
+/// The cell of `n` / 10^`scale`, if it is an easy one: what [`Decimal::cell`] makes of it.
+pub fn small_cell(n: i128, scale: usize) -> Option<Value> {
+    let unit = 10i128.pow(u32::try_from(scale).ok().filter(|s| *s <= 15)?);
+    if n % unit == 0 {
+        return i64::try_from(n / unit).ok().map(Value::Int);
+    }
+    // Both are exact in a double, so that the quotient is the nearest one.
+    (n.unsigned_abs() < 1_000_000_000_000_000).then(|| Value::real(n as f64 / unit as f64))
 }
 
 /// Whether a literal has more significant digits than a double.
@@ -282,6 +310,8 @@ pub fn compare(a: &Value, b: &Value) -> Option<Ordering> {
     match (a, b) {
         (Value::Int(x), Value::Int(y)) => Some(x.cmp(y)),
         (Value::Real(x), Value::Real(y)) => x.0.partial_cmp(&y.0),
+        (Value::Int(x), Value::Real(y)) if x.unsigned_abs() < 1 << 53 => (*x as f64).partial_cmp(&y.0),
+        (Value::Real(x), Value::Int(y)) if y.unsigned_abs() < 1 << 53 => x.0.partial_cmp(&(*y as f64)),
         _ => Some(Decimal::of_cell(a)?.cmp(&Decimal::of_cell(b)?)),
     }
 }
@@ -348,6 +378,17 @@ mod tests {
             assert_eq!(compare(&pair[0], &pair[1]), Some(Ordering::Less), "{pair:?}");
         }
         assert_eq!(compare(&Value::Null, &Value::Int(1)), None);
+    }
+
+    #[test]
+    fn the_short_way_leads_to_the_same_cells() {
+        for (n, scale) in [(150, 2), (-1, 6), (123_456_789, 4), (999_999_999_999_999, 3), (0, 5), (-7_000_000, 6)] {
+            let long = d(&format!("{n}e-{scale}")).cell();
+            assert_eq!(small_cell(n, scale), Some(long.clone()), "{n} / 10^{scale}");
+            let (m, places) = small(&long).unwrap();
+            assert_eq!(i128::from(m) * 10i128.pow((scale - places) as u32), n);
+        }
+        assert_eq!(small_cell(i128::MAX, 2), None);
     }
 
     #[test]

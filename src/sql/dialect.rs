@@ -202,6 +202,27 @@ fn nested_query(parser: &mut Parser) -> Result<Option<Expr>, ParserError> {
     })
 }
 
+/// `[NOT] IN (query)` or `[NOT] IN (list)`, whose items may be queries in parentheses.
+fn in_list(parser: &mut Parser, left: &Expr, negated: bool) -> Result<Expr, ParserError> {
+    if negated {
+        parser.next_token();
+    }
+    parser.next_token();
+    parser.expect_token(&Token::LParen)?;
+    let expr = Box::new(left.clone());
+    let query = parser.maybe_parse(|p| {
+        let query = p.parse_query()?;
+        p.expect_token(&Token::RParen)?;
+        Ok(query)
+    })?;
+    if let Some(subquery) = query {
+        return Ok(Expr::InSubquery { expr, subquery, negated });
+    }
+    let list = parser.parse_comma_separated(Parser::parse_expr)?;
+    parser.expect_token(&Token::RParen)?;
+    Ok(Expr::InList { expr, list, negated })
+}
+
 /// `[NOT] BETWEEN low AND high`: the upper bound may be a predicate itself, as in `BETWEEN 1 AND 3 LIKE 1`.
 fn between(parser: &mut Parser, left: &Expr, negated: bool) -> Result<Expr, ParserError> {
     if negated {
@@ -505,6 +526,9 @@ impl Dialect for MarmotDialect {
         let next = &parser.peek_nth_token_ref(usize::from(negated)).token;
         if matches!(next, Token::Word(word) if word.keyword == Keyword::BETWEEN) {
             return Some(between(parser, left, negated));
+        }
+        if matches!(next, Token::Word(word) if word.keyword == Keyword::IN) {
+            return Some(in_list(parser, left, negated));
         }
         if parser.peek_token_ref().token == Token::Assignment {
             // From right to left: @a := @b := 1.

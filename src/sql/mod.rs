@@ -19,9 +19,8 @@
 //!
 //! - By default `_ci` collations ignore case of ASCII letters only, and no accents; trailing spaces count. With
 //!   `collations = "mysql"` they are MySQL's (`collate`); FIELD, FIND_IN_SET, LOCATE and INSTR still fold case only.
-//! - DECIMAL values are exact up to 15 significant digits; a stored value of more is refused (1235),
-//!   a computed one is as good as a DOUBLE. Integer arithmetic without sign is exact or error 1690; with sign it is error
-//!   1690 where the result is shown, while in between SQLite goes on in floating point.
+//! - Integer arithmetic without sign is exact or error 1690; with sign it is error 1690 where the result is shown, while in
+//!   between SQLite goes on in floating point. Conditions that order DECIMAL values of more than 15 digits use no index.
 //! - BIGINT UNSIGNED primary keys of one column end at 2^63-1 (1264).
 //! - TIMESTAMP is kept as given, in the session's time zone; TIME sorts as text.
 //! - ONLY_FULL_GROUP_BY is not enforced. UPDATE with ORDER BY and no LIMIT changes rows in any order.
@@ -29,8 +28,8 @@
 //! - CREATE TABLE ... SELECT is two transactions: a node that dies in between leaves an empty table.
 //!
 //! What is refused by name (1235): changing rows through a view, triggers, routines, events, accounts, generated columns,
-//! FULLTEXT and SPATIAL, functional key parts, partition maintenance, LATERAL, JSON_TABLE, `:=` in
-//! expressions, changes of several tables by one UPDATE, RENAME across databases, XA, HANDLER, LOAD DATA.
+//! FULLTEXT and SPATIAL, functional key parts, partition maintenance, LATERAL, JSON_TABLE, RENAME
+//! across databases, XA, HANDLER, LOAD DATA.
 
 mod alteration;
 mod cache;

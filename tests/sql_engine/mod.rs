@@ -241,11 +241,15 @@ impl Engine {
                 if let (false, Some(row)) = (read.into.is_empty(), rows.first()) {
                     self.variables.extend(read.into.iter().cloned().zip(row.iter().cloned()));
                 }
+                self.variables.extend(self.functions.lock().unwrap().assigned.take());
                 Ok((read.columns.clone(), shown(&read.columns, rows)))
             }
             Plan::Write(write) => {
                 let values = self.values(&write.program, prepared, client, write.ignore)?;
                 let rows = self.query(&write.program, values)?;
+                if !write.returning.is_empty() {
+                    return Ok((write.returning.clone(), shown(&write.returning, rows)));
+                }
                 for row in rows {
                     let mut row = row.into_iter();
                     for table in &write.keyed {

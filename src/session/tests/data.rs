@@ -335,3 +335,50 @@ async fn long_is_an_old_name() {
     let types = "SELECT COLUMN_TYPE FROM information_schema.columns WHERE table_name = 't' ORDER BY ordinal_position";
     assert_eq!(c.lines(types).await, ["mediumtext", "mediumblob", "mediumtext", "mediumblob"]);
 }
+
+#[tokio::test]
+async fn returning_gives_the_rows_that_were_written() {
+    let (_node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE t (id INT PRIMARY KEY AUTO_INCREMENT, n DECIMAL(10,2))").await;
+    assert_eq!(c.lines("INSERT INTO t (n) VALUES (1.5), (2) RETURNING n, n * 2").await, ["1.50 3.00", "2.00 4.00"]);
+    assert_eq!(c.value("SELECT ROW_COUNT()").await, "2");
+    assert_eq!(c.lines("DELETE FROM t WHERE n > 1.7 RETURNING n").await, ["2.00"]);
+    assert_eq!(c.value("SELECT COUNT(*) FROM t").await, "1");
+}
+
+#[tokio::test]
+async fn an_update_of_several_tables_is_one_change() {
+    let (_node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE a (id INT PRIMARY KEY, n INT)").await;
+    c.ok("CREATE TABLE b (id INT PRIMARY KEY, n INT UNIQUE)").await;
+    c.ok("INSERT INTO a VALUES (1, 1), (2, 2)").await;
+    c.ok("INSERT INTO b VALUES (1, 10), (2, 20)").await;
+    let done = c.ok("UPDATE a, b SET a.n = b.n, b.n = b.n + 1 WHERE a.id = b.id").await;
+    assert_eq!((done.affected_rows, c.lines("SELECT n FROM a").await), (4, vec!["10".to_string(), "20".to_string()]));
+    assert_eq!(c.lines("SELECT n FROM b").await, ["11", "21"]);
+    assert_eq!(c.code("UPDATE a, b SET a.n = 0, b.n = 7 WHERE a.id = b.id").await, 1062);
+    assert_eq!(c.lines("SELECT n FROM a").await, ["10", "20"], "none of it happened");
+}
+
+#[tokio::test]
+async fn variables_assigned_by_a_statement_stay() {
+    let (_node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE t (id INT PRIMARY KEY, n INT)").await;
+    c.ok("SET @n = 5").await;
+    c.ok("INSERT INTO t SELECT x, @n := @n + x FROM (SELECT 1 AS x UNION ALL SELECT 2) r").await;
+    assert_eq!(c.lines("SELECT n FROM t ORDER BY id").await, ["6", "8"]);
+    assert_eq!(c.value("SELECT @n").await, "8");
+}
+
+#[tokio::test]
+async fn division_by_zero_is_not_stored_in_strict_mode() {
+    let (_node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE t (n INT)").await;
+    c.ok("INSERT INTO t VALUES (1)").await;
+    assert_eq!(c.code("UPDATE t SET n = n / 0").await, 1365);
+    assert_eq!(c.lines("SELECT n / 0, n % 0 FROM t").await, ["NULL NULL"]);
+    assert_eq!(c.lines("SHOW WARNINGS").await[0], "Warning 1365 Division by 0");
+    c.ok("SET sql_mode = ''").await;
+    c.ok("UPDATE t SET n = n / 0").await;
+    assert_eq!(c.value("SELECT n FROM t").await, "NULL");
+}

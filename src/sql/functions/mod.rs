@@ -11,6 +11,7 @@ mod date;
 mod date_format;
 mod decimal;
 mod encoding;
+mod extreme;
 mod hash;
 mod json;
 mod json_path;
@@ -49,7 +50,7 @@ const GROUPS: &[&[Function]] = &[
 /// Every scalar function.
 pub const FUNCTIONS: &[Function] = &flatten::<_, { count(GROUPS) }>(GROUPS);
 
-const AGGREGATE_GROUPS: &[&[Aggregate]] = &[aggregate::AGGREGATES, decimal::AGGREGATES];
+const AGGREGATE_GROUPS: &[&[Aggregate]] = &[aggregate::AGGREGATES, decimal::AGGREGATES, extreme::AGGREGATES];
 
 /// Every aggregate function.
 pub const AGGREGATES: &[Aggregate] = &flatten::<_, { count(AGGREGATE_GROUPS) }>(AGGREGATE_GROUPS);

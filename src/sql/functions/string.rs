@@ -260,7 +260,7 @@ fn hex(value: &Value) -> Value {
             Value::text(format!("{:X}", crate::sql::unsigned::parse(cell).unwrap_or(0)))
         }
         Value::Text(cell) if crate::sql::decimal::digits(cell).is_some() => Value::text(format!("{:X}", u64::MAX)),
-        other => maybe_text(bytes(other).map(|b| hex_text(&b))),
+        other => maybe_text(bytes(other).filter(|b| b.len() <= MAX_LENGTH / 2).map(|b| hex_text(&b))),
     }
 }
 

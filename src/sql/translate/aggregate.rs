@@ -265,13 +265,15 @@ impl Translator<'_> {
                 single(sql, ty).map(|average| Typed { unrounded: true, ..average })
             }
             "MIN" | "MAX" => {
-                let sql = match value.is_wide() {
-                    true if window => format!("marmot_win_decimal_{}({})", name.to_lowercase(), value.sql),
-                    true => format!("marmot_agg_decimal_{}({})", name.to_lowercase(), value.sql),
-                    false => format!("{}({})", name.to_lowercase(), value.collated(self.rules())),
+                let place = if window { "win" } else { "agg" };
+                let name = name.to_lowercase();
+                let sql = match value.known() {
+                    _ if value.is_wide() => format!("marmot_{place}_decimal_{name}({})", value.sql),
+                    Some(ColumnType::Time(_)) => format!("marmot_{place}_time_{name}({})", value.sql),
+                    _ => format!("{name}({})", value.collated(self.rules())),
                 };
                 if !rest.is_empty() {
-                    return Err(Error::parameter_count(name));
+                    return Err(Error::parameter_count(&name));
                 }
                 Ok(Typed { nullable: true, ..value.with_sql(sql) })
             }

@@ -88,6 +88,7 @@ impl Translator<'_> {
             }
         };
         let plain = |scale: fn(u8, u8) -> u8| match arithmetic_type(&l, &r, scale) {
+            ResultType::Known(ty) if ty.is_integer() && signed_result => ResultType::Known(ColumnType::bigint()),
             ResultType::Known(ty) if ty.is_integer() && result == 1 => ResultType::Known(ColumnType::bigint_unsigned()),
             ty => ty,
         };

@@ -115,6 +115,9 @@ impl Translator<'_> {
             let level = index + 1;
             if let Some(found) = scope.resolve(database, table, &name.value, self.clause)? {
                 self.level = self.level.max(level);
+                if level < innermost && !found.column && scope.is_aggregated(&name.value) {
+                    return outer_aggregate(found);
+                }
                 return Ok(found);
             }
             // A subquery may name the select items of the queries around it, those that come before it.
@@ -328,6 +331,15 @@ impl Translator<'_> {
             _ => None,
         }
     }
+}
+
+/// The alias of an aggregate, named in a subquery of the clauses after GROUP BY: as a select list of its own, which SQLite
+/// takes for the outer query's where it names a column of that.
+fn outer_aggregate(value: Typed) -> Result<Typed, Error> {
+    if value.sql.contains("count(*)") {
+        return Err(Error::unsupported("an alias of COUNT(*) in a subquery"));
+    }
+    Ok(value.with_sql(format!("(SELECT {})", value.sql)))
 }
 
 /// The name of a user variable, without its `@`.

@@ -338,6 +338,7 @@ impl Translator<'_> {
             whole.ty = ResultType::Known(ColumnType::double());
         }
         let (mut for_low, mut for_high) = (self.again(&whole), whole);
+        let (low_type, high_type) = (low.clone(), high.clone());
         let (l, low) = self.comparable(&mut for_low, &mut low);
         let (h, high) = self.comparable(&mut for_high, &mut high);
         let l = if self.given_back(&for_low, &for_high) { l.replacen(&for_low.sql, &for_high.sql, 1) } else { l };
@@ -350,6 +351,11 @@ impl Translator<'_> {
             let (least, most) =
                 (format!("marmot_decimal_compare({l}, {low})"), format!("marmot_decimal_compare({h}, {high})"));
             return Ok(Typed::boolean(format!("({not}({least} >= 0 AND {most} <= 0))")));
+        }
+        if is_time(&for_high) && (is_time(&low_type) || is_time(&high_type)) {
+            let number = |sql: &str| format!("marmot_temporal_number({sql})");
+            let (value, low, high) = (number(&h), number(&low), number(&high));
+            return Ok(Typed::boolean(format!("({value} {not}BETWEEN {low} AND {high})")));
         }
         if l == h && !ends_in_collation(&l) {
             return Ok(Typed::boolean(format!("({l} {not}BETWEEN {low} AND {high})")));
@@ -426,9 +432,14 @@ impl Translator<'_> {
         if orders && has_aggregate {
             return Ok(by_extreme(&l, op, &r, &block.sql, all));
         }
-        let test = match orders && needs_exact_order(&value, &other) {
-            true => format!("(marmot_decimal_compare({l}, {r}) {} 0)", symbol(op)),
-            false => format!("({l} {} {r})", symbol(op)),
+        let test = match orders {
+            true if needs_exact_order(&value, &other) => {
+                format!("(marmot_decimal_compare({l}, {r}) {} 0)", symbol(op))
+            }
+            true if is_time(&value) && is_time(&other) => {
+                format!("(marmot_temporal_number({l}) {} marmot_temporal_number({r}))", symbol(op))
+            }
+            _ => format!("({l} {} {r})", symbol(op)),
         };
         let rows = format!("FROM ({}) AS \"marmot_any\"", block.sql);
         let (decides, answer) = if all { (format!("NOT {test}"), 0) } else { (test.clone(), 1) };

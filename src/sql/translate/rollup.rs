@@ -4,8 +4,9 @@
 //! Each member of the union is translated on its own. Beside the select list it yields, for sorting, one column for each
 //! grouping expression's super-aggregate flag and value, and one for each item of ORDER BY.
 
+use super::order::direction;
 use super::scope::{AliasUse, SourceColumn};
-use super::select::{Block, Tail, direction};
+use super::select::{Block, Tail};
 use super::translator::{Translator, quote_name};
 use super::typed::{Kind, Typed, unify};
 use crate::sql::column_type::ColumnType;

@@ -358,7 +358,8 @@ impl<'a> Translator<'a> {
             return None;
         }
         let number = bytes.iter().fold(0u64, |n, b| n << 8 | u64::from(*b));
-        Some(Typed { nullable: false, ..Typed::new((number as i64).to_string(), ColumnType::bigint_unsigned()) })
+        let cell = crate::sql::unsigned::cell(number);
+        Some(Typed { nullable: false, ..Typed::new(quote_value(&cell), ColumnType::bigint_unsigned()) })
     }
 
     pub fn scope(&mut self) -> &mut Scope {
