@@ -68,8 +68,8 @@ mod tests;
 pub use alteration::{Alteration, Place};
 pub use cache::{PlanCache, Prepared};
 pub use catalog::{
-    Catalog, Check, CheckPlace, Collation, Column, ColumnDefault, Database, ForeignKey, HIDDEN_KEY, HIDDEN_KEY_ID, Index,
-    IndexColumn, IndexKind, RESERVED_PREFIX, ReferentialAction, Table, TableOptions, View,
+    Catalog, Check, CheckPlace, Collation, Column, ColumnDefault, Database, ForeignKey, HIDDEN_KEY, HIDDEN_KEY_ID,
+    Index, IndexColumn, IndexKind, RESERVED_PREFIX, ReferentialAction, Table, TableOptions, View,
 };
 pub use catalog::{is_temporary, public_name, temporary_database};
 pub use collate::CollationOrder;

@@ -72,11 +72,6 @@ pub const APPLICABLE_ROLES: SystemTable = SystemTable {
 pub const ENABLED_ROLES: SystemTable = SystemTable {
     database: INFORMATION_SCHEMA,
     name: "ENABLED_ROLES",
-    columns: &[
-        ("ROLE_NAME", Text(255)),
-        ("ROLE_HOST", Text(255)),
-        ("IS_DEFAULT", Text(3)),
-        ("IS_MANDATORY", Text(3)),
-    ],
+    columns: &[("ROLE_NAME", Text(255)), ("ROLE_HOST", Text(255)), ("IS_DEFAULT", Text(3)), ("IS_MANDATORY", Text(3))],
     rows: nothing,
 };

@@ -40,7 +40,8 @@ async fn what_is_printed_makes_the_same_table_again() {
     assert_eq!(shown(c.lines("SHOW CREATE TABLE t").await.join("\n")), EVERYTHING);
     c.ok("SET sql_mode = 'ANSI_QUOTES,PIPES_AS_CONCAT'").await;
     c.ok("CREATE TABLE q (a VARCHAR(9), b VARCHAR(9) DEFAULT (\"a\" || 'x'), CHECK (\"a\" <> 'y'))").await;
-    let other = c.value("SELECT check_clause FROM information_schema.check_constraints WHERE constraint_name = 'q_chk_1'");
+    let other =
+        c.value("SELECT check_clause FROM information_schema.check_constraints WHERE constraint_name = 'q_chk_1'");
     assert_eq!(other.await, "(`a` <> 'y')");
     c.ok("SET sql_mode = DEFAULT").await;
     c.ok("INSERT INTO q (a) VALUES ('1')").await;

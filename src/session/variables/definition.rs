@@ -136,7 +136,11 @@ pub const DEFINITIONS: &[Definition] = &[
     global_int("connect_timeout", 10, 2, 31_536_000),
     fixed("datadir", "./marmot-data/"),
     fixed("default_authentication_plugin", "caching_sha2_password"),
-    choice("default_collation_for_utf8mb4", &["utf8mb4_0900_ai_ci", "utf8mb4_general_ci"], crate::sql::Collation::DEFAULT),
+    choice(
+        "default_collation_for_utf8mb4",
+        &["utf8mb4_0900_ai_ci", "utf8mb4_general_ci"],
+        crate::sql::Collation::DEFAULT,
+    ),
     choice("default_storage_engine", &["InnoDB"], "InnoDB"),
     choice("default_tmp_storage_engine", &["InnoDB"], "InnoDB"),
     int("default_week_format", 0, 0, 7),

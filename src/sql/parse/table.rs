@@ -392,8 +392,7 @@ impl Reader<'_> {
         let table = self.table_name()?;
         let key = self.key_tail(kind, Some(name))?;
         self.online_options()?;
-        let alteration =
-            if replace { Alteration::ReplaceKey(key) } else { Alteration::AddKey(key).guarded(guard) };
+        let alteration = if replace { Alteration::ReplaceKey(key) } else { Alteration::AddKey(key).guarded(guard) };
         Ok(Body::Table { name: table, change: TableChange::Alter(vec![alteration]) })
     }
 

@@ -127,10 +127,9 @@ impl Translator<'_> {
         let default = match origin {
             // It makes no ids in the new table.
             Some(origin) if origin.auto_increment => Some(ColumnDefault::Constant(Value::Int(0))),
-            Some(origin) => origin
-                .default
-                .clone()
-                .filter(|d| matches!(d, ColumnDefault::Constant(_) | ColumnDefault::Now(_))),
+            Some(origin) => {
+                origin.default.clone().filter(|d| matches!(d, ColumnDefault::Constant(_) | ColumnDefault::Now(_)))
+            }
             None => None,
         };
         let collation = origin.and_then(|_| ty.collation()).map(|c| c.name().to_string());

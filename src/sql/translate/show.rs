@@ -412,7 +412,8 @@ impl Translator<'_> {
 }
 
 fn show_view(view: &crate::sql::catalog::View) -> Plan {
-    let cells = [view.name.as_str(), &super::view::show_create_view(view), "utf8mb4", crate::sql::catalog::Collation::DEFAULT];
+    let cells =
+        [view.name.as_str(), &super::view::show_create_view(view), "utf8mb4", crate::sql::catalog::Collation::DEFAULT];
     let columns = text_columns(&["View", "Create View", "character_set_client", "collation_connection"]);
     Plan::Rows { columns, rows: vec![cells.into_iter().map(text).collect()] }
 }
