@@ -417,3 +417,14 @@ async fn division_by_zero_is_not_stored_in_strict_mode() {
     c.ok("UPDATE t SET n = n / 0").await;
     assert_eq!(c.value("SELECT n FROM t").await, "NULL");
 }
+
+#[tokio::test]
+async fn dumps_of_mariadb_name_values_of_generated_columns() {
+    let (_node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE t (a INT PRIMARY KEY, b INT GENERATED ALWAYS AS (a * 2) STORED, c INT AS (a + 1) VIRTUAL)")
+        .await;
+    assert_eq!(c.code("INSERT INTO t VALUES (1, 2, 2)").await, 3105);
+    c.ok("SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO'").await;
+    assert_eq!(c.ok("INSERT INTO t VALUES (1, 2, 2), (2, 77, 77)").await.affected_rows, 2);
+    assert_eq!(c.lines("SELECT * FROM t ORDER BY a").await, ["1 2 2", "2 4 3"]);
+}

@@ -22,7 +22,7 @@ impl Translator<'_> {
         let (database, table) = self.find_writable(&insert.table)?;
         let (database, table) = (database.clone(), table.clone());
         let targets = target_columns(insert, &table)?;
-        let shortened = given_rows(insert, &table, &targets)?;
+        let shortened = given_rows(insert, &table, &targets, self.context.modes.strict() && !insert.ignore)?;
         let columns: Vec<Column> = targets.iter().filter(|c| c.generated().is_none()).cloned().collect();
         let upsert = !insert.on_duplicate.is_empty();
         let verb = match (insert.replace, insert.ignore) {
@@ -440,11 +440,17 @@ fn target_columns(insert: &Insert, table: &Table) -> Result<Vec<Column>, Error> 
 }
 
 /// The rows of an INSERT without generated columns, which may be given nothing but DEFAULT; `None`: there are no such
-/// columns among those it names.
+/// columns among those it names. When not `strict` they may be given anything, which is not looked at, as MariaDB has it:
+/// its dumps do so.
 ///
 /// # Errors
 /// 3105 for a value of a generated column, 1136 for a row of another length.
-fn given_rows(insert: &Insert, table: &Table, targets: &[Column]) -> Result<Option<Vec<Vec<Option<Expr>>>>, Error> {
+fn given_rows(
+    insert: &Insert,
+    table: &Table,
+    targets: &[Column],
+    strict: bool,
+) -> Result<Option<Vec<Vec<Option<Expr>>>>, Error> {
     let Some(first) = targets.iter().find(|c| c.generated().is_some()) else { return Ok(None) };
     let InsertSource::Rows(rows) = &insert.source else {
         return Err(Error::generated_value(&first.name, &table.name));
@@ -459,6 +465,7 @@ fn given_rows(insert: &Insert, table: &Table, targets: &[Column]) -> Result<Opti
             match (column.generated(), cell) {
                 (None, cell) => cells.push(cell.clone()),
                 (Some(_), None) => {}
+                (Some(_), Some(_)) if !strict => {}
                 (Some(_), Some(_)) => return Err(Error::generated_value(&column.name, &table.name)),
             }
         }
