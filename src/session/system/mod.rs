@@ -19,7 +19,7 @@ use crate::mysql::Encryption;
 use crate::session::{Counters, Registry, Variables};
 use crate::sql::{Catalog, Database};
 use crate::types::{Hlc, Mono, Now, Value};
-pub use account_tables::grants;
+pub use account_tables::{grants, is_nobodys};
 pub use definition::{Holds, SystemTable};
 
 /// Everything system tables are made of, gathered before they are filled.
@@ -92,6 +92,10 @@ pub const TABLES: &[SystemTable] = &[
     server_tables::SESSION_STATUS,
     server_tables::GLOBAL_STATUS,
     account_tables::USER,
+    account_tables::DATABASE_PRIVILEGES,
+    account_tables::TABLE_PRIVILEGES,
+    account_tables::COLUMN_PRIVILEGES,
+    account_tables::ROUTINE_PRIVILEGES,
     server_tables::TIME_ZONE_NAME,
     cluster_tables::CLUSTER_NODES,
     cluster_tables::CONFLICTS,

@@ -91,4 +91,11 @@ async fn the_account_is_described() {
     assert_eq!(c.lines(user).await, ["root % Y N N"]);
     let privileges = "SELECT COUNT(*) FROM information_schema.user_privileges WHERE is_grantable = 'NO'";
     assert_eq!(c.value(privileges).await, (grants.matches(',').count() + 1).to_string());
+    // There are no rights on single tables that a tool would have to carry along with a new name.
+    c.ok("UPDATE mysql.tables_priv SET Table_name = 'u' WHERE Db = 'd' AND Table_name = 't'").await;
+    c.ok("DELETE FROM mysql.db WHERE Db = 'd'").await;
+    assert!(c.lines("SELECT * FROM mysql.columns_priv").await.is_empty());
+    assert_eq!(c.code("INSERT INTO mysql.db (Host) VALUES ('h')").await, 1044);
+    assert_eq!(c.code("UPDATE mysql.user SET Host = 'h'").await, 1044);
+    assert_eq!(c.code("DELETE FROM performance_schema.global_status").await, 1044);
 }

@@ -177,6 +177,8 @@ pub const DEFINITIONS: &[Definition] = &[
     fixed_int("innodb_flush_log_at_trx_commit", 1),
     fixed_int("innodb_io_capacity", 200),
     int("innodb_lock_wait_timeout", 50, 1, 1_073_741_824),
+    fixed_int("innodb_log_file_size", 50_331_648),
+    fixed_int("innodb_log_files_in_group", 2),
     fixed_int("innodb_page_size", 16_384),
     fixed_bool("innodb_read_only", false),
     fixed_bool("innodb_rollback_on_timeout", false),

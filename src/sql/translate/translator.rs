@@ -436,6 +436,14 @@ impl<'a> Translator<'a> {
         Ok(database.views.get(&name.name).filter(|_| !hidden()).map(|view| (database, view)))
     }
 
+    /// A table whose rows UPDATE and DELETE may name: one that statements may write, or a table of rights, which the session
+    /// refuses unless it is empty.
+    pub fn find_changeable(&mut self, name: &TableName) -> Result<(&'a Arc<Database>, &'a Arc<Table>), Error> {
+        let (database, table) = self.find_table(name)?;
+        let of_rights = database.system && database.name.eq_ignore_ascii_case("mysql");
+        if of_rights { Ok((database, table)) } else { self.find_writable(name) }
+    }
+
     /// A table that statements may write.
     pub fn find_writable(&mut self, name: &TableName) -> Result<(&'a Arc<Database>, &'a Arc<Table>), Error> {
         if self.find_view(name)?.is_some() {

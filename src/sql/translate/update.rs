@@ -40,7 +40,7 @@ impl Translator<'_> {
     pub fn update(&mut self, update: &Update) -> Result<Write, Error> {
         let verb = if update.ignore { "UPDATE OR IGNORE" } else { "UPDATE" };
         let Some((name, alias)) = single(&update.tables)? else { return self.joined_update(update, verb) };
-        let (database, table) = self.find_writable(&name)?;
+        let (database, table) = self.find_changeable(&name)?;
         let (database, table) = (database.clone(), table.clone());
         let alias = alias.unwrap_or_else(|| table.name.clone());
         let source = table_source(&database.name, &table, &alias);
@@ -318,7 +318,7 @@ impl Translator<'_> {
     pub fn delete(&mut self, delete: &Delete) -> Result<Write, Error> {
         match &delete.target {
             DeleteTarget::Single { table: name, alias } => {
-                let (database, table) = self.find_writable(name)?;
+                let (database, table) = self.find_changeable(name)?;
                 let (database, table) = (database.clone(), table.clone());
                 let alias = alias.clone().unwrap_or_else(|| table.name.clone());
                 let source = table_source(&database.name, &table, &alias);
