@@ -28,7 +28,7 @@ APPLICATIONS="1 2" # phpMyAdmin and Adminer
 need_packages() {
     local missing=()
     command -v php >/dev/null || missing+=(php-cli)
-    if ! php -m 2>/dev/null | grep -qx mysqli; then missing+=(php-mysql); fi
+    if ! php -m 2>/dev/null | grep -x mysqli >/dev/null; then missing+=(php-mysql); fi
     [ -e /usr/share/phpmyadmin/index.php ] || missing+=(phpmyadmin)
     [ -e /usr/share/adminer/adminer.php ] || missing+=(adminer)
     # phpMyAdmin would set up a database of its own.

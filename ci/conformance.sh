@@ -38,7 +38,8 @@ SUITE=/usr/share/mysql/mysql-test/main
 mkdir -p target/conformance
 need_apt "$SUITE/join.test" mariadb-test-data
 python_with ci/conformance/requirements.txt target/conformance/venv
-build_marmot
+MARMOT=$(ci/build.sh)
+export MARMOT
 start_mariadb ""
 start_node 1
 "$PYTHON" ci/conformance/measure.py --reference "$MARIADB_PORT" --marmot "$(mysql_port 1)" --suite "$SUITE" "${table[@]}" \

@@ -98,7 +98,7 @@ in_node() {
 
 in_php() {
     need_apt php php-cli
-    if ! php -m | grep -qx pdo_mysql || ! php -m | grep -qx mysqli; then apt_install php-mysql; fi
+    if ! php -m | grep -x pdo_mysql >/dev/null || ! php -m | grep -x mysqli >/dev/null; then install_packages php-mysql; fi
     test_program mysqli php "$HERE/php/mysqli_test.php"
     test_program pdo php "$HERE/php/pdo_test.php"
 }
@@ -144,7 +144,8 @@ make_certificate
 export DB_CA=$CLUSTER_DATA/tls/ca.pem
 certificate=$CLUSTER_DATA/tls/cert.pem
 if [ "$kind" = marmot ]; then
-    build_marmot
+    MARMOT=$(ci/build.sh)
+    export MARMOT
     printf '[mysql]\ntls_cert = "%s"\ntls_key = "%s"\n' "$certificate" "$CLUSTER_DATA/tls/key.pem" >"$CLUSTER_DATA/marmot.toml"
     export MARMOT_MYSQL_PASSWORD=$DB_PASSWORD DB_PORT=$((MYSQL_BASE + 1))
     start_node 1 "" --config "$CLUSTER_DATA/marmot.toml"

@@ -19,12 +19,15 @@ for word in "$@"; do
 done
 
 DUMP_BASE=${DUMP_BASE:-4341}
-MYSQL_BASE=$DUMP_BASE CLUSTER_BASE=$((DUMP_BASE + 10)) MARIADB_PORT=$DUMP_BASE WEB_BASE=$((${DUMP_WEB:-4349} - 1))
+MYSQL_BASE=$DUMP_BASE CLUSTER_BASE=$((DUMP_BASE + 10)) MARIADB_PORT=$DUMP_BASE 
+export WEB_BASE=$((${DUMP_WEB:-4349} - 1))
 CLUSTER_DATA=$(mktemp -d)
 # shellcheck source=examples/node.sh
 . examples/node.sh
 # shellcheck source=ci/drivers/servers.sh
 . ci/drivers/servers.sh
+# shellcheck source=examples/web.sh
+. examples/web.sh
 # shellcheck source=examples/wordpress-cluster/site.sh
 . examples/wordpress-cluster/site.sh
 OUT=target/dump
@@ -139,19 +142,20 @@ wordpress() {
     need_packages
     make_site "$CLUSTER_DATA/site"
     client "$MARIADB_PORT" -e "CREATE DATABASE wordpress"
-    start_web 1 "$MARIADB_PORT"
+    start_site 1 "$MARIADB_PORT"
     install_wordpress
     stop_web 1
     test_that "wordpress" dump "$MARIADB_PORT" "$OUT/wordpress.sql" --single-transaction --databases wordpress
     test_that "wordpress_into_marmot" load "$one" "$OUT/wordpress.sql"
     test_that "wordpress_rows_are_the_same" same_content "$MARIADB_PORT" "$one" wordpress
-    start_web 1 "$one"
+    start_site 1 "$one"
     test_that "wordpress_runs_on" page_shows
     stop_web 1
 }
 
 mkdir -p "$OUT"
-build_marmot
+MARMOT=$(ci/build.sh)
+export MARMOT
 start_mariadb ""
 start_node 1
 start_node 2

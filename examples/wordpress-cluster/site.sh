@@ -10,7 +10,7 @@ web_code() { curl -s -o /dev/null -w '%{http_code}' "$(web_address "$1")/wp-logi
 need_packages() {
     local missing=()
     command -v php >/dev/null || missing+=(php-cli)
-    if ! php -m 2>/dev/null | grep -qx mysqli; then missing+=(php-mysql); fi
+    if ! php -m 2>/dev/null | grep -x mysqli >/dev/null; then missing+=(php-mysql); fi
     [ -e "$WORDPRESS_FILES/wp-settings.php" ] || missing+=(wordpress)
     [ -e "$WORDPRESS_FILES/wp-content/themes/twentytwentythree" ] || missing+=(wordpress-theme-twentytwentythree)
     command -v curl >/dev/null || missing+=(curl)
