@@ -2,14 +2,14 @@
 # Everything, cheapest first, on a fresh Debian too: installs what is missing, then runs each step whatever became of the
 # one before, and closes with the number of tests (a step without tests of its own counts as one).
 #
-#     ci/all.sh [STEP...]      steps: smoke test sim e2e acceptance wordpress admin, and fuzz when named (its corpora run in
-#                           test)
+#     ci/all.sh [STEP...]      steps: smoke test sim e2e drivers dump conformance acceptance wordpress admin, and fuzz when
+#                              named (its corpora run in test)
 #
 # The log of each step is kept in target/ci-logs.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 steps=("$@")
-if [ ${#steps[@]} = 0 ]; then steps=(smoke test sim e2e acceptance wordpress admin); fi
+if [ ${#steps[@]} = 0 ]; then steps=(smoke test sim e2e drivers dump conformance acceptance wordpress admin); fi
 logs=target/ci-logs
 mkdir -p "$logs"
 started=$SECONDS
@@ -40,12 +40,12 @@ for name in "${steps[@]}"; do
         result=FAILED
         ends+=$(printf '\n==== the end of what %s printed\n' "$name"; tail -40 "$logs/$name.log")
     fi
-    line=$(printf '%-8s %-7s %5d s  %5d passed %3d failed' "$name" "$result" $((SECONDS - since)) "$good" "$bad")
+    line=$(printf '%-11s %-7s %5d s  %5d passed %3d failed' "$name" "$result" $((SECONDS - since)) "$good" "$bad")
     printf '\n==== %s\n' "$line"
     summary+="$line"$'\n'
 done
 
 if [ -n "$ends" ]; then printf '%s\n' "$ends"; fi
-printf '\n%s%-8s %14d s\n\n' "$summary" total $((SECONDS - started))
+printf '\n%s%-11s %14d s\n\n' "$summary" total $((SECONDS - started))
 printf '%d passed, %d failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ]

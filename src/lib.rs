@@ -54,15 +54,23 @@
 //! | `sqlite` | files, overlays, capture, the applier | the network, sessions |
 //! | `session` | one client | sockets |
 //! | `shell` | tokio, sockets, clocks | SQL |
+//! | `extension` | another program's SQLite | the rest but `sql` |
 //!
 //! Each imports only those above it; `tests/tidy.rs` checks that. `config` and `daemon` stand beside `shell`. The feature `shell`
 //! switches on everything that does IO; without it the library is the pure part, which the simulator's pure loop runs.
+
+#[cfg(all(feature = "shell", feature = "extension"))]
+compile_error!(
+    "the features `shell` and `extension` want SQLite in two ways; give --no-default-features with `extension`"
+);
 
 #[cfg(feature = "shell")]
 pub mod config;
 pub mod core;
 #[cfg(feature = "shell")]
 pub mod daemon;
+#[cfg(feature = "extension")]
+pub mod extension;
 pub mod mysql;
 #[cfg(feature = "shell")]
 pub mod session;

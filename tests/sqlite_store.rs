@@ -253,5 +253,5 @@ fn a_missing_log_and_another_version_are_refused_by_name() {
     let (_home, path) = harmed(|_| {});
     rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 1).unwrap();
     let error = Store::open(&path, None).err().expect("another version").to_string();
-    assert!(error.contains("version 1") && error.contains("version 3"), "{error}");
+    assert!(error.contains("version 1") && error.contains("version 4"), "{error}");
 }

@@ -16,6 +16,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("daemon", &["config"]),
     ("sqlite", &["types", "core", "sql"]),
     ("session", &["types", "core", "mysql", "sql", "sqlite", "config"]),
+    ("extension", &["types", "sql"]),
     ("shell", &["types", "core", "mysql", "sql", "sqlite", "session", "config", "daemon"]),
 ];
 

@@ -152,6 +152,7 @@ pub const KEYS: &[Key] = &[
         |c| c.mysql.max_connections.to_string(),
     ),
     key("mysql.auto_id_mode", |c, v| set(&mut c.mysql.auto_id_mode, v.parsed()), |c| quoted(c.mysql.auto_id_mode)),
+    key("mysql.collations", |c, v| set(&mut c.mysql.collations, v.parsed()), |c| quoted(c.mysql.collations)),
     key("mysql.user", |c, v| set(&mut c.mysql.user, v.user()), |c| quoted(&c.mysql.user)),
     key("mysql.password", |c, v| set(&mut c.mysql.password, v.secret()), |c| hidden(&c.mysql.password)),
     key("mysql.tls_cert", |c, v| set(&mut c.mysql.tls_cert, v.optional_path()), |c| shown_path(&c.mysql.tls_cert)),

@@ -3,7 +3,7 @@
 use super::address::HostPort;
 use super::secret::Secret;
 use crate::core;
-use crate::types::{AutoIdMode, Limits, NodeId, ReadLevel, Span, WriteLevel};
+use crate::types::{AutoIdMode, CollationRules, Limits, NodeId, ReadLevel, Span, WriteLevel};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -152,6 +152,8 @@ pub struct Mysql {
     pub unix_socket: Option<PathBuf>,
     pub max_connections: usize,
     pub auto_id_mode: AutoIdMode,
+    /// How texts compare where a table does not say, and what new tables say.
+    pub collations: CollationRules,
     pub user: String,
     /// Empty only on loopback.
     pub password: Secret,
@@ -173,6 +175,7 @@ impl Default for Mysql {
             unix_socket: None,
             max_connections: 1000,
             auto_id_mode: AutoIdMode::default(),
+            collations: CollationRules::default(),
             user: "root".to_string(),
             password: Secret::default(),
             tls_cert: None,

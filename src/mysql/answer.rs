@@ -3,7 +3,7 @@
 use super::auth::{Plugin, Salt};
 use super::column::Column;
 use super::error::SqlError;
-use super::handler::{Prepared, StatementId, StatusFlags};
+use super::handler::{Prepared, SessionChange, StatementId, StatusFlags};
 use super::handshake::Greeting;
 use super::outbound::Outbound;
 use super::packet::Payload;
@@ -55,8 +55,8 @@ impl<'a> Answer<'a> {
         self.packet(|p| p.put_bytes(&[1, 4]));
     }
 
-    pub fn ok(self, status: StatusFlags) {
-        put_ok(self.out, &Completion { status, ..Completion::default() });
+    pub fn ok(self, status: StatusFlags, changes: Vec<SessionChange>) {
+        put_ok(self.out, &Completion { status, changes, ..Completion::default() });
     }
 
     pub fn error(self, error: &SqlError) {

@@ -15,7 +15,9 @@
 //!
 //! Because the second hash is stored (not only cached, as in MySQL), a wrong proof is final: the RSA exchange that MySQL
 //! offers on an open link for passwords it has not cached is never needed, and is refused if a client asks for it.
-//! COM_CHANGE_USER always switches, so that a proof is never accepted twice for one salt.
+//! COM_CHANGE_USER brings a proof for the salt that the client was given last; if it does not hold, a switch follows all the
+//! same, for some clients prove for the greeting's salt. Such a proof may have been sent once, at the login of the same
+//! connection: whoever can repeat it on this connection is logged in already.
 
 use super::error::{NOT_SUPPORTED_AUTH_MODE, SqlError, UNKNOWN_ERROR};
 use sha1::{Digest, Sha1};
@@ -262,10 +264,25 @@ impl Exchange {
         }
     }
 
-    /// Ask for a fresh proof, by the client's plugin if that can be checked: COM_CHANGE_USER.
-    pub fn start(&mut self, plugin: Option<&str>) -> Step {
+    /// COM_CHANGE_USER: takes a proof for the salt given `last` on the connection, or asks for a fresh one, by the client's
+    /// plugin if that can be checked.
+    pub fn start(&mut self, plugin: Option<&str>, last: &Salt, proof: &[u8]) -> Step {
         let known = plugin.and_then(Plugin::find).filter(|p| self.can_verify(*p));
+        if let (Some(known), Some(credential)) = (known, &self.credential)
+            && credential.has_password()
+            && credential.verify(known, last, proof) == Some(true)
+        {
+            return Step::Accepted { fast: known == Plugin::CachingSha2 };
+        }
         self.switch(known.unwrap_or(self.preferred()))
+    }
+
+    /// The salt of the last proof that was asked for, if one was.
+    pub fn salt(&self) -> Option<Salt> {
+        match self.state {
+            State::Proof(_, salt) => Some(salt),
+            State::Password => None,
+        }
     }
 
     /// The client's answer to [`Step::Switch`] or [`Step::AskPassword`].
@@ -421,11 +438,25 @@ mod tests {
     }
 
     #[test]
-    fn changing_user_needs_a_proof_for_a_fresh_salt() {
+    fn changing_user_may_prove_for_the_last_salt() {
+        let start =
+            |plugin, proof: &[u8]| exchange(Some(Credential::password("secret")), false).start(plugin, &SALT, proof);
+        assert_eq!(start(NATIVE, &native(&SALT, "secret")), Step::Accepted { fast: false });
+        assert_eq!(start(SHA2, &sha2(&SALT, "secret")), Step::Accepted { fast: true });
+        for (plugin, proof) in [(NATIVE, native(&SALT, "Secret")), (SHA2, native(&SALT, "secret")), (None, vec![])] {
+            assert!(matches!(start(plugin, &proof), Step::Switch(..)));
+        }
+        assert!(matches!(exchange(None, false).start(NATIVE, &SALT, &native(&SALT, "")), Step::Switch(..)));
+    }
+
+    #[test]
+    fn changing_user_else_needs_a_proof_for_a_fresh_salt() {
         let mut login = exchange(Some(Credential::password("secret")), false);
-        let Step::Switch(Plugin::Native, salt) = login.start(NATIVE) else { panic!() };
+        let old = native(b"abcdefghijklmnopqrsu", "secret");
+        let Step::Switch(Plugin::Native, salt) = login.start(NATIVE, &SALT, &old) else { panic!() };
         assert_eq!(login.answer(&native(&SALT, "secret")), Step::Denied);
         assert_eq!(login.answer(&native(&salt, "secret")), Step::Accepted { fast: false });
+        assert_eq!(login.salt(), Some(salt));
         let mut salts = Salts::new([1; 32]);
         assert_ne!(salts.next_salt(), salts.next_salt());
         assert_eq!(format!("{:?}", Credential::password("secret")), "Credential(..)");

@@ -30,8 +30,24 @@ pub struct Login {
     pub capabilities: CapabilityFlags,
     /// Connection attributes (`_client_name`, `program_name`, ...).
     pub attributes: Vec<(String, String)>,
-    /// Whether the bytes travel encrypted.
-    pub tls: bool,
+    /// What encrypts the bytes; `None`: nothing.
+    pub tls: Option<Encryption>,
+}
+
+/// The encryption of a link by the names that `Ssl_version` and `Ssl_cipher` have: `TLSv1.3`, `TLS_AES_256_GCM_SHA384`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encryption {
+    pub version: String,
+    pub cipher: String,
+}
+
+/// What changed of a session, for a client that follows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SessionChange {
+    /// A system variable has this value now.
+    Variable(String, String),
+    /// This is the current database now; empty: none.
+    Schema(String),
 }
 
 impl Login {
@@ -42,6 +58,10 @@ impl Login {
     /// One COM_QUERY may hold several statements (COM_SET_OPTION may change that later).
     pub fn multi_statements(&self) -> bool {
         self.capabilities.contains(CapabilityFlags::CLIENT_MULTI_STATEMENTS)
+    }
+    /// OK packets say what changed of the session.
+    pub fn session_track(&self) -> bool {
+        self.capabilities.contains(CapabilityFlags::CLIENT_SESSION_TRACK)
     }
     /// `interactive_timeout` instead of `wait_timeout`.
     pub fn interactive(&self) -> bool {
@@ -72,6 +92,12 @@ pub trait Handler: Send {
     /// The flags of the next OK or EOF packet: `SERVER_STATUS_IN_TRANS`, `_AUTOCOMMIT`, `_NO_BACKSLASH_ESCAPES`, ... .
     /// `SERVER_MORE_RESULTS_EXISTS` is the writer's business.
     fn status(&self) -> StatusFlags;
+
+    /// What changed of the session and the client was not told yet; it is told with the next OK packet. Always empty unless
+    /// it asked to be told ([`Login::session_track`]).
+    fn take_changes(&mut self) -> Vec<SessionChange> {
+        Vec::new()
+    }
 
     /// COM_QUERY. `sql` is what the client sent, in its character set. Write one result per statement, in order; an error
     /// ends the batch after the results already written.

@@ -40,7 +40,7 @@ pub use cell::Cell;
 pub use column::{Column, ColumnFlags, ColumnType, collation};
 pub use command::{Command, Execution};
 pub use error::*;
-pub use handler::{Handler, Login, Prepared, StatementId, StatusFlags};
+pub use handler::{Encryption, Handler, Login, Prepared, SessionChange, StatementId, StatusFlags};
 pub use handshake::{CAPABILITIES, Greeting, Hello, LOGIN_PACKET_MAX, Response};
 pub use inbound::{Broken, Inbound};
 pub use mysql_common::constants::CapabilityFlags;

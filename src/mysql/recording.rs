@@ -2,7 +2,7 @@
 
 use super::column::{Column, ColumnFlags, ColumnType};
 use super::error::{SqlError, SqlState};
-use super::handler::StatusFlags;
+use super::handler::{SessionChange, StatusFlags};
 use super::inbound::Inbound;
 use super::outbound::Outbound;
 use super::packet::{Malformed, Reader};
@@ -139,7 +139,21 @@ fn completion(packet: &[u8]) -> Result<Completion, Malformed> {
     let status = StatusFlags::from_bits_truncate(r.u16()?);
     let warnings = r.u16()?;
     let info = if r.is_empty() { String::new() } else { text(r.lenenc_bytes()?) };
-    Ok(Completion { affected_rows, last_insert_id, warnings, status, info })
+    let mut changes = Vec::new();
+    if status.contains(StatusFlags::SERVER_SESSION_STATE_CHANGED) {
+        let mut list = Reader::new(r.lenenc_bytes()?);
+        while !list.is_empty() {
+            let kind = list.u8()?;
+            let mut content = Reader::new(list.lenenc_bytes()?);
+            let name = text(content.lenenc_bytes()?);
+            changes.push(match kind {
+                0 => SessionChange::Variable(name, text(content.lenenc_bytes()?)),
+                1 => SessionChange::Schema(name),
+                _ => return Err(Malformed),
+            });
+        }
+    }
+    Ok(Completion { affected_rows, last_insert_id, warnings, status, info, changes })
 }
 
 fn end_of_file(packet: &[u8]) -> Result<Completion, Malformed> {

@@ -3,7 +3,7 @@
 use super::cell::{Cell, Encoding};
 use super::column::Column;
 use super::error::{INTERNAL_ERROR, SqlError};
-use super::handler::StatusFlags;
+use super::handler::{SessionChange, StatusFlags};
 use super::outbound::Outbound;
 use super::packet::Payload;
 use mysql_common::constants::CapabilityFlags;
@@ -26,6 +26,8 @@ pub struct Completion {
     pub status: StatusFlags,
     /// As MySQL: `Rows matched: 1  Changed: 1  Warnings: 0`, `Records: 2  Duplicates: 0  Warnings: 0`, or empty.
     pub info: String,
+    /// What changed of the session. Not sent after rows.
+    pub changes: Vec<SessionChange>,
 }
 
 /// Writes what is buffered to the client. Implemented by whoever owns the socket.
@@ -251,12 +253,36 @@ fn put_ok_as(header: u8, out: &mut Outbound, c: &Completion) {
     p.put_u8(header);
     p.put_lenenc(c.affected_rows);
     p.put_lenenc(c.last_insert_id);
-    p.put_u16(c.status.bits());
+    let changed = if c.changes.is_empty() { StatusFlags::empty() } else { StatusFlags::SERVER_SESSION_STATE_CHANGED };
+    p.put_u16((c.status | changed).bits());
     p.put_u16(c.warnings);
-    if !c.info.is_empty() {
+    if !c.info.is_empty() || !c.changes.is_empty() {
         p.put_lenenc_bytes(c.info.as_bytes());
     }
+    if !c.changes.is_empty() {
+        let mut list = Vec::new();
+        c.changes.iter().for_each(|change| put_change(&mut list, change));
+        p.put_lenenc_bytes(&list);
+    }
     out.end();
+}
+
+/// One entry of the list of changes: its kind, and its content with its length.
+fn put_change(list: &mut Vec<u8>, change: &SessionChange) {
+    let mut content = Vec::new();
+    let kind = match change {
+        SessionChange::Variable(name, value) => {
+            content.put_lenenc_bytes(name.as_bytes());
+            content.put_lenenc_bytes(value.as_bytes());
+            0
+        }
+        SessionChange::Schema(name) => {
+            content.put_lenenc_bytes(name.as_bytes());
+            1
+        }
+    };
+    list.put_u8(kind);
+    list.put_lenenc_bytes(&content);
 }
 
 /// Writes an EOF packet of the old form.

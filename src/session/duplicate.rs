@@ -24,7 +24,7 @@ pub(super) fn value(
     workspace.savepoint(SAVEPOINT).ok()?;
     let rows = workspace.execute_returning(&repeated, parameters);
     workspace.rollback_to(SAVEPOINT).ok()?;
-    let found = rows.ok().and_then(|rows| first_duplicate(workspace, write, columns, rows));
+    let found = rows.ok().and_then(|(_, rows)| first_duplicate(workspace, write, columns, rows));
     workspace.release(SAVEPOINT).ok()?;
     found
 }

@@ -207,6 +207,7 @@ impl Session {
         let settings = &self.state.settings;
         let context = self.context.lock();
         context.strict.set(settings.modes.strict());
+        context.writes.set(matches!(plan, Plan::Write(_)));
         context.ignore.set(matches!(plan, Plan::Write(write) if write.ignore));
         context.no_zero_date.set(settings.modes.no_zero_date());
         context.no_zero_in_date.set(settings.modes.no_zero_in_date());
@@ -216,21 +217,24 @@ impl Session {
         context.sequences.borrow_mut().clear();
         context.node.set(self.server.node.0 & 0xffff_ffff_ffff);
         context.last_insert_id.set(None);
+        context.assigned.borrow_mut().clear();
         context.sleep.set(0);
         context.warning_count.set(0);
         context.warnings.borrow_mut().clear();
     }
 
-    /// Moves the functions' warnings, and what LAST_INSERT_ID(x) was given, to the session.
-    pub(super) fn take_warnings(&mut self) {
-        let (warnings, last_insert_id) = {
+    /// Moves the functions' warnings, and what LAST_INSERT_ID(x) was given, to the session; returns the latter.
+    pub(super) fn take_warnings(&mut self) -> Option<i64> {
+        let (warnings, last_insert_id, assigned) = {
             let context = self.context.lock();
-            (context.warnings.take(), context.last_insert_id.take())
+            (context.warnings.take(), context.last_insert_id.take(), context.assigned.take())
         };
+        self.state.user_variables.extend(assigned);
         self.push_warnings(&warnings);
         if let Some(id) = last_insert_id {
             self.state.last_insert_id = id.cast_unsigned();
         }
+        last_insert_id
     }
 
     pub(super) fn push_warnings(&mut self, warnings: &[Warning]) {

@@ -49,7 +49,10 @@ impl sqlite::Aggregate for Group {
     fn step(&mut self, arguments: &[Value]) -> Result<(), FunctionError> {
         self.0.step(arguments).map_err(raised)
     }
-    fn finish(mut self: Box<Self>) -> Result<Value, FunctionError> {
-        self.0.finish().map_err(raised)
+    fn inverse(&mut self, arguments: &[Value]) -> Result<(), FunctionError> {
+        self.0.inverse(arguments).map_err(raised)
+    }
+    fn value(&self) -> Result<Value, FunctionError> {
+        self.0.value().map_err(raised)
     }
 }

@@ -10,8 +10,8 @@ use super::session::Session;
 use crate::core::{Request, Response};
 use crate::mysql::SqlError;
 use crate::sql::{AutoIncrement, ColumnType, IntegerSize, Write, WriteKind};
-use crate::sqlite::{Constraint, Error, IdKind};
-use crate::types::AutoIdMode;
+use crate::sqlite::{Constraint, Error, IdKind, Workspace};
+use crate::types::{AutoIdMode, Value};
 
 /// Ids leased from the core at once, when a statement needs fewer.
 const BLOCK: u64 = 64;
@@ -96,6 +96,39 @@ impl Ids {
         };
         let names = super::constraint::column_names(columns);
         !Ids::is_big(auto, mode) && names.len() == 1 && names[0].eq_ignore_ascii_case(&auto.column)
+    }
+}
+
+/// The AUTO_INCREMENT ids in the rows that a statement wrote, as far as its client is told of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct WrittenIds {
+    /// The first that was generated and inserted: LAST_INSERT_ID(). An id generated for a row that was there already and
+    /// was updated or ignored does not count.
+    pub generated: Option<i64>,
+    /// That of the last row inserted, or changed because it was there already.
+    pub last: Option<i64>,
+}
+
+impl WrittenIds {
+    /// Those of the statement that `workspace` ran last.
+    pub(super) fn of(workspace: &Workspace, write: &Write) -> WrittenIds {
+        let inserts = matches!(write.kind, WriteKind::Insert | WriteKind::Upsert | WriteKind::Replace);
+        let Some(auto) = write.auto_increment.as_ref().filter(|_| inserts) else { return WrittenIds::default() };
+        let rows = || {
+            let cells = workspace.written(write.table_id, &auto.column);
+            cells.filter_map(|(new, cell)| if let Value::Int(id) = cell { Some((new, *id)) } else { None })
+        };
+        let first = workspace.ids().first_generated();
+        let generated = match first {
+            Some(id) if rows().next() == Some((true, id)) => first,
+            Some(_) => {
+                let generated = workspace.ids().generated();
+                rows().find(|(new, id)| *new && generated.contains(id)).map(|(_, id)| id)
+            }
+            None => None,
+        };
+        let last = if generated.is_some() { None } else { rows().last().map(|(_, id)| id) };
+        WrittenIds { generated, last }
     }
 }
 

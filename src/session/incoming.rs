@@ -1,7 +1,8 @@
 //! The bytes of a statement as text.
 //!
-//! Statements are UTF-8, but what follows `_binary` in quotes may be any bytes: that is how drivers without prepared
-//! statements send them (PyMySQL, PHP's `quote`). Such a literal is rewritten as `x'..'`, which means the same.
+//! Statements are UTF-8, but what is in quotes may be any bytes: that is how drivers without prepared statements send
+//! them, after `_binary` (PyMySQL, PHP's `quote`) or plainly (mysqlclient, Connector/Python, mysqli). Such a literal is
+//! rewritten as `x'..'`: the same bytes, which fit a BLOB and are refused by a text column (1366), as MySQL does it.
 
 use crate::mysql::SqlError;
 use std::borrow::Cow;
@@ -9,7 +10,7 @@ use std::borrow::Cow;
 /// The statement's text.
 ///
 /// # Errors
-/// 1300 for bytes that are not UTF-8 and not in a `_binary` literal.
+/// 1300 for bytes that are not UTF-8 and not in a literal.
 pub(super) fn text(sql: &[u8], backslash_escapes: bool) -> Result<Cow<'_, str>, SqlError> {
     if let Ok(text) = std::str::from_utf8(sql) {
         return Ok(Cow::Borrowed(text));
@@ -37,7 +38,8 @@ impl Rewriter<'_> {
         while self.at < self.sql.len() {
             let rest = &self.sql[self.at..];
             match rest {
-                [b'\'' | b'"' | b'`', ..] => self.copy(self.quoted_length(self.at)),
+                [b'\'' | b'"', ..] => self.literal(),
+                [b'`', ..] => self.copy(self.quoted_length(self.at)),
                 [b'#', ..] | [b'-', b'-', b' ' | b'\t' | b'\n' | b'\r', ..] => self.copy(until(rest, b"\n")),
                 [b'/', b'*', ..] => self.copy(until(rest, b"*/")),
                 _ if self.starts_introducer() => self.introduced(),
@@ -68,10 +70,39 @@ impl Rewriter<'_> {
         }
         let length = self.quoted_length(quote);
         let bytes = self.unquoted(quote, length);
-        self.out.extend_from_slice(b"x'");
-        self.out.extend(bytes.iter().flat_map(|b| format!("{b:02x}").into_bytes()));
-        self.out.push(b'\'');
+        self.hexadecimal(&bytes);
         self.at = quote + length;
+    }
+
+    /// A literal; those beside it that belong to it are taken too, if one of them has bytes that are no text.
+    fn literal(&mut self) {
+        let (start, first) = (self.at, self.quoted_length(self.at));
+        let mut end = start + first;
+        let mut bytes = self.unquoted(start, first);
+        loop {
+            let space = self.sql[end..].iter().take_while(|b| b.is_ascii_whitespace()).count();
+            if !matches!(self.sql.get(end + space), Some(b'\'' | b'"')) {
+                break;
+            }
+            let length = self.quoted_length(end + space);
+            bytes.extend(self.unquoted(end + space, length));
+            end += space + length;
+        }
+        if std::str::from_utf8(&self.sql[start..end]).is_ok() {
+            return self.copy(first);
+        }
+        self.hexadecimal(&bytes);
+        self.at = end;
+    }
+
+    fn hexadecimal(&mut self, bytes: &[u8]) {
+        // `_latin1'..'` and `n'..'` stay two words.
+        if self.out.last().is_some_and(|b| b.is_ascii_alphanumeric()) {
+            self.out.push(b' ');
+        }
+        self.out.extend_from_slice(b"x'");
+        self.out.extend(bytes.iter().flat_map(|b| [digit(b >> 4), digit(b & 15)]));
+        self.out.push(b'\'');
     }
 
     /// How many bytes the quoted piece that starts at `start` has, quotes included; all the rest if it does not end.
@@ -117,6 +148,10 @@ impl Rewriter<'_> {
     }
 }
 
+fn digit(nibble: u8) -> u8 {
+    b"0123456789abcdef"[usize::from(nibble)]
+}
+
 /// The bytes up to and with the end mark.
 fn until(text: &[u8], end: &[u8]) -> usize {
     text.windows(end.len()).position(|w| w == end).map_or(text.len(), |at| at + end.len())
@@ -146,11 +181,25 @@ mod tests {
     }
 
     #[test]
+    fn plain_literals_may_be_any_bytes_too() {
+        let cases: [(&[u8], &str); 5] = [
+            (b"INSERT INTO t VALUES (1,'\xff\xfe','\\'a''')", "INSERT INTO t VALUES (1,x'fffe','\\'a''')"),
+            (b"SELECT \"\xff\"\"\", 'a' 'b'", "SELECT x'ff22', 'a' 'b'"),
+            (b"SELECT 'a' '\xff' \"b\" c", "SELECT x'61ff62' c"),
+            (b"SELECT _latin1'\xff'", "SELECT _latin1 x'ff'"),
+            ("SELECT 'é', '\\%'".as_bytes(), "SELECT 'é', '\\%'"),
+        ];
+        for (sql, expected) in cases {
+            assert_eq!(text(sql, true).as_deref(), Ok(expected));
+        }
+    }
+
+    #[test]
     fn other_bytes_must_be_utf8() {
-        for sql in [&b"SELECT '\xff\xfe'"[..], b"SELECT _latin1'\xff'", b"SELECT _binary'\xff' '\xff"] {
+        for sql in [&b"SELECT \xff\xfe"[..], b"SELECT `\xff`", b"SELECT 1 -- \xff"] {
             assert_eq!(text(sql, true).map_err(|e| e.code), Err(1300));
         }
-        let error = text(b"SELECT '\xff\xfe'", true).map_err(|e| e.message);
+        let error = text(b"SELECT \xff\xfe'", true).map_err(|e| e.message);
         assert_eq!(error, Err("Invalid utf8mb4 character string: '\\xFF\\xFE\\x27'".into()));
     }
 }

@@ -65,6 +65,7 @@ mod execute;
 mod functions;
 mod ids;
 mod incoming;
+mod keyed;
 mod lease;
 mod metadata;
 mod nap;
@@ -85,6 +86,7 @@ mod system;
 mod temporary;
 #[cfg(test)]
 mod tests;
+mod tracking;
 mod transaction;
 mod variables;
 mod write;

@@ -137,14 +137,7 @@ impl Session {
             naps.take().await.map_err(|e| self.sqlite_error(e))?;
         }
         for row in &mut rows {
-            for (value, column) in row.iter_mut().zip(&read.columns) {
-                if let ResultType::Known(ty) = &column.ty {
-                    if let Some(error) = ty.overflow(value) {
-                        return Err(SqlError::from(error).into());
-                    }
-                    *value = ty.present(std::mem::take(value));
-                }
-            }
+            present_row(&read.columns, row)?;
         }
         Ok(rows)
     }
@@ -235,6 +228,22 @@ impl Session {
         Ok(rows.into_iter().map(detail).collect())
     }
 
+    /// The rows of RETURNING.
+    pub(super) async fn returned_rows(
+        &mut self,
+        columns: &[ResultColumn],
+        mut rows: Vec<Vec<Value>>,
+        out: &mut ResultWriter<'_>,
+    ) -> Result<(), SqlError> {
+        let affected = self.state.row_count;
+        for row in &mut rows {
+            present_row(columns, row)?;
+        }
+        self.literal_rows(columns, &rows, out).await?;
+        self.state.row_count = affected;
+        Ok(())
+    }
+
     /// Rows that need no storage.
     pub(super) async fn literal_rows(
         &mut self,
@@ -284,6 +293,7 @@ impl Session {
             started: self.server.started,
             user: &self.state.user,
             counters: self.server.counters(),
+            encryption: self.encryption.as_ref(),
             cluster: cluster.as_deref(),
             conflicts: &conflicts,
         };
@@ -294,6 +304,19 @@ impl Session {
         databases.iter().try_for_each(|d| reader.attach_memory(d)).map_err(plain)?;
         rows.into_iter().try_for_each(|(table, rows)| fill(reader, table, rows)).map_err(plain)
     }
+}
+
+/// Brings the cells of a row into the form that a client sees.
+fn present_row(columns: &[ResultColumn], row: &mut [Value]) -> Result<(), SqlError> {
+    for (value, column) in row.iter_mut().zip(columns) {
+        if let ResultType::Known(ty) = &column.ty {
+            if let Some(error) = ty.overflow(value) {
+                return Err(error.into());
+            }
+            *value = ty.present(std::mem::take(value));
+        }
+    }
+    Ok(())
 }
 
 fn fill(reader: &mut Reader, table: &SystemTable, rows: Vec<Vec<Value>>) -> sqlite::Result<()> {

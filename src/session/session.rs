@@ -9,10 +9,12 @@ use super::registry::{Connection, Stop};
 use super::server::{Schema, Server};
 use super::state::State;
 use super::temporary::Temporary;
+use super::tracking::Tracking;
 use super::transaction::{Once, Open};
 use super::{constraint, metadata, system};
 use crate::mysql::{
-    self, Column, Completion, Handler, Login, Parameter, Prepared, ResultWriter, SqlError, StatementId, StatusFlags,
+    self, Column, Completion, Encryption, Handler, Login, Parameter, Prepared, ResultWriter, SessionChange, SqlError,
+    StatementId, StatusFlags,
 };
 use crate::sqlite::{Interrupt, Reader, Workspace};
 use crate::types::{ClientId, DatabaseName, Span, Value};
@@ -43,6 +45,9 @@ pub struct Session {
     pub(super) temporary: Temporary,
     /// Ids of BIGINT columns and hidden row ids, leased for this session.
     pub(super) big_ids: Lease,
+    pub(super) tracking: Tracking,
+    /// What encrypts the client's link.
+    pub(super) encryption: Option<Encryption>,
     interrupts: Arc<Mutex<Vec<Interrupt>>>,
 }
 
@@ -62,6 +67,8 @@ impl Session {
             connection: None,
             temporary: Temporary::default(),
             big_ids: Lease::default(),
+            tracking: Tracking::default(),
+            encryption: None,
             interrupts: Arc::default(),
             server,
         }
@@ -111,19 +118,15 @@ impl Session {
     }
 
     /// What ends a result without rows.
-    pub(super) fn done(&self, affected_rows: u64, last_insert_id: u64, info: String) -> Completion {
-        Completion {
-            affected_rows,
-            last_insert_id,
-            warnings: self.state.diagnostics.count(),
-            status: self.status(),
-            info,
-        }
+    pub(super) fn done(&mut self, affected_rows: u64, last_insert_id: u64, info: String) -> Completion {
+        let changes = self.changes();
+        Completion { affected_rows, last_insert_id, info, changes, ..self.end_of_rows() }
     }
 
     /// What ends a row set.
     pub(super) fn end_of_rows(&self) -> Completion {
-        self.done(0, 0, String::new())
+        let warnings = self.state.diagnostics.count();
+        Completion { warnings, status: self.status(), ..Completion::default() }
     }
 
     /// The error of a statement that was stopped, if it was.
@@ -171,6 +174,7 @@ impl Session {
         self.state.found_rows_wanted = login.found_rows();
         self.state.multi_statements = login.multi_statements();
         self.state.interactive = login.interactive();
+        self.encryption = login.tls.clone();
         self.state.database = None;
         self.handshake_collation(login.collation);
         if login.ignore_space() {
@@ -183,12 +187,11 @@ impl Session {
             connection.set_activity(|a| a.user = user);
         }
         match &login.database {
-            Some(name) => self.use_database(name).await,
-            None => {
-                self.tell_database();
-                Ok(())
-            }
+            Some(name) => self.use_database(name).await?,
+            None => self.tell_database(),
         }
+        self.tracking.start(login.session_track(), &self.state);
+        Ok(())
     }
 
     /// A client that greets with a character set Marmot does not speak gets utf8mb4, and sees so in its variables.
@@ -258,6 +261,10 @@ impl Handler for Session {
             flags.set(StatusFlags::SERVER_STATUS_IN_TRANS_READONLY, open.read_only);
         }
         flags
+    }
+
+    fn take_changes(&mut self) -> Vec<SessionChange> {
+        self.changes()
     }
 
     async fn query(&mut self, sql: &[u8], out: &mut ResultWriter<'_>) -> Result<(), SqlError> {

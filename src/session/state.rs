@@ -67,7 +67,8 @@ impl Settings {
             // The variable holds only checked values; an impossible one would mean MySQL's default.
             modes: Modes::parse(&text("sql_mode"))
                 .unwrap_or_default()
-                .with_division_scale(u8::try_from(int("div_precision_increment")).unwrap_or(4)),
+                .with_division_scale(u8::try_from(int("div_precision_increment")).unwrap_or(4))
+                .with_collations(text("marmot_collations").parse().unwrap_or_default()),
             write: text("marmot_write_consistency").parse().unwrap_or_default(),
             read: text("marmot_read_consistency").parse().unwrap_or_default(),
             lock_wait: span("innodb_lock_wait_timeout"),
@@ -109,6 +110,8 @@ pub struct State {
     pub interactive: bool,
     pub database: Option<DatabaseName>,
     pub variables: Variables,
+    /// A variable may have another value than the client was told of.
+    pub variables_changed: bool,
     pub settings: Settings,
     pub user_variables: BTreeMap<String, Value>,
     pub diagnostics: Diagnostics,
@@ -133,6 +136,7 @@ impl State {
             interactive: false,
             database: None,
             variables,
+            variables_changed: false,
             settings,
             user_variables: BTreeMap::new(),
             diagnostics: Diagnostics::default(),
@@ -146,6 +150,7 @@ impl State {
     /// Forgets everything but who is connected and which database is current (COM_RESET_CONNECTION).
     pub fn reset(&mut self) {
         self.variables.reset();
+        self.variables_changed = true;
         self.settings = Settings::of(&self.variables);
         self.user_variables.clear();
         self.diagnostics = Diagnostics::default();
@@ -156,6 +161,7 @@ impl State {
 
     /// To be called after variables changed.
     pub fn refresh(&mut self) {
+        self.variables_changed = true;
         self.settings = Settings::of(&self.variables);
     }
 

@@ -85,6 +85,7 @@ impl Session {
             version: generation,
             now: super::state::moment(self.state.micros, 0, 0),
             foreign_key_checks: self.state.settings.foreign_keys,
+            collations: self.state.settings.modes.collations(),
         };
         let compiled = change.compile(&catalog, &mut context)?;
         self.push_warnings(&compiled.warnings);
@@ -132,6 +133,9 @@ impl Session {
             reader.attach(database).map_err(plain)?;
         }
         reader.ids().start_statement(zero_is_a_value);
+        if !write.returning.is_empty() {
+            return Err(SqlError::unsupported("RETURNING of a temporary table").into());
+        }
         let changes = reader.execute_local(&write.program.sql, &parameters);
         let generated = reader.ids().first_generated();
         let changes = changes.map_err(|e| {
@@ -142,7 +146,7 @@ impl Session {
         if let Some(open) = &mut self.open {
             open.wrote_temporary = true;
         }
-        self.take_warnings();
+        let given = self.take_warnings();
         if let Some(id) = generated {
             self.state.last_insert_id = id.cast_unsigned();
         }
@@ -155,7 +159,7 @@ impl Session {
             WriteKind::Delete => executed.rows.deleted = changes,
         }
         let info = self.info(write, executed);
-        let id = generated.map_or(0, i64::cast_unsigned);
+        let id = generated.or(given).map_or(0, i64::cast_unsigned);
         out.ok(self.done(changes, id, info))?;
         Ok(())
     }

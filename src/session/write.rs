@@ -3,29 +3,28 @@
 use super::constraint::{self, Subject};
 use super::duplicate;
 use super::execute::{Failure, Run};
-use super::ids::{Ids, Range};
+use super::ids::{Ids, Range, WrittenIds};
 use super::refusal;
 use super::retry::Retry;
 use super::session::Session;
 use super::system;
 use crate::core::{Request, Response};
 use crate::mysql::{self, ResultWriter, SqlError};
-use crate::sql::{Catalog, KeyedDelete, Write, WriteKind};
-use crate::sqlite::{Constraint, Error, Executed, IdKind, Workspace};
+use crate::sql::{Catalog, Write, WriteKind};
+use crate::sqlite::{Constraint, Error, Executed, IdKind};
 use crate::types::Value;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A generated id that is taken already means that somebody chose it by hand: other ids are tried so often.
 const ID_ATTEMPTS: usize = 3;
-const KEYED_SAVEPOINT: &str = "__marmot_keyed";
 
 /// What a statement did.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Done {
     executed: Executed,
-    /// The first id it generated.
-    generated: Option<i64>,
+    /// The rows of RETURNING.
+    rows: Vec<Vec<Value>>,
+    ids: WrittenIds,
 }
 
 impl Session {
@@ -37,7 +36,7 @@ impl Session {
         out: &mut ResultWriter<'_>,
     ) -> Result<(), Failure> {
         if !write.keyed.is_empty() && write.tables.iter().any(|(database, _)| crate::sql::is_temporary(database)) {
-            return Err(SqlError::unsupported("DELETE from several tables where one is temporary").into());
+            return Err(SqlError::unsupported("a change of several tables where one is temporary").into());
         }
         if crate::sql::is_temporary(&write.database) {
             return self.write_temporary(run, write, out).await;
@@ -66,15 +65,18 @@ impl Session {
             Some(_) => self.write_in_transaction(run, write).await?,
             None => self.write_alone(run, write).await?,
         };
-        self.take_warnings();
+        let given = self.take_warnings();
         let affected = self.affected(write.kind, done.executed);
-        if let Some(id) = done.generated {
+        if let Some(id) = done.ids.generated {
             self.state.last_insert_id = id.cast_unsigned();
         }
         self.state.row_count = i64::try_from(affected).unwrap_or(i64::MAX);
         self.state.found_rows = affected;
+        if !write.returning.is_empty() {
+            return self.returned_rows(&write.returning, done.rows, out).await.map_err(Failure::from);
+        }
         let info = self.info(write, done.executed);
-        let id = done.generated.map_or(0, i64::cast_unsigned);
+        let id = done.ids.generated.or(given).or(done.ids.last).map_or(0, i64::cast_unsigned);
         out.ok(self.done(affected, id, info))?;
         Ok(())
     }
@@ -159,13 +161,17 @@ impl Session {
         let mut attempts = 0;
         loop {
             self.lease_ids(&mut ids, write).await?;
+            // Run once more, the statement begins with the variables it began with.
+            self.context.lock().assigned.borrow_mut().clear();
             let workspace = self.workspace()?;
             workspace.ids().start_statement(zero_is_a_value);
             let executed = match write.keyed.as_slice() {
-                [] => workspace.execute(&write.program.sql, parameters),
-                keyed => delete_by_keys(workspace, &write.program.sql, parameters, keyed),
+                [] if !write.returning.is_empty() => workspace.execute_returning(&write.program.sql, parameters),
+                [] => workspace.execute(&write.program.sql, parameters).map(|executed| (executed, Vec::new())),
+                keyed => super::keyed::change_by_keys(workspace, &write.program.sql, parameters, keyed)
+                    .map(|executed| (executed, Vec::new())),
             };
-            let generated = workspace.ids().first_generated();
+            let written = executed.as_ref().map(|_| WrittenIds::of(workspace, write)).unwrap_or_default();
             // Asked while the ids are still there, for the statement is run once more for it.
             let duplicate = match &executed {
                 Err(Error::Constraint { kind: Constraint::Unique(c) | Constraint::PrimaryKey(c), .. }) => {
@@ -175,7 +181,7 @@ impl Session {
             };
             self.return_ids(&mut ids, write);
             match executed {
-                Ok(executed) => return Ok(Done { executed, generated }),
+                Ok((executed, rows)) => return Ok(Done { executed, rows, ids: written }),
                 Err(Error::NoIds(kind)) => ids.want_more(kind),
                 Err(Error::Interrupted { transaction_lost: true }) => {
                     let error = Error::Interrupted { transaction_lost: true };
@@ -292,49 +298,6 @@ impl Session {
             self.server.sequences.give_back(write.table_id, end, left);
         }
     }
-}
-
-/// DELETE from several tables: first finds the keys of all rows, then deletes them, all or none.
-fn delete_by_keys(
-    workspace: &mut Workspace,
-    query: &str,
-    parameters: &[Value],
-    keyed: &[KeyedDelete],
-) -> Result<Executed, Error> {
-    let mut found: Vec<BTreeSet<Vec<Value>>> = vec![BTreeSet::new(); keyed.len()];
-    let mut rows = workspace.query(query, parameters)?;
-    while let Some(row) = rows.next()? {
-        let mut column = 0;
-        for (table, keys) in keyed.iter().zip(&mut found) {
-            let key: Vec<Value> = (column..column + table.columns).map(|i| row.value(i)).collect();
-            column += table.columns;
-            if key.iter().any(|cell| *cell != Value::Null) {
-                keys.insert(key);
-            }
-        }
-    }
-    drop(rows);
-    workspace.savepoint(KEYED_SAVEPOINT)?;
-    let mut total = Executed::default();
-    for (table, keys) in keyed.iter().zip(&found) {
-        for key in keys {
-            match workspace.execute(&table.sql, key) {
-                Ok(executed) => {
-                    total.rows.deleted += executed.rows.deleted;
-                    total.changes += executed.changes;
-                }
-                Err(error) => {
-                    if !workspace.is_lost() {
-                        workspace.rollback_to(KEYED_SAVEPOINT)?;
-                        workspace.release(KEYED_SAVEPOINT)?;
-                    }
-                    return Err(error);
-                }
-            }
-        }
-    }
-    workspace.release(KEYED_SAVEPOINT)?;
-    Ok(total)
 }
 
 /// How a statement failed.

@@ -313,6 +313,7 @@ fn globals(config: &Config, node: NodeId) -> Result<Globals, crate::session::Var
         ("marmot_node_id", int(node.0)),
         ("marmot_write_consistency", text(config.replication.write_level.to_string())),
         ("marmot_read_consistency", text(config.replication.read_level.to_string())),
+        ("marmot_collations", text(config.mysql.collations.to_string())),
         ("marmot_auto_id_mode", text(config.mysql.auto_id_mode.to_string())),
         ("marmot_transaction_max_age", seconds(config.transaction.max_age)),
         ("innodb_lock_wait_timeout", seconds(config.transaction.lock_wait_timeout)),

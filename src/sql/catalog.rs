@@ -4,8 +4,9 @@
 //! from here, never from SQLite's affinities. A [`Catalog`] is a value: cloning it copies an `Arc`, changing it makes
 //! a new one. Each database's part is stored in that database's file and changes with its DDL.
 
+use super::collate::CollationOrder;
 use super::column_type::ColumnType;
-use crate::types::{ColumnId, DatabaseName, IndexId, TableId};
+use crate::types::{CollationRules, ColumnId, DatabaseName, IndexId, TableId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -163,6 +164,8 @@ pub struct Table {
     pub foreign_keys: Vec<ForeignKey>,
     pub checks: Vec<Check>,
     pub options: TableOptions,
+    /// How its texts compare in its file.
+    pub collations: CollationRules,
     /// The next fresh [`ColumnId`].
     pub next_column: u32,
     /// The next fresh [`IndexId`].
@@ -378,9 +381,14 @@ impl Collation {
     pub fn is_default(&self) -> bool {
         Collation::default_of(self.charset()).as_ref() == Some(self)
     }
-    /// SQLite's built-in collation for columns of this collation.
-    pub fn sqlite(&self) -> &'static str {
-        if self.ignores_case() { "NOCASE" } else { "BINARY" }
+    /// The collation that SQLite applies for this one: a built-in one, or its own if the rules are MySQL's.
+    pub fn sqlite(&self, rules: CollationRules) -> &'static str {
+        let own = match rules {
+            CollationRules::Portable => None,
+            CollationRules::Mysql => CollationOrder::named(&self.0),
+        };
+        let built_in = if self.ignores_case() { "NOCASE" } else { "BINARY" };
+        own.map_or(built_in, CollationOrder::name)
     }
 }
 

@@ -23,7 +23,11 @@ pub struct MarmotDialect {
 const UNARY: u8 = 70;
 const BANG: u8 = 80;
 const CARET: u8 = 60;
+const ASSIGNMENT: u8 = 5;
+const CONCAT: u8 = 65;
 const SHIFT: u8 = 40;
+/// LIKE, IN, BETWEEN and REGEXP.
+const PREDICATE: u8 = 30;
 
 /// Reserved words that cannot name anything without quotes (manual, "Keywords and Reserved Words"), as far as taking
 /// one for a name would hide an error.
@@ -179,12 +183,49 @@ fn is_sounds_like(parser: &Parser) -> bool {
     is(0, "SOUNDS") && is(1, "LIKE")
 }
 
+/// A query that begins with one in parentheses: `((SELECT 1) UNION SELECT 2)`. `None` for any other expression.
+fn nested_query(parser: &mut Parser) -> Result<Option<Expr>, ParserError> {
+    let mut ahead = 1;
+    while parser.peek_nth_token_ref(ahead).token == Token::LParen {
+        ahead += 1;
+    }
+    let query = matches!(&parser.peek_nth_token_ref(ahead).token,
+        Token::Word(w) if matches!(w.keyword, Keyword::SELECT | Keyword::WITH | Keyword::VALUES));
+    if !query {
+        return Ok(None);
+    }
+    parser.maybe_parse(|p| {
+        p.expect_token(&Token::LParen)?;
+        let query = p.parse_query()?;
+        p.expect_token(&Token::RParen)?;
+        Ok(Expr::Subquery(query))
+    })
+}
+
+/// `[NOT] BETWEEN low AND high`: the upper bound may be a predicate itself, as in `BETWEEN 1 AND 3 LIKE 1`.
+fn between(parser: &mut Parser, left: &Expr, negated: bool) -> Result<Expr, ParserError> {
+    if negated {
+        parser.next_token();
+    }
+    parser.next_token();
+    let low = Box::new(parser.parse_subexpr(PREDICATE)?);
+    parser.expect_keyword_is(Keyword::AND)?;
+    let high = Box::new(parser.parse_subexpr(PREDICATE - 1)?);
+    Ok(Expr::Between { expr: Box::new(left.clone()), negated, low, high })
+}
+
 impl MarmotDialect {
     fn word_prefix(&self, parser: &mut Parser, word: &str) -> Option<Result<Expr, ParserError>> {
         let next = parser.peek_nth_token_ref(1).token.clone();
         let parenthesis = next == Token::LParen;
         let upper = word.to_ascii_uppercase();
         match upper.as_str() {
+            _ if upper.starts_with('_') && matches!(next, Token::SingleQuotedString(_)) => {
+                let word = parser.next_token();
+                let name = Ident::with_span(word.span, "#introduced");
+                let charset = constant(upper[1..].to_lowercase());
+                return Some(parser.parse_value().map(|v| call(name, vec![charset, Expr::Value(v)])));
+            }
             "INTERVAL" => return Some(self.interval(parser)),
             "BINARY" if !matches!(next, Token::Period | Token::Comma | Token::RParen | Token::EOF) => {
                 let word = parser.next_token();
@@ -372,6 +413,9 @@ impl Dialect for MarmotDialect {
     fn supports_select_modifiers(&self) -> bool {
         true
     }
+    fn supports_parens_around_table_factor(&self) -> bool {
+        true
+    }
     fn supports_table_hints(&self) -> bool {
         true
     }
@@ -402,8 +446,8 @@ impl Dialect for MarmotDialect {
             Precedence::Colon => 34,
             Precedence::PgOther => 90,
             // LIKE, IN and BETWEEN make a predicate before a comparison looks at it.
-            Precedence::Between => 30,
-            Precedence::Like => 30,
+            Precedence::Between => PREDICATE,
+            Precedence::Like => PREDICATE,
             Precedence::Eq => 25,
             Precedence::Is => 25,
             Precedence::UnaryNot => 20,
@@ -416,7 +460,8 @@ impl Dialect for MarmotDialect {
     fn get_next_precedence(&self, parser: &Parser) -> Option<Result<u8, ParserError>> {
         match &parser.peek_token_ref().token {
             Token::ShiftLeft | Token::ShiftRight => Some(Ok(SHIFT)),
-            Token::Assignment => Some(Ok(5)),
+            Token::Assignment => Some(Ok(ASSIGNMENT)),
+            Token::StringConcat => Some(Ok(CONCAT)),
             Token::ExclamationMark | Token::Tilde | Token::Colon | Token::LBrace => Some(Ok(0)),
             Token::Word(word) if word.quote_style.is_some() => Some(Ok(0)),
             Token::Word(_) if is_sounds_like(parser) => Some(Ok(self.prec_value(Precedence::Like))),
@@ -440,6 +485,7 @@ impl Dialect for MarmotDialect {
             }
             Token::Word(word) if word.quote_style.is_some() => Some(self.name_or_call(parser)),
             Token::Word(word) => self.word_prefix(parser, &word.value.clone()),
+            Token::LParen if parser.peek_nth_token_ref(1).token == Token::LParen => nested_query(parser).transpose(),
             Token::LParen => None,
             _ => Some(unexpected(parser)),
         }
@@ -455,6 +501,18 @@ impl Dialect for MarmotDialect {
                 Expr::BinaryOp { left: Box::new(left), op: BinaryOperator::Eq, right: Box::new(right) }
             }));
         }
+        let negated = parser.peek_keyword(Keyword::NOT);
+        let next = &parser.peek_nth_token_ref(usize::from(negated)).token;
+        if matches!(next, Token::Word(word) if word.keyword == Keyword::BETWEEN) {
+            return Some(between(parser, left, negated));
+        }
+        if parser.peek_token_ref().token == Token::Assignment {
+            // From right to left: @a := @b := 1.
+            parser.next_token();
+            let (left, op) = (Box::new(left.clone()), BinaryOperator::Assignment);
+            let right = parser.parse_subexpr(ASSIGNMENT - 1);
+            return Some(right.map(|right| Expr::BinaryOp { left, op, right: Box::new(right) }));
+        }
         let op = match &parser.peek_token_ref().token {
             Token::Word(word) if word.keyword == Keyword::DIV => BinaryOperator::MyIntegerDivide,
             _ => return None,
@@ -465,4 +523,6 @@ impl Dialect for MarmotDialect {
     }
 }
 
-const _: () = assert!(UNARY > CARET && BANG > UNARY && CARET > 50 && SHIFT > 36 && SHIFT < 45);
+const _: () = assert!(
+    UNARY > CARET && BANG > UNARY && CONCAT > CARET && UNARY > CONCAT && CARET > 50 && SHIFT > 36 && SHIFT < 45
+);

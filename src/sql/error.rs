@@ -86,7 +86,9 @@ errors! {
     unknown_table_on_drop(name) = 1051 "42S02" "Unknown table '{name}'";
     ambiguous_column(name, clause) = 1052 "23000" "Column '{name}' in {clause} is ambiguous";
     unknown_column(name, clause) = 1054 "42S22" "Unknown column '{name}' in '{clause}'";
+    wrong_group_field(name) = 1056 "42000" "Can't group on '{name}'";
     duplicate_column(name) = 1060 "42S21" "Duplicate column name '{name}'";
+    unusable_reference(name, why) = 1247 "42S22" "Reference '{name}' not supported ({why})";
     duplicate_key_name(name) = 1061 "42000" "Duplicate key name '{name}'";
     wrong_column_specifier(name) = 1063 "42000" "Incorrect column specifier for column '{name}'";
     not_unique_table(name) = 1066 "42000" "Not unique table/alias: '{name}'";
@@ -131,6 +133,7 @@ errors! {
     subquery_on_target(name) = 1093 "HY000" "You can't specify target table '{name}' for update in FROM clause";
     parameter_count(name) = 1582 "42000" "Incorrect parameter count in the call to native function '{name}'";
     no_such_function(name) = 1305 "42000" "FUNCTION {name} does not exist";
+    division_by_zero() = 1365 "22012" "Division by 0";
     wrong_arguments(name) = 1210 "HY000" "Incorrect arguments to {name}";
     numeric_out_of_range(kind, expression) = 1690 "22003" "{kind} value is out of range in '{expression}'";
     invalid_json(text) = 3140 "22032" "Invalid JSON text: {text}";

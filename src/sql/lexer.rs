@@ -185,7 +185,12 @@ impl<'a> Lexer<'a> {
                     let quote = self.byte(0);
                     return Ok(Lexeme::Hex(self.escaped(quote)?.into_owned().into_bytes()));
                 }
-                b'\'' | b'"' => return self.text_literal(),
+                b'\'' | b'"' if word[1..].to_ascii_lowercase().starts_with("utf8") => return self.text_literal(),
+                // Of another character set: the word says which, to the parser.
+                b'\'' | b'"' => {
+                    (self.position, self.in_version_comment) = end;
+                    return Ok(Lexeme::Word(word));
+                }
                 b'x' | b'X' | b'0' => {
                     let at = self.position;
                     if let Lexeme::Hex(bytes) = self.read(at)? {

@@ -17,7 +17,8 @@
 //!
 //! # What differs from MySQL
 //!
-//! - `_ci` collations ignore case of ASCII letters only, and no accents; trailing spaces count.
+//! - By default `_ci` collations ignore case of ASCII letters only, and no accents; trailing spaces count. With
+//!   `collations = "mysql"` they are MySQL's (`collate`); FIELD, FIND_IN_SET, LOCATE and INSTR still fold case only.
 //! - DECIMAL values are exact up to 15 significant digits; a stored value of more is refused (1235),
 //!   a computed one is as good as a DOUBLE. Integer arithmetic without sign is exact or error 1690; with sign it is error
 //!   1690 where the result is shown, while in between SQLite goes on in floating point.
@@ -34,8 +35,10 @@
 mod alteration;
 mod cache;
 mod catalog;
+mod collate;
 mod column_type;
 mod compile;
+mod decimal;
 mod definition;
 mod dialect;
 mod error;
@@ -68,6 +71,7 @@ pub use catalog::{
     IndexColumn, IndexKind, RESERVED_PREFIX, ReferentialAction, Table, TableOptions, View,
 };
 pub use catalog::{is_temporary, public_name, temporary_database};
+pub use collate::CollationOrder;
 pub use column_type::{BinaryKind, ColumnType, IntegerSize, TextKind};
 pub use compile::create_statements;
 pub use definition::{
@@ -82,7 +86,7 @@ pub use normal::{Normalised, normalise};
 pub use parameter::{Convert, Environment, Literal, Parameter, Source, Wanted, bind};
 pub use parse::{Statement, parse};
 pub use plan::{
-    Admin, Assignment, AutoIncrement, Completion, KeyedDelete, LockTarget, Locking, Origin, Plan, Program, Read,
+    Admin, Assignment, AutoIncrement, Completion, KeyedChange, LockTarget, Locking, Origin, Plan, Program, Read,
     ResultColumn, ResultType, SessionCommand, SetTarget, SetValue, VariableScope, Write, WriteKind,
 };
 pub use schema_change::{CatalogChange, CompileContext, Compiled, ProgramKind, SchemaChange, SchemaProgram};

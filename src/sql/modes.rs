@@ -1,6 +1,7 @@
 //! `sql_mode`, as far as it changes how text is read and values are stored.
 
 use super::error::Error;
+use crate::types::CollationRules;
 
 /// The modes of a session (manual, "Server SQL Modes").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -10,6 +11,8 @@ pub struct Modes(u32);
 const DEFAULT_DIVISION_SCALE: u8 = 4;
 /// The lowest of the five bits that hold it; no mode has them.
 const DIVISION_SCALE_AT: u32 = 9;
+/// The bit for [`CollationRules::Mysql`]; no mode has it.
+const COLLATIONS_AT: u32 = 14;
 
 macro_rules! modes {
     ($($constant:ident $method:ident $bit:literal $name:literal;)+) => {
@@ -61,6 +64,14 @@ impl Modes {
     pub fn with_division_scale(self, scale: u8) -> Modes {
         let field = u32::from((scale.min(30)) ^ DEFAULT_DIVISION_SCALE);
         Modes(self.0 & !(31 << DIVISION_SCALE_AT) | field << DIVISION_SCALE_AT)
+    }
+    /// The rules by which texts compare, and the columns of new tables: like a mode they decide what a statement means.
+    pub fn collations(self) -> CollationRules {
+        if self.0 >> COLLATIONS_AT & 1 == 0 { CollationRules::Portable } else { CollationRules::Mysql }
+    }
+    /// The same modes with other rules of comparing.
+    pub fn with_collations(self, rules: CollationRules) -> Modes {
+        Modes(self.0 & !(1 << COLLATIONS_AT) | u32::from(rules == CollationRules::Mysql) << COLLATIONS_AT)
     }
     pub fn bits(self) -> u32 {
         self.0

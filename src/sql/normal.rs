@@ -46,10 +46,10 @@ pub fn normalise(sql: &str, modes: Modes) -> Result<Normalised, Error> {
                     Literal::Int(_) => normal.key.push('i'),
                     Literal::Text(_) => normal.key.push('t'),
                     Literal::Float(_) => normal.key.push('f'),
-                    // The number of decimals is part of the result's type.
+                    // The number of decimals is part of the result's type, and whether a double holds them all.
                     Literal::Decimal(digits) => {
                         let scale = digits.find('.').map_or(0, |point| digits.len() - point - 1);
-                        normal.key.push('d');
+                        normal.key.push(if super::decimal::is_wide_text(digits) { 'w' } else { 'd' });
                         normal.key.push(char::from_u32(scale as u32).unwrap_or('\u{10ffff}'));
                     }
                 }

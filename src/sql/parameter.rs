@@ -67,6 +67,8 @@ pub enum Convert {
     Plain,
     /// MySQL's implicit string to number conversion: compared with a numeric column.
     Number,
+    /// Compared with a DECIMAL: exact where the text is a number.
+    Decimal,
     /// Compared with a temporal column of this type: brought into its format.
     Temporal(ColumnType),
     /// Text as a BLOB, compared with a binary column.
@@ -123,6 +125,7 @@ fn bind_one(
     match &parameter.convert {
         Convert::Plain => Ok(value),
         Convert::Number => Ok(store::to_number_warned(&value, "DOUBLE", functions)),
+        Convert::Decimal => Ok(store::to_decimal(&value, functions)),
         Convert::Temporal(ty) => Ok(store::to_temporal(&value, ty)),
         Convert::Binary => Ok(match value {
             Value::Text(text) => Value::Blob(text.as_bytes().into()),
@@ -160,10 +163,11 @@ impl Literal {
                 ("9223372036854775808", true) => Value::Int(i64::MIN),
                 (digits, _) => match digits.parse::<u64>() {
                     Ok(n) if !negate => super::unsigned::cell(n),
-                    _ => {
-                        let number: f64 = digits.parse().unwrap_or(0.0);
-                        Value::real(if negate { -number } else { number })
-                    }
+                    _ => match super::decimal::Decimal::parse(digits) {
+                        Some(number) if negate => number.negated().cell(),
+                        Some(number) => number.cell(),
+                        None => Value::Null,
+                    },
                 },
             },
             Literal::Float(number) => Value::real(if negate { -number.0 } else { number.0 }),

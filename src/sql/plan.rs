@@ -124,17 +124,22 @@ pub struct Write {
     pub auto_increment: Option<AutoIncrement>,
     /// Rows in VALUES; `None` for INSERT ... SELECT and for kinds without.
     pub rows: Option<usize>,
-    /// DELETE from several tables: not empty, and then `program` is a query whose rows are the keys of the rows to
-    /// delete in each of these tables, one table's key after the other's. They are chosen before any is deleted.
-    pub keyed: Vec<KeyedDelete>,
+    /// DELETE from or UPDATE of several tables: not empty, and then `program` is a query whose rows are the keys of the
+    /// rows to change in each of these tables and their new values, one table's after the other's. They are computed
+    /// before any row is changed.
+    pub keyed: Vec<KeyedChange>,
+    /// RETURNING: the columns of the rows that the program gives; empty without it.
+    pub returning: Vec<ResultColumn>,
 }
 
-/// The part of a DELETE that one of several tables has.
+/// The part of a DELETE or UPDATE that one of several tables has.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyedDelete {
+pub struct KeyedChange {
     /// How many columns of the query are this table's key; all NULL where an outer join found no row.
-    pub columns: usize,
-    /// Deletes the row with the key `?1..`.
+    pub keys: usize,
+    /// How many columns after these are new values.
+    pub values: usize,
+    /// Changes the row with the key `?1..`; the values are the parameters after it.
     pub sql: String,
 }
 

@@ -132,6 +132,29 @@ pub fn real_text(x: f64) -> String {
     }
 }
 
+/// A DOUBLE in at most `width` characters, with as many digits as fit; `None` if not even one does.
+pub fn fitted_real_text(x: f64, width: usize) -> Option<String> {
+    let full = real_text(x);
+    if full.len() <= width {
+        return Some(full);
+    }
+    let trimmed = |text: String| match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_string(),
+        false => text,
+    };
+    (0..17).rev().find_map(|decimals| {
+        let plain = trimmed(format!("{x:.decimals$}"));
+        let fits = plain.len() <= width && plain.trim_start_matches(['-', '0', '.']).len() > decimals.min(1);
+        if fits && x.abs() < 1e15 && (x.abs() >= 1e-4 || plain.parse() == Ok(x)) {
+            return Some(plain);
+        }
+        let short = format!("{x:.decimals$e}");
+        let (digits, exponent) = short.split_once('e')?;
+        let short = format!("{}e{exponent}", trimmed(digits.to_string()));
+        (short.len() <= width).then_some(short)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,6 +171,17 @@ mod tests {
         assert_eq!(show(Value::real(1e20), 0), "100000000000000000000");
         assert_eq!(show(Value::from("12345678901234567890.125"), 2), "12345678901234567890.13");
         assert_eq!(decimal_text(&Value::from("abc"), 2), None);
+    }
+
+    #[test]
+    fn as_many_digits_as_fit() {
+        let fit = |x, width| fitted_real_text(x, width);
+        assert_eq!(fit(9.999999, 4).as_deref(), Some("10"));
+        assert_eq!(fit(0.1225877, 6).as_deref(), Some("0.1226"));
+        assert_eq!(fit(1.225e10, 6).as_deref(), Some("1.2e10"));
+        assert_eq!(fit(1.25e-94, 6).as_deref(), Some("1e-94"));
+        assert_eq!(fit(1.25, 6).as_deref(), Some("1.25"));
+        assert_eq!(fit(-5000.0, 4), None);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::catalog::{Catalog, Collation, Database, Table, View};
 use super::definition::TableDefinition;
 use super::error::{Error, Warning};
 use super::parse::ViewVerb;
-use crate::types::{DatabaseName, TableId};
+use crate::types::{CollationRules, DatabaseName, TableId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -85,6 +85,8 @@ pub struct CompileContext<'a> {
     pub now: String,
     /// `foreign_key_checks`: off, tables may refer to parents that do not exist yet, and parents may go.
     pub foreign_key_checks: bool,
+    /// How the texts of new tables compare.
+    pub collations: CollationRules,
 }
 
 /// What every node does for a schema change, in order with DML. Encode it with postcard into [`crate::types::Ddl`].

@@ -5,10 +5,11 @@
 
 use super::catalog::Collation;
 use super::column_type::{BinaryKind, ColumnType, IntegerSize, TextKind};
+use super::decimal::{self, Decimal};
 use super::error::{Error, Warning};
 use super::functions::FunctionContext;
 use super::json;
-use super::present::{plain_digits, real_text, round_digits};
+use super::present::{fitted_real_text, plain_digits, real_text, round_digits};
 use super::storage_rule::Rule;
 use super::temporal::{DateTime, MAX_TIME, Parsed, parse_time, time_text};
 use super::unsigned;
@@ -61,9 +62,13 @@ pub fn store(rule: &Rule, value: Value, row: u32, context: &FunctionContext) -> 
     match outcome {
         Ok(value) => Ok(value),
         Err(Bad(error, _)) if context.is_strict() => Err(error),
-        // This is Marmot's limit, not the value's fault.
-        Err(Bad(error, _)) if error.code == 1235 => Err(error),
         Err(Bad(error, instead)) => {
+            // What is cut off is an error of its own, but as a warning it is "truncated", or of a number "out of range".
+            let error = match (error.code, &instead) {
+                (1406, Value::Int(_)) => Error::out_of_range(&rule.column, row),
+                (1406, _) => Error::truncated(&rule.column, row),
+                _ => error,
+            };
             context.warn(Warning::of(error));
             Ok(instead)
         }
@@ -82,10 +87,7 @@ pub fn as_text(value: &Value) -> Cow<'_, str> {
         Value::Null => Cow::Borrowed(""),
         Value::Int(n) => Cow::Owned(n.to_string()),
         Value::Real(x) => Cow::Owned(real_text(x.0)),
-        Value::Text(text) => match unsigned::parse(text) {
-            Some(n) => Cow::Owned(n.to_string()),
-            None => Cow::Borrowed(text),
-        },
+        Value::Text(text) => decimal::digits(text).unwrap_or(Cow::Borrowed(text)),
         Value::Blob(bytes) => String::from_utf8_lossy(bytes),
     }
 }
@@ -126,6 +128,11 @@ fn leading_number(text: &str) -> Option<(String, bool)> {
         }
     }
     Some((number, !trimmed[at..].trim_end().is_empty()))
+}
+
+/// The exact digits that text begins with; "0" if there are none.
+pub fn number_text(text: &str) -> String {
+    leading_number(text).map_or_else(|| "0".to_string(), |(digits, _)| digits)
 }
 
 /// `number` times ten to the `exponent`, in digits.
@@ -200,28 +207,15 @@ fn decimal(rule: &Rule, precision: u8, scale: u8, unsigned: bool, value: &Value,
             (true, false) => format!("-{nines}"),
             (false, _) => nines,
         };
-        let clamped = decimal_cell(rule, &clamped).unwrap_or(Value::Int(0));
-        return Err(Bad(Error::out_of_range(&rule.column, row), clamped));
+        return Err(Bad(Error::out_of_range(&rule.column, row), decimal_cell(&clamped)));
     }
-    let cell = decimal_cell(rule, &rounded)?;
+    let cell = decimal_cell(&rounded);
     if truncated { Err(Bad(Error::truncated(&rule.column, row), cell)) } else { Ok(cell) }
 }
 
-/// Digits as the number that a DECIMAL cell holds, if it holds them exactly.
-fn decimal_cell(rule: &Rule, digits: &str) -> Result<Value, Bad> {
-    let (whole, decimals) = digits.split_once('.').unwrap_or((digits, ""));
-    if decimals.bytes().all(|c| c == b'0')
-        && let Ok(n) = whole.parse::<i64>()
-    {
-        return Ok(Value::Int(n));
-    }
-    let significant: String = digits.chars().filter(char::is_ascii_digit).collect();
-    let significant = significant.trim_start_matches('0').trim_end_matches('0').len();
-    if significant > 15 {
-        let what = format!("DECIMAL values of more than 15 significant digits (column '{}')", rule.column);
-        return Err(Bad(Error::unsupported(what), Value::Int(0)));
-    }
-    Ok(Value::real(digits.parse().unwrap_or(0.0)))
+/// Digits as the number that a DECIMAL cell holds.
+fn decimal_cell(digits: &str) -> Value {
+    Decimal::parse(digits.trim_end_matches('.')).map_or(Value::Int(0), |d| d.cell())
 }
 
 fn float(rule: &Rule, double: bool, unsigned: bool, decimals: Option<u8>, value: &Value, row: u32) -> Stored {
@@ -390,8 +384,13 @@ fn cut(text: &str, limit: u64, by_bytes: bool) -> Option<&str> {
 }
 
 fn text(rule: &Rule, kind: TextKind, length: u32, value: Value, row: u32, context: &FunctionContext) -> Stored {
+    let by_length = matches!(kind, TextKind::Char | TextKind::VarChar);
     let owned = match value {
-        Value::Text(text) if unsigned::parse(&text).is_none() => text,
+        Value::Real(x) if by_length => {
+            let fitted = fitted_real_text(x.0, length as usize);
+            fitted.unwrap_or_else(|| real_text(x.0)).into()
+        }
+        Value::Text(text) if decimal::digits(&text).is_none() => text,
         Value::Blob(bytes) => match std::str::from_utf8(&bytes) {
             Ok(text) => text.into(),
             Err(e) => {
@@ -403,7 +402,6 @@ fn text(rule: &Rule, kind: TextKind, length: u32, value: Value, row: u32, contex
         other => as_text(&other).into_owned().into(),
     };
     let fixed = matches!(kind, TextKind::Char);
-    let by_length = matches!(kind, TextKind::Char | TextKind::VarChar);
     let limit = if by_length { u64::from(length) } else { rule.ty.max_characters().unwrap_or(u64::MAX) };
     if fixed && owned.ends_with(' ') {
         let trimmed = owned.trim_end_matches(' ');
@@ -501,7 +499,7 @@ fn json_document(value: &Value) -> Result<Value, Error> {
 /// As [`to_number`], with warning 1292 for text that is not a number as a whole. `kind` is what the warning calls it.
 pub fn to_number_warned(value: &Value, kind: &str, context: &FunctionContext) -> Value {
     let whole = match value {
-        Value::Text(text) if unsigned::parse(text).is_none() => matches!(leading_number(text), Some((_, false))),
+        Value::Text(text) if decimal::digits(text).is_none() => matches!(leading_number(text), Some((_, false))),
         Value::Blob(bytes) => matches!(leading_number(&String::from_utf8_lossy(bytes)), Some((_, false))),
         _ => true,
     };
@@ -514,7 +512,7 @@ pub fn to_number_warned(value: &Value, kind: &str, context: &FunctionContext) ->
 /// MySQL's implicit conversion to a number: the number that text begins with, else 0.
 pub fn to_number(value: &Value) -> Value {
     let text = match value {
-        Value::Text(text) if unsigned::parse(text).is_some() => return value.clone(),
+        Value::Text(text) if decimal::digits(text).is_some() => return value.clone(),
         Value::Text(text) => Cow::Borrowed(&**text),
         Value::Blob(bytes) => String::from_utf8_lossy(bytes),
         other => return other.clone(),
@@ -527,6 +525,16 @@ pub fn to_number(value: &Value) -> Value {
             _ => Value::real(digits.parse().unwrap_or(0.0)),
         },
     }
+}
+
+/// A constant compared with a DECIMAL: text that is a number as its exact cell, anything else as a number.
+pub fn to_decimal(value: &Value, context: &FunctionContext) -> Value {
+    if let Value::Text(text) = value
+        && let Some(number) = Decimal::parse(text.trim())
+    {
+        return number.cell();
+    }
+    to_number_warned(value, "DOUBLE", context)
 }
 
 /// A constant compared with a temporal column, in the column's format; left alone if it is no date or time.

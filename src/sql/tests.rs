@@ -74,7 +74,13 @@ impl Scripts {
                     TableId::new(NodeId(1), *fresh)
                 };
                 let now = "2024-03-15 10:20:30".to_string();
-                let mut context = CompileContext { fresh: &mut next, version: 1, now, foreign_key_checks: true };
+                let mut context = CompileContext {
+                    fresh: &mut next,
+                    version: 1,
+                    now,
+                    foreign_key_checks: true,
+                    collations: self.modes.collations(),
+                };
                 let compiled = change.compile(&self.catalog, &mut context)?;
                 for warning in &compiled.warnings {
                     let _ = writeln!(out, "{} {}: {}", warning.level, warning.code, warning.message);

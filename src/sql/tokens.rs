@@ -30,6 +30,10 @@ pub struct Tokens {
     pub items: BTreeMap<usize, Vec<String>>,
     /// The variables of `SELECT ... INTO @a, @b`, which sqlparser cannot read and does not see.
     pub into: Vec<String>,
+    /// The token RETURNING of INSERT, REPLACE or DELETE, which sqlparser sees as SELECT, so that it reads its items.
+    pub returning: Option<usize>,
+    /// `:=` occurs: user variables may change while the statement runs.
+    pub assigns_variables: bool,
     /// Where the next statement begins in the text given.
     pub end: usize,
 }
@@ -88,7 +92,10 @@ pub fn tokenise(sql: &str, modes: Modes) -> Result<Tokens, Error> {
                 t.markers += 1;
                 Token::Placeholder(format!("?{}", t.markers - 1))
             }
-            Lexeme::Symbol(symbol) => symbol_token(symbol, modes),
+            Lexeme::Symbol(symbol) => {
+                t.assigns_variables |= symbol == ":=";
+                symbol_token(symbol, modes)
+            }
         };
         start_of_text.get_or_insert(start);
         t.tokens.push(TokenWithSpan { token, span: span(number) });
@@ -301,6 +308,26 @@ impl Tokens {
             }
         }
         self.rewrite_lists_of_tables();
+        if self.is_word(0, &["INSERT", "REPLACE", "DELETE"]) {
+            self.rewrite_returning();
+        }
+    }
+
+    fn rewrite_returning(&mut self) {
+        const BEFORE_NAMES: &[&str] =
+            &["INTO", "FROM", "SET", "AS", "BY", "WHERE", "AND", "OR", "ON", "JOIN", "SELECT"];
+        let names_something = |t: &Self, i: usize| {
+            let before = matches!(t.tokens[i - 1].token, Token::Period | Token::Comma | Token::LParen | Token::Eq);
+            let after = t.tokens.get(i + 1).is_none_or(|n| {
+                matches!(n.token, Token::Period | Token::Comma | Token::LParen | Token::RParen | Token::Eq)
+            });
+            before || after || t.is_word(i - 1, BEFORE_NAMES)
+        };
+        let found = (1..self.tokens.len()).rev().find(|i| self.is_word(*i, &["RETURNING"]));
+        if let Some(i) = found.filter(|i| !names_something(self, *i)) {
+            self.tokens[i].token = Token::make_word("SELECT", None);
+            self.returning = Some(i);
+        }
     }
 
     /// `(a, b)` among joins: a comma there joins like STRAIGHT_JOIN without a condition, but binds less than joins with

@@ -10,7 +10,7 @@ use super::cell::Cell;
 use super::error::{Error, Result};
 use super::layout::{Affinity, DatabaseLayout, TableLayout};
 use crate::types::{
-    ColumnSet, DatabaseName, Key, KeyAccess, Mode, RowChange, RowImage, RowKey, TableChanges, Value, WriteSet,
+    ColumnSet, DatabaseName, Key, KeyAccess, Mode, RowChange, RowImage, RowKey, TableChanges, TableId, Value, WriteSet,
 };
 use rusqlite::ffi;
 use std::collections::{BTreeMap, BTreeSet};
@@ -135,6 +135,22 @@ impl Capture {
 
     pub(super) fn start_statement(&mut self) {
         self.counts = RowCounts::default();
+    }
+
+    /// What the rows inserted or changed since `mark` have in a column of a table, in order, and whether each is new.
+    pub(super) fn written<'a>(
+        &'a self,
+        mark: usize,
+        table: TableId,
+        column: &str,
+    ) -> impl Iterator<Item = (bool, &'a Value)> {
+        let layout = self.tables.iter().filter_map(|t| t.layout.as_ref()).find(|layout| layout.id == table);
+        let place = layout.and_then(|layout| layout.columns.iter().position(|c| c.name.eq_ignore_ascii_case(column)));
+        self.events.iter().skip(mark).filter_map(move |event| {
+            let layout = self.tables[event.table].layout.as_ref()?;
+            let after = event.after.as_ref().filter(|_| layout.id == table && event.before != event.after)?;
+            Some((event.before.is_none(), after.get(place?)?))
+        })
     }
 
     pub(super) fn counts(&self) -> RowCounts {

@@ -5,6 +5,7 @@ use super::cost::Cost;
 use super::error::{Error, Result};
 use super::functions::Functions;
 use super::statement::{ColumnInfo, Statement, error_of};
+use crate::sql::CollationOrder;
 use crate::types::Value;
 use rusqlite::{InterruptHandle, OpenFlags, ffi};
 use std::collections::BTreeMap;
@@ -79,6 +80,15 @@ pub(super) fn uri(path: &str, parameters: &str) -> String {
     text
 }
 
+/// Gives SQLite the MySQL collation that a schema or a statement names.
+fn provide_collation(connection: &rusqlite::Connection, name: &str) -> rusqlite::Result<()> {
+    match CollationOrder::named(name) {
+        Some(order) => connection.create_collation(name, move |left, right| order.compare(left, right)),
+        // SQLite goes on to say that there is no such collation.
+        None => Ok(()),
+    }
+}
+
 impl Connection {
     /// Opens `uri` (or `:memory:`) on the VFS named, with `functions` registered.
     pub(super) fn open(
@@ -118,6 +128,7 @@ impl Connection {
             ffi::sqlite3_busy_timeout(inner.handle(), busy_timeout_ms as c_int);
         }
         functions.register(&inner, &fault)?;
+        inner.collation_needed(provide_collation).map_err(outer_error)?;
         let connection = Connection {
             cache: BTreeMap::new(),
             clock: 0,

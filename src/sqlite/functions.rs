@@ -17,7 +17,10 @@ pub type NewAggregate = Arc<dyn Fn() -> Box<dyn Aggregate> + Send + Sync>;
 /// One group of an aggregate function.
 pub trait Aggregate: Send {
     fn step(&mut self, arguments: &[Value]) -> std::result::Result<(), FunctionError>;
-    fn finish(self: Box<Self>) -> std::result::Result<Value, FunctionError>;
+    /// Takes back the oldest step that is still in, for a window whose frame moves on.
+    fn inverse(&mut self, arguments: &[Value]) -> std::result::Result<(), FunctionError>;
+    /// The result over what is in.
+    fn value(&self) -> std::result::Result<Value, FunctionError>;
 }
 
 /// The functions a connection gets. Cheap to clone.
@@ -55,7 +58,7 @@ impl Functions {
         for (name, arity, new) in &self.aggregates {
             let adapter = Adapter { new: new.clone(), fault: fault.clone() };
             connection
-                .create_aggregate_function(&**name, *arity, FunctionFlags::SQLITE_UTF8, adapter)
+                .create_window_function(&**name, *arity, FunctionFlags::SQLITE_UTF8, adapter)
                 .map_err(outer_error)?;
         }
         Ok(())
@@ -118,6 +121,19 @@ impl rusqlite::functions::Aggregate<Group, Output> for Adapter {
             Some(group) => group,
             None => self.init(context)?,
         };
-        group.0.finish().map(Output).map_err(|e| raise(&self.fault, Error::Function(e)))
+        group.value().map(Output).map_err(|e| raise(&self.fault, Error::Function(e)))
+    }
+}
+
+impl rusqlite::functions::WindowAggregate<Group, Output> for Adapter {
+    fn value(&self, group: Option<&mut Group>) -> rusqlite::Result<Output> {
+        let value = match group {
+            Some(group) => group.value(),
+            None => (self.new)().value(),
+        };
+        value.map(Output).map_err(|e| raise(&self.fault, Error::Function(e)))
+    }
+    fn inverse(&self, context: &mut Context<'_>, group: &mut Group) -> rusqlite::Result<()> {
+        group.inverse(&arguments(context)).map_err(|e| raise(&self.fault, Error::Function(e)))
     }
 }

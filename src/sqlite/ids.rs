@@ -9,7 +9,7 @@ use super::error::{Error, IdKind, Result};
 use super::functions::{Output, arguments, raise};
 use crate::types::Value;
 use rusqlite::functions::FunctionFlags;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The leases of one connection. Clones share them.
@@ -47,9 +47,14 @@ impl IdSource {
         leases.taken.clear();
     }
 
-    /// The first AUTO_INCREMENT id this statement generated: what LAST_INSERT_ID() becomes.
+    /// The first AUTO_INCREMENT id this statement generated: what LAST_INSERT_ID() becomes if its row was inserted.
     pub fn first_generated(&self) -> Option<i64> {
         self.leases().first_generated
+    }
+
+    /// All AUTO_INCREMENT ids this statement generated.
+    pub fn generated(&self) -> BTreeSet<i64> {
+        self.leases().taken.iter().filter(|(kind, _)| *kind == IdKind::Auto).map(|(_, id)| *id).collect()
     }
 
     /// How many ids are left.

@@ -9,29 +9,32 @@
 //! |---|---|
 //! | NULL | `01` |
 //! | number | `02` + f64 below `i64`, `03` + floor as i64 + (`00` whole, or `01` + all of it as f64), `04` + f64 above |
-//! | text | `05` + bytes with `00` as `00 ff` + `00 01`; NOCASE folds ASCII, RTRIM drops trailing spaces |
+//! | text | `05` + bytes with `00` as `00 ff` + `00 01`; NOCASE folds ASCII, RTRIM drops trailing spaces, MySQL's collations give sort keys |
 //! | blob | `06` + bytes as for text |
 //!
 //! Numbers are big-endian with the sign bit flipped. An integer and a REAL of the same value are the same key.
 //! `NOCASE` compares only up to a NUL character and then the lengths, so that is what is encoded of such text.
 
+use crate::sql::CollationOrder;
 use crate::types::Value;
 
-/// SQLite's built-in collations: what makes two texts one key.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+/// SQLite's built-in collations, and MySQL's: what makes two texts one key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Collation {
     #[default]
     Binary,
     NoCase,
     RTrim,
+    Mysql(&'static CollationOrder),
 }
 
 impl Collation {
-    /// The collation named so in SQL, or `None` for one that is not built in.
+    /// The collation named so in SQL, or `None` for one that is neither built in nor MySQL's.
     pub fn named(name: &str) -> Option<Collation> {
         [("BINARY", Collation::Binary), ("NOCASE", Collation::NoCase), ("RTRIM", Collation::RTrim)]
             .into_iter()
             .find_map(|(n, c)| n.eq_ignore_ascii_case(name).then_some(c))
+            .or_else(|| CollationOrder::named(name).map(Collation::Mysql))
     }
 }
 
@@ -47,7 +50,7 @@ pub fn encode_cell(value: &Value, collation: Collation, out: &mut Vec<u8>) {
         Value::Real(x) => encode_real(x.0, out),
         Value::Text(text) => {
             out.push(5);
-            encode_text(text.as_bytes(), collation, out);
+            encode_text(text, collation, out);
             out.extend_from_slice(&[0, 1]);
         }
         Value::Blob(bytes) => {
@@ -88,8 +91,14 @@ fn encode_real(x: f64, out: &mut Vec<u8>) {
     }
 }
 
-fn encode_text(bytes: &[u8], collation: Collation, out: &mut Vec<u8>) {
+fn encode_text(text: &str, collation: Collation, out: &mut Vec<u8>) {
+    let bytes = text.as_bytes();
     match collation {
+        Collation::Mysql(order) => {
+            let mut key = Vec::with_capacity(bytes.len());
+            order.sort_key(text, &mut key);
+            key.into_iter().for_each(|b| escape(b, out));
+        }
         Collation::Binary => bytes.iter().for_each(|b| escape(*b, out)),
         Collation::RTrim => {
             let end = bytes.iter().rposition(|b| *b != b' ').map_or(0, |i| i + 1);

@@ -28,7 +28,7 @@ use std::ops::Bound;
 use std::path::Path;
 
 /// The version of `marmot.db` and `marmot.redo` together, kept as SQLite's `user_version`.
-const VERSION: i64 = 3;
+const VERSION: i64 = 4;
 /// What others read from the file while the node runs.
 const WRITTEN_THROUGH: Table = Table::Conflict;
 

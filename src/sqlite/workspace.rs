@@ -16,7 +16,7 @@ use super::layout::{DatabaseLayout, TableLayout, convert};
 use super::pair::OverlayPair;
 use super::schema::{FileChange, SchemaStep};
 use super::statement::Statement;
-use crate::types::{RowKey, Value, WriteSet};
+use crate::types::{RowKey, TableId, Value, WriteSet};
 use rusqlite::ffi;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -44,6 +44,8 @@ pub struct Workspace {
     capture: Installed,
     layouts: BTreeMap<String, (Option<u64>, Arc<DatabaseLayout>)>,
     savepoints: Vec<(String, usize)>,
+    /// How many changes were captured before the statement that ran last.
+    statement: usize,
     ids: IdSource,
     guard: Guard,
     state: State,
@@ -77,6 +79,7 @@ impl Workspace {
             capture,
             layouts: BTreeMap::new(),
             savepoints: Vec::new(),
+            statement: 0,
             ids,
             guard,
             state: State::Idle,
@@ -258,6 +261,7 @@ impl Workspace {
     pub fn execute(&mut self, sql: &str, params: &[Value]) -> Result<Executed> {
         self.check_open()?;
         let mark = self.capture.mark();
+        self.statement = mark;
         self.capture.start_statement();
         let ran = self.connection.cached(sql).and_then(|statement| statement.run_counted(params));
         let refusal = self.capture.take_refusal();
@@ -266,6 +270,12 @@ impl Workspace {
             (Ok(_), Some(refusal)) => Err(self.statement_failed(mark, refusal)),
             (Err(error), refusal) => Err(self.statement_failed(mark, refusal.unwrap_or(error))),
         }
+    }
+
+    /// What the rows that the last statement inserted or changed have in a column of a table, in order, and whether each
+    /// is new. Nothing for tables that are not replicated.
+    pub fn written<'a>(&'a self, table: TableId, column: &str) -> impl Iterator<Item = (bool, &'a Value)> {
+        self.capture.written(self.statement, table, column)
     }
 
     /// Switches the check of foreign keys (`foreign_key_checks`), for transactions begun from now on.
@@ -286,13 +296,13 @@ impl Workspace {
     }
 
     /// As [`Workspace::execute`], for a statement with RETURNING: gives its rows.
-    pub fn execute_returning(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Vec<Value>>> {
+    pub fn execute_returning(&mut self, sql: &str, params: &[Value]) -> Result<(Executed, Vec<Vec<Value>>)> {
         self.check_open()?;
         let mark = self.capture.mark();
         self.capture.start_statement();
         let ran = self.connection.cached(sql).and_then(|statement| statement.all(params));
         match (ran, self.capture.take_refusal()) {
-            (Ok(rows), None) => Ok(rows),
+            (Ok(rows), None) => Ok((Executed { rows: self.capture.counts(), changes: rows.len() as u64 }, rows)),
             (Ok(_), Some(refusal)) => Err(self.statement_failed(mark, refusal)),
             (Err(error), refusal) => Err(self.statement_failed(mark, refusal.unwrap_or(error))),
         }

@@ -4,6 +4,7 @@
 //! with `serde`, so that a message, a log record and a test can hold them alike.
 
 mod clock;
+mod collation;
 mod id;
 mod level;
 mod limits;
@@ -13,6 +14,7 @@ mod value;
 mod vector;
 
 pub use clock::{Mono, Now, Span, Wall};
+pub use collation::CollationRules;
 pub use id::{ClientId, DatabaseName, Epoch, NodeId, Sequence, Slot, TableId, TxnId};
 pub use level::{AutoIdMode, ReadLevel, WriteLevel};
 pub use limits::Limits;

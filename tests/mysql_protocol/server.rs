@@ -184,7 +184,13 @@ impl Toy {
                 let l = &self.login;
                 let program = l.attributes.iter().find(|(k, _)| k == "program_name").map_or("", |(_, v)| v);
                 let database = l.database.as_deref().unwrap_or("-");
-                let text = format!("{}@{} {database} tls={} found={} {program}", l.user, l.host, l.tls, l.found_rows());
+                let text = format!(
+                    "{}@{} {database} tls={} found={} {program}",
+                    l.user,
+                    l.host,
+                    l.tls.is_some(),
+                    l.found_rows()
+                );
                 self.text(out, &text)
             }
             _ => self.text(out, &head),

@@ -98,8 +98,21 @@ impl Aggregate<State, ToSqlOutput<'static>> for Group {
         state.0.step(&arguments(call)).map_err(|e| raise(&self.fault, e))
     }
     fn finalize(&self, _: &mut Call<'_>, state: Option<State>) -> rusqlite::Result<ToSqlOutput<'static>> {
-        let mut state = state.unwrap_or_else(|| State((self.start)()));
-        state.0.finish().map(output).map_err(|e| raise(&self.fault, e))
+        let state = state.unwrap_or_else(|| State((self.start)()));
+        state.0.value().map(output).map_err(|e| raise(&self.fault, e))
+    }
+}
+
+impl rusqlite::functions::WindowAggregate<State, ToSqlOutput<'static>> for Group {
+    fn value(&self, state: Option<&mut State>) -> rusqlite::Result<ToSqlOutput<'static>> {
+        let value = match state {
+            Some(state) => state.0.value(),
+            None => (self.start)().value(),
+        };
+        value.map(output).map_err(|e| raise(&self.fault, e))
+    }
+    fn inverse(&self, call: &mut Call<'_>, state: &mut State) -> rusqlite::Result<()> {
+        state.0.inverse(&arguments(call)).map_err(|e| raise(&self.fault, e))
     }
 }
 
@@ -121,7 +134,7 @@ impl Engine {
         for aggregate in AGGREGATES {
             let group = Group { start: aggregate.start, fault: fault.clone() };
             connection
-                .create_aggregate_function(aggregate.name, aggregate.arity, FunctionFlags::SQLITE_UTF8, group)
+                .create_window_function(aggregate.name, aggregate.arity, FunctionFlags::SQLITE_UTF8, group)
                 .unwrap();
         }
         let next = Arc::new(AtomicI64::new(0));
@@ -237,7 +250,7 @@ impl Engine {
                     let mut row = row.into_iter();
                     for table in &write.keyed {
                         let program = Program { sql: table.sql.clone(), parameters: vec![] };
-                        self.query(&program, row.by_ref().take(table.columns).collect())?;
+                        self.query(&program, row.by_ref().take(table.keys + table.values).collect())?;
                     }
                 }
                 Ok((vec![], String::new()))
@@ -280,6 +293,7 @@ impl Engine {
             version: self.version,
             now: "2024-03-15 10:20:30".to_string(),
             foreign_key_checks: true,
+            collations: Default::default(),
         };
         let compiled = change.compile(&self.catalog, &mut context)?;
         let Some(program) = compiled.program else { return Ok(()) };

@@ -3,7 +3,7 @@
 use super::Facts;
 use crate::sql::{Collation, Column, Database, Table, TableOptions};
 use crate::sql::{ColumnType, TextKind};
-use crate::types::{ColumnId, NodeId, TableId, Value};
+use crate::types::{CollationRules, ColumnId, NodeId, TableId, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -104,6 +104,7 @@ impl SystemTable {
                 others: Vec::new(),
                 created: "2024-01-01 00:00:00".to_string(),
             },
+            collations: CollationRules::Portable,
             next_index: 1,
         }
     }

@@ -7,10 +7,12 @@
 mod account_tables;
 mod cluster_tables;
 mod definition;
+mod keywords;
 mod schema_tables;
 mod server_tables;
 
 use crate::core::NodeStatus;
+use crate::mysql::Encryption;
 use crate::session::{Counters, Registry, Variables};
 use crate::sql::{Catalog, Database};
 use crate::types::{Hlc, Mono, Now, Value};
@@ -27,6 +29,7 @@ pub struct Facts<'a> {
     pub started: Mono,
     pub user: &'a str,
     pub counters: &'a Counters,
+    pub encryption: Option<&'a Encryption>,
     /// Present if a table that needs it is read.
     pub cluster: Option<&'a NodeStatus>,
     pub conflicts: &'a [ConflictRow],
@@ -60,6 +63,7 @@ pub const TABLES: &[SystemTable] = &[
     schema_tables::KEY_COLUMN_USAGE,
     schema_tables::REFERENTIAL_CONSTRAINTS,
     schema_tables::CHECK_CONSTRAINTS,
+    keywords::KEYWORDS,
     server_tables::ENGINES,
     server_tables::CHARACTER_SETS,
     server_tables::COLLATIONS_TABLE,
@@ -154,6 +158,7 @@ mod tests {
             started: Mono(0),
             user: "root",
             counters: &Counters::default(),
+            encryption: None,
             cluster: None,
             conflicts: &conflicts,
         };

@@ -365,7 +365,8 @@ fn status(facts: &Facts<'_>) -> Vec<(&'static str, String)> {
     let mut list = vec![
         ("Connections", facts.registry.total().to_string()),
         ("Max_used_connections", facts.registry.most().to_string()),
-        ("Ssl_cipher", String::new()),
+        ("Ssl_cipher", facts.encryption.map(|e| e.cipher.clone()).unwrap_or_default()),
+        ("Ssl_version", facts.encryption.map(|e| e.version.clone()).unwrap_or_default()),
         ("Threads_connected", connections.len().to_string()),
         ("Threads_cached", "0".to_string()),
         ("Threads_created", facts.registry.total().to_string()),

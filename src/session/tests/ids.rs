@@ -151,3 +151,34 @@ async fn last_insert_id_can_be_set() {
     assert_eq!(c.value("SELECT LAST_INSERT_ID()").await, "41");
     assert_eq!(c.value("SELECT @@last_insert_id").await, "41");
 }
+
+#[tokio::test]
+async fn clients_are_told_the_id_of_the_row_that_was_written() {
+    let (_node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, k INT UNIQUE, n INT)").await;
+    let first = c.ok("INSERT INTO t (k, n) VALUES (1, 1)").await.last_insert_id;
+    let second = c.ok("INSERT INTO t (k, n) VALUES (2, 2)").await.last_insert_id;
+    let session = second.to_string();
+    // Of an upsert that updates: the row's own; LAST_INSERT_ID() stays.
+    let upsert = "INSERT INTO t (k, n) VALUES (1, 9) ON DUPLICATE KEY UPDATE n = VALUES(n)";
+    let done = c.ok(upsert).await;
+    assert_eq!((done.affected_rows, done.last_insert_id), (2, first));
+    let unchanged = c.ok(upsert).await;
+    assert_eq!((unchanged.affected_rows, unchanged.last_insert_id), (0, 0));
+    assert_eq!(c.ok("INSERT IGNORE INTO t (k, n) VALUES (1, 9)").await.last_insert_id, 0);
+    assert_eq!(c.value("SELECT LAST_INSERT_ID()").await, session);
+    // Of several rows: the first that was generated and inserted, else the last that was written.
+    let mixed = c.ok("INSERT INTO t (k, n) VALUES (1, 3), (3, 3), (4, 4) ON DUPLICATE KEY UPDATE n = VALUES(n)").await;
+    assert_eq!(mixed.last_insert_id.to_string(), c.value("SELECT id FROM t WHERE k = 3").await);
+    assert_eq!(c.value("SELECT LAST_INSERT_ID()").await, mixed.last_insert_id.to_string());
+    let both = c.ok("INSERT INTO t (k, n) VALUES (1, 7), (2, 7) ON DUPLICATE KEY UPDATE n = VALUES(n)").await;
+    assert_eq!((both.affected_rows, both.last_insert_id), (4, second));
+    assert_eq!(c.ok("INSERT INTO t VALUES (500, 500, 0), (501, 501, 0)").await.last_insert_id, 501);
+    assert_eq!(c.ok("REPLACE INTO t VALUES (500, 500, 1)").await.last_insert_id, 500);
+    assert_eq!(c.value("SELECT LAST_INSERT_ID()").await, mixed.last_insert_id.to_string());
+    // What LAST_INSERT_ID(x) was given.
+    let named = "INSERT INTO t (k, n) VALUES (1, 0) ON DUPLICATE KEY UPDATE id = LAST_INSERT_ID(id), n = 0";
+    assert_eq!(c.ok(named).await.last_insert_id, first);
+    assert_eq!(c.ok("UPDATE t SET n = LAST_INSERT_ID(77) WHERE k = 1").await.last_insert_id, 77);
+    assert_eq!(c.value("SELECT LAST_INSERT_ID()").await, "77");
+}

@@ -1,6 +1,7 @@
 //! Sessions without network: the real SQLite layer, the real applier, and a core of one node that validates as the
 //! real one does and can be told to refuse.
 
+mod collations;
 mod data;
 mod definitions;
 mod ids;
@@ -14,7 +15,8 @@ mod transactions;
 use super::{Clock, CoreCall, CoreHandle, Globals, Parts, Published, Server, Session, applier_functions};
 use crate::core::{Address, ApplyTask, NodeStatus, PeerState, PeerStatus, Refusal, Request, Response};
 use crate::mysql::{
-    CapabilityFlags, Completion, Handler, Login, Parameter, Recorded, Recording, SqlError, StatementId, StatusFlags,
+    CapabilityFlags, Completion, Handler, Login, Parameter, Recorded, Recording, SessionChange, SqlError, StatementId,
+    StatusFlags,
 };
 use crate::sqlite::{Applier, DataDir, Options};
 use crate::types::{
@@ -228,7 +230,7 @@ impl Node {
             collation: 255,
             capabilities: capabilities | CapabilityFlags::CLIENT_MULTI_STATEMENTS,
             attributes: Vec::new(),
-            tls: false,
+            tls: None,
         };
         let mut session = self.server.session();
         session.connected(&login).await.expect("a login without a database succeeds");

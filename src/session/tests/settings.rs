@@ -72,3 +72,20 @@ async fn select_into_and_do() {
     assert_eq!(c.ok("SELECT 1 FROM DUAL WHERE 0 = 1 INTO @a").await.warnings, 1);
     assert_eq!(c.code("SELECT 1 UNION SELECT 2 INTO @a").await, 1172);
 }
+
+#[tokio::test]
+async fn a_client_that_follows_its_session_is_told_what_changes() {
+    let (node, mut other) = Node::with_database().await;
+    assert_eq!(other.ok("SET time_zone = '+01:00'").await.changes, []);
+    let mut c = node.connect(CapabilityFlags::CLIENT_SESSION_TRACK).await;
+    let used = c.ok("USE d").await;
+    assert_eq!(used.changes, [SessionChange::Schema("d".into())]);
+    assert!(used.status.contains(StatusFlags::SERVER_SESSION_STATE_CHANGED));
+    assert_eq!(c.ok("USE d").await.changes, []);
+    let variable = |name: &str, value: &str| SessionChange::Variable(name.into(), value.into());
+    assert_eq!(c.ok("SET autocommit = 0").await.changes, [variable("autocommit", "OFF")]);
+    assert_eq!(c.ok("SET wait_timeout = 100").await.changes, []);
+    assert_eq!(c.ok("SET time_zone = '+02:00', autocommit = 1").await.changes.len(), 2);
+    assert_eq!(c.ok("SET NAMES utf8mb3").await.changes.len(), 3);
+    assert_eq!(c.ok("DROP DATABASE d").await.changes, [SessionChange::Schema(String::new())]);
+}

@@ -4,6 +4,8 @@
 //! optimizer switches) is accepted, as its effect in MySQL is on speed alone; one that would change results is either
 //! obeyed or read-only at the value Marmot has.
 
+use crate::types::CollationRules;
+
 /// Where a variable lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
@@ -199,6 +201,7 @@ pub const DEFINITIONS: &[Definition] = &[
     fixed_bool("lower_case_file_system", false),
     fixed_int("lower_case_table_names", 0),
     choice("marmot_auto_id_mode", AUTO_ID_MODES, "compact"),
+    choice("marmot_collations", CollationRules::NAMES, "portable"),
     fixed_int("marmot_node_id", 0),
     choice("marmot_read_consistency", READ_LEVELS, "LOCAL_ONE"),
     int("marmot_transaction_max_age", 300, 1, 86_400),

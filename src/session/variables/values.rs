@@ -323,6 +323,12 @@ impl Variables {
         Arc::make_mut(&mut self.values)[at] = value;
     }
 
+    /// A session value as SHOW prints it; `None`: there is no such variable, or it has no session value.
+    pub fn shown(&self, name: &str) -> Option<String> {
+        let at = position(name).filter(|at| DEFINITIONS[*at].scope != Scope::Global)?;
+        Some(display(&DEFINITIONS[at], &self.values[at]))
+    }
+
     /// All variables as SHOW prints them. A global listing leaves out those that have no global value.
     pub fn list(&self, global: bool) -> Vec<(&'static str, String)> {
         let globals = self.globals.snapshot();

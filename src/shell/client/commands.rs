@@ -6,7 +6,7 @@ use super::login::change_user;
 use super::transport::Socket;
 use crate::mysql::{
     CLIENT_INTERACTION_TIMEOUT, Command, Execution, Handler, ResultWriter, RowFormat, SERVER_SHUTDOWN,
-    STMT_HAS_NO_OPEN_CURSOR, Salts, SqlError, Statements,
+    STMT_HAS_NO_OPEN_CURSOR, Salt, Salts, SqlError, Statements,
 };
 use std::future::Future;
 use std::pin::Pin;
@@ -25,6 +25,8 @@ pub(super) struct Commands<'a, S, H> {
     pub front: &'a FrontConfig,
     pub peer: &'a Peer,
     pub salts: Salts,
+    /// The salt that the client proved for last.
+    pub last_salt: Salt,
     pub statements: Statements,
     pub collation: u16,
     pub failures: u32,
@@ -185,14 +187,15 @@ impl<S: Socket, H: Handler> Commands<'_, S, H> {
         };
         let status = self.handler.status();
         match done {
-            Ok(()) => self.connection.answer().ok(status),
+            Ok(()) => self.connection.answer().ok(status, self.handler.take_changes()),
             Err(error) => self.connection.answer().error(&error),
         }
         Ok(Next::Command)
     }
 
     async fn change_user(&mut self, response: crate::mysql::Response) -> Result<Next, End> {
-        let proven = change_user(self.connection, self.front, self.peer, &mut self.salts, response);
+        let proven =
+            change_user(self.connection, self.front, self.peer, (&mut self.salts, &mut self.last_salt), response);
         let proven = timeout(self.front.handshake_timeout, proven).await.map_err(|_| End::Gone)??;
         let outcome = match proven {
             Ok(login) => {
@@ -210,7 +213,7 @@ impl<S: Socket, H: Handler> Commands<'_, S, H> {
         };
         let status = self.handler.status();
         match outcome {
-            Ok(()) => self.connection.answer().ok(status),
+            Ok(()) => self.connection.answer().ok(status, self.handler.take_changes()),
             Err(error) => self.connection.answer().error(&error),
         }
         Ok(Next::Command)

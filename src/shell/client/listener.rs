@@ -180,7 +180,7 @@ where
         stop: watch::Receiver<bool>,
     ) -> End {
         let login = login(connection, &self.config, peer, &mut salts);
-        let login = match timeout(self.config.handshake_timeout, login).await {
+        let (login, salt) = match timeout(self.config.handshake_timeout, login).await {
             Ok(Ok(login)) => login,
             Ok(Err(end)) => {
                 self.config.counters.aborted_connect();
@@ -203,6 +203,7 @@ where
                         front: &self.config,
                         peer,
                         salts,
+                        last_salt: salt,
                         statements: Statements::new(),
                         collation: login.collation,
                         failures: 0,
@@ -226,7 +227,7 @@ where
 
 /// The OK that ends the login; what comes after it may be compressed.
 async fn welcome<S: Socket>(connection: &mut Connection<S>, status: StatusFlags) -> Result<(), End> {
-    connection.answer().ok(status);
+    connection.answer().ok(status, Vec::new());
     if connection.capabilities.contains(CapabilityFlags::CLIENT_COMPRESS) {
         connection.send().await?;
         connection.inbound.start_compression();

@@ -4,17 +4,18 @@ use super::connection::{Connection, End};
 use super::listener::{FrontConfig, Peer};
 use super::transport::Socket;
 use crate::mysql::{
-    ACCESS_DENIED_ERROR, CAPABILITIES, CapabilityFlags, Exchange, Greeting, HANDSHAKE_ERROR, Hello, Login, Response,
-    SECURE_TRANSPORT_REQUIRED, Salts, SqlError, Step,
+    ACCESS_DENIED_ERROR, CAPABILITIES, CapabilityFlags, Encryption, Exchange, Greeting, HANDSHAKE_ERROR, Hello, Login,
+    Response, SECURE_TRANSPORT_REQUIRED, Salt, Salts, SqlError, Step,
 };
 
-/// Greets and authenticates. The last OK is not sent yet: first the session must accept the login.
+/// Greets and authenticates; also gives the salt that the client proved for. The last OK is not sent yet: first the session
+/// must accept the login.
 pub(super) async fn login<S: Socket>(
     connection: &mut Connection<S>,
     front: &FrontConfig,
     peer: &Peer,
     salts: &mut Salts,
-) -> Result<Login, End> {
+) -> Result<(Login, Salt), End> {
     let mut offered = CAPABILITIES;
     offered.set(CapabilityFlags::CLIENT_SSL, front.tls.is_some());
     let salt = salts.next_salt();
@@ -31,7 +32,8 @@ pub(super) async fn login<S: Socket>(
     let mut exchange = Exchange::new(credential, secure, salts);
     let first = exchange.first(response.plugin.as_deref(), &salt, &response.proof);
     prove(connection, front, &mut exchange, first, &response, &peer.host).await?.map_err(End::Error)?;
-    Ok(accepted(response, peer, connection.transport.is_tls()))
+    let last = exchange.salt().unwrap_or(salt);
+    Ok((accepted(response, peer, connection.transport.encryption()), last))
 }
 
 /// The client's handshake response, after TLS if it wants that.
@@ -55,20 +57,21 @@ async fn hello<S: Socket>(
     }
 }
 
-/// COM_CHANGE_USER: proves the new user. The inner error is for the client, whose old login then stays as it was.
+/// COM_CHANGE_USER: proves the new user, for the salt given `last` or a fresh one, which then is the last. The inner error is for the client, whose old login then stays as it was.
 pub(super) async fn change_user<S: Socket>(
     connection: &mut Connection<S>,
     front: &FrontConfig,
     peer: &Peer,
-    salts: &mut Salts,
+    (salts, last): (&mut Salts, &mut Salt),
     response: Response,
 ) -> Result<Result<Login, SqlError>, End> {
     let secure = connection.transport.is_tls() || peer.local;
     let credential = front.accounts.credential(&response.user, &peer.host);
     let mut exchange = Exchange::new(credential, secure, salts);
-    let first = exchange.start(response.plugin.as_deref());
+    let first = exchange.start(response.plugin.as_deref(), last, &response.proof);
     let outcome = prove(connection, front, &mut exchange, first, &response, &peer.host).await?;
-    Ok(outcome.map(|()| accepted(response, peer, connection.transport.is_tls())))
+    *last = exchange.salt().unwrap_or(*last);
+    Ok(outcome.map(|()| accepted(response, peer, connection.transport.encryption())))
 }
 
 /// Runs an exchange to its end.
@@ -105,7 +108,7 @@ async fn prove<S: Socket>(
     }
 }
 
-fn accepted(response: Response, peer: &Peer, tls: bool) -> Login {
+fn accepted(response: Response, peer: &Peer, tls: Option<Encryption>) -> Login {
     Login {
         connection: peer.connection,
         user: response.user,

@@ -1,6 +1,6 @@
 //! The byte stream to one client: plain, or TLS after the client asked for it.
 
-use crate::mysql::{Drain, Outbound};
+use crate::mysql::{Drain, Encryption, Outbound};
 use crate::session::Counters;
 use std::future::Future;
 use std::io;
@@ -42,6 +42,15 @@ impl<S: Socket> Transport<S> {
 
     pub fn is_tls(&self) -> bool {
         matches!(self.stream, Stream::Tls(_))
+    }
+
+    /// What encrypts the link; `None`: nothing.
+    pub fn encryption(&self) -> Option<Encryption> {
+        let Stream::Tls(stream) = &self.stream else { return None };
+        let (_, session) = stream.get_ref();
+        let version = session.protocol_version().and_then(|v| v.as_str()).unwrap_or_default();
+        let suite = session.negotiated_cipher_suite().and_then(|s| s.suite().as_str()).unwrap_or_default();
+        Some(Encryption { version: version.replace("TLSv1_", "TLSv1."), cipher: openssl_name(suite) })
     }
 
     /// Takes the server's side of a TLS handshake. `received` is what came after the request: it belongs to TLS, never to
@@ -157,5 +166,31 @@ impl<S: Socket> AsyncWrite for Prefixed<S> {
     }
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+/// A cipher suite's name as MySQL shows it, which is OpenSSL's: `TLS_AES_256_GCM_SHA384` of TLS 1.3, and of TLS 1.2
+/// `ECDHE-ECDSA-AES256-GCM-SHA384`.
+fn openssl_name(suite: &str) -> String {
+    if let Some(name) = suite.strip_prefix("TLS13_") {
+        return format!("TLS_{name}");
+    }
+    let name = suite.trim_start_matches("TLS_").replace("_WITH_", "_").replace("AES_", "AES").replace('_', "-");
+    name.strip_suffix("POLY1305-SHA256").map(|start| format!("{start}POLY1305")).unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::openssl_name;
+
+    #[test]
+    fn cipher_suites_have_the_names_that_mysql_shows() {
+        for (suite, name) in [
+            ("TLS13_AES_256_GCM_SHA384", "TLS_AES_256_GCM_SHA384"),
+            ("TLS13_CHACHA20_POLY1305_SHA256", "TLS_CHACHA20_POLY1305_SHA256"),
+            ("TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", "ECDHE-ECDSA-AES256-GCM-SHA384"),
+            ("TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256", "ECDHE-RSA-CHACHA20-POLY1305"),
+        ] {
+            assert_eq!(openssl_name(suite), name);
+        }
     }
 }

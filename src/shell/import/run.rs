@@ -62,7 +62,7 @@ impl Importer {
             collation: crate::mysql::collation::UTF8MB4_BIN,
             capabilities: CapabilityFlags::empty(),
             attributes: Vec::new(),
-            tls: false,
+            tls: None,
         };
         session.connected(&login).await.map_err(|e| e.message)?;
         let mut importer = Importer { session };

@@ -14,7 +14,7 @@ use crate::sql::schema_change::{CompileContext, SchemaProgram};
 use crate::sql::storage_rule::Rule;
 use crate::sql::tokens::tokenise;
 use crate::sql::translate::{constant_expression, quote_name, quote_text, quote_value};
-use crate::types::ColumnId;
+use crate::types::{CollationRules, ColumnId};
 use sqlparser::tokenizer::Token;
 use std::sync::Arc;
 
@@ -399,7 +399,7 @@ fn needs_rebuild(old: &Table, new: &Table) -> bool {
     new.columns.iter().any(|column| match old.column_by_id(column.id) {
         // SQLite adds a column only with a constant.
         None => matches!(column.default, Some(ColumnDefault::Expression(_))),
-        Some(before) => before.nullable != column.nullable || !is_widening(&before.ty, &column.ty),
+        Some(before) => before.nullable != column.nullable || !is_widening(&before.ty, &column.ty, new.collations),
     })
 }
 
@@ -499,7 +499,7 @@ fn rebuild(database: &Database, old: &Table, new: &Table, now: &str, program: &m
         names.push(quote_name(&column.name));
         let rowid = is_rowid(new, column);
         cells.push(match old.column_by_id(column.id) {
-            Some(before) => copied(before, column, rowid),
+            Some(before) => copied(before, column, rowid, new.collations),
             None if column.auto_increment => {
                 // Existing rows are numbered in the order of their key.
                 let keys: Vec<String> = old.key_columns().iter().map(|k| quote_name(k)).collect();
@@ -526,9 +526,9 @@ fn rebuild(database: &Database, old: &Table, new: &Table, now: &str, program: &m
 }
 
 /// A cell of the old table as one of the new, by the rules of storing.
-fn copied(before: &Column, after: &Column, rowid: bool) -> String {
+fn copied(before: &Column, after: &Column, rowid: bool, rules: CollationRules) -> String {
     let name = quote_name(&before.name);
-    if before.ty == after.ty || is_widening(&before.ty, &after.ty) {
+    if before.ty == after.ty || is_widening(&before.ty, &after.ty, rules) {
         return name;
     }
     let value = match (before.ty.is_temporal(), after.ty.is_numeric()) {

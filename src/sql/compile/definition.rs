@@ -42,6 +42,7 @@ pub fn new_table(
         foreign_keys: vec![],
         checks: vec![],
         options: new_options(&definition.options, &database.collation, &context.now)?,
+        collations: context.collations,
         next_column: 1,
         next_index: 1,
     };

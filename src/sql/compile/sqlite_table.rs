@@ -4,7 +4,7 @@ use crate::sql::catalog::{Column, ColumnDefault, HIDDEN_KEY, Index, IndexKind, R
 use crate::sql::column_type::ColumnType;
 use crate::sql::error::Error;
 use crate::sql::translate::{constant_expression, quote_name, quote_value};
-use crate::types::TableId;
+use crate::types::{CollationRules, TableId};
 
 /// A secondary index's name in SQLite, where index names are the database's. It holds as long as the table's id.
 pub fn index_name(table: TableId, index: &Index) -> String {
@@ -60,10 +60,8 @@ pub fn column_definition(table: &Table, column: &Column) -> String {
         return format!("{name} INTEGER PRIMARY KEY");
     }
     let mut line = format!("{name} {}", column.ty.sqlite());
-    if let Some(collation) = column.ty.collation()
-        && collation.ignores_case()
-    {
-        line.push_str(" COLLATE NOCASE");
+    if let Some(collation) = column.ty.collation().map(|c| c.sqlite(table.collations)).filter(|c| *c != "BINARY") {
+        line.push_str(&format!(" COLLATE {collation}"));
     }
     if !column.nullable {
         line.push_str(" NOT NULL");
@@ -96,7 +94,8 @@ pub fn create_index(database: &str, table: &Table, name: &str, index: &Index) ->
             match part.prefix {
                 // Only uniqueness depends on the prefix.
                 Some(n) if index.kind == IndexKind::Unique => {
-                    let collate = collation.map(|c| format!(" COLLATE {}", c.sqlite())).unwrap_or_default();
+                    let collate =
+                        collation.map(|c| format!(" COLLATE {}", c.sqlite(table.collations))).unwrap_or_default();
                     format!("substr({column}, 1, {n}){collate}{order}")
                 }
                 _ => format!("{column}{order}"),
@@ -120,7 +119,7 @@ pub fn create_all(database: &str, table: &Table) -> Result<Vec<String>, Error> {
 }
 
 /// Whether every value of `from` is one of `to` as it stands, and SQLite's column need not change.
-pub fn is_widening(from: &ColumnType, to: &ColumnType) -> bool {
+pub fn is_widening(from: &ColumnType, to: &ColumnType, rules: CollationRules) -> bool {
     if from == to {
         return true;
     }
@@ -128,7 +127,7 @@ pub fn is_widening(from: &ColumnType, to: &ColumnType) -> bool {
         return false;
     }
     let same_collation = match (from.collation(), to.collation()) {
-        (Some(a), Some(b)) => a.sqlite() == b.sqlite(),
+        (Some(a), Some(b)) => a.sqlite(rules) == b.sqlite(rules),
         (None, None) => true,
         _ => false,
     };

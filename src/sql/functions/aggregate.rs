@@ -4,18 +4,15 @@ use super::argument::{maybe_real, nth, real, text};
 use super::numeric::{as_bits, maybe_unsigned};
 use super::registry::{Accumulator, Aggregate};
 use crate::sql::error::Error;
-use crate::sql::json::{self, Json};
+use crate::sql::json::Json;
 use crate::types::Value;
+use std::collections::VecDeque;
 
 /// See the module.
-pub const AGGREGATES: &[Aggregate] = &[
-    Aggregate {
-        name: "marmot_agg_bit_and",
-        arity: 1,
-        start: || Box::new(Bits { value: u64::MAX, combine: |a, b| a & b }),
-    },
-    Aggregate { name: "marmot_agg_bit_or", arity: 1, start: || Box::new(Bits { value: 0, combine: |a, b| a | b }) },
-    Aggregate { name: "marmot_agg_bit_xor", arity: 1, start: || Box::new(Bits { value: 0, combine: |a, b| a ^ b }) },
+pub(super) const AGGREGATES: &[Aggregate] = &[
+    Aggregate { name: "marmot_agg_bit_and", arity: 1, start: || Box::new(Bits::new(|set, all| set == all)) },
+    Aggregate { name: "marmot_agg_bit_or", arity: 1, start: || Box::new(Bits::new(|set, _| set > 0)) },
+    Aggregate { name: "marmot_agg_bit_xor", arity: 1, start: || Box::new(Bits::new(|set, _| set % 2 == 1)) },
     Aggregate {
         name: "marmot_agg_var_pop",
         arity: 1,
@@ -36,26 +33,47 @@ pub const AGGREGATES: &[Aggregate] = &[
         arity: 1,
         start: || Box::new(Spread { sample: true, root: true, ..Spread::NONE }),
     },
-    Aggregate { name: "marmot_agg_separated", arity: 1, start: || Box::new(Joined(None)) },
-    Aggregate { name: "marmot_agg_json_array", arity: 2, start: || Box::new(JsonArray(None)) },
-    Aggregate { name: "marmot_agg_json_object", arity: 3, start: || Box::new(JsonObject(None)) },
+    Aggregate { name: "marmot_agg_separated", arity: 1, start: || Box::<Joined>::default() },
+    Aggregate { name: "marmot_agg_json_array", arity: 2, start: || Box::<JsonArray>::default() },
+    Aggregate { name: "marmot_agg_json_object", arity: 3, start: || Box::<JsonObject>::default() },
 ];
 
+/// How many of the numbers have each bit.
 struct Bits {
-    value: u64,
-    combine: fn(u64, u64) -> u64,
+    set: [u64; 64],
+    all: u64,
+    /// Whether a bit is in the result, by how many numbers of how many have it.
+    decide: fn(u64, u64) -> bool,
+}
+
+impl Bits {
+    fn new(decide: fn(u64, u64) -> bool) -> Bits {
+        Bits { set: [0; 64], all: 0, decide }
+    }
+    /// The places that count for an argument.
+    fn ones(a: &[Value]) -> Option<impl Iterator<Item = usize>> {
+        as_bits(nth(a, 0)).map(|bits| (0..64).filter(move |i| bits >> i & 1 == 1))
+    }
 }
 
 impl Accumulator for Bits {
     fn step(&mut self, a: &[Value]) -> Result<(), Error> {
-        let bits = as_bits(nth(a, 0));
-        if let Some(bits) = bits {
-            self.value = (self.combine)(self.value, bits);
+        if let Some(ones) = Bits::ones(a) {
+            self.all += 1;
+            ones.for_each(|i| self.set[i] += 1);
         }
         Ok(())
     }
-    fn finish(&mut self) -> Result<Value, Error> {
-        Ok(maybe_unsigned(Some(self.value)))
+    fn inverse(&mut self, a: &[Value]) -> Result<(), Error> {
+        if let Some(ones) = Bits::ones(a) {
+            self.all -= 1;
+            ones.for_each(|i| self.set[i] -= 1);
+        }
+        Ok(())
+    }
+    fn value(&self) -> Result<Value, Error> {
+        let bits = (0..64).filter(|i| (self.decide)(self.set[*i], self.all)).fold(0, |n, i| n | 1u64 << i);
+        Ok(maybe_unsigned(Some(bits)))
     }
 }
 
@@ -82,15 +100,29 @@ impl Accumulator for Spread {
         }
         Ok(())
     }
-    fn finish(&mut self) -> Result<Value, Error> {
+    fn inverse(&mut self, a: &[Value]) -> Result<(), Error> {
+        if let Some(x) = real(nth(a, 0)) {
+            self.count -= 1.0;
+            if self.count == 0.0 {
+                (self.mean, self.squares) = (0.0, 0.0);
+                return Ok(());
+            }
+            let delta = x - self.mean;
+            self.mean -= delta / self.count;
+            self.squares = (self.squares - delta * (x - self.mean)).max(0.0);
+        }
+        Ok(())
+    }
+    fn value(&self) -> Result<Value, Error> {
         let divisor = if self.sample { self.count - 1.0 } else { self.count };
         let variance = (divisor > 0.0).then(|| self.squares / divisor);
         Ok(maybe_real(variance.map(|v| if self.root { v.sqrt() } else { v })))
     }
 }
 
-/// Values made by `marmot_separated`.
-struct Joined(Option<String>);
+/// Values made by `marmot_separated`: separators and values.
+#[derive(Default)]
+struct Joined(VecDeque<(String, String)>);
 
 impl Accumulator for Joined {
     fn step(&mut self, a: &[Value]) -> Result<(), Error> {
@@ -98,36 +130,51 @@ impl Accumulator for Joined {
         let (length, rest) = item.split_once(':').ok_or_else(|| Error::malformed_payload("GROUP_CONCAT item"))?;
         let split = length.parse().ok().filter(|n| rest.is_char_boundary(*n));
         let (separator, value) = rest.split_at(split.ok_or_else(|| Error::malformed_payload("GROUP_CONCAT item"))?);
-        match &mut self.0 {
-            None => self.0 = Some(value.to_string()),
-            Some(all) => {
-                all.push_str(separator);
-                all.push_str(value);
-            }
+        self.0.push_back((separator.to_string(), value.to_string()));
+        Ok(())
+    }
+    fn inverse(&mut self, a: &[Value]) -> Result<(), Error> {
+        if *nth(a, 0) != Value::Null {
+            self.0.pop_front();
         }
         Ok(())
     }
-    fn finish(&mut self) -> Result<Value, Error> {
-        Ok(self.0.take().map_or(Value::Null, Value::text))
+    fn value(&self) -> Result<Value, Error> {
+        let mut items = self.0.iter();
+        let Some((_, first)) = items.next() else { return Ok(Value::Null) };
+        let mut all = first.clone();
+        items.for_each(|(separator, value)| {
+            all.push_str(separator);
+            all.push_str(value);
+        });
+        Ok(Value::text(all))
     }
 }
 
 /// `json_array(value, kind)`.
-struct JsonArray(Option<Vec<Json>>);
+#[derive(Default)]
+struct JsonArray(VecDeque<Json>);
 
 impl Accumulator for JsonArray {
     fn step(&mut self, a: &[Value]) -> Result<(), Error> {
-        let item = super::json::from_value(nth(a, 0), nth(a, 1))?;
-        self.0.get_or_insert_default().push(item);
+        self.0.push_back(super::json::from_value(nth(a, 0), nth(a, 1))?);
         Ok(())
     }
-    fn finish(&mut self) -> Result<Value, Error> {
-        Ok(self.0.take().map_or(Value::Null, |items| Value::text(Json::Array(items).to_string())))
+    fn inverse(&mut self, _: &[Value]) -> Result<(), Error> {
+        self.0.pop_front();
+        Ok(())
+    }
+    fn value(&self) -> Result<Value, Error> {
+        if self.0.is_empty() {
+            return Ok(Value::Null);
+        }
+        Ok(Value::text(Json::Array(self.0.iter().cloned().collect()).to_string()))
     }
 }
 
 /// `json_object(name, value, kind)`.
-struct JsonObject(Option<Vec<(String, Json)>>);
+#[derive(Default)]
+struct JsonObject(VecDeque<(String, Json)>);
 
 impl Accumulator for JsonObject {
     fn step(&mut self, a: &[Value]) -> Result<(), Error> {
@@ -136,11 +183,18 @@ impl Accumulator for JsonObject {
             return Err(Error { code: 3158, state: "22032", message });
         };
         let item = super::json::from_value(nth(a, 1), nth(a, 2))?;
-        self.0.get_or_insert_default().push((name.into_owned(), item));
+        self.0.push_back((name.into_owned(), item));
         Ok(())
     }
-    fn finish(&mut self) -> Result<Value, Error> {
-        Ok(self.0.take().map_or(Value::Null, |members| Value::text(json::Json::object(members).to_string())))
+    fn inverse(&mut self, _: &[Value]) -> Result<(), Error> {
+        self.0.pop_front();
+        Ok(())
+    }
+    fn value(&self) -> Result<Value, Error> {
+        if self.0.is_empty() {
+            return Ok(Value::Null);
+        }
+        Ok(Value::text(Json::object(self.0.iter().cloned().collect()).to_string()))
     }
 }
 
@@ -148,12 +202,37 @@ impl Accumulator for JsonObject {
 mod tests {
     use super::*;
 
+    /// A frame of the last two rows is the same as those two alone.
+    #[test]
+    fn over_a_moving_frame() {
+        let rows: Vec<Value> = [7, 3, 12, 3, 9].map(Value::Int).to_vec();
+        for aggregate in AGGREGATES.iter().filter(|a| a.arity == 1 && a.name != "marmot_agg_separated") {
+            let mut moving = (aggregate.start)();
+            for (i, row) in rows.iter().enumerate() {
+                moving.step(std::slice::from_ref(row)).unwrap();
+                let mut alone = (aggregate.start)();
+                if i > 0 {
+                    alone.step(std::slice::from_ref(&rows[i - 1])).unwrap();
+                }
+                if i > 1 {
+                    moving.inverse(std::slice::from_ref(&rows[i - 2])).unwrap();
+                }
+                alone.step(std::slice::from_ref(row)).unwrap();
+                let close = match (moving.value().unwrap(), alone.value().unwrap()) {
+                    (Value::Real(x), Value::Real(y)) => (x.0 - y.0).abs() < 1e-9,
+                    (x, y) => x == y,
+                };
+                assert!(close, "{} after row {i}", aggregate.name);
+            }
+        }
+    }
+
     #[test]
     fn over_a_group() {
         let run = |name: &str, values: &[Value]| {
             let mut state = (AGGREGATES.iter().find(|a| a.name == name).unwrap().start)();
             values.iter().for_each(|v| state.step(std::slice::from_ref(v)).unwrap());
-            state.finish().unwrap()
+            state.value().unwrap()
         };
         let ints = [Value::Int(1), Value::Int(3), Value::Null, Value::Int(5)];
         assert_eq!(run("marmot_agg_bit_or", &ints), Value::Int(7));

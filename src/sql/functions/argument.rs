@@ -1,8 +1,8 @@
 //! Arguments as the types that functions compute with. Any NULL argument usually makes the result NULL: the readers
 //! return `None` for it.
 
+use crate::sql::decimal::{self, Decimal};
 use crate::sql::store::{as_text, to_number};
-use crate::sql::unsigned;
 use crate::types::Value;
 use std::borrow::Cow;
 
@@ -17,7 +17,7 @@ pub(super) fn bytes(value: &Value) -> Option<Cow<'_, [u8]>> {
     match value {
         Value::Null => None,
         Value::Blob(bytes) => Some(Cow::Borrowed(bytes)),
-        Value::Text(text) if unsigned::parse(text).is_none() => Some(Cow::Borrowed(text.as_bytes())),
+        Value::Text(text) if decimal::digits(text).is_none() => Some(Cow::Borrowed(text.as_bytes())),
         other => Some(Cow::Owned(as_text(other).into_owned().into_bytes())),
     }
 }
@@ -28,8 +28,12 @@ pub(super) fn integer(value: &Value) -> Option<i64> {
         Value::Null => None,
         Value::Int(n) => Some(n),
         Value::Real(x) => Some(x.0.round() as i64),
-        // Above 2^63-1 by its form.
-        Value::Text(_) => Some(i64::MAX),
+        // Beyond 64 bits, or with more decimals than a double has.
+        other @ Value::Text(_) => {
+            let number = Decimal::of_cell(&other)?.rounded(0);
+            let end = if number.is_negative() { i64::MIN } else { i64::MAX };
+            Some(if let Value::Int(n) = number.cell() { n } else { end })
+        }
         Value::Blob(_) => Some(0),
     }
 }
@@ -39,7 +43,7 @@ pub(super) fn real(value: &Value) -> Option<f64> {
         Value::Null => None,
         Value::Int(n) => Some(n as f64),
         Value::Real(x) => Some(x.0),
-        Value::Text(cell) => unsigned::parse(&cell).map(|n| n as f64),
+        Value::Text(cell) => decimal::digits(&cell)?.parse().ok(),
         Value::Blob(_) => Some(0.0),
     }
 }

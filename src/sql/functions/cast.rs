@@ -3,6 +3,7 @@
 use super::argument::{bytes, integer, maybe_text, nth, real, text};
 use super::numeric::maybe_unsigned;
 use super::registry::{Function, FunctionContext};
+use crate::sql::decimal::{Decimal, MAX_SCALE};
 use crate::sql::error::{Error, Warning};
 use crate::sql::present::{plain_digits, round_digits};
 use crate::sql::storage_rule::Rule;
@@ -74,7 +75,10 @@ fn signed(value: &Value) -> Value {
     match value {
         Value::Text(_) | Value::Blob(_) => match to_number(value) {
             Value::Real(x) => Value::Int(x.0.trunc() as i64),
-            Value::Text(cell) => Value::Int(crate::sql::unsigned::parse(&cell).map_or(i64::MAX, |n| n as i64)),
+            Value::Text(cell) => match crate::sql::unsigned::parse(&cell) {
+                Some(n) => Value::Int(n as i64),
+                None => integer(&Value::Text(cell)).map_or(Value::Null, Value::Int),
+            },
             number => number,
         },
         other => integer(other).map_or(Value::Null, Value::Int),
@@ -87,6 +91,7 @@ fn unsigned(value: &Value) -> Value {
         Value::Int(n) => maybe_unsigned(Some(n as u64)),
         Value::Real(x) if x.0 < 0.0 => maybe_unsigned(Some(x.0.round() as i64 as u64)),
         Value::Real(x) => maybe_unsigned(Some(x.0.round() as u64)),
+        cell @ Value::Text(_) => maybe_unsigned(super::numeric::as_bits(&cell)),
         other => other,
     }
 }
@@ -94,23 +99,20 @@ fn unsigned(value: &Value) -> Value {
 /// `cast_decimal(value, precision, scale)`.
 fn decimal(a: &[Value]) -> Value {
     let (Some(precision), Some(scale)) = (integer(&a[1]), integer(&a[2])) else { return Value::Null };
-    let digits = match to_number(&a[0]) {
+    let digits = match &a[0] {
         Value::Null => return Value::Null,
         Value::Int(n) => n.to_string(),
         Value::Real(x) if x.0.is_finite() => plain_digits(x.0),
-        other => text(&other).map(|t| t.into_owned()).unwrap_or_default(),
+        other => text(other).map(|t| store::number_text(&t)).unwrap_or_default(),
     };
-    let (precision, scale) = (precision.clamp(1, 65) as usize, scale.clamp(0, 30) as usize);
+    let (precision, scale) = (precision.clamp(1, 65) as usize, scale.clamp(0, i64::from(MAX_SCALE)) as usize);
     let mut rounded = round_digits(&digits, scale);
     let whole = rounded.trim_start_matches('-').split('.').next().unwrap_or("").trim_start_matches('0').len();
     if whole > precision.saturating_sub(scale) {
         let sign = if rounded.starts_with('-') { "-" } else { "" };
         rounded = format!("{sign}{}.{}", "9".repeat(precision.saturating_sub(scale)), "9".repeat(scale));
     }
-    match rounded.trim_end_matches('.').parse::<i64>() {
-        Ok(n) => Value::Int(n),
-        Err(_) => Value::real(rounded.parse().unwrap_or(0.0)),
-    }
+    Decimal::parse(rounded.trim_end_matches('.')).map_or(Value::Null, |d| d.cell())
 }
 
 /// `cast_char(value, length)`; a negative length is none.

@@ -210,6 +210,10 @@ fn scan_date(source: &str, pattern: &str) -> Option<DateTime> {
             rest = rest.trim_start();
             continue;
         }
+        if rest.is_empty() && !source.trim().is_empty() {
+            // What the text does not reach is zero.
+            break;
+        }
         if c != '%' {
             rest = rest.strip_prefix(c)?;
             continue;

@@ -19,6 +19,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         deterministic: true,
         eval: |_, a| Ok(maybe_text(bytes(&a[0]).map(|b| lower_hex(&sha1::Sha1::digest(b.as_ref()))))),
     },
+    Function { name: "marmot_password", arity: 1, deterministic: true, eval: |_, a| Ok(password(&a[0])) },
     Function { name: "marmot_sha2", arity: 2, deterministic: true, eval: |_, a| Ok(sha2(a)) },
     Function { name: "marmot_uuid", arity: 0, deterministic: false, eval: uuid },
     Function {
@@ -100,6 +101,18 @@ pub(super) const FUNCTIONS: &[Function] = &[
 
 fn lower_hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// What `mysql_native_password` stores of a password; empty for none.
+fn password(value: &Value) -> Value {
+    match bytes(value) {
+        Some(word) if word.is_empty() => Value::from(""),
+        Some(word) => {
+            let twice = sha1::Sha1::digest(sha1::Sha1::digest(word.as_ref()));
+            Value::text(format!("*{}", lower_hex(&twice).to_uppercase()))
+        }
+        None => Value::from(""),
+    }
 }
 
 fn sha2(a: &[Value]) -> Value {

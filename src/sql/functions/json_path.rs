@@ -13,6 +13,11 @@ pub(super) enum End {
 impl End {
     fn parse(text: &str) -> Option<End> {
         let text = text.trim();
+        if let Some(back) = text.strip_prefix('-') {
+            // -1 is the last cell; MariaDB's way to say so.
+            let back: usize = back.parse().ok()?;
+            return Some(back.checked_sub(1).map_or(End::FromStart(0), End::FromEnd));
+        }
         let Some(rest) = text.strip_prefix("last") else { return text.parse().ok().map(End::FromStart) };
         let rest = rest.trim();
         let back = if rest.is_empty() { 0 } else { rest.strip_prefix('-')?.trim().parse().ok()? };
@@ -183,6 +188,7 @@ mod tests {
         assert_eq!(found("$[last-9 to 1]"), "0 1");
         assert_eq!(found("$[3 to 1]"), "");
         assert_eq!(found("$[last]"), "4");
-        assert!(parse_path("$[last to]").is_err() && parse_path("$[-1]").is_err());
+        assert_eq!((found("$[-1]"), found("$[-0]"), found("$[-3 to -2]")), ("4".into(), "0".into(), "2 3".into()));
+        assert!(parse_path("$[last to]").is_err() && parse_path("$[--1]").is_err());
     }
 }

@@ -3,11 +3,13 @@
 //!
 //! Not in the tables, because they need the workspace: `marmot_auto_id(value)` and `marmot_row_id()`.
 
+mod aes;
 mod aggregate;
 mod argument;
 mod cast;
 mod date;
 mod date_format;
+mod decimal;
 mod encoding;
 mod hash;
 mod json;
@@ -19,9 +21,9 @@ mod regexp;
 mod registry;
 mod sleep;
 mod string;
+mod variable;
 mod whole;
 
-pub use aggregate::AGGREGATES;
 pub use date_format::pattern_parts;
 pub use registry::{Accumulator, Aggregate, Function, FunctionContext, MAX_WARNINGS};
 pub use string::matches_like;
@@ -30,6 +32,7 @@ const GROUPS: &[&[Function]] = &[
     string::FUNCTIONS,
     numeric::FUNCTIONS,
     whole::FUNCTIONS,
+    decimal::FUNCTIONS,
     locale::FUNCTIONS,
     encoding::FUNCTIONS,
     date::FUNCTIONS,
@@ -37,14 +40,21 @@ const GROUPS: &[&[Function]] = &[
     json::FUNCTIONS,
     json_text::FUNCTIONS,
     hash::FUNCTIONS,
+    aes::FUNCTIONS,
     regexp::FUNCTIONS,
     sleep::FUNCTIONS,
+    variable::FUNCTIONS,
 ];
 
 /// Every scalar function.
-pub const FUNCTIONS: &[Function] = &flatten::<{ count(GROUPS) }>(GROUPS);
+pub const FUNCTIONS: &[Function] = &flatten::<_, { count(GROUPS) }>(GROUPS);
 
-const fn count(groups: &[&[Function]]) -> usize {
+const AGGREGATE_GROUPS: &[&[Aggregate]] = &[aggregate::AGGREGATES, decimal::AGGREGATES];
+
+/// Every aggregate function.
+pub const AGGREGATES: &[Aggregate] = &flatten::<_, { count(AGGREGATE_GROUPS) }>(AGGREGATE_GROUPS);
+
+const fn count<T>(groups: &[&[T]]) -> usize {
     let (mut total, mut i) = (0, 0);
     while i < groups.len() {
         total += groups[i].len();
@@ -53,7 +63,7 @@ const fn count(groups: &[&[Function]]) -> usize {
     total
 }
 
-const fn flatten<const N: usize>(groups: &[&[Function]]) -> [Function; N] {
+const fn flatten<T: Copy, const N: usize>(groups: &[&[T]]) -> [T; N] {
     let mut all = [groups[0][0]; N];
     let (mut at, mut group) = (0, 0);
     while group < groups.len() {

@@ -2,6 +2,7 @@
 
 use super::argument::{integer, maybe_int, maybe_real, nth, real, text};
 use super::registry::{Function, FunctionContext, Sequence};
+use crate::sql::decimal::{self, Decimal};
 use crate::sql::error::Error;
 use crate::sql::present::{plain_digits, round_digits};
 use crate::sql::store::{to_number, to_number_warned};
@@ -33,8 +34,8 @@ fn bounded(name: &str, a: &[Value], f: fn(f64, f64) -> f64) -> Result<Value, Err
 }
 
 functions! {
-    "marmot_ceil" 1 |_, a| Ok(to_whole(&a[0], f64::ceil));
-    "marmot_floor" 1 |_, a| Ok(to_whole(&a[0], f64::floor));
+    "marmot_ceil" 1 |_, a| Ok(to_whole(&a[0], true));
+    "marmot_floor" 1 |_, a| Ok(to_whole(&a[0], false));
     "marmot_round" 2 |_, a| Ok(round(a));
     "marmot_truncate" 2 |_, a| Ok(truncate(a));
     "marmot_sqrt" 1 |_, a| Ok(unary(&a[0], f64::sqrt));
@@ -77,7 +78,15 @@ pub(super) fn as_bits(value: &Value) -> Option<u64> {
         Value::Int(n) => Some(n as u64),
         Value::Real(x) if x.0 < 0.0 => Some(x.0.round() as i64 as u64),
         Value::Real(x) => Some(x.0.round() as u64),
-        Value::Text(cell) => unsigned::parse(&cell),
+        Value::Text(cell) => unsigned::parse(&cell).or_else(|| {
+            let number = Decimal::of_cell(&Value::Text(cell))?.rounded(0);
+            match number.cell() {
+                Value::Int(n) => Some(n as u64),
+                _ if number.is_negative() => Some(i64::MIN as u64),
+                Value::Text(cell) => Some(unsigned::parse(&cell).unwrap_or(u64::MAX)),
+                _ => Some(0),
+            }
+        }),
         Value::Blob(_) => Some(0),
     }
 }
@@ -99,12 +108,17 @@ fn decimal_with(a: &[Value]) -> Value {
     crate::sql::present::decimal_text(&a[0], scale).map_or_else(|| a[0].clone(), Value::text)
 }
 
-fn to_whole(value: &Value, f: fn(f64) -> f64) -> Value {
+fn to_whole(value: &Value, up: bool) -> Value {
+    let f = if up { f64::ceil } else { f64::floor };
     match to_number(value) {
         Value::Real(x) => {
             let whole = f(x.0);
             if whole.abs() < 9.2e18 { Value::Int(whole as i64) } else { Value::real(whole) }
         }
+        Value::Text(cell) => match Decimal::of_cell(&Value::Text(cell)) {
+            Some(number) => number.to_whole(up).cell(),
+            None => Value::Null,
+        },
         other => other,
     }
 }
@@ -113,7 +127,7 @@ fn digits(value: &Value) -> Option<String> {
     match to_number(value) {
         Value::Int(n) => Some(n.to_string()),
         Value::Real(x) if x.0.is_finite() => Some(plain_digits(x.0)),
-        Value::Text(cell) => unsigned::parse(&cell).map(|n| n.to_string()),
+        Value::Text(cell) => decimal::digits(&cell).map(|d| d.into_owned()),
         Value::Null | Value::Real(_) | Value::Blob(_) => None,
     }
 }
@@ -127,6 +141,9 @@ fn parsed(text: &str) -> Value {
 
 fn round(a: &[Value]) -> Value {
     let (Some(number), Some(decimals)) = (digits(&a[0]), integer(&a[1])) else { return Value::Null };
+    if let Some(result) = rounded_wide(&a[0], decimals, true) {
+        return result;
+    }
     if decimals >= 0 {
         return match to_number(&a[0]) {
             whole @ (Value::Int(_) | Value::Text(_)) => whole,
@@ -136,8 +153,24 @@ fn round(a: &[Value]) -> Value {
     scaled(&number, decimals, true)
 }
 
+/// ROUND and TRUNCATE of a number in text form.
+fn rounded_wide(value: &Value, decimals: i64, round: bool) -> Option<Value> {
+    let Value::Text(cell) = value else { return None };
+    decimal::digits(cell)?;
+    let number = Decimal::of_cell(value)?;
+    let places = usize::try_from(decimals.unsigned_abs()).unwrap_or(usize::MAX).min(decimal::MAX_DIGITS);
+    Some(match (decimals >= 0, round) {
+        (true, true) => number.rounded(places).cell(),
+        (true, false) => number.truncated(places).cell(),
+        (false, _) => number.to_tens(places, round).cell(),
+    })
+}
+
 fn truncate(a: &[Value]) -> Value {
     let (Some(number), Some(decimals)) = (digits(&a[0]), integer(&a[1])) else { return Value::Null };
+    if let Some(result) = rounded_wide(&a[0], decimals, false) {
+        return result;
+    }
     if decimals < 0 {
         return scaled(&number, decimals, false);
     }
@@ -182,6 +215,7 @@ fn abs(value: &Value) -> Value {
     match to_number(value) {
         Value::Int(n) => n.checked_abs().map_or_else(|| Value::real((n as f64).abs()), Value::Int),
         Value::Real(x) => Value::real(x.0.abs()),
+        cell @ Value::Text(_) => Decimal::of_cell(&cell).map_or(cell, |d| d.absolute().cell()),
         other => other,
     }
 }

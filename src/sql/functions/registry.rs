@@ -20,6 +20,7 @@ pub struct Function {
 }
 
 /// An aggregate function.
+#[derive(Clone, Copy)]
 pub struct Aggregate {
     pub name: &'static str,
     /// The number of arguments; -1 for any.
@@ -31,7 +32,10 @@ pub struct Aggregate {
 /// The state of an aggregate over one group.
 pub trait Accumulator: Send {
     fn step(&mut self, arguments: &[Value]) -> Result<(), Error>;
-    fn finish(&mut self) -> Result<Value, Error>;
+    /// Takes back the oldest step that is still in: a window's frame moved on. The arguments are those of that step.
+    fn inverse(&mut self, arguments: &[Value]) -> Result<(), Error>;
+    /// The result over what is in.
+    fn value(&self) -> Result<Value, Error>;
 }
 
 /// What functions know besides their arguments: one per connection, set up by the session before each statement.
@@ -43,6 +47,8 @@ pub struct FunctionContext {
     pub strict: Cell<bool>,
     /// The statement has IGNORE: errors of values become warnings.
     pub ignore: Cell<bool>,
+    /// The statement stores values.
+    pub writes: Cell<bool>,
     /// `NO_ZERO_DATE` / `NO_ZERO_IN_DATE` in `sql_mode`.
     pub no_zero_date: Cell<bool>,
     pub no_zero_in_date: Cell<bool>,
@@ -58,6 +64,8 @@ pub struct FunctionContext {
     pub node: Cell<u64>,
     /// What `LAST_INSERT_ID(expr)` was given, for the session to pick up.
     pub last_insert_id: Cell<Option<i64>>,
+    /// User variables that the statement assigned (`@a := value`), by their names; the session takes them.
+    pub assigned: RefCell<BTreeMap<String, Value>>,
     /// Microseconds that `SLEEP()` asked for and nobody waited yet: the session does, for a function must not block.
     pub sleep: Cell<u64>,
     /// Warnings of this statement, at most [`MAX_WARNINGS`]; the session takes them.

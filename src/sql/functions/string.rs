@@ -2,6 +2,7 @@
 
 use super::argument::{bytes, integer, maybe_int, maybe_text, nth, real, text, text_or_blob};
 use super::registry::{Function, FunctionContext};
+use crate::sql::collate::CollationOrder;
 use crate::sql::error::Error;
 use crate::types::Value;
 
@@ -258,6 +259,7 @@ fn hex(value: &Value) -> Value {
         Value::Text(cell) if crate::sql::unsigned::parse(cell).is_some() => {
             Value::text(format!("{:X}", crate::sql::unsigned::parse(cell).unwrap_or(0)))
         }
+        Value::Text(cell) if crate::sql::decimal::digits(cell).is_some() => Value::text(format!("{:X}", u64::MAX)),
         other => maybe_text(bytes(other).map(|b| hex_text(&b))),
     }
 }
@@ -322,7 +324,9 @@ fn substring_index(a: &[Value]) -> Value {
 
 fn strcmp(a: &[Value]) -> Value {
     let exact = nth(a, 2) == &Value::Int(1) || a.iter().any(is_binary);
+    let order = order_of(nth(a, 2)).filter(|_| !exact);
     match (text(nth(a, 0)), text(nth(a, 1))) {
+        (Some(x), Some(y)) if order.is_some() => Value::Int(order.map_or(0, |o| o.compare(&x, &y) as i64)),
         (Some(x), Some(y)) if exact => Value::Int(x.cmp(&y) as i64),
         (Some(x), Some(y)) => Value::Int(x.to_lowercase().cmp(&y.to_lowercase()) as i64),
         _ => Value::Null,
@@ -373,18 +377,40 @@ fn soundex(whole: &str) -> String {
     out
 }
 
-/// `like(text, pattern, escape, ignore_case)`. `%` and `_` as in MySQL; a pattern that ends in the escape means it.
+/// `like(text, pattern, escape, how)`. `%` and `_` as in MySQL; a pattern that ends in the escape means it. `how`: 0 respects
+/// case, 1 ignores it, a collation's name compares character by character under it.
 fn like(_: &FunctionContext, a: &[Value]) -> Result {
     let (Some(whole), Some(pattern), Some(escape)) = (text(&a[0]), text(&a[1]), text(&a[2])) else {
         return Ok(Value::Null);
     };
+    if escape.chars().count() > 1 {
+        return Err(Error::wrong_arguments("ESCAPE"));
+    }
+    if let Some(order) = order_of(&a[3]) {
+        let (whole, pattern): (Vec<char>, Vec<char>) = (whole.chars().collect(), pattern.chars().collect());
+        let same = |x, y| order.same_character(x, y);
+        return Ok(Value::Int(i64::from(matches_like_by(&whole, &pattern, escape.chars().next(), same))));
+    }
     let fold = a[3] == Value::Int(1);
     let folded = |t: &str| -> Vec<char> { if fold { t.to_lowercase().chars().collect() } else { t.chars().collect() } };
     Ok(Value::Int(i64::from(matches_like(&folded(&whole), &folded(&pattern), escape.chars().next()))))
 }
 
-/// Greedy matching with one point to fall back to: linear in practice, quadratic at worst.
+/// The collation that an argument names.
+fn order_of(argument: &Value) -> Option<&'static CollationOrder> {
+    match argument {
+        Value::Text(name) => CollationOrder::named(name),
+        _ => None,
+    }
+}
+
+/// Whether `text` is like `pattern`, characters being equal when they are the same.
 pub fn matches_like(text: &[char], pattern: &[char], escape: Option<char>) -> bool {
+    matches_like_by(text, pattern, escape, |x, y| x == y)
+}
+
+/// Greedy matching with one point to fall back to: linear in practice, quadratic at worst.
+fn matches_like_by(text: &[char], pattern: &[char], escape: Option<char>, same: impl Fn(char, char) -> bool) -> bool {
     let (mut t, mut p) = (0, 0);
     let mut retry: Option<(usize, usize)> = None;
     loop {
@@ -407,7 +433,7 @@ pub fn matches_like(text: &[char], pattern: &[char], escape: Option<char>) -> bo
                     c
                 };
                 p += 1;
-                text.get(t) == Some(literal)
+                text.get(t).is_some_and(|c| same(*c, *literal))
             }
         };
         if matched {

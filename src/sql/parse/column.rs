@@ -3,6 +3,7 @@
 use super::Reader;
 use crate::sql::catalog::{Collation, ColumnDefault, IndexKind};
 use crate::sql::column_type::{BinaryKind, ColumnType, IntegerSize, TextKind};
+use crate::sql::decimal::MAX_SCALE;
 use crate::sql::definition::{CheckDefinition, ColumnDefinition, ForeignKeyDefinition, TypeDefinition};
 use crate::sql::error::Error;
 use crate::sql::parameter::Literal;
@@ -314,8 +315,8 @@ impl Reader<'_> {
         if precision > 65 {
             return Err(Error::too_big_precision(precision, column, 65));
         }
-        if scale > 30 {
-            return Err(Error::too_big_scale(scale, column, 30));
+        if scale > u64::from(MAX_SCALE) {
+            return Err(Error::too_big_scale(scale, column, MAX_SCALE));
         }
         let precision = if precision == 0 { 10 } else { precision };
         if scale > precision {

@@ -17,6 +17,8 @@ pub struct Insert {
     /// `AS new [(columns)]` after the rows.
     pub alias: Option<(String, Vec<String>)>,
     pub on_duplicate: Vec<(Vec<String>, Expr)>,
+    /// `RETURNING items`: a SELECT of them, without tables.
+    pub returning: Option<Box<Query>>,
 }
 
 /// Where the rows come from.
@@ -47,6 +49,8 @@ pub struct Delete {
     pub condition: Option<Expr>,
     pub order_by: Vec<OrderByExpr>,
     pub limit: Option<Expr>,
+    /// As [`Insert::returning`].
+    pub returning: Option<Box<Query>>,
 }
 
 /// One table, or some of those joined.
@@ -134,7 +138,14 @@ impl Reader<'_> {
                 Ok((column, r.expression()?))
             })?;
         }
-        Ok(Body::Insert(Box::new(Insert { replace, ignore, table, columns, source, alias, on_duplicate })))
+        let returning = self.returning()?;
+        let insert = Insert { replace, ignore, table, columns, source, alias, on_duplicate, returning };
+        Ok(Body::Insert(Box::new(insert)))
+    }
+
+    /// RETURNING, if it comes next.
+    fn returning(&mut self) -> Result<Option<Box<Query>>, Error> {
+        if self.tokens.returning == Some(self.position()) { self.query().map(Some) } else { Ok(None) }
     }
 
     /// One to three names between points.
@@ -195,7 +206,7 @@ impl Reader<'_> {
                 DeleteTarget::Joined { targets, tables: self.table_references()? }
             } else {
                 self.refuse_partition()?;
-                let clause = ["WHERE", "ORDER", "LIMIT"].iter().any(|w| self.looks_at(w));
+                let clause = ["WHERE", "ORDER", "LIMIT", "SELECT"].iter().any(|w| self.looks_at(w));
                 let alias = if self.accept("AS") || !(clause || self.at_end()) { Some(self.name()?) } else { None };
                 DeleteTarget::Single { table: first, alias }
             }
@@ -207,7 +218,8 @@ impl Reader<'_> {
         let condition = if self.accept("WHERE") { Some(self.expression()?) } else { None };
         let order_by = self.order_by()?;
         let limit = if self.accept("LIMIT") { Some(self.expression()?) } else { None };
-        Ok(Body::Delete(Box::new(Delete { ignore, target, condition, order_by, limit })))
+        let returning = self.returning()?;
+        Ok(Body::Delete(Box::new(Delete { ignore, target, condition, order_by, limit, returning })))
     }
 
     /// A table to delete from; `t.*` is an old spelling of `t`.

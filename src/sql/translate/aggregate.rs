@@ -3,9 +3,12 @@
 use super::expression::string_like;
 use super::function::join;
 use super::json_call::with_kind;
+use super::scope::Source;
 use super::translator::{Translator, quote_text};
 use super::typed::{Kind, NOT_FIXED, Typed, double_of};
+use crate::sql::catalog::Collation;
 use crate::sql::column_type::{ColumnType, TextKind};
+use crate::sql::decimal::MAX_SCALE;
 use crate::sql::error::Error;
 use crate::sql::plan::ResultType;
 use sqlparser::ast::{
@@ -58,6 +61,12 @@ const WINDOW: &[(&str, usize, usize)] = &[
     ("NTH_VALUE", 2, 2),
 ];
 
+/// What a query without FROM selects from where it must have a row of its own.
+pub(super) const ONE_ROW: &str = "\"marmot_one\"";
+
+/// Where the window goes in a value of more than one aggregate.
+const OVER: &str = "\u{1}";
+
 fn parts<'e>(name: &str, function: &'e Function) -> Result<Parts<'e>, Error> {
     let refused = || Error::unsupported(format!("{name}() with these arguments"));
     let mut parts = Parts { distinct: false, wildcard: false, arguments: vec![], order_by: &[], separator: None };
@@ -89,6 +98,11 @@ fn parts<'e>(name: &str, function: &'e Function) -> Result<Parts<'e>, Error> {
     Ok(parts)
 }
 
+/// Whether SQLite's own sum would be of floating point, or leave 64 bits.
+fn needs_exact_sum(value: &Typed) -> bool {
+    value.is_decimal() || value.known().is_some_and(|ty| ty.is_integer()) && value.whole_digits() > 10
+}
+
 impl Translator<'_> {
     /// An aggregate's call; `None` if it is none. In a window call the arguments' own aggregates belong to the query.
     pub(super) fn aggregate_call(
@@ -104,25 +118,78 @@ impl Translator<'_> {
             return Ok(None);
         }
         let parts = parts(name, function)?;
-        if !window {
-            if !self.scope().aggregates {
-                return Err(Error::invalid_group_function());
+        if window {
+            return self.without_rollup(|t| t.aggregate(name, &parts, true)).map(Some);
+        }
+        // An aggregate of an aggregate makes no sense.
+        let allowed = std::mem::replace(&mut self.scope().aggregates, false);
+        let outer = std::mem::take(&mut self.level);
+        let mark = self.parameters.len();
+        let mut value = self.without_rollup(|t| t.aggregate(name, &parts, false));
+        let level = self.level;
+        self.level = outer.max(level);
+        if value.is_ok() && allowed && self.is_foreign(level) {
+            let column = |s: &Source| s.columns.first().map(|c| s.reference(c).sql);
+            self.anchor = self.scope().sources.first().and_then(column);
+            if self.anchor.is_none() {
+                self.scope().needs_row = true;
+                self.anchor = Some(format!("{ONE_ROW}.\"one\""));
             }
-            self.scope().aggregated = true;
-            // An aggregate of an aggregate makes no sense.
-            self.scope().aggregates = false;
+            self.parameters.truncate(mark);
+            value = self.without_rollup(|t| t.aggregate(name, &parts, false));
+            self.anchor = None;
         }
-        // What is rolled up is NULL for the query, not for its aggregates.
-        let rollup = self.scope().rollup.take();
-        let result = self.aggregate(name, &parts);
-        self.scope().rollup = rollup;
-        if !window {
-            self.scope().aggregates = true;
-        }
-        result.map(Some)
+        self.scope().aggregates = allowed;
+        self.place_aggregate(value?, level, parts.wildcard).map(Some)
     }
 
-    fn aggregate(&mut self, name: &str, parts: &Parts<'_>) -> Result<Typed, Error> {
+    /// Whether all columns of an aggregate are of a query around this one, which may not have aggregates there.
+    fn is_foreign(&self, level: usize) -> bool {
+        level > 0 && level < self.scopes.len() && !self.scopes[level - 1].aggregates
+    }
+
+    /// An aggregate without columns, where its own query may have none: it is one of the next query around that may.
+    fn place_outside(&mut self, value: Typed, wildcard: bool) -> Result<Typed, Error> {
+        let found = (0..self.scopes.len()).rev().find(|i| self.scopes[*i].aggregates);
+        let column = found.and_then(|i| {
+            let source = self.scopes[i].sources.first()?;
+            Some((i, source.reference(source.columns.first()?).sql))
+        });
+        let Some((level, column)) = column.filter(|_| wildcard) else { return Err(Error::invalid_group_function()) };
+        self.scopes[level].aggregated = true;
+        // Of a column of that query, so that SQLite takes it for that query's.
+        Ok(value.with_sql(format!("(SELECT count({column} IS NULL))")))
+    }
+
+    /// What is rolled up is NULL for the query, not for its aggregates.
+    fn without_rollup<T>(&mut self, inner: impl FnOnce(&mut Self) -> T) -> T {
+        let rollup = self.scope().rollup.take();
+        let result = inner(self);
+        self.scope().rollup = rollup;
+        result
+    }
+
+    /// An aggregate belongs to the innermost query that its columns are of, if that may have aggregates there, else to
+    /// the one it is written in. `level` is that query's, 0 for an aggregate without columns.
+    fn place_aggregate(&mut self, value: Typed, level: usize, wildcard: bool) -> Result<Typed, Error> {
+        let own = self.scopes.len();
+        if level == 0 && !self.scope().aggregates {
+            return self.place_outside(value, wildcard);
+        }
+        if level > 0 && level < own && !wildcard && self.scopes[level - 1].aggregates {
+            self.scopes[level - 1].aggregated = true;
+            // SQLite takes an aggregate only where the query itself may have one: a select list of its own.
+            return Ok(value.with_sql(format!("(SELECT {})", value.sql)));
+        }
+        if !self.scope().aggregates {
+            return Err(Error::invalid_group_function());
+        }
+        self.scope().aggregated = true;
+        Ok(value)
+    }
+
+    fn aggregate(&mut self, name: &str, parts: &Parts<'_>, window: bool) -> Result<Typed, Error> {
+        let over = if window { OVER } else { "" };
         let distinct = if parts.distinct { "DISTINCT " } else { "" };
         let plain = matches!(name, "COUNT" | "SUM" | "AVG" | "MIN" | "MAX" | "GROUP_CONCAT");
         if parts.distinct && !plain {
@@ -133,21 +200,22 @@ impl Translator<'_> {
         }
         let mut values = Vec::new();
         for argument in &parts.arguments {
-            values.push(self.expression(argument)?);
+            let mut value = self.expression(argument)?;
+            if let Some(anchor) = &self.anchor {
+                value.sql = format!("(CASE WHEN {anchor} IS NULL THEN {0} ELSE {0} END)", value.sql);
+                value.column = false;
+            }
+            values.push(value);
         }
         let [value, rest @ ..] = values.as_slice() else { return Err(Error::parameter_count(name)) };
         let single = |sql: String, ty: ColumnType| {
             if rest.is_empty() { Ok(Typed::new(sql, ty)) } else { Err(Error::parameter_count(name)) }
         };
-        let numeric = |this: &mut Self| match value.is_big_unsigned() {
-            // Where SQLite would take the cell for text.
-            true if matches!(name, "SUM" | "AVG") => format!("marmot_cast_double({})", value.sql),
-            _ => this.numeric_operand(value),
-        };
+        let numeric = |this: &mut Self| this.numeric_operand(value);
         let increment = self.context.modes.division_scale();
         match name {
             "COUNT" if rest.is_empty() => {
-                let argument = if parts.distinct { value.collated() } else { value.sql.clone() };
+                let argument = if parts.distinct { value.collated(self.rules()) } else { value.sql.clone() };
                 let sql = format!("count({distinct}{argument})");
                 Ok(Typed { nullable: false, ..Typed::new(sql, ColumnType::bigint()) })
             }
@@ -155,32 +223,48 @@ impl Translator<'_> {
                 if !parts.distinct {
                     return Err(Error::parameter_count(name));
                 }
-                let ignores_case = values.iter().all(|v| v.ignores_case() != Some(false));
-                let collate = if ignores_case { " COLLATE NOCASE" } else { "" };
+                let collate = self.collate_all(&values);
                 let sql = format!("count(DISTINCT marmot_tuple({}){collate})", join(&values));
                 Ok(Typed { nullable: false, ..Typed::new(sql, ColumnType::bigint()) })
             }
             "SUM" => {
+                let whole = value.whole_digits().saturating_add(22);
                 let ty = match value.known() {
-                    Some(ty) if ty.is_integer() => ColumnType::decimal(65, 0),
-                    Some(ColumnType::Decimal { scale, .. }) => ColumnType::decimal(65, *scale),
+                    Some(ty) if ty.is_integer() => ColumnType::decimal(whole.min(65), 0),
+                    Some(ColumnType::Decimal { scale, .. }) => {
+                        ColumnType::decimal(whole.saturating_add(*scale).min(65), *scale)
+                    }
                     None => return Ok(Typed::dynamic(format!("sum({distinct}{})", value.sql))),
                     Some(_) => double_of(value.scale()),
                 };
-                let drift = matches!(ty, ColumnType::Decimal { scale: 1..=15, .. });
-                single(format!("sum({distinct}{})", numeric(self)), ty).map(|sum| Typed { drift, ..sum })
+                let sum = self.sum(value, distinct);
+                single(sum, ty).map(|sum| Typed { unrounded: value.unrounded, ..sum })
             }
             "AVG" => {
                 let scale = value.scale().saturating_add(increment);
+                let whole = value.whole_digits();
                 let ty = match value.known() {
-                    Some(ty) if ty.is_integer() => ColumnType::decimal(65, increment),
-                    Some(ColumnType::Decimal { .. }) => ColumnType::decimal(65, scale.min(30)),
+                    Some(ty) if ty.is_integer() => ColumnType::decimal((whole + increment).min(65), increment),
+                    Some(ColumnType::Decimal { .. }) => {
+                        ColumnType::decimal(whole.saturating_add(scale).min(65), scale.min(MAX_SCALE))
+                    }
                     _ => double_of(scale),
                 };
-                single(format!("avg({distinct}{})", numeric(self)), ty)
+                if !needs_exact_sum(value) {
+                    return single(format!("avg({distinct}{})", numeric(self)), ty);
+                }
+                let argument = numeric(self);
+                let digits = crate::sql::decimal::quotient_scale(value.scale(), 0, increment);
+                let sum = self.sum(value, distinct);
+                let sql = format!("marmot_decimal_divide({sum}{over}, count({distinct}{argument}){over}, {digits})");
+                single(sql, ty).map(|average| Typed { unrounded: true, ..average })
             }
             "MIN" | "MAX" => {
-                let sql = format!("{}({})", name.to_lowercase(), value.collated());
+                let sql = match value.is_wide() {
+                    true if window => format!("marmot_win_decimal_{}({})", name.to_lowercase(), value.sql),
+                    true => format!("marmot_agg_decimal_{}({})", name.to_lowercase(), value.sql),
+                    false => format!("{}({})", name.to_lowercase(), value.collated(self.rules())),
+                };
                 if !rest.is_empty() {
                     return Err(Error::parameter_count(name));
                 }
@@ -215,6 +299,13 @@ impl Translator<'_> {
         }
     }
 
+    /// The sum of a value: exact where it is.
+    fn sum(&mut self, value: &Typed, distinct: &str) -> String {
+        let argument = self.numeric_operand(value);
+        let function = if needs_exact_sum(value) { "marmot_agg_sum" } else { "sum" };
+        format!("{function}({distinct}{argument})")
+    }
+
     fn group_concat(&mut self, values: &[Typed], parts: &Parts<'_>) -> Result<Typed, Error> {
         let ty = match values.first().map(string_like) {
             Some(ColumnType::Text { collation, .. }) => ColumnType::Text { kind: TextKind::Text, length: 0, collation },
@@ -237,8 +328,18 @@ impl Translator<'_> {
         }
         // SQLite's DISTINCT aggregates take one argument: the value brings its separator along.
         item = format!("marmot_separated({item}, {})", quote_text(separator));
-        let collate = if values.iter().all(|v| v.ignores_case() != Some(false)) { " COLLATE NOCASE" } else { "" };
+        let collate = self.collate_all(&values);
         Ok(Typed::new(format!("marmot_agg_separated(DISTINCT {item}{collate}{order_by})"), ty))
+    }
+
+    /// What several values together are compared by, where that is not byte by byte: ` COLLATE ...`.
+    fn collate_all(&self, values: &[Typed]) -> String {
+        let rules = self.rules();
+        if values.iter().any(|v| v.ignores_case() == Some(false)) {
+            return String::new();
+        }
+        let first = values.iter().find_map(|v| v.wanted_collation(rules));
+        format!(" COLLATE {}", first.unwrap_or_else(|| Collation::default().sqlite(rules)))
     }
 
     /// `function(...) OVER (...)`.
@@ -253,9 +354,8 @@ impl Translator<'_> {
         if function.null_treatment == Some(NullTreatment::IgnoreNulls) {
             return Err(Error::unsupported("IGNORE NULLS"));
         }
-        let spread = ["STD", "STDDEV", "VAR"].iter().any(|n| name.starts_with(n));
-        if spread || name.starts_with("BIT_") || name.starts_with("JSON_") || name == "GROUP_CONCAT" {
-            return Err(Error::unsupported(format!("{name}() as a window function")));
+        if name == "GROUP_CONCAT" {
+            return Err(Error::unsupported("GROUP_CONCAT() as a window function"));
         }
         // The least and greatest of distinct values are those of all.
         if !matches!(name, "MIN" | "MAX") && parts(name, function).is_ok_and(|p| p.distinct) {
@@ -269,7 +369,12 @@ impl Translator<'_> {
             WindowType::NamedWindow(name) => super::translator::quote_name(&name.value),
             WindowType::WindowSpec(spec) => format!("({})", self.window(spec)?),
         };
-        Ok(value.with_sql(format!("{} OVER {over}", value.sql)))
+        // Each aggregate within the value is one over the window.
+        let sql = match value.sql.contains(OVER) {
+            true => value.sql.replace(OVER, &format!(" OVER {over}")),
+            false => format!("{} OVER {over}", value.sql),
+        };
+        Ok(value.with_sql(sql))
     }
 
     fn pure_window_call(&mut self, name: &str, function: &Function) -> Result<Typed, Error> {
@@ -304,7 +409,7 @@ impl Translator<'_> {
         }
         if !spec.partition_by.is_empty() {
             let parts = self.expressions(&spec.partition_by)?;
-            let parts: Vec<String> = parts.iter().map(Typed::collated).collect();
+            let parts: Vec<String> = parts.iter().map(|p| p.collated(self.rules())).collect();
             sql.push(format!("PARTITION BY {}", parts.join(", ")));
         }
         if !spec.order_by.is_empty() {

@@ -1,6 +1,6 @@
 //! Expressions, node by node.
 
-use super::translator::Translator;
+use super::translator::{Translator, quote_text};
 use super::typed::{Kind, Typed, text_type, unify};
 use crate::sql::column_type::ColumnType;
 use crate::sql::error::Error;
@@ -56,14 +56,8 @@ impl Translator<'_> {
             Expr::Subquery(query) => self.scalar_subquery(query),
             Expr::Tuple(_) => Err(Error::operand_columns(1)),
             Expr::Collate { expr, collation } => {
-                let name = collation.to_string();
-                let name = name.trim_matches('`');
-                let Some(collation) = crate::sql::catalog::Collation::new(name) else {
-                    return Err(Error::unknown_collation(name));
-                };
                 let value = self.expression(expr)?;
-                let sql = format!("({} COLLATE {})", value.sql, collation.sqlite());
-                Ok(Typed { ty: ResultType::Known(Self::text_of(collation.name())), ..value.with_sql(sql) })
+                self.collated_by(&value, collation.to_string().trim_matches('`'))
             }
             Expr::Ceil { expr, field } => self.whole("marmot_ceil", expr, field),
             Expr::Floor { expr, field } => self.whole("marmot_floor", expr, field),
@@ -116,10 +110,28 @@ impl Translator<'_> {
             [database, table, name] => (Some(database.value.as_str()), Some(table.value.as_str()), name),
             _ => return Err(Error::unsupported("a name of more than three parts")),
         };
-        for scope in self.scopes.iter().rev() {
+        let innermost = self.scopes.len();
+        for (index, scope) in self.scopes.iter().enumerate().rev() {
+            let level = index + 1;
             if let Some(found) = scope.resolve(database, table, &name.value, self.clause)? {
+                self.level = self.level.max(level);
                 return Ok(found);
             }
+            // A subquery may name the select items of the queries around it, those that come before it.
+            if level < innermost
+                && table.is_none()
+                && let Some(found) = scope.alias(&name.value)
+            {
+                if scope.is_aggregated(&name.value) {
+                    return Err(Error::unusable_reference(&name.value, "reference to group function"));
+                }
+                self.level = self.level.max(level);
+                return Ok(found);
+            }
+        }
+        let around = &self.scopes[..innermost.saturating_sub(1)];
+        if table.is_none() && around.iter().any(|s| s.pending.iter().any(|a| a.eq_ignore_ascii_case(&name.value))) {
+            return Err(Error::unusable_reference(&name.value, "forward reference in item list"));
         }
         let full: Vec<&str> = path.iter().map(|p| p.value.as_str()).collect();
         Err(Error::unknown_column(full.join("."), self.clause))
@@ -169,6 +181,10 @@ impl Translator<'_> {
                 if value.is_big_unsigned() {
                     return Ok(Typed::new(format!("marmot_subtract(0, {sql}, 0)"), ColumnType::bigint()));
                 }
+                if value.is_wide() || value.unrounded {
+                    let negated = value.with_sql(format!("marmot_decimal_negate({sql})"));
+                    return Ok(Typed { unrounded: value.unrounded, ..negated });
+                }
                 let ty = match value.known() {
                     Some(ty) if ty.is_integer() => ResultType::Known(ColumnType::bigint()),
                     Some(ty) if ty.is_numeric() => value.ty.clone(),
@@ -193,11 +209,25 @@ impl Translator<'_> {
             B::Arrow | B::LongArrow => self.json_arrow(left, right, *op == B::LongArrow),
             B::StringConcat => {
                 let (l, r) = (self.expression(left)?, self.expression(right)?);
-                Ok(Typed::new(format!("marmot_concat({}, {})", l.sql, r.sql), text_type()))
+                let sql = format!("marmot_concat({}, {})", l.text_operand(), r.text_operand());
+                Ok(Typed::new(sql, text_type()))
             }
-            B::Assignment => Err(Error::unsupported("assignment to a user variable inside an expression (:=)")),
+            B::Assignment => self.assign_variable(left, right),
             _ => self.arithmetic(left, op, right),
         }
+    }
+
+    /// `@name := value`.
+    fn assign_variable(&mut self, variable: &Expr, value: &Expr) -> Result<Typed, Error> {
+        let Some(name) = user_variable(variable) else { return Err(Error::unsupported("this use of :=")) };
+        let name = quote_text(name);
+        let value = self.expression(value)?;
+        let kept = match value.is_decimal() {
+            // With all the decimals of its type.
+            true => format!(", {}", value.text_operand()),
+            false => String::new(),
+        };
+        Ok(value.with_sql(format!("marmot_assign({name}, {}{kept})", value.sql)))
     }
 
     /// `a AND b AND c ...`: all operands at one level, written as a balanced tree, since SQLite limits its depth.
@@ -298,6 +328,13 @@ impl Translator<'_> {
             _ => None,
         }
     }
+}
+
+/// The name of a user variable, without its `@`.
+fn user_variable(expression: &Expr) -> Option<&str> {
+    let Expr::Value(value) = expression else { return None };
+    let sqlparser::ast::Value::Placeholder(text) = &value.value else { return None };
+    text.strip_prefix('@').filter(|name| !name.starts_with('@'))
 }
 
 /// Joins conditions into a tree of logarithmic depth, in parentheses.

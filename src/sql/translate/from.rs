@@ -1,6 +1,6 @@
 //! FROM: tables, joins, derived tables.
 
-use super::scope::{Source, SourceColumn};
+use super::scope::{Scope, Source, SourceColumn};
 use super::translator::{Translator, quote_name};
 use super::typed::Typed;
 use crate::sql::catalog::{ColumnDefault, IndexKind, Table};
@@ -10,7 +10,8 @@ use crate::sql::plan::{Origin, ResultType};
 use crate::sql::tokens::token_number;
 use crate::types::DatabaseName;
 use sqlparser::ast::{
-    Ident, Join, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, TableAlias, TableFactor, TableWithJoins,
+    Expr, Ident, Join, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, TableAlias, TableFactor,
+    TableWithJoins,
 };
 use sqlparser::tokenizer::Token;
 use std::sync::Arc;
@@ -144,7 +145,7 @@ impl Translator<'_> {
             JoinConstraint::None if word == "JOIN" => (String::new(), sides.both()),
             JoinConstraint::None => return Err(self.tokens.syntax_error(self.tokens.tokens.len())),
             JoinConstraint::On(condition) => {
-                let condition = self.in_clause("on clause", |t| t.condition(condition))?;
+                let condition = self.join_condition(condition, first)?;
                 (format!(" ON {condition}"), sides.both())
             }
             JoinConstraint::Using(names) => {
@@ -160,6 +161,16 @@ impl Translator<'_> {
             }
         };
         Ok((format!("{left} {word} {right}{condition}"), columns))
+    }
+
+    /// The condition of a join whose operands begin at source `first`: it sees no others of this FROM clause.
+    fn join_condition(&mut self, condition: &Expr, first: usize) -> Result<String, Error> {
+        let operands = self.scope().sources.split_off(first);
+        let before = std::mem::replace(&mut self.scope().sources, operands);
+        let condition = self.in_clause("on clause", |t| t.condition(condition));
+        let operands = std::mem::replace(&mut self.scope().sources, before);
+        self.scope().sources.extend(operands);
+        condition
     }
 
     /// Whether the table reference stands right after a parenthesis that was opened for it.
@@ -253,6 +264,10 @@ impl Translator<'_> {
                 let block = self.query_block(subquery);
                 self.scope().sources = siblings;
                 let mut block = block?;
+                if block.single_row && block.sql.contains("marmot_assign(") && !block.sql.contains(" FROM ") {
+                    // SQLite does not compute a column that nobody reads, unless rows are compared by it.
+                    block.sql = block.sql.replacen("SELECT ", "SELECT DISTINCT ", 1);
+                }
                 let renamed = rename(&mut block.columns, alias)?;
                 block.check_names()?;
                 let sql = if renamed { block.renamed_sql() } else { block.sql.clone() };
@@ -314,10 +329,16 @@ impl Translator<'_> {
         if taken.iter().any(|s| s.database == database) {
             return Err(Error::not_unique_table(alias));
         }
-        let sql_alias = match (&database, taken.is_empty()) {
+        let mut sql_alias = match (&database, taken.is_empty()) {
             (Some(database), false) => quote_name(&format!("{database}.{alias}")),
             _ => quote_name(&alias),
         };
+        // Expressions of a query around this one may come to stand in here: its tables must not be hidden.
+        let level = self.scopes.len();
+        let hides = |s: &Scope| s.sources.iter().any(|s| s.sql_alias.eq_ignore_ascii_case(&sql_alias));
+        if self.scopes[..level - 1].iter().any(hides) {
+            sql_alias = quote_name(&format!("{alias}#{level}"));
+        }
         self.scope().sources.push(Source { alias, database, sql_alias: sql_alias.clone(), columns, table });
         Ok(sql_alias)
     }

@@ -1,10 +1,13 @@
 //! Function calls.
 
+use super::collation;
 use super::function_table::{self, Entry, Returns};
 use super::operator::is_time;
 use super::translator::{Translator, quote_text};
 use super::typed::{Kind, Typed, double_of, text_type, unify};
+use crate::sql::catalog::Collation;
 use crate::sql::column_type::{ColumnType, TextKind};
+use crate::sql::decimal::MAX_SCALE;
 use crate::sql::error::Error;
 use crate::sql::parameter::{Literal, Wanted};
 use crate::sql::plan::ResultType;
@@ -61,7 +64,7 @@ impl Translator<'_> {
             Err(()) => return Err(Error::parameter_count(&name)),
         };
         let values = self.expressions(&arguments.into_iter().cloned().collect::<Vec<_>>())?;
-        Ok(fill(entry, &values))
+        fill(entry, &values)
     }
 
     fn unknown_function(&self, name: &str) -> Error {
@@ -73,8 +76,6 @@ impl Translator<'_> {
             "IS_USED_LOCK",
             "RELEASE_ALL_LOCKS",
             "LOAD_FILE",
-            "AES_ENCRYPT",
-            "AES_DECRYPT",
             "MASTER_POS_WAIT",
             "JSON_TABLE",
             "JSON_SCHEMA_VALID",
@@ -258,7 +259,13 @@ impl Translator<'_> {
                 let values = self.each(arguments)?;
                 let exact = u8::from(values.iter().any(|v| v.ignores_case() == Some(false)));
                 let (x, y) = (values[0].text_operand(), values[1].text_operand());
-                let sql = format!("marmot_{}({x}, {y}, {exact})", name.to_lowercase());
+                let rules = self.rules();
+                let how = match super::operator::agreed_collation(&values[0], &values[1], rules) {
+                    "NOCASE" | "BINARY" => exact.to_string(),
+                    _ if name == "FIND_IN_SET" => exact.to_string(),
+                    collation => quote_text(collation),
+                };
+                let sql = format!("marmot_{}({x}, {y}, {how})", name.to_lowercase());
                 Typed::new(sql, ColumnType::bigint())
             }
             "VALUES" => {
@@ -275,6 +282,12 @@ impl Translator<'_> {
                 Typed::new(sql, ColumnType::varbinary(65_535))
             }
             "#CAST" => self.cast(arguments)?,
+            "#INTRODUCED" => {
+                let collation = self.constant_text(arguments[0]).and_then(|c| Collation::default_of(&c));
+                let value = self.expression(arguments[1])?;
+                let ty = collation.map_or_else(text_type, |c| Self::text_of(c.name()));
+                Typed { ty: ResultType::Known(ty), ..value }
+            }
             _ => return Ok(None),
         }))
     }
@@ -307,7 +320,7 @@ impl Translator<'_> {
         let few = !matches!(wanted, Some(Some(Literal::Int(31..)) | Some(Literal::Decimal(_))));
         let scale = match wanted {
             None => Some(0),
-            Some(Some(Literal::Int(n))) => Some(n.clamp(0, 30) as u8),
+            Some(Some(Literal::Int(n))) => Some(n.clamp(0, i64::from(MAX_SCALE)) as u8),
             Some(_) => None,
         };
         let ty = match (value.known(), scale) {
@@ -382,15 +395,15 @@ impl Translator<'_> {
         let fsp = numbers.first().copied().unwrap_or(0).clamp(0, 6) as u8;
         let length = numbers.first().copied().unwrap_or(-1);
         Ok(match words.as_slice() {
-            ["SIGNED", ..] => Typed::new(format!("marmot_cast_signed({v})"), ColumnType::bigint()),
+            ["SIGNED" | "INT" | "INTEGER", ..] => Typed::new(format!("marmot_cast_signed({v})"), ColumnType::bigint()),
             ["UNSIGNED", ..] => Typed::new(format!("marmot_cast_unsigned({v})"), ColumnType::bigint_unsigned()),
             ["DECIMAL" | "DEC" | "NUMERIC", ..] => {
                 let (precision, scale) = (numbers.first().copied().unwrap_or(10), numbers.get(1).copied().unwrap_or(0));
                 if precision > 65 {
                     return Err(Error::too_big_precision(precision, "CAST", 65));
                 }
-                if scale > 30 {
-                    return Err(Error::too_big_scale(scale, "CAST", 30));
+                if scale > i64::from(MAX_SCALE) {
+                    return Err(Error::too_big_scale(scale, "CAST", MAX_SCALE));
                 }
                 if scale > precision.max(1) && numbers.len() > 1 {
                     return Err(Error::scale_above_precision(""));
@@ -442,7 +455,7 @@ impl Translator<'_> {
 
     /// Temporal values become numbers before they are cast to one.
     fn numeric_cast_operand(&mut self, value: &Typed, target: &str) -> String {
-        let numeric = matches!(target, "SIGNED" | "UNSIGNED" | "DECIMAL" | "DOUBLE" | "FLOAT");
+        let numeric = matches!(target, "SIGNED" | "INT" | "INTEGER" | "UNSIGNED" | "DECIMAL" | "DOUBLE" | "FLOAT");
         match value.known() {
             Some(ty) if numeric && ty.is_temporal() => format!("marmot_temporal_number({})", value.sql),
             Some(ColumnType::Enum { .. } | ColumnType::Set { .. }) if numeric => self.numeric_operand(value),
@@ -456,7 +469,7 @@ pub fn join(values: &[Typed]) -> String {
     values.iter().map(|v| v.sql.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-fn fill(entry: &Entry, values: &[Typed]) -> Typed {
+fn fill(entry: &Entry, values: &[Typed]) -> Result<Typed, Error> {
     let arguments: Vec<String> = match entry.takes_text() {
         true => values.iter().map(Typed::text_operand).collect(),
         false => values.iter().map(|v| v.sql.clone()).collect(),
@@ -475,19 +488,23 @@ fn fill(entry: &Entry, values: &[Typed]) -> Typed {
     }
     sql.push_str(rest);
     let first = values.first();
+    let operands: Vec<&Typed> = values.iter().collect();
+    let common = match entry.takes_text() {
+        true => collation::common(&operands, entry.name)?,
+        false => None,
+    };
     let returns = match entry.returns {
         Returns::Int => ColumnType::bigint(),
         Returns::Unsigned => ColumnType::bigint_unsigned(),
         Returns::Double => ColumnType::double(),
         Returns::SixDecimals => ColumnType::double_with(6),
-        Returns::Boolean => return Typed::boolean(sql),
+        Returns::Boolean => return Ok(Typed::boolean(sql)),
         Returns::Text if entry.carries_bytes() && values.iter().any(|v| v.kind() == Kind::Binary) => {
             ColumnType::varbinary(65_535)
         }
-        Returns::Text => match first.and_then(Typed::known) {
-            // The collation of the first argument that has one.
-            Some(ty @ ColumnType::Text { collation, .. }) if !collation.ignores_case() => ty.clone(),
-            _ => text_type(),
+        Returns::Text => match &common {
+            Some((common, _)) => collation::with_collation(text_type(), common),
+            None => text_type(),
         },
         Returns::Blob => ColumnType::varbinary(65_535),
         Returns::Date => ColumnType::Date,
@@ -504,8 +521,13 @@ fn fill(entry: &Entry, values: &[Typed]) -> Typed {
                 Kind::Text | Kind::Binary if entry.name != "ANY_VALUE" => ResultType::Known(ColumnType::double()),
                 _ => v.ty.clone(),
             });
-            return Typed { ty, ..Typed::dynamic(sql) };
+            return Ok(Typed { ty, ..Typed::dynamic(sql) });
         }
     };
-    Typed::new(sql, returns)
+    let text = Typed::new(sql, returns);
+    let temporal = entry.returns == Returns::DateTime;
+    Ok(match common {
+        Some((_, strength)) => Typed { strength, temporal, ..text },
+        None => Typed { temporal, ..text },
+    })
 }

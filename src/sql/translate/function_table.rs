@@ -274,6 +274,9 @@ entries! {
     "JSON_DETAILED" 1 1 "marmot_json_detailed({0})" Text;
     "JSON_STORAGE_SIZE" 1 1 "octet_length(marmot_json({0}))" Int;
     // The rest
+    "AES_ENCRYPT" 2 3 "marmot_aes_encrypt({*})" Blob;
+    "AES_DECRYPT" 2 3 "marmot_aes_decrypt({*})" Blob;
+    "PASSWORD" 1 1 "marmot_password({0})" Text;
     "UUID" 0 0 "marmot_uuid()" Text;
     "UUID_SHORT" 0 0 "marmot_uuid_short()" Unsigned;
     "IS_UUID" 1 1 "marmot_is_uuid({0})" Boolean;

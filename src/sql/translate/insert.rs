@@ -4,12 +4,12 @@ use super::from::table_source;
 use super::scope::{Scope, Source, SourceColumn};
 use super::translator::{Translator, quote_name, quote_text, quote_value};
 use super::typed::{Kind, Typed};
-use crate::sql::catalog::{Column, ColumnDefault, HIDDEN_KEY, Table};
+use crate::sql::catalog::{Column, ColumnDefault, Database, HIDDEN_KEY, Table};
 use crate::sql::column_type::{ColumnType, IntegerSize};
 use crate::sql::error::Error;
 use crate::sql::parameter::{Convert, Source as From, Wanted};
 use crate::sql::parse::{Insert, InsertSource};
-use crate::sql::plan::{AutoIncrement, ResultType, Write, WriteKind};
+use crate::sql::plan::{AutoIncrement, ResultColumn, ResultType, Write, WriteKind};
 use crate::sql::storage_rule::Rule;
 use crate::sql::store::store;
 use crate::types::Value;
@@ -56,6 +56,7 @@ impl Translator<'_> {
         if upsert {
             sql.push_str(&self.on_duplicate(insert, &database.name, &table)?);
         }
+        let returning = self.returning(&mut sql, &database, &table, insert.returning.as_deref())?;
         let auto_increment = auto_increment(&table, &columns, insert, |e| self.is_given_id(e));
         Ok(Write {
             kind: match (insert.replace, upsert) {
@@ -73,7 +74,37 @@ impl Translator<'_> {
             auto_increment,
             rows,
             keyed: Vec::new(),
+            returning,
         })
+    }
+
+    /// Adds RETURNING to a statement that changes a table; gives the columns of its rows.
+    pub fn returning(
+        &mut self,
+        sql: &mut String,
+        database: &Database,
+        table: &Arc<Table>,
+        query: Option<&sqlparser::ast::Query>,
+    ) -> Result<Vec<ResultColumn>, Error> {
+        let Some(query) = query else { return Ok(Vec::new()) };
+        let sqlparser::ast::SetExpr::Select(select) = &*query.body else {
+            return Err(Error::unsupported("this RETURNING clause"));
+        };
+        let source = table_source(&database.name, table, &table.name);
+        let star = source.columns.iter().enumerate().filter(|(_, c)| !c.invisible).map(|(i, _)| (0, i)).collect();
+        self.scopes.push(Scope { sources: vec![source], star, ..Scope::default() });
+        let items = self.items(select);
+        self.scopes.pop();
+        let items = items?;
+        let list: Vec<String> = items.iter().map(|(name, v)| format!("{} AS {}", v.sql, quote_name(name))).collect();
+        sql.push_str(&format!(" RETURNING {}", list.join(", ")));
+        let columns = items.into_iter().map(|(name, value)| ResultColumn {
+            name: name.into(),
+            ty: value.ty,
+            nullable: value.nullable,
+            origin: value.origin,
+        });
+        Ok(columns.collect())
     }
 
     /// Columns that the statement leaves out, with what goes there. SQLite's own DEFAULT is not asked: it may be that

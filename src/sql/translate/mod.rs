@@ -1,7 +1,7 @@
 //! From the statement tree to a plan: names resolved, types inferred, SQLite text written.
 //!
 //! - `scope`: which column a name means. `typed`: an expression's SQLite text with its MySQL type.
-//! - `expression`, `operator`, `function`, `aggregate`: expressions. Everything is parenthesised, so that SQLite's
+//! - `expression`, `operator`, `arithmetic`, `rows`, `function`, `aggregate`: expressions. Everything is parenthesised, so that SQLite's
 //!   operator precedence never matters.
 //! - `select`, `from`: queries. `insert`, `update`: writes. `show`, `session`: the rest.
 //!
@@ -9,7 +9,9 @@
 //! texts with the same value in that place (see [`super::cache`]).
 
 mod aggregate;
+mod arithmetic;
 mod coercibility;
+mod collation;
 mod create;
 mod expression;
 mod from;
@@ -19,6 +21,7 @@ mod insert;
 mod json_call;
 mod operator;
 mod rollup;
+mod rows;
 mod scope;
 mod select;
 mod session;

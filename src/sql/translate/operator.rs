@@ -1,15 +1,19 @@
 //! Comparison and arithmetic: what MySQL converts before it computes (manual, "Type Conversion in Expression
 //! Evaluation").
 
+use super::collation;
+use super::rows::{mirrored, row, selects_several, unnested};
 use super::translator::{Translator, quote_text};
-use super::typed::{Kind, NOT_FIXED, Typed, boolean_type, double_of};
+use super::typed::{Kind, Strength, Typed};
+use crate::sql::catalog::Collation;
 use crate::sql::column_type::ColumnType;
 use crate::sql::error::Error;
 use crate::sql::parameter::{Convert, Literal, Source};
 use crate::sql::plan::ResultType;
+use crate::types::CollationRules;
 use sqlparser::ast::{BinaryOperator, Expr, Query};
 
-fn symbol(op: &BinaryOperator) -> &'static str {
+pub(super) fn symbol(op: &BinaryOperator) -> &'static str {
     match op {
         BinaryOperator::Eq => "=",
         BinaryOperator::NotEq => "<>",
@@ -21,9 +25,30 @@ fn symbol(op: &BinaryOperator) -> &'static str {
     }
 }
 
+/// Whether a comparison's left side says how to compare.
+fn ends_in_collation(sql: &str) -> bool {
+    let is_name = |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    sql.rsplit_once(" COLLATE ").is_some_and(|(_, name)| is_name(name))
+}
+
+/// The collation by which SQLite is to compare two values, as strings.
+pub(super) fn agreed_collation(left: &Typed, right: &Typed, rules: CollationRules) -> &'static str {
+    match (left.wanted_collation(rules), right.wanted_collation(rules)) {
+        (Some(l), Some(r)) => match collation::common(&[left, right], "=") {
+            Ok(Some((common, _))) => common.sqlite(rules),
+            _ if l == r => l,
+            _ => "BINARY",
+        },
+        (Some(one), None) | (None, Some(one)) => one,
+        // Two values known only when they run may be strings.
+        (None, None) if left.kind() == Kind::Open && right.kind() == Kind::Open => Collation::default().sqlite(rules),
+        (None, None) => "BINARY",
+    }
+}
+
 impl Translator<'_> {
     /// Sets how a parameter is converted; false if `value` is none, or is so already in another way.
-    fn convert(&mut self, value: &Typed, convert: Convert) -> bool {
+    pub(super) fn convert(&mut self, value: &Typed, convert: Convert) -> bool {
         let Some(parameter) = value.parameter.and_then(|i| self.parameters.get_mut(i)) else { return false };
         if parameter.convert == Convert::Plain {
             parameter.convert = convert;
@@ -33,7 +58,7 @@ impl Translator<'_> {
     }
 
     /// Whether `value` is a parameter of text or of unknown type, whose conversion may be chosen.
-    fn is_free(&self, value: &Typed) -> bool {
+    pub(super) fn is_free(&self, value: &Typed) -> bool {
         let Some(parameter) = value.parameter.and_then(|i| self.parameters.get(i)) else { return false };
         parameter.convert == Convert::Plain
             && (!matches!(parameter.source, Source::Environment(_)) || value.kind() != Kind::Open)
@@ -70,10 +95,14 @@ impl Translator<'_> {
     /// Converts `value` for a comparison with `other`.
     fn convert_side(&mut self, value: &mut Typed, other: &Typed) {
         let free = self.is_free(value);
-        if value.drift {
-            *value = Typed { drift: false, sql: value.settled(), ..value.clone() };
+        if value.is_wide() && matches!(other.known(), Some(ColumnType::Float { .. } | ColumnType::Json)) {
+            value.sql = format!("marmot_cast_double({})", value.sql);
+            value.column = false;
         }
         match (value.kind(), other.kind()) {
+            (Kind::Text | Kind::Open, Kind::Number) if free && other.is_decimal() => {
+                self.convert(value, Convert::Decimal);
+            }
             (Kind::Text | Kind::Open, Kind::Number) if free => {
                 self.convert(value, Convert::Number);
             }
@@ -158,16 +187,9 @@ impl Translator<'_> {
         if number(left.kind()) || number(right.kind()) {
             return left.sql.clone();
         }
-        let ignores_case = match (left.ignores_case(), right.ignores_case()) {
-            (Some(l), Some(r)) => l && r,
-            (Some(one), None) | (None, Some(one)) => one,
-            (None, None) => {
-                // Two values known only when they run may be strings.
-                left.kind() == Kind::Open && right.kind() == Kind::Open
-            }
-        };
-        let wanted = if ignores_case { "NOCASE" } else { "BINARY" };
-        let given = left.implied_collation().or(right.implied_collation()).unwrap_or("BINARY");
+        let rules = self.rules();
+        let wanted = agreed_collation(left, right, rules);
+        let given = left.implied_collation(rules).or(right.implied_collation(rules)).unwrap_or("BINARY");
         if wanted == given { left.sql.clone() } else { format!("{} COLLATE {wanted}", left.sql) }
     }
 
@@ -175,16 +197,20 @@ impl Translator<'_> {
         if let (Some(l), Some(r)) = (row(left), row(right)) {
             return self.row_comparison(&l, op, &r);
         }
-        if let (Some(l), Expr::Subquery(query)) = (row(left), right) {
-            let operands = self.row_values(&l)?;
-            let block = self.query_block(query)?;
-            if block.columns.len() != l.len() {
-                return Err(Error::operand_columns(l.len()));
-            }
-            return Ok(Typed::boolean(format!("(({operands}) {} ({}))", symbol(op), block.sql)));
+        if let (Some(l), Expr::Subquery(query)) = (row(left), unnested(right)) {
+            return self.row_and_subquery(&l, op, query);
+        }
+        if let (Expr::Subquery(query), Some(r)) = (unnested(left), row(right)) {
+            return self.row_and_subquery(&r, &mirrored(op), query);
+        }
+        if let (Expr::Subquery(l), Expr::Subquery(r)) = (unnested(left), unnested(right))
+            && selects_several(l)
+        {
+            return self.subquery_rows(l, op, r);
         }
         let mut l = self.operand(left, right)?;
         let mut r = self.operand(right, left)?;
+        collation::common(&[&l, &r], &op.to_string())?;
         let (mut l_sql, mut r_sql) = self.comparable(&mut l, &mut r);
         let orders =
             matches!(op, BinaryOperator::Lt | BinaryOperator::LtEq | BinaryOperator::Gt | BinaryOperator::GtEq);
@@ -194,6 +220,9 @@ impl Translator<'_> {
             // The texts of times do not sort as times: 100:00:00 and what is negative.
             l_sql = format!("marmot_temporal_number({l_sql})");
             r_sql = format!("marmot_temporal_number({r_sql})");
+        }
+        if orders && needs_exact_order(&l, &r) {
+            return Ok(Typed::boolean(format!("(marmot_decimal_compare({l_sql}, {r_sql}) {} 0)", symbol(op))));
         }
         let nullable = *op != BinaryOperator::Spaceship;
         Ok(Typed { nullable, ..Typed::boolean(format!("({l_sql} {} {r_sql})", symbol(op))) })
@@ -212,36 +241,6 @@ impl Translator<'_> {
         self.expression(this)
     }
 
-    fn row_values(&mut self, row: &[&Expr]) -> Result<String, Error> {
-        let values: Vec<String> =
-            row.iter().map(|e| self.expression(e).map(|t| t.collated())).collect::<Result<_, _>>()?;
-        Ok(values.join(", "))
-    }
-
-    /// `(a, b) = (c, d)` and the like, part by part so that each is converted on its own.
-    fn row_comparison(&mut self, left: &[&Expr], op: &BinaryOperator, right: &[&Expr]) -> Result<Typed, Error> {
-        let mut pairs = Vec::new();
-        for (l, r) in flat_pairs(left, right)? {
-            let (mut l, mut r) = (self.expression(l)?, self.expression(r)?);
-            pairs.push(self.comparable(&mut l, &mut r));
-        }
-        let joined = |symbol: &str, word: &str| {
-            let parts: Vec<String> = pairs.iter().map(|(l, r)| format!("({l} {symbol} {r})")).collect();
-            format!("({})", parts.join(word))
-        };
-        let sql = match op {
-            BinaryOperator::Eq => joined("=", " AND "),
-            BinaryOperator::Spaceship => joined("IS", " AND "),
-            BinaryOperator::NotEq => joined("<>", " OR "),
-            _ => {
-                let l: Vec<&str> = pairs.iter().map(|(l, _)| l.as_str()).collect();
-                let r: Vec<&str> = pairs.iter().map(|(_, r)| r.as_str()).collect();
-                format!("(({}) {} ({}))", l.join(", "), symbol(op), r.join(", "))
-            }
-        };
-        Ok(Typed::boolean(sql))
-    }
-
     pub fn in_list(&mut self, needle: &Expr, list: &[Expr], negated: bool) -> Result<Typed, Error> {
         let not = if negated { "NOT " } else { "" };
         if let Some(parts) = row(needle) {
@@ -255,6 +254,7 @@ impl Translator<'_> {
         }
         let left = self.expression(needle)?;
         let mut items = Vec::with_capacity(list.len());
+        let mut compared = Vec::with_capacity(list.len());
         let mut converted: Option<Typed> = None;
         for item in list {
             let mut right = self.operand(item, needle)?;
@@ -266,10 +266,20 @@ impl Translator<'_> {
                 _ => converted = Some(this),
             }
             items.push(r_sql);
+            compared.push(right);
         }
         let this = converted.unwrap_or_else(|| left.clone());
-        let l_sql = match (this.ignores_case(), this.implied_collation()) {
-            (Some(true), None) => format!("{} COLLATE NOCASE", this.sql),
+        let all: Vec<&Typed> = std::iter::once(&left).chain(&compared).collect();
+        let common = collation::common(&all, "IN")?;
+        let wanted = match (common, this.wanted_collation(self.rules())) {
+            (Some((common, _)), Some(_)) => Some(common.sqlite(self.rules())),
+            (None, own) => own.filter(|own| *own != "BINARY"),
+            _ => None,
+        };
+        let l_sql = match wanted {
+            Some(wanted) if this.implied_collation(self.rules()).unwrap_or("BINARY") != wanted => {
+                format!("{} COLLATE {wanted}", this.sql)
+            }
             _ => this.sql,
         };
         Ok(Typed::boolean(format!("({l_sql} {not}IN ({}))", items.join(", "))))
@@ -286,6 +296,15 @@ impl Translator<'_> {
 
     pub fn in_subquery(&mut self, needle: &Expr, query: &Query, negated: bool) -> Result<Typed, Error> {
         let not = if negated { "NOT " } else { "" };
+        if let Expr::Subquery(rows) = unnested(needle)
+            && selects_several(rows)
+        {
+            let (left, right) = (self.query_block(rows)?, self.query_block(query)?);
+            if left.columns.len() != right.columns.len() {
+                return Err(Error::operand_columns(left.columns.len()));
+            }
+            return Ok(Typed::boolean(format!("(({}) {not}IN ({}))", left.sql, right.sql)));
+        }
         let parts = row(needle).unwrap_or_else(|| vec![needle]);
         let mut left = Vec::new();
         for part in &parts {
@@ -307,6 +326,7 @@ impl Translator<'_> {
     pub fn between(&mut self, value: &Expr, low: &Expr, high: &Expr, negated: bool) -> Result<Typed, Error> {
         let mut whole = self.expression(value)?;
         let (mut low, mut high) = (self.operand(low, value)?, self.operand(high, value)?);
+        let common = collation::common(&[&whole, &low, &high], "BETWEEN")?;
         let kinds = [whole.kind(), low.kind(), high.kind()];
         let strings = kinds.iter().any(|k| matches!(k, Kind::Text | Kind::Binary));
         if strings && kinds.contains(&Kind::Number) && !kinds.contains(&Kind::Temporal) {
@@ -322,32 +342,57 @@ impl Translator<'_> {
         let (h, high) = self.comparable(&mut for_high, &mut high);
         let l = if self.given_back(&for_low, &for_high) { l.replacen(&for_low.sql, &for_high.sql, 1) } else { l };
         let not = if negated { "NOT " } else { "" };
-        if l == h && !l.ends_with("NOCASE") && !l.ends_with("BINARY") {
+        if let Some((common, Strength::Explicit)) = &common {
+            let value = format!("{} COLLATE {}", for_high.sql, common.sqlite(self.rules()));
+            return Ok(Typed::boolean(format!("({value} {not}BETWEEN {low} AND {high})")));
+        }
+        if needs_exact_order(&for_low, &for_low) || needs_exact_order(&for_high, &for_high) {
+            let (least, most) =
+                (format!("marmot_decimal_compare({l}, {low})"), format!("marmot_decimal_compare({h}, {high})"));
+            return Ok(Typed::boolean(format!("({not}({least} >= 0 AND {most} <= 0))")));
+        }
+        if l == h && !ends_in_collation(&l) {
             return Ok(Typed::boolean(format!("({l} {not}BETWEEN {low} AND {high})")));
         }
         Ok(Typed::boolean(format!("({not}({l} >= {low} AND {h} <= {high}))")))
     }
 
     pub fn like(&mut self, value: &Expr, pattern: &Expr, escape: Option<&Expr>, negated: bool) -> Result<Typed, Error> {
+        let computed = escape;
         let escape = match escape {
             Some(e) => match self.constant(e) {
-                Some(Literal::Text(text)) if text.chars().count() <= 1 => text.to_string(),
-                Some(Literal::Int(digit @ 0..=9)) => digit.to_string(),
-                _ => return Err(Error::wrong_arguments("ESCAPE")),
+                Some(Literal::Text(text)) if text.chars().count() <= 1 => Some(text.to_string()),
+                Some(Literal::Int(digit @ 0..=9)) => Some(digit.to_string()),
+                Some(_) => return Err(Error::wrong_arguments("ESCAPE")),
+                None => None,
             },
-            None if self.context.modes.no_backslash_escapes() => String::new(),
-            None => "\\".to_string(),
+            None if self.context.modes.no_backslash_escapes() => Some(String::new()),
+            None => Some("\\".to_string()),
         };
         let (left, right) = (self.expression(value)?, self.expression(pattern)?);
         let not = if negated { "NOT " } else { "" };
-        let respects_case = left.ignores_case() == Some(false) || right.ignores_case() == Some(false);
-        if respects_case {
+        let common = collation::common(&[&left, &right], "LIKE")?;
+        let respects_case = match &common {
+            Some((common, _)) => !common.ignores_case(),
+            None => left.ignores_case() == Some(false) || right.ignores_case() == Some(false),
+        };
+        // MySQL's own rules, character by character.
+        let own =
+            common.map(|(common, _)| common.sqlite(self.rules())).filter(|name| *name != "NOCASE" && !respects_case);
+        let (l, r) = (left.text_operand(), right.text_operand());
+        let how = own.map_or_else(|| u8::from(!respects_case).to_string(), quote_text);
+        let Some(escape) = escape else {
+            // Known when it runs: a constant expression.
+            let Some(e) = computed else { return Err(Error::wrong_arguments("ESCAPE")) };
+            let escape = self.expression(e)?;
+            return Ok(Typed::boolean(format!("({not}marmot_like({l}, {r}, {}, {how}))", escape.text_operand())));
+        };
+        if respects_case || own.is_some() {
             let escape = quote_text(&escape);
-            let sql = format!("({not}marmot_like({}, {}, {escape}, 0))", left.sql, right.sql);
-            return Ok(Typed::boolean(sql));
+            return Ok(Typed::boolean(format!("({not}marmot_like({l}, {r}, {escape}, {how}))")));
         }
         let tail = if escape.is_empty() { String::new() } else { format!(" ESCAPE {}", quote_text(&escape)) };
-        Ok(Typed::boolean(format!("({} {not}LIKE {}{tail})", left.sql, right.sql)))
+        Ok(Typed::boolean(format!("({l} {not}LIKE {r}{tail})")))
     }
 
     pub fn regexp(&mut self, value: &Expr, pattern: &Expr, negated: bool) -> Result<Typed, Error> {
@@ -367,13 +412,24 @@ impl Translator<'_> {
         if *op == BinaryOperator::NotEq && all {
             return self.in_subquery(left, query, true);
         }
-        let mut value = self.expression(left)?;
+        let aggregated_before = std::mem::take(&mut self.scope().aggregated);
+        let value = self.expression(left);
+        let has_aggregate = self.scope().aggregated;
+        self.scope().aggregated |= aggregated_before;
+        let mut value = value?;
         let block = self.query_block(query)?;
         let [column] = block.columns.as_slice() else { return Err(Error::operand_columns(1)) };
         let name = format!("\"marmot_any\".{}", super::translator::quote_name(&column.name));
         let mut other = Typed { column: true, ..Typed { ty: column.ty.clone(), ..Typed::dynamic(name) } };
         let (l, r) = self.comparable(&mut value, &mut other);
-        let test = format!("({l} {} {r})", symbol(op));
+        let orders = !matches!(op, BinaryOperator::Eq | BinaryOperator::NotEq);
+        if orders && has_aggregate {
+            return Ok(by_extreme(&l, op, &r, &block.sql, all));
+        }
+        let test = match orders && needs_exact_order(&value, &other) {
+            true => format!("(marmot_decimal_compare({l}, {r}) {} 0)", symbol(op)),
+            false => format!("({l} {} {r})", symbol(op)),
+        };
         let rows = format!("FROM ({}) AS \"marmot_any\"", block.sql);
         let (decides, answer) = if all { (format!("NOT {test}"), 0) } else { (test.clone(), 1) };
         Ok(Typed::boolean(format!(
@@ -382,172 +438,29 @@ impl Translator<'_> {
             1 - answer
         )))
     }
+}
 
-    /// A value in numeric context.
-    pub fn numeric_operand(&mut self, value: &Typed) -> String {
-        match value.known() {
-            Some(ColumnType::Enum { values, .. }) => {
-                format!("marmot_enum_index({}, {})", value.sql, quote_text(&values.join("\u{1f}")))
-            }
-            Some(ColumnType::Set { values, .. }) => {
-                format!("marmot_set_bits({}, {})", value.sql, quote_text(&values.join("\u{1f}")))
-            }
-            Some(ty) if ty.is_temporal() => format!("marmot_temporal_number({})", value.sql),
-            Some(ty) if !ty.is_numeric() => {
-                if self.is_free(value) && self.convert(value, Convert::Number) {
-                    return value.sql.clone();
-                }
-                format!("marmot_number({})", value.sql)
-            }
-            _ => value.sql.clone(),
-        }
-    }
+/// `value op ALL (query)` by the extreme of the query's values, so that the value, which has an aggregate, stays out of
+/// the subquery.
+fn by_extreme(value: &str, op: &BinaryOperator, item: &str, query: &str, all: bool) -> Typed {
+    let above = matches!(op, BinaryOperator::Gt | BinaryOperator::GtEq);
+    let extreme = if above == all { "max" } else { "min" };
+    let rows = format!("FROM ({query}) AS \"marmot_any\"");
+    let test = format!("({value} {} (SELECT {extreme}({item}) {rows}))", symbol(op));
+    let (decides, answer) = if all { (format!("NOT {test}"), 0) } else { (test.clone(), 1) };
+    Typed::boolean(format!(
+        "(CASE WHEN NOT EXISTS (SELECT 1 {rows}) THEN {} WHEN {decides} THEN {answer} \
+         WHEN EXISTS (SELECT 1 {rows} WHERE {item} IS NULL) THEN NULL ELSE {test} END)",
+        1 - answer
+    ))
+}
 
-    pub fn arithmetic(&mut self, left: &Expr, op: &BinaryOperator, right: &Expr) -> Result<Typed, Error> {
-        use BinaryOperator as B;
-        let minus = *op == B::Minus;
-        if matches!(op, B::Plus | B::Minus) {
-            if let Some((quantity, unit)) = super::temporal_call::interval(right) {
-                return self.date_arithmetic(left, quantity, unit, minus);
-            }
-            if let (Some((quantity, unit)), false) = (super::temporal_call::interval(left), minus) {
-                return self.date_arithmetic(right, quantity, unit, false);
-            }
-        }
-        let l = Self::hex_number(left).map_or_else(|| self.expression(left), Ok)?;
-        let r = Self::hex_number(right).map_or_else(|| self.expression(right), Ok)?;
-        let bits = match op {
-            B::BitwiseAnd => Some("marmot_bit_and"),
-            B::BitwiseOr => Some("marmot_bit_or"),
-            B::BitwiseXor => Some("marmot_bit_xor"),
-            B::PGBitwiseShiftLeft => Some("marmot_shift_left"),
-            B::PGBitwiseShiftRight => Some("marmot_shift_right"),
-            _ => None,
-        };
-        let (l_sql, r_sql) = (self.numeric_operand(&l), self.numeric_operand(&r));
-        if let Some(function) = bits {
-            // With a literal, which is never negative, SQLite's `&` gives the same.
-            let literal = |v: &Typed| v.parameter.is_some() && v.known() == Some(&ColumnType::bigint());
-            if *op == B::BitwiseAnd && l.is_integer() && r.is_integer() && (literal(&l) || literal(&r)) {
-                return Ok(Typed::new(format!("({l_sql} & {r_sql})"), ColumnType::bigint_unsigned()));
-            }
-            return Ok(Typed::new(format!("{function}({l_sql}, {r_sql})"), ColumnType::bigint_unsigned()));
-        }
-        let increment = self.context.modes.division_scale();
-        let both_integers = l.is_integer() && r.is_integer();
-        let whole = |v: &Typed| v.known().is_some_and(is_whole);
-        let unsigned = |v: &Typed| v.known().is_some_and(ColumnType::is_unsigned);
-        // Without sign the result must not be below zero, nor above what SQLite's integers reach.
-        let unsigned = whole(&l) && whole(&r) && (unsigned(&l) || unsigned(&r));
-        let signed_result = *op == B::Minus && self.context.modes.no_unsigned_subtraction();
-        let checked = unsigned || l.is_big_unsigned() || r.is_big_unsigned();
-        let result = u8::from(unsigned && !signed_result);
-        let simple = |symbol: &str, function: &str| {
-            if checked {
-                format!("marmot_{function}({l_sql}, {r_sql}, {result})")
-            } else {
-                format!("({l_sql} {symbol} {r_sql})")
-            }
-        };
-        let plain = |scale: fn(u8, u8) -> u8| match arithmetic_type(&l, &r, scale) {
-            ResultType::Known(ty) if ty.is_integer() && result == 1 => ResultType::Known(ColumnType::bigint_unsigned()),
-            ty => ty,
-        };
-        let quotient = if result == 1 { ColumnType::bigint_unsigned() } else { ColumnType::bigint() };
-        let (sql, ty) = match op {
-            B::Plus => (simple("+", "add"), plain(|a, b| a.max(b))),
-            B::Minus => (simple("-", "subtract"), plain(|a, b| a.max(b))),
-            B::Multiply => (simple("*", "multiply"), plain(|a, b| a.saturating_add(b))),
-            B::Divide => {
-                let exact =
-                    |v: &Typed| v.known().is_some_and(|t| t.is_integer() || matches!(t, ColumnType::Decimal { .. }));
-                let scale = l.scale().saturating_add(increment);
-                let ty = if exact(&l) && exact(&r) {
-                    ColumnType::decimal(65, scale.min(30))
-                } else {
-                    double_of(l.scale().max(r.scale()).saturating_add(increment))
-                };
-                let l_sql = if l.is_big_unsigned() { format!("marmot_cast_double({l_sql})") } else { l_sql };
-                (format!("(CAST({l_sql} AS REAL) / {r_sql})"), ResultType::Known(ty))
-            }
-            B::MyIntegerDivide if both_integers && !unsigned => {
-                (format!("({l_sql} / {r_sql})"), ResultType::Known(quotient))
-            }
-            B::MyIntegerDivide => (format!("marmot_div({l_sql}, {r_sql}, {result})"), ResultType::Known(quotient)),
-            B::Modulo if both_integers => (format!("({l_sql} % {r_sql})"), ResultType::Known(sign_of_dividend(&l))),
-            B::Modulo if whole(&l) && whole(&r) => {
-                (format!("marmot_mod({l_sql}, {r_sql})"), ResultType::Known(sign_of_dividend(&l)))
-            }
-            B::Modulo => (format!("marmot_mod({l_sql}, {r_sql})"), arithmetic_type(&l, &r, |a, b| a.max(b))),
-            other => return Err(Error::unsupported(format!("the operator {other}"))),
-        };
-        let exact = matches!(ty, ResultType::Known(ColumnType::Decimal { scale, .. }) if scale <= 15);
-        let drift = exact && matches!(op, B::Plus | B::Minus | B::Multiply);
-        Ok(Typed { ty, drift, ..Typed::dynamic(sql) })
-    }
+/// Whether SQLite would not order these exact numbers rightly.
+fn needs_exact_order(left: &Typed, right: &Typed) -> bool {
+    let double = |v: &Typed| matches!(v.known(), Some(ColumnType::Float { .. }));
+    (left.is_wide() || right.is_wide()) && !double(left) && !double(right)
 }
 
 pub(super) fn is_time(value: &Typed) -> bool {
     matches!(value.known(), Some(ColumnType::Time(_)))
-}
-
-/// The type of `%` of integers.
-fn sign_of_dividend(dividend: &Typed) -> ColumnType {
-    let unsigned = dividend.known().is_some_and(ColumnType::is_unsigned);
-    if unsigned { ColumnType::bigint_unsigned() } else { ColumnType::bigint() }
-}
-
-/// The parts of two rows side by side; of rows within rows, their parts.
-fn flat_pairs<'e>(left: &[&'e Expr], right: &[&'e Expr]) -> Result<Vec<(&'e Expr, &'e Expr)>, Error> {
-    if left.len() != right.len() {
-        return Err(Error::operand_columns(left.len()));
-    }
-    let mut pairs = Vec::new();
-    for (l, r) in left.iter().zip(right) {
-        match (row(l), row(r)) {
-            (Some(l), Some(r)) => pairs.extend(flat_pairs(&l, &r)?),
-            (None, None) => pairs.push((*l, *r)),
-            (Some(parts), None) => return Err(Error::operand_columns(parts.len())),
-            (None, Some(_)) => return Err(Error::operand_columns(1)),
-        }
-    }
-    Ok(pairs)
-}
-
-/// Types that are integers in arithmetic.
-fn is_whole(ty: &ColumnType) -> bool {
-    ty.is_integer() || ty.is_temporal() || matches!(ty, ColumnType::Enum { .. } | ColumnType::Set { .. })
-}
-
-/// The parts of a row constructor: `(a, b)`, `ROW(a, b)`.
-pub fn row(expression: &Expr) -> Option<Vec<&Expr>> {
-    match expression {
-        Expr::Tuple(parts) => Some(parts.iter().collect()),
-        Expr::Nested(inner) => row(inner),
-        Expr::Function(function) if function.name.to_string().eq_ignore_ascii_case("ROW") => {
-            super::function::plain_arguments(function).ok().filter(|a| a.len() > 1)
-        }
-        _ => None,
-    }
-}
-
-/// The type of `+`, `-`, `*`: decimals if one is and the other is exact, else DOUBLE.
-fn arithmetic_type(l: &Typed, r: &Typed, scale: fn(u8, u8) -> u8) -> ResultType {
-    let (Some(x), Some(y)) = (l.known(), r.known()) else {
-        return if l.ty == ResultType::Null || r.ty == ResultType::Null {
-            ResultType::Known(boolean_type())
-        } else {
-            ResultType::Dynamic
-        };
-    };
-    let exact = |ty: &ColumnType| is_whole(ty) || matches!(ty, ColumnType::Decimal { .. });
-    let fraction = l.scale().min(6) > 0 && x.is_temporal() || r.scale().min(6) > 0 && y.is_temporal();
-    ResultType::Known(if is_whole(x) && is_whole(y) && !fraction {
-        if x.is_unsigned() && y.is_unsigned() { ColumnType::bigint_unsigned() } else { ColumnType::bigint() }
-    } else if exact(x) && exact(y) {
-        let of = |v: &Typed| if v.scale() == NOT_FIXED { 0 } else { v.scale() };
-        ColumnType::decimal(65, scale(of(l), of(r)).min(30))
-    } else {
-        double_of(scale(l.scale(), r.scale()))
-    })
 }

@@ -214,15 +214,18 @@ impl Translator<'_> {
             }
         }
         for (i, value) in values.iter().enumerate() {
-            let cell = if i < kept { value.collated() } else { "NULL".to_string() };
+            let cell = if i < kept { value.collated(self.rules()) } else { "NULL".to_string() };
             extra.push(format!("{} AS \"marmot_r{i}\", {cell} AS \"marmot_g{i}\"", u8::from(i >= kept)));
             order.push(format!("\"marmot_r{i}\", \"marmot_g{i}\""));
         }
         self.scope().alias_use = AliasUse::Never;
-        let list = items.iter().enumerate().map(|(i, (_, v))| format!("{} AS \"marmot_c{}\"", v.collated(), i + 1));
+        let list = items
+            .iter()
+            .enumerate()
+            .map(|(i, (_, v))| format!("{} AS \"marmot_c{}\"", v.collated(self.rules()), i + 1));
         let list: Vec<String> = list.chain(extra).collect();
         // The grand total of no rows is no row: a constant to group by makes it so.
-        let groups: Vec<String> = values.iter().take(kept).map(Typed::collated).collect();
+        let groups: Vec<String> = values.iter().take(kept).map(|v| v.collated(self.rules())).collect();
         let groups = if groups.is_empty() { "'all'".to_string() } else { groups.join(", ") };
         let sql = format!("SELECT {}{source} GROUP BY {groups}{having}", list.join(", "));
         Ok((sql, items, order))

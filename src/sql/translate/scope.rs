@@ -1,6 +1,6 @@
 //! What names mean: the tables of a FROM clause, innermost first, and the aliases of a select list.
 
-use super::typed::Typed;
+use super::typed::{Strength, Typed};
 use crate::sql::catalog::Table;
 use crate::sql::error::Error;
 use crate::sql::plan::{Origin, ResultType};
@@ -38,8 +38,10 @@ pub struct Source {
 pub enum AliasUse {
     #[default]
     Never,
-    /// GROUP BY and HAVING: after the columns.
+    /// GROUP BY: after the columns.
     AfterColumns,
+    /// HAVING: before the columns, but after those of GROUP BY; within an aggregate after all of them.
+    Having,
     /// ORDER BY: before the columns.
     BeforeColumns,
 }
@@ -51,6 +53,14 @@ pub struct Scope {
     /// Name, value and position from 1 of every select item.
     pub aliases: Vec<(String, Typed, usize)>,
     pub alias_use: AliasUse,
+    /// Positions of the select items that have an aggregate.
+    pub aggregated_items: Vec<usize>,
+    /// Without FROM there must be a row to aggregate: see [`super::aggregate::ONE_ROW`].
+    pub needs_row: bool,
+    /// Every alias of the select list, whether its item was read yet or not.
+    pub pending: Vec<String>,
+    /// The names in GROUP BY that are nothing but names.
+    pub grouped: Vec<String>,
     /// In an UPDATE: columns already assigned, with their new values, which later assignments see.
     pub assigned: Vec<(String, Typed)>,
     /// What `*` means: columns by their source and their place there.
@@ -71,9 +81,11 @@ impl Source {
             nullable: column.nullable,
             column: true,
             origin: column.origin.clone(),
+            strength: Strength::Implicit,
             parameter: None,
             boolean: false,
-            drift: false,
+            unrounded: false,
+            temporal: false,
         }
     }
 
@@ -109,7 +121,7 @@ impl Scope {
         clause: &str,
     ) -> Result<Option<Typed>, Error> {
         if table.is_none()
-            && self.alias_use == AliasUse::BeforeColumns
+            && self.aliases_first(name)
             && let Some(value) = self.alias(name)
         {
             return Ok(Some(value));
@@ -133,10 +145,24 @@ impl Scope {
         {
             return Ok(Some(value.with_sql(&new.sql)));
         }
-        if found.is_none() && table.is_none() && self.alias_use == AliasUse::AfterColumns {
+        if found.is_none() && table.is_none() && matches!(self.alias_use, AliasUse::AfterColumns | AliasUse::Having) {
             return Ok(self.alias(name));
         }
         Ok(found)
+    }
+
+    /// Whether the select item that an alias stands for has an aggregate.
+    pub fn is_aggregated(&self, alias: &str) -> bool {
+        let found = self.aliases.iter().find(|(n, _, _)| n.eq_ignore_ascii_case(alias));
+        found.is_some_and(|(_, _, position)| self.aggregated_items.contains(position))
+    }
+
+    fn aliases_first(&self, name: &str) -> bool {
+        match self.alias_use {
+            AliasUse::BeforeColumns => true,
+            AliasUse::Having => self.aggregates && !self.grouped.iter().any(|g| g.eq_ignore_ascii_case(name)),
+            AliasUse::Never | AliasUse::AfterColumns => false,
+        }
     }
 
     /// A select item by its alias.

@@ -265,7 +265,7 @@ impl Translator<'_> {
     }
 
     fn select_scoped(&mut self, select: &Select, tail: Tail<'_>, in_compound: bool) -> Result<Block, Error> {
-        let from = self.source_list(&select.from)?;
+        let mut from = self.source_list(&select.from)?;
         let mut conditions = Vec::new();
         if let Some(condition) = &select.selection {
             conditions.push(self.in_clause("where clause", |t| t.condition(condition))?);
@@ -280,7 +280,8 @@ impl Translator<'_> {
         let group_by = self.group_by(&select.group_by, &items)?;
         let mut having = String::new();
         if let Some(condition) = &select.having {
-            self.scope().alias_use = AliasUse::AfterColumns;
+            self.scope().grouped = names_of(&select.group_by);
+            self.scope().alias_use = AliasUse::Having;
             let condition = self.in_clause("having clause", |t| t.condition(condition))?;
             // Without groups HAVING filters rows, which SQLite does not allow.
             if group_by.is_empty() && !self.scope().aggregated {
@@ -290,16 +291,19 @@ impl Translator<'_> {
             }
         }
         self.scope().alias_use = AliasUse::BeforeColumns;
-        let mut one_row = false;
-        let (mark, aggregated) = (self.parameters.len(), self.scope().aggregated);
+        let mark = self.parameters.len();
         let mut order_by = self.in_clause("order clause", |t| t.order_list(tail.order_by, Some(&items)))?;
         if group_by.is_empty() && self.scope().aggregated {
-            // There is one row: no order, but an aggregate of ORDER BY alone still makes it one.
+            // There is one row: no order.
             order_by.clear();
             self.parameters.truncate(mark);
-            one_row = !aggregated;
         }
+        // Also by an aggregate of HAVING or ORDER BY alone.
+        let one_row = group_by.is_empty() && self.scope().aggregated && self.scope().aggregated_items.is_empty();
         self.scope().alias_use = AliasUse::Never;
+        if self.scope().needs_row && from.is_empty() {
+            from = format!("(SELECT 1 AS \"one\") AS {}", super::aggregate::ONE_ROW);
+        }
         let windows = self.named_windows(select)?;
         let (limit, limited) = self.limit(tail.limit)?;
 
@@ -313,7 +317,7 @@ impl Translator<'_> {
         let mut list: Vec<String> = items
             .iter()
             .map(|(name, value)| {
-                let sql = if collate { value.collated() } else { value.sql.clone() };
+                let sql = if collate { value.collated(self.rules()) } else { value.sql.clone() };
                 format!("{sql} AS {}", quote_name(name))
             })
             .collect();
@@ -354,7 +358,18 @@ impl Translator<'_> {
     pub(super) fn items(&mut self, select: &Select) -> Result<Vec<(String, Typed)>, Error> {
         let texts = token_number(select.select_token.0.span).and_then(|n| self.tokens.items.get(&n));
         let mut items = Vec::new();
+        let aliased = select.projection.iter().filter_map(|item| match item {
+            SelectItem::ExprWithAlias { alias, .. } => Some(alias.value.clone()),
+            _ => None,
+        });
+        self.scope().pending = aliased.collect();
+        self.scope().aliases.clear();
+        self.scope().aggregated_items.clear();
+        let aggregated_before = std::mem::take(&mut self.scope().aggregated);
+        let mut aggregated = aggregated_before;
         for (i, item) in select.projection.iter().enumerate() {
+            self.note_item(&items);
+            aggregated |= std::mem::take(&mut self.scope().aggregated);
             let text = texts.and_then(|t| t.get(i)).cloned().unwrap_or_default();
             match item {
                 SelectItem::UnnamedExpr(expression) => {
@@ -389,7 +404,20 @@ impl Translator<'_> {
                 _ => return Err(Error::unsupported("this select item")),
             }
         }
+        self.note_item(&items);
+        self.scope().aggregated |= aggregated;
         Ok(items)
+    }
+
+    /// Makes the select items read so far known by their names, to subqueries of the later ones.
+    fn note_item(&mut self, items: &[(String, Typed)]) {
+        let scope = self.scope();
+        if scope.aggregated {
+            scope.aggregated_items.push(items.len());
+        }
+        for (i, (name, value)) in items.iter().enumerate().skip(scope.aliases.len()) {
+            scope.aliases.push((name.clone(), value.clone(), i + 1));
+        }
     }
 
     /// What MySQL calls a result column without an alias: a column's name, a string's content, else the text.
@@ -397,6 +425,12 @@ impl Translator<'_> {
         match expression {
             Expr::Identifier(Ident { value, .. }) => value.clone(),
             Expr::CompoundIdentifier(path) => path.last().map_or(text, |n| n.value.clone()),
+            Expr::Function(call) if call.name.to_string() == "#introduced" => {
+                match super::function::plain_arguments(call).ok().and_then(|a| a.last().copied()) {
+                    Some(literal) => self.item_name(literal, text, value),
+                    None => text,
+                }
+            }
             Expr::Value(_) => match self.literal_of(value) {
                 Some(Literal::Text(content)) => {
                     self.constant(expression);
@@ -440,18 +474,38 @@ impl Translator<'_> {
         let mut parts = Vec::new();
         for expression in expressions {
             if let Some(literal) = self.constant(expression) {
-                let Literal::Int(n) = literal else { continue };
+                let Literal::Int(n) = literal else {
+                    // One group of all rows.
+                    parts.push("NULL".to_string());
+                    continue;
+                };
                 let value = usize::try_from(n).ok().and_then(|n| n.checked_sub(1)).and_then(|i| items.get(i));
                 match value {
-                    Some((_, value)) => parts.push(value.collated()),
+                    Some((name, _)) if self.scope().aggregated_items.contains(&(n as usize)) => {
+                        return Err(Error::wrong_group_field(name));
+                    }
+                    Some((_, value)) => parts.push(value.collated(self.rules())),
                     None => return Err(Error::unknown_column(n, "group statement")),
                 }
                 continue;
             }
-            parts.push(self.in_clause("group statement", |t| t.expression(expression))?.collated());
+            parts.push(self.group_key(expression)?.collated(self.rules()));
         }
         self.scope().aggregates = true;
         Ok(parts.join(", "))
+    }
+
+    /// One expression of GROUP BY. A name that is several columns means the select item of that name.
+    fn group_key(&mut self, expression: &Expr) -> Result<Typed, Error> {
+        let value = self.in_clause("group statement", |t| t.expression(expression));
+        let Expr::Identifier(name) = expression else { return value };
+        match value {
+            Err(error) if error.code == 1052 => self.scope().alias(&name.value).ok_or(error),
+            Ok(value) if !value.column && self.scope().is_aggregated(&name.value) => {
+                Err(Error::wrong_group_field(&name.value))
+            }
+            other => other,
+        }
     }
 
     fn named_windows(&mut self, select: &Select) -> Result<String, Error> {
@@ -476,7 +530,10 @@ impl Translator<'_> {
                 Some((position, value)) => match value.known() {
                     Some(ColumnType::Enum { .. } | ColumnType::Set { .. }) if value.column => self.sort_key(&value),
                     Some(ColumnType::Time(_)) => self.sort_key(&value),
-                    _ if value.ignores_case() == Some(true) && !value.column => format!("{position} COLLATE NOCASE"),
+                    Some(ColumnType::Decimal { .. }) if value.is_wide() => self.sort_key(&value),
+                    _ if value.ignores_case() == Some(true) && !value.column => {
+                        value.with_sql(position.to_string()).collated(self.rules())
+                    }
                     _ => position.to_string(),
                 },
                 None => {
@@ -501,7 +558,8 @@ impl Translator<'_> {
             Some(ColumnType::Enum { .. } | ColumnType::Set { .. }) if value.column => self.numeric_operand(value),
             // Their texts do not sort as times.
             Some(ColumnType::Time(_)) => format!("marmot_temporal_number({})", value.sql),
-            _ => value.collated(),
+            Some(ColumnType::Decimal { .. }) if value.is_wide() => format!("marmot_decimal_key({})", value.sql),
+            _ => value.collated(self.rules()),
         }
     }
 
@@ -515,8 +573,14 @@ impl Translator<'_> {
         match expression {
             Expr::Identifier(name) => {
                 let aliases = &self.scope().aliases;
-                let found = aliases.iter().find(|(n, _, _)| n.eq_ignore_ascii_case(&name.value));
-                Ok(found.map(|(_, value, position)| (*position, value.clone())))
+                let mut found = aliases.iter().filter(|(n, _, _)| n.eq_ignore_ascii_case(&name.value));
+                let first = found.next();
+                if let Some((_, one, _)) = first
+                    && found.any(|(_, other, _)| other.sql != one.sql)
+                {
+                    return Err(Error::ambiguous_column(&name.value, "order clause"));
+                }
+                Ok(first.map(|(_, value, position)| (*position, value.clone())))
             }
             Expr::Value(_) => match self.constant(expression) {
                 Some(Literal::Int(n)) => {
@@ -599,4 +663,11 @@ fn common_table(name: &str, names: &[String], block: Block) -> Result<CommonTabl
     block.check_names()?;
     let columns = block.columns.into_iter().map(|c| SourceColumn { origin: None, ..c });
     Ok(CommonTable { name: name.to_string(), columns: columns.collect() })
+}
+
+/// The expressions of GROUP BY that are nothing but names.
+fn names_of(group_by: &GroupByExpr) -> Vec<String> {
+    let GroupByExpr::Expressions(expressions, _) = group_by else { return Vec::new() };
+    let name = |e: &Expr| if let Expr::Identifier(name) = e { Some(name.value.clone()) } else { None };
+    expressions.iter().filter_map(name).collect()
 }

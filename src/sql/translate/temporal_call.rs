@@ -226,6 +226,6 @@ impl Translator<'_> {
             // Of text the result is text, in whatever form it has.
             _ => text_type(),
         };
-        Ok(Typed::new(sql, ty))
+        Ok(Typed { temporal: true, ..Typed::new(sql, ty) })
     }
 }

@@ -5,13 +5,14 @@ use super::session::Context;
 use super::typed::{Typed, text_type};
 use crate::sql::catalog::{Collation, Database, Table, View};
 use crate::sql::column_type::{BinaryKind, ColumnType, TextKind};
+use crate::sql::decimal::MAX_SCALE;
 use crate::sql::error::Error;
 use crate::sql::modes::Modes;
 use crate::sql::parameter::{Convert, Literal, Parameter, Source, Wanted};
 use crate::sql::parse::TableName;
 use crate::sql::plan::Program;
 use crate::sql::tokens::{Tokens, token_number};
-use crate::types::{DatabaseName, Value};
+use crate::types::{CollationRules, DatabaseName, Value};
 use sqlparser::ast::{Expr, ValueWithSpan};
 use sqlparser::tokenizer::Span;
 use std::collections::BTreeSet;
@@ -41,6 +42,10 @@ pub struct Translator<'a> {
     /// Query blocks, innermost last.
     pub scopes: Vec<Scope>,
     pub commons: Vec<CommonTable>,
+    /// The innermost query block, counted from 1, that a name read so far means something in.
+    pub level: usize,
+    /// Makes an aggregate belong to the query it is written in, where SQLite would give it to another: a column of it.
+    pub anchor: Option<String>,
     /// The part of the statement being read, as error 1054 names it.
     pub clause: &'static str,
     /// Write literals into the text: DDL, and statements with too many of them.
@@ -141,6 +146,11 @@ fn over_columns(text: &str, table: Option<&Table>, clause: &'static str) -> Resu
 }
 
 impl<'a> Translator<'a> {
+    /// How texts compare for this session.
+    pub fn rules(&self) -> CollationRules {
+        self.context.modes.collations()
+    }
+
     pub fn new(context: &'a Context<'a>, tokens: &'a Tokens) -> Translator<'a> {
         Translator {
             context,
@@ -152,6 +162,8 @@ impl<'a> Translator<'a> {
             tables: vec![],
             scopes: vec![],
             commons: vec![],
+            level: 0,
+            anchor: None,
             clause: "field list",
             inline: tokens.literals.len() > MAX_PARAMETERS,
             depth: 0,
@@ -253,8 +265,10 @@ impl<'a> Translator<'a> {
                 }
             }
             Literal::Decimal(digits) => {
-                let scale = digits.split_once('.').map_or(0, |(_, d)| d.len()).min(30);
-                ColumnType::decimal(65u8.min(40 + scale as u8), scale as u8)
+                // Two texts of one shape agree in their decimals, and in whether a double holds them.
+                let scale = digits.split_once('.').map_or(0, |(_, d)| d.len()).min(usize::from(MAX_SCALE)) as u8;
+                let wide = crate::sql::decimal::is_wide_text(digits);
+                ColumnType::decimal(if wide { 65 } else { 15.max(scale + 1) }, scale)
             }
             Literal::Float(_) => ColumnType::double(),
             Literal::Text(_) => text_type(),
@@ -276,7 +290,11 @@ impl<'a> Translator<'a> {
             return Ok(self.wanted(Wanted::System(scope, name), None));
         }
         if let Some(name) = text.strip_prefix('@') {
-            return Ok(self.wanted(Wanted::User(name.to_string()), None));
+            let before = self.wanted(Wanted::User(name.to_string()), None);
+            if !self.tokens.assigns_variables {
+                return Ok(before);
+            }
+            return Ok(Typed::dynamic(format!("marmot_variable({}, {})", quote_text(name), before.sql)));
         }
         if let Some((bytes, bits)) = placeholder_bytes(text) {
             if bits {

@@ -3,6 +3,7 @@
 use crate::sql::catalog::Collation;
 use crate::sql::column_type::{ColumnType, IntegerSize, TextKind};
 use crate::sql::plan::{Origin, ResultType};
+use crate::types::CollationRules;
 use std::sync::Arc;
 
 /// See the module.
@@ -14,20 +15,37 @@ pub struct Typed {
     /// The expression is a plain column; SQLite then applies that column's own collation.
     pub column: bool,
     pub origin: Option<Arc<Origin>>,
+    /// How much its collation counts beside that of another string.
+    pub strength: Strength,
     /// The expression is exactly this parameter (an index, not the number in the text).
     pub parameter: Option<usize>,
     /// The result is 0, 1 or NULL: JSON calls it a boolean.
     pub boolean: bool,
-    /// A DECIMAL that SQLite adds up or multiplies in floating point: right when rounded to its scale.
-    pub drift: bool,
+    /// A DECIMAL whose cell may have more decimals than its type: a quotient, and what is made of one.
+    pub unrounded: bool,
+    /// Text that is a date or time: in numeric context the number of that.
+    pub temporal: bool,
+}
+
+/// How strongly a string's collation counts, the strongest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Strength {
+    /// By COLLATE.
+    Explicit,
+    /// A column's.
+    Implicit,
+    /// A literal's, and everything else.
+    Coercible,
 }
 
 /// [`Typed::scale`] of what has no fixed number of decimals.
-pub const NOT_FIXED: u8 = 31;
+pub const NOT_FIXED: u8 = crate::sql::decimal::MAX_SCALE + 1;
+/// A DOUBLE with so many decimals has no fixed number of them.
+const DOUBLE_NOT_FIXED: u8 = 31;
 
 /// DOUBLE with `scale` decimals, or as many as it takes.
 pub fn double_of(scale: u8) -> ColumnType {
-    if scale >= NOT_FIXED { ColumnType::double() } else { ColumnType::double_with(scale) }
+    if scale >= DOUBLE_NOT_FIXED { ColumnType::double() } else { ColumnType::double_with(scale) }
 }
 
 /// Decimals of an integer or temporal type as a number. A DATETIME with a fraction has more digits than a REAL cell
@@ -69,9 +87,11 @@ impl Typed {
             nullable: true,
             column: false,
             origin: None,
+            strength: Strength::Coercible,
             parameter: None,
             boolean: false,
-            drift: false,
+            unrounded: false,
+            temporal: false,
         }
     }
     pub fn boolean(sql: impl Into<String>) -> Typed {
@@ -91,7 +111,8 @@ impl Typed {
             origin: None,
             parameter: None,
             boolean: false,
-            drift: false,
+            unrounded: false,
+            temporal: false,
             ..self.clone()
         }
     }
@@ -120,9 +141,39 @@ impl Typed {
             None => false,
         }
     }
-    /// The value without what floating point added to its decimals, so that equal ones are equal: `0.7 + 0.1 = 0.8`.
+    /// The value with no more decimals than its type has.
     pub fn settled(&self) -> String {
-        if self.drift { format!("round({}, {})", self.sql, self.scale().min(15)) } else { self.sql.clone() }
+        if self.unrounded { format!("marmot_round({}, {})", self.sql, self.scale()) } else { self.sql.clone() }
+    }
+    /// Whether its cells may be decimals in text form, which SQLite does not sort among numbers.
+    pub fn is_wide(&self) -> bool {
+        match self.known() {
+            Some(ColumnType::Decimal { precision, scale, .. }) => *precision > if *scale > 0 { 15 } else { 18 },
+            _ => false,
+        }
+    }
+    /// Whether it is a DECIMAL.
+    pub fn is_decimal(&self) -> bool {
+        matches!(self.known(), Some(ColumnType::Decimal { .. }))
+    }
+    /// Digits before the point that an exact number may have.
+    pub fn whole_digits(&self) -> u8 {
+        match self.known() {
+            Some(ColumnType::Decimal { precision, scale, .. }) => precision.saturating_sub(*scale),
+            Some(ColumnType::Integer { size, unsigned, .. }) => match size {
+                IntegerSize::Tiny => 3,
+                IntegerSize::Small => 5,
+                IntegerSize::Medium => 8,
+                IntegerSize::Int => 10,
+                IntegerSize::Big => 19 + u8::from(*unsigned),
+            },
+            Some(ColumnType::Year) => 4,
+            Some(ColumnType::Date) => 8,
+            Some(ColumnType::Time(_)) => 7,
+            Some(ColumnType::DateTime(_) | ColumnType::Timestamp(_)) => 14,
+            Some(ColumnType::Enum { .. }) => 5,
+            _ => 20,
+        }
     }
     /// The text of this value where it becomes part of a string: numbers with all the decimals of their type.
     pub fn text_operand(&self) -> String {
@@ -139,9 +190,19 @@ impl Typed {
     /// The text of this value as a result of type `ty`.
     pub fn as_part_of(&self, ty: &ResultType) -> String {
         match ty {
+            ResultType::Known(ColumnType::DateTime(fsp)) if self.has_other_form(*fsp) => {
+                format!("marmot_cast_datetime({}, {fsp})", self.sql)
+            }
+            ResultType::Known(ColumnType::Time(fsp)) if self.has_other_form(*fsp) => {
+                format!("marmot_cast_time({}, {fsp})", self.sql)
+            }
             ResultType::Known(ColumnType::Text { .. } | ColumnType::Binary { .. }) => self.text_operand(),
             _ => self.sql.clone(),
         }
+    }
+    /// Whether it is a date or time whose text is not that of one with `fsp` fraction digits.
+    fn has_other_form(&self, fsp: u8) -> bool {
+        self.known().is_some_and(|ty| ty.is_temporal() && (*ty == ColumnType::Date || self.fsp() != fsp))
     }
     /// Whether SQLite holds it as [`crate::sql::unsigned`] does, beyond its own integers.
     pub fn is_big_unsigned(&self) -> bool {
@@ -156,13 +217,21 @@ impl Typed {
         }
     }
     /// The collation SQLite applies by itself.
-    pub fn implied_collation(&self) -> Option<&'static str> {
+    pub fn implied_collation(&self, rules: CollationRules) -> Option<&'static str> {
         if !self.column {
             return None;
         }
-        self.known().map(|ty| ty.collation().map_or("BINARY", Collation::sqlite))
+        self.known().map(|ty| ty.collation().map_or("BINARY", |c| c.sqlite(rules)))
     }
-    /// Decimals of a number: 31 for floating point without a fixed number of them.
+    /// The collation by which SQLite compares it as MySQL would; `None` where none applies.
+    pub fn wanted_collation(&self, rules: CollationRules) -> Option<&'static str> {
+        match self.known() {
+            Some(ColumnType::Binary { .. }) => Some("BINARY"),
+            Some(ty) => ty.collation().map(|c| c.sqlite(rules)),
+            None => None,
+        }
+    }
+    /// Decimals of a number: [`NOT_FIXED`] for floating point without a fixed number of them.
     pub fn scale(&self) -> u8 {
         match self.known() {
             Some(ColumnType::Decimal { scale, .. }) => *scale,
@@ -181,10 +250,10 @@ impl Typed {
         }
     }
     /// The SQLite text with the collation that makes it group and sort as MySQL would.
-    pub fn collated(&self) -> String {
-        match (self.ignores_case(), self.column) {
-            (Some(true), false) => format!("{} COLLATE NOCASE", self.sql),
-            _ if self.drift => self.settled(),
+    pub fn collated(&self, rules: CollationRules) -> String {
+        match (self.wanted_collation(rules), self.column) {
+            (Some(collation), false) if collation != "BINARY" => format!("{} COLLATE {collation}", self.sql),
+            _ if self.unrounded => self.settled(),
             _ => self.sql.clone(),
         }
     }

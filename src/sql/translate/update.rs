@@ -9,7 +9,7 @@ use crate::sql::column_type::ColumnType;
 use crate::sql::error::Error;
 use crate::sql::parameter::Wanted;
 use crate::sql::parse::{Delete, DeleteTarget, TableName, Update};
-use crate::sql::plan::{KeyedDelete, Write, WriteKind};
+use crate::sql::plan::{KeyedChange, Write, WriteKind};
 use sqlparser::ast::{Expr, OrderByExpr, TableFactor, TableWithJoins};
 use std::sync::Arc;
 
@@ -75,6 +75,7 @@ impl Translator<'_> {
             auto_increment: None,
             rows: None,
             keyed: Vec::new(),
+            returning: Vec::new(),
         }
     }
 
@@ -138,7 +139,9 @@ impl Translator<'_> {
             list.push((column, sql));
         }
         self.scope().assigned.clear();
-        let touched = self.touched(table, &list)?;
+        let alias = self.scope().sources.first().map(|s| s.sql_alias.clone()).unwrap_or_default();
+        let touched = self.touched(table, &alias, &list)?;
+        let touched = touched.iter().map(|(name, sql)| format!("{} = {sql}", quote_name(name)));
         let mut parts: Vec<String> = list.iter().map(|(c, sql)| format!("{} = {sql}", quote_name(&c.name))).collect();
         parts.extend(touched);
         Ok(parts.join(", "))
@@ -156,7 +159,12 @@ impl Translator<'_> {
     }
 
     /// Columns ON UPDATE CURRENT_TIMESTAMP: now, if another column really changes.
-    fn touched(&mut self, table: &Arc<Table>, list: &[(Column, String)]) -> Result<Vec<String>, Error> {
+    fn touched(
+        &mut self,
+        table: &Arc<Table>,
+        alias: &str,
+        list: &[(Column, String)],
+    ) -> Result<Vec<(String, String)>, Error> {
         let mut parts = Vec::new();
         for column in table.columns.iter().filter(|c| c.on_update.is_some()) {
             if list.iter().any(|(c, _)| c.id == column.id) || list.is_empty() {
@@ -165,36 +173,29 @@ impl Translator<'_> {
             let fsp = column.on_update.unwrap_or(0);
             let now = self.wanted(Wanted::Now(fsp), Some(ColumnType::DateTime(fsp)));
             let now = self.stored(&now, column, table, 1)?;
-            let alias = self.scope().sources.first().map(|s| s.sql_alias.clone()).unwrap_or_default();
             let same: Vec<String> = list
                 .iter()
                 .map(|(c, sql)| format!("{alias}.{} COLLATE BINARY IS {sql}", quote_name(&c.name)))
                 .collect();
             let name = quote_name(&column.name);
-            parts.push(format!("{name} = CASE WHEN {} THEN {alias}.{name} ELSE {now} END", same.join(" AND ")));
+            let sql = format!("CASE WHEN {} THEN {alias}.{name} ELSE {now} END", same.join(" AND "));
+            parts.push((column.name.clone(), sql));
         }
         Ok(parts)
     }
 
-    /// UPDATE of one table among several: the new values are computed by a query and joined by key.
+    /// UPDATE of tables among several: the new values are computed by a query, and joined by key or kept with it.
     fn joined_update(&mut self, update: &Update, verb: &str) -> Result<Write, Error> {
         if !update.order_by.is_empty() || update.limit.is_some() {
             return Err(Error::wrong_usage("UPDATE", if update.limit.is_some() { "LIMIT" } else { "ORDER BY" }));
         }
         self.scopes.push(Scope::default());
         let from = self.source_list(&update.tables)?;
-        let mut target: Option<(usize, Arc<Table>)> = None;
-        let mut list: Vec<(Column, Typed)> = Vec::new();
+        let mut targets: Vec<Target> = Vec::new();
         for (path, value) in &update.assignments {
             let place = self.assigned_source(path)?;
-            let table = self.scope().sources[place].table.clone();
-            let Some(table) = table else { return Err(Error::unsupported("UPDATE of a derived table")) };
-            match &target {
-                Some((first, _)) if *first != place => {
-                    return Err(Error::unsupported("UPDATE of several tables at once"));
-                }
-                _ => target = Some((place, table.clone())),
-            }
+            let source = self.scope().sources[place].clone();
+            let Some(table) = source.table.clone() else { return Err(Error::unsupported("UPDATE of a derived table")) };
             let name = path.last().map_or("", String::as_str);
             let Some((_, column)) = table.column(name) else { return Err(Error::unknown_column(name, "field list")) };
             let column = column.clone();
@@ -205,46 +206,80 @@ impl Translator<'_> {
                     None => return Err(Error::no_default(&column.name)),
                 },
             };
-            list.push((column, value));
+            let value = self.assigned_value(&value, &column, &table)?;
+            match targets.iter_mut().find(|t| t.source.sql_alias == source.sql_alias) {
+                Some(target) => target.list.push((column, value)),
+                None => targets.push(Target { source, table, list: vec![(column, value)] }),
+            }
         }
-        let Some((place, table)) = target else { return Err(Error::no_tables_used()) };
-        let source = self.scope().sources[place].clone();
-        let database = self.find_database(source.database.as_deref().unwrap_or_default())?.clone();
-        if database.system {
-            return Err(Error::access_denied_system(&database.name));
-        }
-        let mut columns = key_list(&table, &source.sql_alias);
-        let mut names: Vec<String> = (0..columns.len()).map(|i| format!("k{i}")).collect();
-        let mut set = Vec::new();
-        for (i, (column, value)) in list.iter().enumerate() {
-            columns.push(self.assigned_value(value, column, &table)?);
-            names.push(format!("v{i}"));
-            set.push((column.clone(), format!("\"marmot_new\".\"v{i}\"")));
+        for target in &targets {
+            let database = target.source.database.as_deref().unwrap_or_default();
+            if self.find_database(database)?.system {
+                return Err(Error::access_denied_system(database));
+            }
         }
         let condition = match &update.condition {
             Some(condition) => format!(" WHERE {}", self.in_clause("where clause", |t| t.condition(condition))?),
             None => String::new(),
         };
+        let rows = format!("FROM {from}{condition}");
+        let write = match targets.as_slice() {
+            [] => return Err(Error::no_tables_used()),
+            [target] => self.update_by_join(target, verb, &rows, update.ignore),
+            several => self.update_by_keys(several, verb, &rows, update.ignore),
+        };
         self.scopes.pop();
+        write
+    }
+
+    /// One table's rows, joined by key with the query of their new values.
+    fn update_by_join(&mut self, target: &Target, verb: &str, rows: &str, ignore: bool) -> Result<Write, Error> {
+        let Target { source, table, list } = target;
+        let database = self.find_database(source.database.as_deref().unwrap_or_default())?.clone();
+        let mut columns = key_list(table, &source.sql_alias);
+        let mut names: Vec<String> = (0..columns.len()).map(|i| format!("k{i}")).collect();
+        let mut set = Vec::new();
+        for (i, (column, value)) in list.iter().enumerate() {
+            columns.push(value.clone());
+            names.push(format!("v{i}"));
+            set.push((column.clone(), format!("\"marmot_new\".\"v{i}\"")));
+        }
         let alias = quote_name(&table.name);
-        let mut own = table_source(&database.name, &table, &table.name);
-        own.sql_alias = alias.clone();
-        self.scopes.push(Scope { sources: vec![own], ..Scope::default() });
-        let touched = self.touched(&table, &set)?;
-        self.scopes.pop();
+        let touched = self.touched(table, &alias, &set)?;
+        let touched = touched.iter().map(|(name, sql)| format!("{} = {sql}", quote_name(name)));
         let mut parts: Vec<String> = set.iter().map(|(c, sql)| format!("{} = {sql}", quote_name(&c.name))).collect();
         parts.extend(touched);
-        let keys = key_list(&table, &alias);
+        let keys = key_list(table, &alias);
         let on: Vec<String> = keys.iter().enumerate().map(|(i, k)| format!("{k} = \"marmot_new\".\"k{i}\"")).collect();
         let names: Vec<String> = columns.iter().zip(&names).map(|(c, n)| format!("{c} AS \"{n}\"")).collect();
         let sql = format!(
-            "{verb} {}.{alias} AS {alias} SET {} FROM (SELECT {} FROM {from}{condition}) AS \"marmot_new\" WHERE {}",
+            "{verb} {}.{alias} AS {alias} SET {} FROM (SELECT {} {rows}) AS \"marmot_new\" WHERE {}",
             quote_name(&database.name),
             parts.join(", "),
             names.join(", "),
             on.join(" AND ")
         );
-        Ok(self.write(WriteKind::Update, sql, &database, &table, update.ignore))
+        Ok(self.write(WriteKind::Update, sql, &database, table, ignore))
+    }
+
+    /// Rows of several tables, by the keys and new values that one query gives.
+    fn update_by_keys(&mut self, targets: &[Target], verb: &str, rows: &str, ignore: bool) -> Result<Write, Error> {
+        let (mut columns, mut keyed, mut databases) = (Vec::new(), Vec::new(), Vec::new());
+        for Target { source, table, list } in targets {
+            let database = self.find_database(source.database.as_deref().unwrap_or_default())?.clone();
+            columns.extend(key_list(table, &source.sql_alias));
+            let mut names: Vec<String> = list.iter().map(|(c, _)| c.name.clone()).collect();
+            columns.extend(list.iter().map(|(_, value)| value.clone()));
+            for (name, value) in self.touched(table, &source.sql_alias, list)? {
+                names.push(name);
+                columns.push(value);
+            }
+            keyed.push(keyed_change(&database, table, Some((verb, &names))));
+            databases.push(database);
+        }
+        let sql = format!("SELECT {} {rows}", columns.join(", "));
+        let write = self.write(WriteKind::Update, sql, &databases[0], &targets[0].table, ignore);
+        Ok(Write { keyed, ..write })
     }
 
     /// Which source an assignment's column is in.
@@ -285,8 +320,9 @@ impl Translator<'_> {
                     delete.limit.as_ref(),
                 )?;
                 self.scopes.pop();
-                let sql = format!("DELETE FROM {target}{condition}");
-                Ok(self.write(WriteKind::Delete, sql, &database, &table, delete.ignore))
+                let mut sql = format!("DELETE FROM {target}{condition}");
+                let returning = self.returning(&mut sql, &database, &table, delete.returning.as_deref())?;
+                Ok(Write { returning, ..self.write(WriteKind::Delete, sql, &database, &table, delete.ignore) })
             }
             DeleteTarget::Joined { targets, tables } => self.joined_delete(delete, targets, tables),
         }
@@ -300,6 +336,9 @@ impl Translator<'_> {
     ) -> Result<Write, Error> {
         if !delete.order_by.is_empty() || delete.limit.is_some() {
             return Err(Error::wrong_usage("DELETE", "LIMIT"));
+        }
+        if delete.returning.is_some() {
+            return Err(Error::unsupported("RETURNING of a DELETE from several tables"));
         }
         self.scopes.push(Scope { alias_use: AliasUse::Never, ..Scope::default() });
         let from = self.source_list(tables)?;
@@ -331,7 +370,7 @@ impl Translator<'_> {
         let keys = |place: usize| key_list(&places[place].1, &sources[place].sql_alias);
         let Some((database, table)) = places.first() else { return Err(Error::no_tables_used()) };
         if places.len() > 1 {
-            let keyed = places.iter().map(|(database, table)| keyed_delete(database, table)).collect();
+            let keyed = places.iter().map(|(database, table)| keyed_change(database, table, None)).collect();
             let all: Vec<String> = (0..places.len()).flat_map(keys).collect();
             let sql = format!("SELECT {} FROM {from}{condition}", all.join(", "));
             let write = self.write(WriteKind::Delete, sql, database, table, delete.ignore);
@@ -348,14 +387,28 @@ impl Translator<'_> {
     }
 }
 
-fn keyed_delete(database: &Database, table: &Table) -> KeyedDelete {
+/// A table that an UPDATE of several changes, and its columns with their new values.
+struct Target {
+    source: Source,
+    table: Arc<Table>,
+    list: Vec<(Column, String)>,
+}
+
+/// The change of one row by its key: new values of some columns, or that it goes.
+fn keyed_change(database: &Database, table: &Table, columns: Option<(&str, &[String])>) -> KeyedChange {
     let alias = quote_name(&table.name);
     let keys = key_list(table, &alias);
     let condition: Vec<String> = keys.iter().zip(1..).map(|(key, i)| format!("{key} = ?{i}")).collect();
-    KeyedDelete {
-        columns: keys.len(),
-        sql: format!("DELETE FROM {}.{alias} AS {alias} WHERE {}", quote_name(&database.name), condition.join(" AND ")),
-    }
+    let (place, condition) = (format!("{}.{alias} AS {alias}", quote_name(&database.name)), condition.join(" AND "));
+    let (values, sql) = match columns {
+        None => (0, format!("DELETE FROM {place} WHERE {condition}")),
+        Some((verb, columns)) => {
+            let set = columns.iter().zip(keys.len() + 1..).map(|(name, i)| format!("{} = ?{i}", quote_name(name)));
+            let set: Vec<String> = set.collect();
+            (columns.len(), format!("{verb} {place} SET {} WHERE {condition}", set.join(", ")))
+        }
+    };
+    KeyedChange { keys: keys.len(), values, sql }
 }
 
 fn pairs(assignments: &[(Vec<String>, Option<Expr>)]) -> Vec<(&str, Option<&Expr>)> {

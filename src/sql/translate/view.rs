@@ -59,6 +59,7 @@ pub fn as_table(view: &View) -> Table {
             others: vec![],
             created: String::new(),
         },
+        collations: Default::default(),
         next_column: 1,
         next_index: 1,
     }
