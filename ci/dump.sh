@@ -24,6 +24,8 @@ export WEB_BASE=$((${DUMP_WEB:-4349} - 1))
 CLUSTER_DATA=$(mktemp -d)
 # shellcheck source=examples/node.sh
 . examples/node.sh
+# shellcheck source=examples/web.sh
+. examples/web.sh
 # shellcheck source=ci/drivers/servers.sh
 . ci/drivers/servers.sh
 # shellcheck source=examples/web.sh

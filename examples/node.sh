@@ -25,13 +25,13 @@ die() {
 
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
-# install_packages [PACKAGE...]: from Debian, without what they merely recommend.
+# install_packages [PACKAGE...]: from Debian, without what they merely recommend. No server that they bring is started.
 install_packages() {
     if [ $# = 0 ]; then return 0; fi
     if ! command -v apt-get >/dev/null; then die "please install by hand (there is no apt-get): $*"; fi
     step "Installing with apt-get: $*"
     as_root apt-get update -qq
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+    as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
 
 mysql_port() { echo $((MYSQL_BASE + $1)); }

@@ -71,8 +71,9 @@ async fn status_counts_what_happens() {
     for (name, before) in names.iter().zip(before) {
         gained.push((*name, status(&mut c, name).await - before));
     }
-    assert_eq!(gained[..3], [("Com_select", 2), ("Com_insert", 1), ("Sort_scan", 1)]);
-    assert!(gained[3].1 >= 1 && gained[4].1 >= 2, "{gained:?}");
+    // SHOW STATUS sorts as well.
+    assert_eq!(gained[..2], [("Com_select", 2), ("Com_insert", 1)]);
+    assert!(gained[2].1 >= 1 && gained[3].1 >= 1 && gained[4].1 >= 2, "{gained:?}");
     for name in ["Aborted_clients", "Bytes_sent", "Max_used_connections", "Threads_created", "Key_reads", "Uptime"] {
         status(&mut c, name).await;
     }
