@@ -66,7 +66,7 @@ fn binary(a: &[Value], f: impl Fn(&Decimal, &Decimal) -> Result<Option<Decimal>,
 
 /// The decimals that a result may have.
 fn places(a: &[Value]) -> usize {
-    integer(nth(a, 2)).and_then(|n| usize::try_from(n).ok()).unwrap_or(0)
+    integer(nth(a, 2)).and_then(|n| usize::try_from(n).ok()).unwrap_or(0).min(MAX_DIGITS)
 }
 
 /// Two small numbers at one scale; `None` if they are not, or the result may have more decimals than asked for.

@@ -360,7 +360,8 @@ impl Translator<'_> {
             alias: "show".to_string(),
             database: None,
             sql_alias: "\"show\"".to_string(),
-            columns: columns.collect(),
+            texts: Vec::new(),
+                columns: columns.collect(),
             table: None,
         };
         self.scopes.push(Scope { sources: vec![source], ..Scope::default() });
