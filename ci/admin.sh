@@ -42,7 +42,7 @@ cleanup() {
     local status=$? application
     for application in $APPLICATIONS; do stop_web "$application" || true; done
     stop_cluster || true
-    if [ "$status" != 0 ]; then log_ends; fi
+    if [ "$status" != 0 ] && [ -d "$CLUSTER_DATA/node1" ]; then log_ends; fi
     if [ "${KEEP:-0}" = 1 ]; then say "kept: $CLUSTER_DATA"; else rm -rf "$CLUSTER_DATA"; fi
     exit "$status"
 }

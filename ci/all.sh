@@ -2,20 +2,20 @@
 # Everything, cheapest first, on a fresh Debian too: installs what is missing, then runs each step whatever became of the
 # one before, and closes with the number of tests (a step without tests of its own counts as one).
 #
-#     ci/all.sh [STEP...]      steps: smoke test sim e2e drivers dump conformance acceptance wordpress, and fuzz when named
-#                              (its corpora run in test)
+#     ci/all.sh [STEP...]      steps: smoke test sim e2e extension drivers dump conformance acceptance wordpress admin, and fuzz
+#                              when named (its corpora run in test)
 #
 # The log of each step is kept in target/ci-logs.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 steps=("$@")
-if [ ${#steps[@]} = 0 ]; then steps=(smoke test sim e2e drivers dump conformance acceptance wordpress); fi
+if [ ${#steps[@]} = 0 ]; then steps=(smoke test sim e2e extension drivers dump conformance acceptance wordpress admin); fi
 logs=target/ci-logs
 mkdir -p "$logs"
 started=$SECONDS
 
 if ! command -v cargo >/dev/null; then PATH="$HOME/.cargo/bin:$PATH"; fi
-ci/install.sh --client-too --acceptance || exit 1
+ci/install.sh --client-too --acceptance --lint || exit 1
 
 # Adds up the closing lines of cargo test in a log: passed or failed.
 count() { sed -n "s/^test result: .* \([0-9]*\) $1;.*/\1/p" "$2" | awk '{ sum += $1 } END { print sum + 0 }'; }

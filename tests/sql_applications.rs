@@ -92,7 +92,7 @@ fn what_a_blog_sends() {
             ),
             (
                 "SHOW FULL COLUMNS FROM `wp_users` LIKE 'ID'",
-                "ID|bigint unsigned|NULL|NO|PRI|NULL|auto_increment|select,insert,update,references|",
+                "ID|bigint(20) unsigned|NULL|NO|PRI|NULL|auto_increment|select,insert,update,references|",
             ),
             (
                 "SELECT ID, post_name FROM wp_posts WHERE post_name IN ('a','') AND post_type IN ('page','post') ORDER BY FIELD(ID, 3, 1, 2) LIMIT 1",

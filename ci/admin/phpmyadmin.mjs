@@ -207,7 +207,8 @@ await step("copy_a_table", async () => {
   await go("/table/operations", table("articles"));
   await page.fill("#copyTable input[name=new_name]", "copied");
   await page.click("#copyTable input[name=submit_copy]");
-  await success("Table pma_shop.articles has been copied to pma_shop.copied.");
+  await page.getByText("has been copied to").first().waitFor();
+  await page.locator("#pma_navigation_tree a", { hasText: "copied" }).first().waitFor();
 });
 
 await step("relate_tables", async () => {

@@ -13,15 +13,18 @@ const FLAGS = [
   "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ];
 
+/** How long anything on a page is waited for, in ms. */
+const PATIENCE = 30_000;
+
 /** Chromium with a profile of its own, removed when it is closed. */
 export function launch() {
   return chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: FLAGS });
 }
 
-/** A new window of a person of its own: its own cookies, its own logins. Waiting for anything ends after 15 s. */
+/** A new window of a person of its own: its own cookies, its own logins. */
 export async function open(browser) {
   const context = await browser.newContext({ viewport: { width: 1200, height: 900 } });
-  context.setDefaultTimeout(Number(process.env.PATIENCE ?? 15_000));
+  context.setDefaultTimeout(PATIENCE);
   return context.newPage();
 }
 

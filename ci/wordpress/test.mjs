@@ -18,8 +18,10 @@ const site = (node) => `http://127.0.0.1:${Number(webBase) + node}`;
 const TITLE = "Quorum of badgers";
 const WORD = "xylophonic";
 const BODY = `A ${WORD} tale: it's \\ 100% "quoted" — 🦡 ünïcode.`;
+const COMMENT = "Moderated, then shown";
 const PASSWORD = "Setts-and-sounds-1";
-const AVATAR = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9" height="9" fill="#c3c4c7"/></svg>';
+const square = (text) => `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9">${
+  text ? `<text y="8" font-size="8">${text}</text>` : '<rect width="9" height="9" fill="#c3c4c7"/>'}</svg>`;
 const WITHIN = 1000; // ms: no attempt that starts later counts
 const FEWEST_WRITES = 5; // while node 3 is dead
 
@@ -37,7 +39,13 @@ const writes = { acknowledged: 0, failed: [] };
 let expectedToFail = null; // the node that was killed
 
 for (const window of [page, guest]) {
-  await window.route("**/avatar/*", (route) => route.fulfill({ contentType: "image/svg+xml", body: AVATAR }));
+  // Pictures that WordPress has elsewhere: of people, and of emoji (named by their numbers).
+  await window.route("**/avatar/*", (route) => route.fulfill({ contentType: "image/svg+xml", body: square("") }));
+  await window.route("**/emoji/**/*.svg", (route) => {
+    const numbers = /([0-9a-f-]+)\.svg$/.exec(route.request().url())[1].split("-");
+    const emoji = String.fromCodePoint(...numbers.map((number) => Number.parseInt(number, 16)));
+    return route.fulfill({ contentType: "image/svg+xml", body: square(emoji) });
+  });
   window.on("pageerror", (error) => broken.push(`${window.url()}: ${error.message}`));
   window.on("response", (response) => {
     const allowed = expectedToFail && response.url().startsWith(site(expectedToFail));
@@ -163,27 +171,27 @@ await report.step("read_on_3", guest, async () => {
 // ---- A comment
 
 await report.step("comment_on_3", guest, async () => {
-  await guest.fill("#comment", "Held for moderation");
+  await guest.fill("#comment", COMMENT);
   await guest.fill("#author", "Guest");
   await guest.fill("#email", "g@example.com");
   await guest.click("#submit");
   await sees(guest, "Your comment is awaiting moderation");
-  return shown(ALL, "/wp-admin/edit-comments.php", ["Held for moderation"], {}, admin);
+  return shown(ALL, "/wp-admin/edit-comments.php", [COMMENT], {}, admin);
 });
 
 const stranger = new Person((await browser.newContext()).request, site);
-await step("a_held_comment_is_not_shown", () => shown(ALL, address(), [], { absent: ["Held for moderation"] }, stranger));
+await step("a_held_comment_is_not_shown", () => shown(ALL, address(), [], { absent: [COMMENT] }, stranger));
 
 await step("moderate_on_1", async () => {
   await page.goto(`${site(1)}/wp-admin/edit-comments.php`);
-  const comment = await line("Held for moderation");
+  const comment = await line(COMMENT);
   await comment.locator(".approve a").click();
   await comment.locator(".unapprove a").waitFor();
-  return shown(ALL, address(), ["Held for moderation"], {}, stranger);
+  return shown(ALL, address(), [COMMENT], {}, stranger);
 });
 
 await report.step("one_post_three_nodes", guest, async () => {
-  const frame = (node) => `<figure><figcaption>node ${node}: ${site(node)}</figcaption><iframe src="${site(node)}${address()}"></iframe></figure>`;
+  const frame = (node) => `<figure><figcaption>WordPress ${node} on node ${node}</figcaption><iframe src="${site(node)}${address()}"></iframe></figure>`;
   await guest.goto(`${site(1)}/readme.html`);
   await guest.setContent(`<style>
       body { margin: 0; display: flex; gap: 12px; background: #dcdcde; font: 15px sans-serif }
@@ -191,7 +199,7 @@ await report.step("one_post_three_nodes", guest, async () => {
       figcaption { background: #1d2327; color: white; padding: 8px 12px; border-radius: 6px 6px 0 0 }
       iframe { width: 150%; height: 150%; border: 0; background: white; transform: scale(0.667); transform-origin: 0 0 }
     </style>${ALL.map(frame).join("")}`);
-  for (const frame of guest.frames().slice(1)) await frame.getByText("Held for moderation").first().waitFor();
+  for (const frame of guest.frames().slice(1)) await frame.getByText(COMMENT).first().waitFor();
 });
 
 // ---- Node 3 dies, work goes on, node 3 comes back

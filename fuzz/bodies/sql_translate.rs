@@ -93,7 +93,8 @@ fn compiled(change: &SchemaChange, catalog: &Catalog) -> Result<Catalog, Error> 
     };
     let version = catalog.database(change.database()).map_or(0, |d| d.version) + 1;
     let now = "2024-03-15 10:20:30".to_string();
-    let mut context = CompileContext { fresh: &mut fresh, version, now, foreign_key_checks: true };
+    let collations = Default::default();
+    let mut context = CompileContext { fresh: &mut fresh, version, now, foreign_key_checks: true, collations };
     let compiled = change.compile(catalog, &mut context)?;
     Ok(compiled.program.map_or_else(|| catalog.clone(), |program| program.apply(catalog)))
 }

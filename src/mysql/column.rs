@@ -5,7 +5,7 @@ pub use mysql_common::constants::{ColumnFlags, ColumnType};
 
 /// Collation ids that say how a cell is to be understood (`information_schema.collations`).
 pub mod collation {
-    /// `utf8mb4_general_ci`.
+    /// `utf8mb4_general_ci`, Marmot's default.
     pub const UTF8MB4_GENERAL_CI: u16 = 45;
     /// `utf8mb4_bin`.
     pub const UTF8MB4_BIN: u16 = 46;

@@ -53,7 +53,7 @@ impl Greeting<'_> {
         out.put_bytes(&self.salt[..8]);
         out.put_u8(0);
         out.put_u16(capabilities as u16);
-        out.put_u8(collation::UTF8MB4_0900_AI_CI as u8);
+        out.put_u8(collation::UTF8MB4_GENERAL_CI as u8);
         out.put_u16(StatusFlags::SERVER_STATUS_AUTOCOMMIT.bits());
         out.put_u16((capabilities >> 16) as u16);
         out.put_u8(self.salt.len() as u8 + 1);

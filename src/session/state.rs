@@ -75,7 +75,7 @@ impl Settings {
             auto_ids: text("marmot_auto_id_mode").parse().unwrap_or_default(),
             read_only: int("transaction_read_only") != 0,
             foreign_keys: int("foreign_key_checks") != 0,
-            charset: charset::collation(&results).map_or(255, |c| c.id),
+            charset: charset::collation(&results).map_or(crate::mysql::collation::UTF8MB4_GENERAL_CI, |c| c.id),
             max_errors: usize::try_from(int("max_error_count")).unwrap_or(0),
             max_age: span("marmot_transaction_max_age"),
             max_execution: Span::from_millis(u64::try_from(int("max_execution_time")).unwrap_or(0)),

@@ -7,6 +7,7 @@ use super::ids::{Ids, Range, WrittenIds};
 use super::refusal;
 use super::retry::Retry;
 use super::session::Session;
+use super::system;
 use crate::core::{Request, Response};
 use crate::mysql::{self, ResultWriter, SqlError};
 use crate::sql::{Catalog, Write, WriteKind};
@@ -39,6 +40,15 @@ impl Session {
         }
         if crate::sql::is_temporary(&write.database) {
             return self.write_temporary(run, write, out).await;
+        }
+        if Session::is_system(&write.database) {
+            if !system::is_nobodys(&write.database, &write.table) {
+                let denied = format!("Access denied to system database '{}'", write.database);
+                return Err(mysql::SqlError::new(1044, denied).into());
+            }
+            self.state.row_count = 0;
+            out.ok(self.done(0, 0, String::new()))?;
+            return Ok(());
         }
         if write.tables.iter().any(|(database, _)| Session::is_system(database)) {
             return Err(SqlError::unsupported("system tables in a statement that writes").into());

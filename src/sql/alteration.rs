@@ -33,6 +33,8 @@ pub enum Alteration {
         visible: bool,
     },
     AddKey(KeyDefinition),
+    /// CREATE OR REPLACE INDEX: the one of that name goes first.
+    ReplaceKey(KeyDefinition),
     /// CREATE INDEX; unlike ADD KEY it always has a name.
     DropKey(String),
     DropPrimaryKey,

@@ -6,6 +6,7 @@
 
 use super::collate::CollationOrder;
 use super::column_type::ColumnType;
+use super::routine::Routine;
 use crate::types::{CollationRules, ColumnId, DatabaseName, IndexId, TableId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -93,15 +94,25 @@ pub struct Database {
     /// open to DDL or DML.
     pub system: bool,
     pub views: BTreeMap<String, Arc<View>>,
+    /// Stored functions.
+    pub routines: BTreeMap<String, Arc<Routine>>,
 }
 
 impl Database {
-    /// A database out of its encoded form. One written before there were views ends where they would begin.
+    /// A database out of its encoded form. One written before there were views, or stored functions, ends where they
+    /// would begin: with none of either.
     pub fn decode(bytes: &[u8]) -> Result<Database, postcard::Error> {
-        match postcard::from_bytes(bytes) {
-            Err(postcard::Error::DeserializeUnexpectedEnd) => postcard::from_bytes(&[bytes, &[0]].concat()),
-            decoded => decoded,
+        let mut missing = 0;
+        loop {
+            match postcard::from_bytes(&[bytes, &vec![0; missing]].concat()) {
+                Err(postcard::Error::DeserializeUnexpectedEnd) if missing < 2 => missing += 1,
+                decoded => return decoded,
+            }
         }
+    }
+    /// The stored function of that name, in any case.
+    pub fn routine(&self, name: &str) -> Option<&Arc<Routine>> {
+        self.routines.values().find(|r| r.name.eq_ignore_ascii_case(name))
     }
     /// The view whose name SQLite would call the same, were it a table.
     pub fn view_ignoring_case(&self, name: &str) -> Option<&Arc<View>> {
@@ -116,6 +127,7 @@ impl Database {
             version,
             system: false,
             views: BTreeMap::new(),
+            routines: BTreeMap::new(),
         }
     }
     /// The table whose name SQLite would call the same: it compares names without ASCII case.
@@ -205,6 +217,10 @@ impl Table {
     pub fn unique_indexes(&self) -> impl Iterator<Item = &Index> {
         self.indexes.iter().filter(|i| i.kind == IndexKind::Unique)
     }
+    /// Whether an index has a generated column among its parts. Nothing but MySQL's definition knows such an index.
+    pub fn is_generated(&self, index: &Index) -> bool {
+        index.columns.iter().any(|part| self.column_by_id(part.column).is_some_and(|c| c.generated().is_some()))
+    }
     /// The name of a column that an index or key of this table mentions.
     pub fn name_of(&self, id: ColumnId) -> &str {
         self.column_by_id(id).map_or(HIDDEN_KEY, |c| c.name.as_str())
@@ -227,6 +243,16 @@ pub struct Column {
     pub invisible: bool,
 }
 
+impl Column {
+    /// The expression of a generated column.
+    pub fn generated(&self) -> Option<&str> {
+        match &self.default {
+            Some(ColumnDefault::Generated { expression, .. }) => Some(expression),
+            _ => None,
+        }
+    }
+}
+
 /// What an INSERT that leaves a column out puts there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum ColumnDefault {
@@ -236,6 +262,9 @@ pub enum ColumnDefault {
     Now(u8),
     /// `(expression)`, as MySQL text.
     Expression(String),
+    /// `GENERATED ALWAYS AS (expression)`, as MySQL text: never given, always computed. SQLite computes it when it is
+    /// read, whether it is declared STORED or not, so that it fits the row however that came to be.
+    Generated { expression: String, stored: bool },
 }
 
 /// An index or the primary key.
@@ -309,7 +338,26 @@ pub struct Check {
     pub name: String,
     /// The condition as MySQL text, without the outer parentheses.
     pub expression: String,
-    pub enforced: bool,
+    pub place: CheckPlace,
+}
+
+impl Check {
+    /// Whether rows must satisfy it.
+    pub fn enforced(&self) -> bool {
+        self.place != CheckPlace::NotEnforced
+    }
+}
+
+/// Where a CHECK constraint stands in the definition. The first two are written as what they were before checks of
+/// columns were told apart: whether one is enforced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CheckPlace {
+    /// Among the table's, and without effect.
+    NotEnforced,
+    /// Among the table's.
+    Table,
+    /// In the definition of this column, under a name that MySQL chose.
+    Column(ColumnId),
 }
 
 /// Table options: kept to be shown, mostly without effect.
@@ -327,17 +375,20 @@ pub struct TableOptions {
     pub created: String,
 }
 
-/// A MySQL collation by name, for instance `utf8mb4_0900_ai_ci`. It implies its character set.
+/// A MySQL collation by name, for instance `utf8mb4_general_ci`. It implies its character set.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Collation(Arc<str>);
 
 impl Collation {
-    /// MySQL 8.0's default.
-    pub const DEFAULT: &str = "utf8mb4_0900_ai_ci";
+    /// The default of `utf8mb4`, and the one of a database that says nothing: the classical one, which every MySQL and
+    /// MariaDB knows, so that a dump can be loaded anywhere.
+    pub const DEFAULT: &str = "utf8mb4_general_ci";
 
     /// A known collation, by name without case; `None` if MySQL has no such collation that Marmot knows.
     pub fn new(name: &str) -> Option<Collation> {
         let name = name.to_ascii_lowercase();
+        // `utf8` is the old name of utf8mb3.
+        let name = name.strip_prefix("utf8_").map_or(name.clone(), |rest| format!("utf8mb3_{rest}"));
         let charset = name.split('_').next().unwrap_or_default();
         let ends = ["_ci", "_cs", "_bin"].iter().any(|e| name.ends_with(e));
         (name == "binary" || ends && Collation::default_of(charset).is_some()).then(|| Collation(name.into()))
@@ -395,5 +446,27 @@ impl Collation {
 impl Default for Collation {
     fn default() -> Self {
         Collation(Collation::DEFAULT.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_written_before_there_were_views_or_functions_is_read() {
+        let database = Database::new("d", Collation::default(), 7);
+        let bytes = postcard::to_stdvec(&database).expect("plain data serialises");
+        for missing in 0..=2 {
+            assert_eq!(Database::decode(&bytes[..bytes.len() - missing]), Ok(database.clone()), "{missing}");
+        }
+        assert!(Database::decode(&bytes[..bytes.len() - 3]).is_err());
+    }
+
+    #[test]
+    fn whether_a_check_is_enforced_is_read_as_it_was_written() {
+        let place = |enforced: bool| postcard::from_bytes::<CheckPlace>(&postcard::to_stdvec(&enforced).unwrap());
+        assert_eq!(place(true), Ok(CheckPlace::Table));
+        assert_eq!(place(false), Ok(CheckPlace::NotEnforced));
     }
 }

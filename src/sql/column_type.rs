@@ -120,6 +120,16 @@ impl IntegerSize {
             IntegerSize::Big => "bigint",
         }
     }
+    /// The display width of a column that gives none: what the longest value needs.
+    pub fn usual_width(self, unsigned: bool) -> u8 {
+        match (self, unsigned) {
+            (IntegerSize::Tiny, unsigned) => 4 - u8::from(unsigned),
+            (IntegerSize::Small, unsigned) => 6 - u8::from(unsigned),
+            (IntegerSize::Medium, unsigned) => 9 - u8::from(unsigned),
+            (IntegerSize::Int, unsigned) => 11 - u8::from(unsigned),
+            (IntegerSize::Big, _) => 20,
+        }
+    }
     /// The smallest and largest value, as MySQL documents them.
     pub fn range(self, unsigned: bool) -> (i128, i128) {
         let bits = self.bits();
@@ -314,12 +324,10 @@ impl fmt::Display for ColumnType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())?;
         match self {
-            // MySQL 8.0.19 shows widths only where they still mean something.
-            ColumnType::Integer { width: Some(width), zerofill, size, unsigned }
-                if *zerofill || (*size == IntegerSize::Tiny && *width == 1 && !unsigned) =>
-            {
-                write!(f, "({width})")?;
+            ColumnType::Integer { width, size, unsigned, .. } => {
+                write!(f, "({})", width.unwrap_or(size.usual_width(*unsigned)))?;
             }
+            ColumnType::Year => f.write_str("(4)")?,
             ColumnType::Decimal { precision, scale, .. } => write!(f, "({precision},{scale})")?,
             ColumnType::Float { display: Some((m, d)), .. } => write!(f, "({m},{d})")?,
             ColumnType::Bit(bits) => write!(f, "({bits})")?,

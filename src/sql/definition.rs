@@ -78,6 +78,8 @@ pub struct ForeignKeyDefinition {
 #[derive(Clone, Debug, PartialEq)]
 pub struct CheckDefinition {
     pub name: Option<String>,
+    /// The column whose definition holds it.
+    pub column: Option<String>,
     pub expression: String,
     pub enforced: bool,
 }

@@ -107,6 +107,9 @@ errors! {
     column_specified_twice(name) = 1110 "42000" "Column '{name}' specified twice";
     invalid_group_function() = 1111 "HY000" "Invalid use of group function";
     unknown_charset(name) = 1115 "42000" "Unknown character set: '{name}'";
+    display_width(column, max) = 1439 "42000" "Display width out of range for column '{column}' (max = {max})";
+    illegal_set_value(value) = 1367 "22007" "Illegal set '{value}' value found during parsing";
+    generated_value(column, table) = 3105 "HY000" "The value specified for generated column '{column}' in table '{table}' is not allowed.";
     value_count(row) = 1136 "21S01" "Column count doesn't match value count at row {row}";
     no_such_table(name) = 1146 "42S02" "Table '{name}' doesn't exist";
     incorrect_column_name(name) = 1166 "42000" "Incorrect column name '{name}'";

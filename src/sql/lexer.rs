@@ -60,6 +60,56 @@ fn continues_name(c: u8) -> bool {
     starts_name(c) || c.is_ascii_digit()
 }
 
+/// How many digits of a version follow `/*!`: five, six or none.
+fn version_digits(after: &[u8]) -> usize {
+    match after.iter().take(6).take_while(|c| c.is_ascii_digit()).count() {
+        digits @ (5 | 6) => digits,
+        _ => 0,
+    }
+}
+
+/// A piece of a statement as MySQL names a column after it: of `/*!32302 ... */` what this version executes, without
+/// the marks, and nothing of what it does not. Other comments stay.
+pub fn without_version_comments(text: &str) -> String {
+    let mut out = String::new();
+    let (mut at, mut quote, mut executed) = (0, None, false);
+    while let Some(c) = text[at..].chars().next() {
+        let rest = &text[at..];
+        match quote {
+            Some(q) if c == '\\' && q != '`' => {
+                let length = rest.chars().take(2).map(char::len_utf8).sum::<usize>();
+                out.push_str(&rest[..length]);
+                at += length;
+                continue;
+            }
+            Some(q) if c == q => quote = None,
+            Some(_) => {}
+            None if matches!(c, '\'' | '"' | '`') => quote = Some(c),
+            None if rest.starts_with("/*!") => {
+                let digits = version_digits(&rest.as_bytes()[3..]);
+                executed = rest[3..3 + digits].parse().unwrap_or(0) <= SERVER_VERSION;
+                at += if executed { 3 + digits } else { rest.find("*/").map_or(rest.len(), |end| end + 2) };
+                continue;
+            }
+            None if rest.starts_with("/*") => {
+                let end = rest.find("*/").map_or(rest.len(), |end| end + 2);
+                out.push_str(&rest[..end]);
+                at += end;
+                continue;
+            }
+            None if executed && rest.starts_with("*/") => {
+                executed = false;
+                at += 2;
+                continue;
+            }
+            None => {}
+        }
+        out.push(c);
+        at += c.len_utf8();
+    }
+    out
+}
+
 impl<'a> Lexer<'a> {
     pub fn new(sql: &'a str, modes: Modes) -> Lexer<'a> {
         Lexer { sql, position: 0, modes, in_version_comment: false, after_point: false, name_end: None }
@@ -109,14 +159,10 @@ impl<'a> Lexer<'a> {
     fn skip_comment(&mut self) -> Result<(), Error> {
         let start = self.position;
         if self.byte(2) == b'!' {
-            let digits = self.sql.as_bytes()[start + 3..].iter().take(6).take_while(|c| c.is_ascii_digit()).count();
-            let version = match digits {
-                5 | 6 => self.sql[start + 3..start + 3 + digits].parse().unwrap_or(u32::MAX),
-                _ => 0,
-            };
-            if version <= SERVER_VERSION {
+            let digits = version_digits(&self.sql.as_bytes()[start + 3..]);
+            if self.sql[start + 3..start + 3 + digits].parse().unwrap_or(0) <= SERVER_VERSION {
                 self.in_version_comment = true;
-                self.position = start + 3 + if digits >= 5 { digits } else { 0 };
+                self.position = start + 3 + digits;
                 return Ok(());
             }
         }
@@ -135,6 +181,7 @@ impl<'a> Lexer<'a> {
                     Ok(Lexeme::End)
                 }
             }
+            b';' if self.in_version_comment => Err(self.syntax(self.sql.len())),
             b';' => {
                 self.position += 1;
                 Ok(Lexeme::Semicolon)
@@ -480,6 +527,19 @@ mod tests {
             lexemes("18446744073709551615", Modes::NONE),
             [Lexeme::Literal(Literal::Decimal("18446744073709551615".into()))]
         );
+    }
+
+    #[test]
+    fn a_column_is_named_after_what_is_executed() {
+        for (text, name) in [
+            ("1 /*!32301 +1", "1  +1"),
+            ("1 + /*!00000 2 */ + 3 /*!999999 noise*/ + 4", "1 +  2  + 3  + 4"),
+            ("1+2/*hello*/+3", "1+2/*hello*/+3"),
+            ("'/*!1 x */', `/*!2`", "'/*!1 x */', `/*!2`"),
+            ("/*!é*/", "é"),
+        ] {
+            assert_eq!(without_version_comments(text), name);
+        }
     }
 
     #[test]

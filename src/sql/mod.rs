@@ -52,7 +52,9 @@ mod parameter;
 mod parse;
 mod plan;
 mod present;
+mod routine;
 mod schema_change;
+mod spelling;
 mod storage_rule;
 mod store;
 mod temporal;
@@ -66,8 +68,8 @@ mod tests;
 pub use alteration::{Alteration, Place};
 pub use cache::{PlanCache, Prepared};
 pub use catalog::{
-    Catalog, Check, Collation, Column, ColumnDefault, Database, ForeignKey, HIDDEN_KEY, HIDDEN_KEY_ID, Index,
-    IndexColumn, IndexKind, RESERVED_PREFIX, ReferentialAction, Table, TableOptions, View,
+    Catalog, Check, CheckPlace, Collation, Column, ColumnDefault, Database, ForeignKey, HIDDEN_KEY, HIDDEN_KEY_ID,
+    Index, IndexColumn, IndexKind, RESERVED_PREFIX, ReferentialAction, Table, TableOptions, View,
 };
 pub use catalog::{is_temporary, public_name, temporary_database};
 pub use collate::CollationOrder;
@@ -88,5 +90,6 @@ pub use plan::{
     Admin, Assignment, AutoIncrement, Completion, KeyedChange, LockTarget, Locking, Origin, Plan, Program, Read,
     ResultColumn, ResultType, SessionCommand, SetTarget, SetValue, VariableScope, Write, WriteKind,
 };
+pub use routine::{Nature, Routine};
 pub use schema_change::{CatalogChange, CompileContext, Compiled, ProgramKind, SchemaChange, SchemaProgram};
 pub use translate::{Context, column_key, default_text, extra, show_create_table, translate, view_as_table};

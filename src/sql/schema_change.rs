@@ -4,7 +4,8 @@ use super::alteration::Alteration;
 use super::catalog::{Catalog, Collation, Database, Table, View};
 use super::definition::TableDefinition;
 use super::error::{Error, Warning};
-use super::parse::ViewVerb;
+use super::parse::{CreateFunction, ViewVerb};
+use super::routine::Routine;
 use crate::types::{CollationRules, DatabaseName, TableId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -54,6 +55,8 @@ pub enum SchemaChange {
     },
     /// Left to right.
     RenameTables {
+        /// What is missing is passed over with a note.
+        if_exists: bool,
         database: DatabaseName,
         renames: Vec<(String, String)>,
     },
@@ -71,6 +74,17 @@ pub enum SchemaChange {
     DropViews {
         database: DatabaseName,
         names: Vec<String>,
+        if_exists: bool,
+    },
+    CreateFunction {
+        database: DatabaseName,
+        create: Box<CreateFunction>,
+        /// The SQL mode to read it by.
+        modes: u32,
+    },
+    DropFunction {
+        database: DatabaseName,
+        name: String,
         if_exists: bool,
     },
 }
@@ -130,6 +144,9 @@ pub struct CatalogChange {
     /// Names of views that are no more; before `upsert_views`.
     pub remove_views: Vec<String>,
     pub upsert_views: Vec<Arc<View>>,
+    /// Names of stored functions that are no more; before `upsert_routines`.
+    pub remove_routines: Vec<String>,
+    pub upsert_routines: Vec<Arc<Routine>>,
 }
 
 /// A compiled schema change.
@@ -174,6 +191,12 @@ impl CatalogChange {
         for view in &self.upsert_views {
             database.views.insert(view.name.clone(), view.clone());
         }
+        for name in &self.remove_routines {
+            database.routines.remove(name);
+        }
+        for routine in &self.upsert_routines {
+            database.routines.insert(routine.name.clone(), routine.clone());
+        }
     }
 }
 
@@ -191,7 +214,9 @@ impl SchemaChange {
             | SchemaChange::RenameTables { database, .. }
             | SchemaChange::Truncate { database, .. }
             | SchemaChange::CreateView { database, .. }
-            | SchemaChange::DropViews { database, .. } => database,
+            | SchemaChange::DropViews { database, .. }
+            | SchemaChange::CreateFunction { database, .. }
+            | SchemaChange::DropFunction { database, .. } => database,
         }
     }
 

@@ -537,10 +537,15 @@ pub fn to_decimal(value: &Value, context: &FunctionContext) -> Value {
     to_number_warned(value, "DOUBLE", context)
 }
 
-/// A constant compared with a temporal column, in the column's format; left alone if it is no date or time.
+/// A value compared with a temporal column, in the column's format. What is no date or time is zero, as MySQL has it with a
+/// warning.
 pub fn to_temporal(value: &Value, ty: &ColumnType) -> Value {
-    if *value == Value::Null {
-        return Value::Null;
+    match value {
+        Value::Null => return Value::Null,
+        // Such a number is below every date there is, and its text would not be.
+        Value::Int(n) if *n != 0 && *n < 101 && !matches!(ty, ColumnType::Time(_)) => return Value::text(""),
+        Value::Real(x) if x.0 != 0.0 && x.0 < 101.0 && !matches!(ty, ColumnType::Time(_)) => return Value::text(""),
+        _ => {}
     }
     let with_fraction = |text: String, micro: u32, fsp: u8| {
         // More digits than the column has decide a comparison, so they stay.
@@ -552,15 +557,15 @@ pub fn to_temporal(value: &Value, ty: &ColumnType) -> Value {
         ColumnType::Date => match as_datetime(value) {
             Some(p) if p.value.time_micros() == 0 => Value::text(p.value.date_text()),
             Some(p) => with_fraction(p.value.text(0), p.value.micro, 0),
-            None => value.clone(),
+            None => Value::text(DateTime::default().date_text()),
         },
         ColumnType::DateTime(fsp) | ColumnType::Timestamp(fsp) => match as_datetime(value) {
             Some(p) => with_fraction(p.value.text(0), p.value.micro, *fsp),
-            None => value.clone(),
+            None => with_fraction(DateTime::default().text(0), 0, *fsp),
         },
         ColumnType::Time(fsp) => match as_time(value) {
             Some(p) => with_fraction(time_text(p.value, 0), (p.value.unsigned_abs() % 1_000_000) as u32, *fsp),
-            None => value.clone(),
+            None => with_fraction(time_text(0, 0), 0, *fsp),
         },
         _ => value.clone(),
     }

@@ -442,7 +442,7 @@ impl Tokens {
     fn end_item(&mut self, frame: &mut Frame, at: usize, last: bool) {
         let Some((select, start)) = frame.items else { return };
         if let Some(start) = start {
-            let text = self.between(start, at.saturating_sub(1)).to_string();
+            let text = super::lexer::without_version_comments(self.between(start, at.saturating_sub(1)));
             self.items.entry(select).or_default().push(text);
         }
         frame.items = if last { None } else { Some((select, None)) };

@@ -299,6 +299,7 @@ impl Workspace {
     pub fn execute_returning(&mut self, sql: &str, params: &[Value]) -> Result<(Executed, Vec<Vec<Value>>)> {
         self.check_open()?;
         let mark = self.capture.mark();
+        self.statement = mark;
         self.capture.start_statement();
         let ran = self.connection.cached(sql).and_then(|statement| statement.all(params));
         match (ran, self.capture.take_refusal()) {

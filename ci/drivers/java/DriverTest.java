@@ -123,11 +123,11 @@ public class DriverTest {
         byte[] many = new byte[25600];
         for (int i = 0; i < many.length; i++) many[i] = (byte) i;
         Object[] lowest = {-128, 0, -32768, 0, -8388608, 0, Integer.MIN_VALUE, 0L, Long.MIN_VALUE, BigDecimal.ZERO, -1.5f,
-            -Double.MAX_VALUE, new BigDecimal("-99999.9999999999"), LocalDate.of(1000, 1, 1), "-838:59:58.999999",
+            -Double.MAX_VALUE, new BigDecimal("-99999999999999999999.9999999999"), LocalDate.of(1000, 1, 1), "-838:59:58.999999",
             LocalDateTime.of(1000, 1, 1, 0, 0, 0, 1000), Timestamp.from(java.time.Instant.parse("1970-01-02T03:04:05.000006Z")), 1901,
             "", "", "", new byte[4], new byte[0], new byte[0], new byte[] {0, 0}, "red", "", "[]"};
         Object[] highest = {127, 255, 32767, 65535, 8388607, 16777215, Integer.MAX_VALUE, 4294967295L, Long.MAX_VALUE,
-            new BigDecimal("18446744073709551615"), 0.25f, Double.MIN_NORMAL, new BigDecimal("99999999999999.9000000000"),
+            new BigDecimal("18446744073709551615"), 0.25f, Double.MIN_NORMAL, new BigDecimal("99999999999999999999.9999999999"),
             LocalDate.of(9999, 12, 31), "838:59:58.999999", LocalDateTime.of(9999, 12, 31, 23, 59, 59, 999999000),
             Timestamp.from(java.time.Instant.parse("2038-01-18T03:14:07.999999Z")), 2155, "ten 🦡 x \\", "it's 🦡 \"%s\" \\ \0 \n ü",
             "🦡".repeat(5000), new byte[] {-1, 0, 39, 92}, Arrays.copyOf(all, 100), many, new byte[] {3, -1}, "grün 🦡", "x,z",

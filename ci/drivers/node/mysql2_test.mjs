@@ -57,7 +57,7 @@ const topics = {
     await connection.query(readFileSync(env.DB_TYPES, 'utf8'));
     const lowest = {
       i8: -128, u8: 0, i16: -32768, u16: 0, i24: -8388608, u24: 0, i32: -2147483648, u32: 0,
-      i64: '-9223372036854775808', u64: 0, f32: -1.5, f64: -1.7976931348623157e308, deci: '-99999.9999999999',
+      i64: '-9223372036854775808', u64: 0, f32: -1.5, f64: -1.7976931348623157e308, deci: '-99999999999999999999.9999999999',
       day: '1000-01-01', span: '-838:59:58.999999', moment: '1000-01-01 00:00:00.000001',
       stamp: '1970-01-02 03:04:05.000006', year: 1901, fixed: '', text_short: '', text_long: '',
       bin_fixed: Buffer.alloc(4), bin_short: Buffer.alloc(0), bin_long: Buffer.alloc(0), bits: Buffer.from([0, 0]),
@@ -67,13 +67,12 @@ const topics = {
     const highest = {
       i8: 127, u8: 255, i16: 32767, u16: 65535, i24: 8388607, u24: 16777215, i32: 2147483647, u32: 4294967295,
       i64: '9223372036854775807', u64: '18446744073709551615', f32: 0.25, f64: 2.2250738585072014e-308,
-      deci: '99999999999999.9000000000', day: '9999-12-31', span: '838:59:58.999999', moment: '9999-12-31 23:59:59.999999',
+      deci: '99999999999999999999.9999999999', day: '9999-12-31', span: '838:59:58.999999', moment: '9999-12-31 23:59:59.999999',
       stamp: '2038-01-18 03:14:07.999999', year: 2155, fixed: 'ten 🦡 x \\', text_short: 'it\'s 🦡 "%s" \\ \0 \n ü',
       text_long: '🦡'.repeat(5000), bin_fixed: Buffer.from([0xff, 0, 0x27, 0x5c]), bin_short: all.subarray(0, 100),
       bin_long: Buffer.concat(Array(100).fill(all)), bits: Buffer.from([3, 0xff]), choice: 'grün 🦡', flags: 'x,z',
       doc: '{"a": [1, 2.5, null, "🦡"], "b": {"c": true}}',
     };
-    lowest.deci = '-99999.9999999999';
     const columns = Object.keys(lowest);
     const nothing = Object.fromEntries(columns.map((c) => [c, null]));
     const wanted = [lowest, highest, nothing];

@@ -83,7 +83,7 @@ function types(): void
             }
         }
         // The native types of PHP 8.1 and later, whichever protocol brought them.
-        same([-128, PHP_INT_MIN, -1.5, '-99999.9999999999'],
+        same([-128, PHP_INT_MIN, -1.5, '-99999999999999999999.9999999999'],
             [$got[0]['i8'], $got[0]['i64'], $got[0]['f32'], $got[0]['deci']]);
         same('18446744073709551615', $got[1]['u64']);
     }

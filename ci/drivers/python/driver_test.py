@@ -126,7 +126,7 @@ def tls():
 LOWEST = {
     "i8": -128, "u8": 0, "i16": -32768, "u16": 0, "i24": -8388608, "u24": 0, "i32": -2147483648, "u32": 0,
     "i64": -9223372036854775808, "u64": 0, "f32": -1.5, "f64": -1.7976931348623157e308,
-    "deci": decimal.Decimal("-99999.9999999999"), "day": datetime.date(1000, 1, 1),
+    "deci": decimal.Decimal("-99999999999999999999.9999999999"), "day": datetime.date(1000, 1, 1),
     "span": -datetime.timedelta(hours=838, minutes=59, seconds=58, microseconds=999999),
     "moment": datetime.datetime(1000, 1, 1, 0, 0, 0, 1), "stamp": datetime.datetime(1970, 1, 2, 3, 4, 5, 6),
     "year": 1901, "fixed": "", "text_short": "", "text_long": "", "bin_fixed": b"\0\0\0\0", "bin_short": b"",
@@ -135,7 +135,7 @@ LOWEST = {
 HIGHEST = {
     "i8": 127, "u8": 255, "i16": 32767, "u16": 65535, "i24": 8388607, "u24": 16777215, "i32": 2147483647,
     "u32": 4294967295, "i64": 9223372036854775807, "u64": 18446744073709551615, "f32": 0.25, "f64": 2.2250738585072014e-308,
-    "deci": decimal.Decimal("99999999999999.9000000000"), "day": datetime.date(9999, 12, 31),
+    "deci": decimal.Decimal("99999999999999999999.9999999999"), "day": datetime.date(9999, 12, 31),
     "span": datetime.timedelta(hours=838, minutes=59, seconds=58, microseconds=999999),
     "moment": datetime.datetime(9999, 12, 31, 23, 59, 59, 999999),
     "stamp": datetime.datetime(2038, 1, 18, 3, 14, 7, 999999), "year": 2155, "fixed": "ten 🦡 x \\",

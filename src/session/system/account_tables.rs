@@ -117,3 +117,84 @@ fn users(facts: &Facts<'_>) -> Vec<Vec<Value>> {
     row.extend([text("caching_sha2_password"), Value::Null, text("N"), text("N")]);
     vec![row]
 }
+
+/// Rights on single databases, tables, columns and routines: nobody has any, so these are always empty. Tools that rename or
+/// drop things look here for rights to carry along, with SELECT, UPDATE and DELETE.
+const fn nobodys(name: &'static str, columns: &'static [(&'static str, super::Holds)]) -> SystemTable {
+    SystemTable { database: "mysql", name, columns, rows: |_| Vec::new() }
+}
+
+pub const DATABASE_PRIVILEGES: SystemTable = nobodys(
+    "db",
+    &[
+        ("Host", Text(255)),
+        ("Db", Text(64)),
+        ("User", Text(32)),
+        ("Select_priv", Text(1)),
+        ("Insert_priv", Text(1)),
+        ("Update_priv", Text(1)),
+        ("Delete_priv", Text(1)),
+        ("Create_priv", Text(1)),
+        ("Drop_priv", Text(1)),
+        ("Grant_priv", Text(1)),
+        ("References_priv", Text(1)),
+        ("Index_priv", Text(1)),
+        ("Alter_priv", Text(1)),
+        ("Create_tmp_table_priv", Text(1)),
+        ("Lock_tables_priv", Text(1)),
+        ("Create_view_priv", Text(1)),
+        ("Show_view_priv", Text(1)),
+        ("Create_routine_priv", Text(1)),
+        ("Alter_routine_priv", Text(1)),
+        ("Execute_priv", Text(1)),
+        ("Event_priv", Text(1)),
+        ("Trigger_priv", Text(1)),
+    ],
+);
+
+pub const TABLE_PRIVILEGES: SystemTable = nobodys(
+    "tables_priv",
+    &[
+        ("Host", Text(255)),
+        ("Db", Text(64)),
+        ("User", Text(32)),
+        ("Table_name", Text(64)),
+        ("Grantor", Text(288)),
+        ("Timestamp", Time),
+        ("Table_priv", Text(255)),
+        ("Column_priv", Text(255)),
+    ],
+);
+
+pub const COLUMN_PRIVILEGES: SystemTable = nobodys(
+    "columns_priv",
+    &[
+        ("Host", Text(255)),
+        ("Db", Text(64)),
+        ("User", Text(32)),
+        ("Table_name", Text(64)),
+        ("Column_name", Text(64)),
+        ("Timestamp", Time),
+        ("Column_priv", Text(255)),
+    ],
+);
+
+pub const ROUTINE_PRIVILEGES: SystemTable = nobodys(
+    "procs_priv",
+    &[
+        ("Host", Text(255)),
+        ("Db", Text(64)),
+        ("User", Text(32)),
+        ("Routine_name", Text(64)),
+        ("Routine_type", Text(9)),
+        ("Grantor", Text(288)),
+        ("Proc_priv", Text(255)),
+        ("Timestamp", Time),
+    ],
+);
+
+/// Whether this is one of the tables above, of which an UPDATE or DELETE changes nothing.
+pub fn is_nobodys(database: &str, table: &str) -> bool {
+    let all = [&DATABASE_PRIVILEGES, &TABLE_PRIVILEGES, &COLUMN_PRIVILEGES, &ROUTINE_PRIVILEGES];
+    all.iter().any(|t| t.database.eq_ignore_ascii_case(database) && t.name.eq_ignore_ascii_case(table))
+}

@@ -8,15 +8,18 @@ mod account_tables;
 mod cluster_tables;
 mod definition;
 mod keywords;
+mod privilege_tables;
+mod program_tables;
 mod schema_tables;
 mod server_tables;
+mod storage_tables;
 
 use crate::core::NodeStatus;
 use crate::mysql::Encryption;
 use crate::session::{Counters, Registry, Variables};
 use crate::sql::{Catalog, Database};
 use crate::types::{Hlc, Mono, Now, Value};
-pub use account_tables::grants;
+pub use account_tables::{grants, is_nobodys};
 pub use definition::{Holds, SystemTable};
 
 /// Everything system tables are made of, gathered before they are filled.
@@ -70,21 +73,29 @@ pub const TABLES: &[SystemTable] = &[
     server_tables::APPLICABILITY,
     server_tables::PROCESSLIST,
     server_tables::PLUGINS,
-    server_tables::SCHEMA_PRIVILEGES,
-    server_tables::TABLE_PRIVILEGES,
+    privilege_tables::SCHEMA_PRIVILEGES,
+    privilege_tables::TABLE_PRIVILEGES,
     account_tables::USER_PRIVILEGES,
+    privilege_tables::COLUMN_PRIVILEGES,
+    privilege_tables::APPLICABLE_ROLES,
+    privilege_tables::ENABLED_ROLES,
     server_tables::VIEWS,
-    server_tables::ROUTINES,
-    server_tables::PARAMETERS,
-    server_tables::TRIGGERS,
-    server_tables::EVENTS,
-    server_tables::PARTITIONS,
-    server_tables::FILES,
+    program_tables::ROUTINES,
+    program_tables::PARAMETERS,
+    program_tables::TRIGGERS,
+    program_tables::EVENTS,
+    storage_tables::PARTITIONS,
+    storage_tables::FILES,
+    storage_tables::TABLESPACES,
     server_tables::SESSION_VARIABLES,
     server_tables::GLOBAL_VARIABLES,
     server_tables::SESSION_STATUS,
     server_tables::GLOBAL_STATUS,
     account_tables::USER,
+    account_tables::DATABASE_PRIVILEGES,
+    account_tables::TABLE_PRIVILEGES,
+    account_tables::COLUMN_PRIVILEGES,
+    account_tables::ROUTINE_PRIVILEGES,
     server_tables::TIME_ZONE_NAME,
     cluster_tables::CLUSTER_NODES,
     cluster_tables::CONFLICTS,

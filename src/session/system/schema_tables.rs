@@ -30,7 +30,7 @@ pub const SCHEMATA: SystemTable = SystemTable {
                 text("NO"),
             ]
         };
-        facts.catalog.databases().map(row).collect()
+        facts.catalog.databases().filter(|d| !crate::sql::is_temporary(&d.name)).map(row).collect()
     },
 };
 
@@ -66,16 +66,19 @@ pub const TABLES: SystemTable = SystemTable {
             let options: Vec<String> =
                 t.options.others.iter().map(|(n, v)| format!("{}={v}", n.to_lowercase())).collect();
             // Sizes and row counts would need a scan: unknown, which MySQL's documentation allows for them.
+            if is_view(t) {
+                let mut row = vec![Value::Null; TABLES.columns.len()];
+                row[..4].clone_from_slice(&[text("def"), text(&d.name), text(&t.name), text("VIEW")]);
+                row[TABLES.columns.len() - 1] = text("VIEW");
+                rows.push(row);
+                return;
+            }
             rows.push(vec![
                 text("def"),
                 text(&d.name),
                 text(&t.name),
-                text(match (d.system, is_view(t)) {
-                    (true, _) => "SYSTEM VIEW",
-                    (false, true) => "VIEW",
-                    (false, false) => "BASE TABLE",
-                }),
-                if d.system || is_view(t) { Value::Null } else { text(&t.options.engine) },
+                text(if d.system { "SYSTEM VIEW" } else { "BASE TABLE" }),
+                if d.system { Value::Null } else { text(&t.options.engine) },
                 Value::Int(10),
                 text(option("ROW_FORMAT").unwrap_or("Dynamic")),
                 Value::Null,
@@ -133,8 +136,20 @@ pub const COLUMNS: SystemTable = SystemTable {
     },
 };
 
-fn column_row(d: &Database, t: &Table, c: &Column, place: i64) -> Vec<Value> {
-    let ty = &c.ty;
+/// What the columns about a type say of one, from `DATA_TYPE` to `COLLATION_NAME`.
+#[derive(Clone)]
+pub struct TypeFacts {
+    pub name: Value,
+    pub characters: Value,
+    pub octets: Value,
+    pub precision: Value,
+    pub scale: Value,
+    pub fraction: Value,
+    pub charset: Value,
+    pub collation: Value,
+}
+
+pub fn type_facts(ty: &ColumnType) -> TypeFacts {
     let characters = ty.max_characters();
     let width = ty.collation().and_then(|c| charset::charset(c.charset())).map_or(1, |s| u64::from(s.max_length));
     let int = |n: u64| Value::Int(i64::try_from(n).unwrap_or(i64::MAX));
@@ -167,6 +182,21 @@ fn column_row(d: &Database, t: &Table, c: &Column, place: i64) -> Vec<Value> {
         ColumnType::Time(n) | ColumnType::DateTime(n) | ColumnType::Timestamp(n) => Value::Int(i64::from(*n)),
         _ => Value::Null,
     };
+    TypeFacts {
+        name: text(ty.name()),
+        characters: characters.map_or(Value::Null, int),
+        octets: octets.map_or(Value::Null, int),
+        precision,
+        scale,
+        fraction,
+        charset: ty.collation().map_or(Value::Null, |c| text(c.charset())),
+        collation: ty.collation().map_or(Value::Null, |c| text(c.name())),
+    }
+}
+
+fn column_row(d: &Database, t: &Table, c: &Column, place: i64) -> Vec<Value> {
+    let ty = &c.ty;
+    let facts = type_facts(ty);
     vec![
         text("def"),
         text(&d.name),
@@ -175,27 +205,27 @@ fn column_row(d: &Database, t: &Table, c: &Column, place: i64) -> Vec<Value> {
         Value::Int(place),
         default_text(c),
         text(if c.nullable { "YES" } else { "NO" }),
-        text(ty.name()),
-        characters.map_or(Value::Null, int),
-        octets.map_or(Value::Null, int),
-        precision,
-        scale,
-        fraction,
-        ty.collation().map_or(Value::Null, |c| text(c.charset())),
-        ty.collation().map_or(Value::Null, |c| text(c.name())),
+        facts.name,
+        facts.characters,
+        facts.octets,
+        facts.precision,
+        facts.scale,
+        facts.fraction,
+        facts.charset,
+        facts.collation,
         text(&ty.to_string()),
         text(column_key(t, c)),
         text(&extra(c)),
         text("select,insert,update,references"),
         text(&c.comment),
-        text(""),
+        text(c.generated().unwrap_or("")),
         Value::Null,
     ]
 }
 
 fn default_text(c: &Column) -> Value {
     match &c.default {
-        None | Some(ColumnDefault::Constant(Value::Null)) => Value::Null,
+        None | Some(ColumnDefault::Constant(Value::Null) | ColumnDefault::Generated { .. }) => Value::Null,
         Some(ColumnDefault::Constant(Value::Text(t))) => Value::Text(t.clone()),
         Some(ColumnDefault::Constant(Value::Blob(b))) => text(&String::from_utf8_lossy(b)),
         Some(ColumnDefault::Constant(other)) => match c.ty.present(other.clone()) {
@@ -231,6 +261,9 @@ fn extra(c: &Column) -> String {
     }
     if matches!(c.default, Some(ColumnDefault::Now(_) | ColumnDefault::Expression(_))) {
         words.push("DEFAULT_GENERATED".to_string());
+    }
+    if let Some(ColumnDefault::Generated { stored, .. }) = &c.default {
+        words.push(if *stored { "STORED GENERATED" } else { "VIRTUAL GENERATED" }.to_string());
     }
     match c.on_update {
         Some(0) => words.push("on update CURRENT_TIMESTAMP".to_string()),
@@ -327,7 +360,7 @@ pub const TABLE_CONSTRAINTS: SystemTable = SystemTable {
             t.primary.iter().for_each(|p| push(&p.name, "PRIMARY KEY", true));
             t.unique_indexes().for_each(|u| push(&u.name, "UNIQUE", true));
             t.foreign_keys.iter().for_each(|f| push(&f.name, "FOREIGN KEY", true));
-            t.checks.iter().for_each(|c| push(&c.name, "CHECK", c.enforced));
+            t.checks.iter().for_each(|c| push(&c.name, "CHECK", c.enforced()));
         })
     },
 };
@@ -448,7 +481,7 @@ fn is_view(table: &Table) -> bool {
 
 fn each_table(facts: &Facts<'_>, mut add: impl FnMut(&Database, &Table, &mut Vec<Vec<Value>>)) -> Vec<Vec<Value>> {
     let mut rows = Vec::new();
-    for database in facts.catalog.databases() {
+    for database in facts.catalog.databases().filter(|d| !crate::sql::is_temporary(&d.name)) {
         let visible = |t: &&std::sync::Arc<Table>| !t.name.starts_with(crate::sql::RESERVED_PREFIX);
         for table in database.tables.values().filter(visible) {
             add(database, table, &mut rows);

@@ -142,33 +142,6 @@ pub const PLUGINS: SystemTable = SystemTable {
     },
 };
 
-pub const SCHEMA_PRIVILEGES: SystemTable = SystemTable {
-    database: INFORMATION_SCHEMA,
-    name: "SCHEMA_PRIVILEGES",
-    columns: &[
-        ("GRANTEE", Text(292)),
-        ("TABLE_CATALOG", Text(512)),
-        ("TABLE_SCHEMA", Text(64)),
-        ("PRIVILEGE_TYPE", Text(64)),
-        ("IS_GRANTABLE", Text(3)),
-    ],
-    rows: nothing,
-};
-
-pub const TABLE_PRIVILEGES: SystemTable = SystemTable {
-    database: INFORMATION_SCHEMA,
-    name: "TABLE_PRIVILEGES",
-    columns: &[
-        ("GRANTEE", Text(292)),
-        ("TABLE_CATALOG", Text(512)),
-        ("TABLE_SCHEMA", Text(64)),
-        ("TABLE_NAME", Text(64)),
-        ("PRIVILEGE_TYPE", Text(64)),
-        ("IS_GRANTABLE", Text(3)),
-    ],
-    rows: nothing,
-};
-
 pub const VIEWS: SystemTable = SystemTable {
     database: INFORMATION_SCHEMA,
     name: "VIEWS",
@@ -190,137 +163,11 @@ pub const VIEWS: SystemTable = SystemTable {
             .map(|(database, view)| {
                 let security = if view.invoker { "INVOKER" } else { "DEFINER" };
                 let cells = [&*database.name, &view.name, &view.query, &view.check_option, "NO", "root@%", security];
-                let others = ["utf8mb4", "utf8mb4_0900_ai_ci"];
+                let others = ["utf8mb4", crate::sql::Collation::DEFAULT];
                 std::iter::once("def").chain(cells).chain(others).map(Value::text).collect()
             })
             .collect()
     },
-};
-
-pub const ROUTINES: SystemTable = SystemTable {
-    database: INFORMATION_SCHEMA,
-    name: "ROUTINES",
-    columns: &[
-        ("SPECIFIC_NAME", Text(64)),
-        ("ROUTINE_CATALOG", Text(64)),
-        ("ROUTINE_SCHEMA", Text(64)),
-        ("ROUTINE_NAME", Text(64)),
-        ("ROUTINE_TYPE", Text(10)),
-        ("DATA_TYPE", Long),
-        ("DTD_IDENTIFIER", Long),
-        ("ROUTINE_BODY", Text(8)),
-        ("ROUTINE_DEFINITION", Long),
-        ("IS_DETERMINISTIC", Text(3)),
-        ("SQL_DATA_ACCESS", Text(64)),
-        ("SECURITY_TYPE", Text(7)),
-        ("CREATED", Time),
-        ("LAST_ALTERED", Time),
-        ("SQL_MODE", Long),
-        ("ROUTINE_COMMENT", Long),
-        ("DEFINER", Text(288)),
-        ("CHARACTER_SET_CLIENT", Text(64)),
-        ("COLLATION_CONNECTION", Text(64)),
-        ("DATABASE_COLLATION", Text(64)),
-    ],
-    rows: nothing,
-};
-
-pub const PARAMETERS: SystemTable = SystemTable {
-    database: INFORMATION_SCHEMA,
-    name: "PARAMETERS",
-    columns: &[
-        ("SPECIFIC_CATALOG", Text(64)),
-        ("SPECIFIC_SCHEMA", Text(64)),
-        ("SPECIFIC_NAME", Text(64)),
-        ("ORDINAL_POSITION", Unsigned),
-        ("PARAMETER_MODE", Text(5)),
-        ("PARAMETER_NAME", Text(64)),
-        ("DATA_TYPE", Long),
-        ("DTD_IDENTIFIER", Long),
-        ("ROUTINE_TYPE", Text(10)),
-    ],
-    rows: nothing,
-};
-
-pub const TRIGGERS: SystemTable = SystemTable {
-    database: INFORMATION_SCHEMA,
-    name: "TRIGGERS",
-    columns: &[
-        ("TRIGGER_CATALOG", Text(64)),
-        ("TRIGGER_SCHEMA", Text(64)),
-        ("TRIGGER_NAME", Text(64)),
-        ("EVENT_MANIPULATION", Text(6)),
-        ("EVENT_OBJECT_CATALOG", Text(64)),
-        ("EVENT_OBJECT_SCHEMA", Text(64)),
-        ("EVENT_OBJECT_TABLE", Text(64)),
-        ("ACTION_ORDER", Unsigned),
-        ("ACTION_STATEMENT", Long),
-        ("ACTION_TIMING", Text(6)),
-        ("CREATED", Time),
-        ("SQL_MODE", Long),
-        ("DEFINER", Text(288)),
-        ("CHARACTER_SET_CLIENT", Text(64)),
-        ("COLLATION_CONNECTION", Text(64)),
-        ("DATABASE_COLLATION", Text(64)),
-    ],
-    rows: nothing,
-};
-
-pub const EVENTS: SystemTable = SystemTable {
-    database: INFORMATION_SCHEMA,
-    name: "EVENTS",
-    columns: &[
-        ("EVENT_CATALOG", Text(64)),
-        ("EVENT_SCHEMA", Text(64)),
-        ("EVENT_NAME", Text(64)),
-        ("DEFINER", Text(288)),
-        ("TIME_ZONE", Text(64)),
-        ("EVENT_DEFINITION", Long),
-        ("EVENT_TYPE", Text(9)),
-        ("STATUS", Text(18)),
-        ("CREATED", Time),
-        ("LAST_ALTERED", Time),
-        ("EVENT_COMMENT", Text(2048)),
-    ],
-    rows: nothing,
-};
-
-pub const PARTITIONS: SystemTable = SystemTable {
-    database: INFORMATION_SCHEMA,
-    name: "PARTITIONS",
-    columns: &[
-        ("TABLE_CATALOG", Text(64)),
-        ("TABLE_SCHEMA", Text(64)),
-        ("TABLE_NAME", Text(64)),
-        ("PARTITION_NAME", Text(64)),
-        ("SUBPARTITION_NAME", Text(64)),
-        ("PARTITION_ORDINAL_POSITION", Unsigned),
-        ("PARTITION_METHOD", Text(13)),
-        ("PARTITION_EXPRESSION", Text(2048)),
-        ("PARTITION_DESCRIPTION", Long),
-        ("TABLE_ROWS", Unsigned),
-    ],
-    rows: nothing,
-};
-
-pub const FILES: SystemTable = SystemTable {
-    database: INFORMATION_SCHEMA,
-    name: "FILES",
-    columns: &[
-        ("FILE_ID", Big),
-        ("FILE_NAME", Long),
-        ("FILE_TYPE", Text(256)),
-        ("TABLESPACE_NAME", Text(268)),
-        ("TABLE_SCHEMA", Text(64)),
-        ("TABLE_NAME", Text(64)),
-        ("LOGFILE_GROUP_NAME", Text(256)),
-        ("ENGINE", Text(64)),
-        ("TOTAL_EXTENTS", Big),
-        ("EXTENT_SIZE", Big),
-        ("INITIAL_SIZE", Big),
-        ("EXTRA", Text(255)),
-    ],
-    rows: nothing,
 };
 
 /// Name and value pairs, as `SHOW VARIABLES` and `SHOW STATUS` read them.

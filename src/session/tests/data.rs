@@ -337,6 +337,41 @@ async fn long_is_an_old_name() {
 }
 
 #[tokio::test]
+async fn what_generated_queries_found_to_differ_from_mysql() {
+    let (_node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE t (id INT PRIMARY KEY, tm TIME, da DATE, d DECIMAL(10,3), f DOUBLE, s VARCHAR(20), b VARCHAR(20) COLLATE utf8mb4_bin, \
+          e ENUM('red','blue'))")
+        .await;
+    c.ok("INSERT INTO t VALUES (1, '-01:30:00', '2024-02-29', 3.999, 0.1, 'abc', 'abc', 'red'), \
+          (2, '100:00:01', '1999-12-31', 2.5, 1.5, '2024-02-29', 'Abc', 'blue'), (3, '12:34:56', NULL, NULL, NULL, NULL, NULL, NULL)")
+        .await;
+    for (query, expected) in [
+        // The sign of a time is EXTRACT's, not HOUR()'s.
+        ("SELECT HOUR(tm) * 100 + MINUTE(tm) FROM t WHERE id = 1", "130"),
+        ("SELECT EXTRACT(HOUR FROM tm) FROM t WHERE id = 1", "-1"),
+        // Times do not sort as their texts.
+        ("SELECT CONCAT(MIN(tm), ' ', MAX(tm)) FROM t", "-01:30:00 100:00:01"),
+        ("SELECT LEAST(tm, TIME '-02:00:00') FROM t WHERE id = 1", "-02:00:00"),
+        ("SELECT GREATEST(tm, TIME '23:00:00') FROM t WHERE id = 2", "100:00:01"),
+        ("SELECT GROUP_CONCAT(id ORDER BY id) FROM t WHERE tm BETWEEN TIME '-02:00:00' AND TIME '99:00:00'", "1,3"),
+        // A string that is no date is before every date.
+        ("SELECT GROUP_CONCAT(id ORDER BY id) FROM t WHERE da > s", "1"),
+        ("SELECT GROUP_CONCAT(id ORDER BY id) FROM t WHERE da > 'abc'", "1,2"),
+        ("SELECT COUNT(*) FROM t WHERE da < e", "0"),
+        ("SELECT COUNT(*) FROM t WHERE 2.5 < da", "2"),
+        ("SELECT BIN(d) FROM t WHERE id = 1", "11"),
+        ("SELECT ROUND(d, 1) FROM t WHERE id = 2", "2.5"),
+        ("SELECT TRUNCATE(CAST(1.5 AS DECIMAL(5,1)), 2)", "1.50"),
+        ("SELECT 45296 % f < 0.1 FROM t WHERE id = 1", "1"),
+        ("SELECT LEAST(b, 'Zbc') FROM t WHERE id = 1", "Zbc"),
+        ("SELECT NULLIF(e, 'x') > 0 FROM t WHERE id = 1", "0"),
+        ("SELECT GROUP_CONCAT(DISTINCT s ORDER BY 1 DESC) FROM t", "abc,2024-02-29"),
+    ] {
+        assert_eq!(c.value(query).await, expected, "{query}");
+    }
+}
+
+#[tokio::test]
 async fn returning_gives_the_rows_that_were_written() {
     let (_node, mut c) = Node::with_database().await;
     c.ok("CREATE TABLE t (id INT PRIMARY KEY AUTO_INCREMENT, n DECIMAL(10,2))").await;
@@ -403,4 +438,15 @@ async fn division_by_zero_is_not_stored_in_strict_mode() {
     c.ok("SET sql_mode = ''").await;
     c.ok("UPDATE t SET n = n / 0").await;
     assert_eq!(c.value("SELECT n FROM t").await, "NULL");
+}
+
+#[tokio::test]
+async fn dumps_of_mariadb_name_values_of_generated_columns() {
+    let (_node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE t (a INT PRIMARY KEY, b INT GENERATED ALWAYS AS (a * 2) STORED, c INT AS (a + 1) VIRTUAL)")
+        .await;
+    assert_eq!(c.code("INSERT INTO t VALUES (1, 2, 2)").await, 3105);
+    c.ok("SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO'").await;
+    assert_eq!(c.ok("INSERT INTO t VALUES (1, 2, 2), (2, 77, 77)").await.affected_rows, 2);
+    assert_eq!(c.lines("SELECT * FROM t ORDER BY a").await, ["1 2 2", "2 4 3"]);
 }

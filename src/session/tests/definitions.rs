@@ -5,7 +5,7 @@ use super::schema::write_sets;
 use super::*;
 
 /// A member that applies what `node` committed shows the same of `d`.
-async fn another_member_agrees(node: &Node, c: &mut Client, questions: &[&str]) {
+pub(super) async fn another_member_agrees(node: &Node, c: &mut Client, questions: &[&str]) {
     let committed = write_sets(node);
     let member = Node::start();
     let mut there = member.connect(CapabilityFlags::empty()).await;

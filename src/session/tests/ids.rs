@@ -182,3 +182,15 @@ async fn clients_are_told_the_id_of_the_row_that_was_written() {
     assert_eq!(c.ok("UPDATE t SET n = LAST_INSERT_ID(77) WHERE k = 1").await.last_insert_id, 77);
     assert_eq!(c.value("SELECT LAST_INSERT_ID()").await, "77");
 }
+
+#[tokio::test]
+async fn returning_leaves_the_ids_of_its_own_rows() {
+    let (_node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, k INT UNIQUE)").await;
+    c.ok("BEGIN").await;
+    c.ok("INSERT INTO t (k) VALUES (1), (2)").await;
+    let upsert = "INSERT INTO t (k) VALUES (2), (3) ON DUPLICATE KEY UPDATE k = VALUES(k) RETURNING k";
+    assert_eq!(c.lines(upsert).await, ["2", "3"]);
+    let third = c.value("SELECT id FROM t WHERE k = 3").await;
+    assert_eq!(c.value("SELECT LAST_INSERT_ID()").await, third);
+}

@@ -7,6 +7,7 @@ mod definitions;
 mod ids;
 mod prepared;
 mod schema;
+mod schema_text;
 mod settings;
 mod system_tables;
 mod temporary;

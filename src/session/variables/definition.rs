@@ -99,7 +99,7 @@ const fn charset(name: &'static str) -> Definition {
     var(name, Scope::Both, true, Kind::Charset, Default::Text("utf8mb4"))
 }
 const fn collation(name: &'static str) -> Definition {
-    var(name, Scope::Both, true, Kind::Collation, Default::Text("utf8mb4_0900_ai_ci"))
+    var(name, Scope::Both, true, Kind::Collation, Default::Text(crate::sql::Collation::DEFAULT))
 }
 const fn session_int(name: &'static str) -> Definition {
     var(name, Scope::Session, true, Kind::Int(i64::MIN, i64::MAX), Default::Int(0))
@@ -136,7 +136,11 @@ pub const DEFINITIONS: &[Definition] = &[
     global_int("connect_timeout", 10, 2, 31_536_000),
     fixed("datadir", "./marmot-data/"),
     fixed("default_authentication_plugin", "caching_sha2_password"),
-    choice("default_collation_for_utf8mb4", &["utf8mb4_0900_ai_ci", "utf8mb4_general_ci"], "utf8mb4_0900_ai_ci"),
+    choice(
+        "default_collation_for_utf8mb4",
+        &["utf8mb4_0900_ai_ci", "utf8mb4_general_ci"],
+        crate::sql::Collation::DEFAULT,
+    ),
     choice("default_storage_engine", &["InnoDB"], "InnoDB"),
     choice("default_tmp_storage_engine", &["InnoDB"], "InnoDB"),
     int("default_week_format", 0, 0, 7),
@@ -173,6 +177,8 @@ pub const DEFINITIONS: &[Definition] = &[
     fixed_int("innodb_flush_log_at_trx_commit", 1),
     fixed_int("innodb_io_capacity", 200),
     int("innodb_lock_wait_timeout", 50, 1, 1_073_741_824),
+    fixed_int("innodb_log_file_size", 50_331_648),
+    fixed_int("innodb_log_files_in_group", 2),
     fixed_int("innodb_page_size", 16_384),
     fixed_bool("innodb_read_only", false),
     fixed_bool("innodb_rollback_on_timeout", false),

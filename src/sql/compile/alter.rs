@@ -2,12 +2,13 @@
 
 use super::collation::{resolve_collation, with_collation};
 use super::definition::{add_column, add_inline_key, change_options, check_table_name, checked_default, column_of};
-use super::foreign_key::{add_check, add_foreign_key, children};
+use super::drop::{drop_checks, drop_column, drop_constraint, index_position};
+use super::foreign_key::{add_check, add_foreign_key};
 use super::key::{add_key, check_table};
 use super::sqlite_table::{column_definition, create_index, create_table, index_name, is_widening, parenthesised};
 use super::table::{follow_parent, rename_parent};
 use crate::sql::alteration::{Alteration, Place};
-use crate::sql::catalog::{Catalog, Column, ColumnDefault, Database, HIDDEN_KEY, Index, Table};
+use crate::sql::catalog::{Catalog, CheckPlace, Column, ColumnDefault, Database, HIDDEN_KEY, Table};
 use crate::sql::error::{Error, Warning};
 use crate::sql::modes::Modes;
 use crate::sql::schema_change::{CompileContext, SchemaProgram};
@@ -35,8 +36,13 @@ pub fn alter_table(
     let mut explicit_null = Vec::new();
     // Drops come first in MySQL, so that a key can be replaced by another of its name.
     let (drops, others): (Vec<&Alteration>, Vec<&Alteration>) = alterations.iter().partition(|a| is_key_drop(a));
-    rename_columns(&mut new, alterations)?;
-    for alteration in drops.into_iter().chain(others) {
+    rename_columns(&mut new, alterations, warnings)?;
+    // `None`: checks of the columns that go, unless a clause has dropped them.
+    for alteration in drops.into_iter().map(Some).chain([None]).chain(others.into_iter().map(Some)) {
+        let Some(alteration) = alteration else {
+            drop_checks(&mut new, alterations)?;
+            continue;
+        };
         let Alteration::Guarded(guarded) = alteration else {
             apply(&mut new, alteration, catalog, database, context, &mut explicit_null)?;
             continue;
@@ -209,6 +215,13 @@ fn apply(
             Ok(())
         }
         Alteration::AddKey(key) => add_key(table, key).map(drop),
+        Alteration::ReplaceKey(key) => {
+            let name = key.name.as_deref().unwrap_or_default();
+            if let Ok(at) = index_position(table, name) {
+                table.indexes.remove(at);
+            }
+            add_key(table, key).map(drop)
+        }
         Alteration::DropKey(name) => {
             let at = index_position(table, name)?;
             table.indexes.remove(at);
@@ -221,6 +234,9 @@ fn apply(
         Alteration::RenameKey { name, to } => {
             let at = table.indexes.iter().position(|i| i.name.eq_ignore_ascii_case(name));
             let Some(at) = at else { return Err(Error::no_such_key(name, &table.name)) };
+            if to.is_empty() || to.eq_ignore_ascii_case("PRIMARY") {
+                return Err(Error::wrong_name_for_index(to));
+            }
             if table.indexes.iter().enumerate().any(|(i, x)| i != at && x.name.eq_ignore_ascii_case(to)) {
                 return Err(Error::duplicate_key_name(to));
             }
@@ -248,7 +264,10 @@ fn apply(
         Alteration::DropConstraint(name) => drop_constraint(table, name),
         Alteration::EnforceCheck { name, enforced } => {
             let check = table.checks.iter_mut().find(|c| c.name.eq_ignore_ascii_case(name));
-            check.ok_or_else(|| Error::cannot_drop(name))?.enforced = *enforced;
+            let check = check.ok_or_else(|| Error::cannot_drop(name))?;
+            if check.enforced() != *enforced {
+                check.place = if *enforced { CheckPlace::Table } else { CheckPlace::NotEnforced };
+            }
             Ok(())
         }
         Alteration::RenameTable(name) => {
@@ -272,61 +291,16 @@ fn apply(
     }
 }
 
-fn index_position(table: &Table, name: &str) -> Result<usize, Error> {
-    table.indexes.iter().position(|i| i.name.eq_ignore_ascii_case(name)).ok_or_else(|| Error::cannot_drop(name))
-}
-
-fn drop_constraint(table: &mut Table, name: &str) -> Result<(), Error> {
-    if name.eq_ignore_ascii_case("PRIMARY") && table.primary.is_some() {
-        table.primary = None;
-    } else if let Some(at) = table.foreign_keys.iter().position(|k| k.name.eq_ignore_ascii_case(name)) {
-        table.foreign_keys.remove(at);
-    } else if let Some(at) = table.checks.iter().position(|c| c.name.eq_ignore_ascii_case(name)) {
-        table.checks.remove(at);
-    } else if let Ok(at) = index_position(table, name) {
-        table.indexes.remove(at);
-    } else {
-        let message = format!("Constraint '{name}' does not exist.");
-        return Err(Error { code: 3940, state: "HY000", message });
-    }
-    Ok(())
-}
-
-/// Takes a column out of the table and its keys; keys without columns go too.
-fn drop_column(table: &mut Table, name: &str, database: &Database) -> Result<(), Error> {
-    let Some((at, column)) = table.column(name) else { return Err(Error::cannot_drop(name)) };
-    let id = column.id;
-    if table.columns.len() == 1 {
-        return Err(Error::cannot_remove_all());
-    }
-    if let Some(key) = table.foreign_keys.iter().find(|k| k.columns.contains(&id)) {
-        return Err(Error::foreign_key_in_use(name, &key.name));
-    }
-    let mut referring = children(database, &table.name);
-    if let Some((child, key)) = referring.find(|(_, k)| k.parent_columns.iter().any(|c| c.eq_ignore_ascii_case(name))) {
-        let message = format!(
-            "Cannot drop column '{name}': needed in a foreign key constraint '{}' of table '{}'",
-            key.name, child.name
-        );
-        return Err(Error { code: 1829, state: "HY000", message });
-    }
-    table.columns.remove(at);
-    let without = |index: &mut Index| {
-        index.columns.retain(|c| c.column != id);
-        !index.columns.is_empty()
-    };
-    table.primary = table.primary.take().and_then(|mut p| without(&mut p).then_some(p));
-    table.indexes.retain_mut(without);
-    Ok(())
-}
-
 /// All RENAME COLUMN clauses at once, by the names before the statement: two columns may swap theirs.
-fn rename_columns(table: &mut Table, alterations: &[Alteration]) -> Result<(), Error> {
+fn rename_columns(table: &mut Table, alterations: &[Alteration], warnings: &mut Vec<Warning>) -> Result<(), Error> {
     let mut renames = Vec::new();
     for alteration in alterations {
-        if let Alteration::RenameColumn { name, to } = alteration {
+        if let Alteration::RenameColumn { name, to } = alteration.inner() {
             super::key::check_name(to)?;
-            renames.push((position(table, name)?, to));
+            match position(table, name) {
+                Err(error) if matches!(alteration, Alteration::Guarded(_)) => warnings.push(Warning::note(error)),
+                at => renames.push((at?, to)),
+            }
         }
     }
     for (at, _) in &renames {
@@ -363,6 +337,13 @@ fn rename_in_checks(table: &mut Table, from: &str, to: &str) -> Result<(), Error
     for check in &mut table.checks {
         check.expression = replaced(&check.expression)?;
     }
+    for column in &mut table.columns {
+        if let Some(ColumnDefault::Expression(text) | ColumnDefault::Generated { expression: text, .. }) =
+            &mut column.default
+        {
+            *text = replaced(text)?;
+        }
+    }
     Ok(())
 }
 
@@ -377,7 +358,7 @@ fn key_ids(table: &Table) -> Option<Vec<ColumnId>> {
 }
 
 fn needs_rebuild(old: &Table, new: &Table) -> bool {
-    let enforced = |t: &Table| t.checks.iter().filter(|c| c.enforced).cloned().collect::<Vec<_>>();
+    let enforced = |t: &Table| t.checks.iter().filter(|c| c.enforced()).cloned().collect::<Vec<_>>();
     let names_changed = new.columns.iter().any(|c| old.column_by_id(c.id).is_some_and(|o| o.name != c.name));
     if key_ids(old) != key_ids(new) || old.key_is_rowid() != new.key_is_rowid() {
         return true;
@@ -396,7 +377,12 @@ fn needs_rebuild(old: &Table, new: &Table) -> bool {
     if dropped > 0 && !before.is_empty() {
         return true;
     }
-    new.columns.iter().any(|column| match old.column_by_id(column.id) {
+    // With its type and NOT NULL: all of it is in SQLite's own text.
+    let generated = |t: &Table| t.columns.iter().filter(|c| c.generated().is_some()).cloned().collect::<Vec<_>>();
+    if generated(old) != generated(new) || dropped > 0 && !generated(old).is_empty() {
+        return true;
+    }
+    new.columns.iter().filter(|c| c.generated().is_none()).any(|column| match old.column_by_id(column.id) {
         // SQLite adds a column only with a constant.
         None => matches!(column.default, Some(ColumnDefault::Expression(_))),
         Some(before) => before.nullable != column.nullable || !is_widening(&before.ty, &column.ty, new.collations),
@@ -419,8 +405,8 @@ fn fill(column: &Column, now: &str, old: &Table) -> Result<String, Error> {
             let value = constant_expression(text, Some(old), "default value expression")?;
             format!("marmot_store({}, {value}, 1)", quote_text(&Rule::of(column, false).encode()))
         }
-        None if column.nullable => "NULL".to_string(),
-        None => quote_value(&column.ty.implicit_default()),
+        None | Some(ColumnDefault::Generated { .. }) if column.nullable => "NULL".to_string(),
+        None | Some(ColumnDefault::Generated { .. }) => quote_value(&column.ty.implicit_default()),
     })
 }
 
@@ -470,7 +456,7 @@ fn change_in_place(database: &Database, old: &Table, new: &Table, now: &str, pro
     for index in &new.indexes {
         let same = old.indexes.iter().any(|i| i.id == index.id && i.columns == index.columns && i.kind == index.kind);
         if !same {
-            statements.push(create_index(&database.name, new, &old.name, index));
+            statements.extend(create_index(&database.name, new, &old.name, index));
         }
     }
     if old.name != new.name {
@@ -495,7 +481,7 @@ fn rebuild(database: &Database, old: &Table, new: &Table, now: &str, program: &m
             }
         });
     }
-    for column in &new.columns {
+    for column in new.columns.iter().filter(|c| c.generated().is_none()) {
         names.push(quote_name(&column.name));
         let rowid = is_rowid(new, column);
         cells.push(match old.column_by_id(column.id) {
@@ -520,7 +506,7 @@ fn rebuild(database: &Database, old: &Table, new: &Table, now: &str, program: &m
     statements.push(format!("DROP TABLE {db}.{}", quote_name(&old.name)));
     statements.push(format!("ALTER TABLE {db}.{} RENAME TO {}", quote_name(REBUILT), quote_name(&new.name)));
     for index in &new.indexes {
-        statements.push(create_index(&database.name, new, &new.name, index));
+        statements.extend(create_index(&database.name, new, &new.name, index));
     }
     Ok(())
 }

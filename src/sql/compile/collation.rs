@@ -64,6 +64,9 @@ pub fn resolve_type(definition: &TypeDefinition, table: &Collation, column: &str
             }
         }
         ColumnType::Enum { values, .. } | ColumnType::Set { values, .. } => {
+            if let (ColumnType::Set { .. }, Some(value)) = (&definition.ty, values.iter().find(|v| v.contains(','))) {
+                return Err(Error::illegal_set_value(value));
+            }
             let folded = |v: &String| if collation.ignores_case() { v.to_lowercase() } else { v.clone() };
             for (i, value) in values.iter().enumerate() {
                 if values[..i].iter().any(|v| folded(v) == folded(value)) {

@@ -9,8 +9,12 @@ use crate::sql::catalog::{
 use crate::sql::column_type::ColumnType;
 use crate::sql::definition::{ColumnDefinition, KeyDefinition, KeyPart, OptionsDefinition, TableDefinition};
 use crate::sql::error::Error;
+use crate::sql::modes::Modes;
 use crate::sql::schema_change::CompileContext;
+use crate::sql::tokens::tokenise;
+use crate::sql::translate::{GENERATED_CLAUSE, constant_expression};
 use crate::types::{ColumnId, TableId, Value};
+use sqlparser::tokenizer::Token;
 
 /// # Errors
 /// 1059, 1103 for a name that no table may have.
@@ -61,13 +65,13 @@ pub fn new_table(
     let explicit =
         |name: &str| definition.columns.iter().any(|c| c.name.eq_ignore_ascii_case(name) && c.nullable == Some(true));
     check_table(&mut table, explicit)?;
-    check_defaults(&table)?;
     for check in &definition.checks {
         add_check(&mut table, check)?;
     }
     for key in &definition.foreign_keys {
         add_foreign_key(&mut table, key, catalog, database, context.foreign_key_checks)?;
     }
+    check_defaults(&table)?;
     table.id = (context.fresh)();
     Ok(table)
 }
@@ -75,10 +79,69 @@ pub fn new_table(
 /// # Errors
 /// 1054 and others for a default that is an expression without meaning.
 pub fn check_defaults(table: &Table) -> Result<(), Error> {
-    for column in &table.columns {
-        if let Some(ColumnDefault::Expression(text)) = &column.default {
-            crate::sql::translate::check_default(text, table)?;
+    for (place, column) in table.columns.iter().enumerate() {
+        match &column.default {
+            Some(ColumnDefault::Expression(text)) => {
+                crate::sql::translate::check_default(text, table)?;
+                check_prior(table, place, text)?;
+            }
+            Some(ColumnDefault::Generated { expression, .. }) => check_generated(table, place, expression)?,
+            _ => {}
         }
+    }
+    Ok(())
+}
+
+/// The columns that a stored expression names.
+pub fn named_columns<'t>(table: &'t Table, expression: &str) -> Result<Vec<(usize, &'t Column)>, Error> {
+    let tokens = tokenise(expression, Modes::NONE)?;
+    let named = |c: &Column| {
+        let is = |t: &Token| matches!(t, Token::Word(w) if w.value.eq_ignore_ascii_case(&c.name));
+        tokens.tokens.iter().any(|t| is(&t.token))
+    };
+    Ok(table.columns.iter().enumerate().filter(|(_, c)| named(c)).collect())
+}
+
+/// # Errors
+/// 3767 for a default that needs a column which is itself computed, and only after it.
+fn check_prior(table: &Table, place: usize, expression: &str) -> Result<(), Error> {
+    let computed =
+        |c: &Column| matches!(c.default, Some(ColumnDefault::Expression(_) | ColumnDefault::Generated { .. }));
+    if named_columns(table, expression)?.iter().any(|(at, c)| *at >= place && computed(c)) {
+        let message = format!(
+            "Default value expression of column '{}' cannot refer to a column defined after it if that column is a generated column or has an expression as default value.",
+            table.columns[place].name
+        );
+        return Err(Error { code: 3767, state: "HY000", message });
+    }
+    Ok(())
+}
+
+/// # Errors
+/// 3102 for what needs a session or differs from call to call, 3106 in a primary key, 3107 for a generated column after
+/// it, 3109 for an id; 1235 for UNIQUE keys and foreign keys over it.
+fn check_generated(table: &Table, place: usize, expression: &str) -> Result<(), Error> {
+    let column = &table.columns[place];
+    constant_expression(expression, Some(table), GENERATED_CLAUSE)?;
+    for (at, other) in named_columns(table, expression)? {
+        if at >= place && other.generated().is_some() {
+            let message = "Generated column can refer only to generated columns defined prior to it.".to_string();
+            return Err(Error { code: 3107, state: "HY000", message });
+        }
+        if other.auto_increment {
+            let message = format!("Generated column '{}' cannot refer to auto-increment column.", column.name);
+            return Err(Error { code: 3109, state: "HY000", message });
+        }
+    }
+    if table.primary.as_ref().is_some_and(|p| p.columns.iter().any(|c| c.column == column.id)) {
+        let message = "'Defining a virtual generated column as primary key' is not supported for generated columns.";
+        return Err(Error { code: 3106, state: "HY000", message: message.to_string() });
+    }
+    if table.unique_indexes().any(|i| i.columns.iter().any(|c| c.column == column.id)) {
+        return Err(Error::unsupported("UNIQUE keys over generated columns"));
+    }
+    if table.foreign_keys.iter().any(|k| k.columns.contains(&column.id)) {
+        return Err(Error::unsupported("foreign keys over generated columns"));
     }
     Ok(())
 }
@@ -212,12 +275,17 @@ pub fn checked_default(
             check_now(column, *fsp)?;
             Some(default.clone())
         }
-        ColumnDefault::Expression(_) => Some(default.clone()),
+        ColumnDefault::Expression(_) | ColumnDefault::Generated { .. } => Some(default.clone()),
         ColumnDefault::Constant(Value::Null) if nullable => None,
         ColumnDefault::Constant(Value::Null) => return Err(Error::invalid_default(&column.name)),
-        ColumnDefault::Constant(_) if column.ty.is_large() => {
-            let message = format!("BLOB, TEXT, GEOMETRY or JSON column '{}' can't have a default value", column.name);
-            return Err(Error { code: 1101, state: "42000", message });
+        // A hexadecimal or bit literal is a number to numbers and a string to others.
+        ColumnDefault::Constant(Value::Blob(bytes)) if column.ty.is_numeric() => {
+            let number = bytes.iter().fold(0i64, |n, b| n << 8 | i64::from(*b));
+            Some(ColumnDefault::Constant(crate::sql::translate::default_cell(column, &Value::Int(number))?))
+        }
+        ColumnDefault::Constant(Value::Blob(bytes)) if !matches!(column.ty, ColumnType::Binary { .. }) => {
+            let text = Value::text(String::from_utf8_lossy(bytes).into_owned());
+            Some(ColumnDefault::Constant(crate::sql::translate::default_cell(column, &text)?))
         }
         ColumnDefault::Constant(value) => {
             Some(ColumnDefault::Constant(crate::sql::translate::default_cell(column, value)?))

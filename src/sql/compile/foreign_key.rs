@@ -1,7 +1,8 @@
 //! Foreign keys and CHECK constraints.
 
+use super::definition::named_columns;
 use super::key::{add_key, check_name};
-use crate::sql::catalog::{Catalog, Check, Database, ForeignKey, IndexKind, ReferentialAction, Table};
+use crate::sql::catalog::{Catalog, Check, CheckPlace, Database, ForeignKey, IndexKind, ReferentialAction, Table};
 use crate::sql::definition::{CheckDefinition, ForeignKeyDefinition, KeyDefinition, KeyPart};
 use crate::sql::error::Error;
 use crate::sql::translate::constant_expression;
@@ -9,7 +10,7 @@ use crate::sql::translate::constant_expression;
 /// Adds a CHECK constraint; its expression must make sense over the table's columns.
 ///
 /// # Errors
-/// 1054, 3822 and those of expressions.
+/// 1054, 3818, 3822 and those of expressions.
 pub fn add_check(table: &mut Table, check: &CheckDefinition) -> Result<(), Error> {
     let name = match &check.name {
         Some(name) => name.clone(),
@@ -20,7 +21,18 @@ pub fn add_check(table: &mut Table, check: &CheckDefinition) -> Result<(), Error
         return Err(Error::check_duplicate(name));
     }
     constant_expression(&check.expression, Some(table), "check constraint")?;
-    table.checks.push(Check { name, expression: check.expression.clone(), enforced: check.enforced });
+    if named_columns(table, &check.expression)?.iter().any(|(_, c)| c.auto_increment) {
+        let message = format!("Check constraint '{name}' cannot refer to an auto-increment column.");
+        return Err(Error { code: 3818, state: "HY000", message });
+    }
+    // One with a name of its own is the table's wherever it stood.
+    let own = check.column.as_ref().filter(|_| check.name.is_none()).and_then(|c| table.column(c));
+    let place = match (check.enforced, own) {
+        (false, _) => CheckPlace::NotEnforced,
+        (true, Some((_, column))) => CheckPlace::Column(column.id),
+        (true, None) => CheckPlace::Table,
+    };
+    table.checks.push(Check { name, expression: check.expression.clone(), place });
     Ok(())
 }
 

@@ -51,7 +51,7 @@ pub fn add_key(table: &mut Table, key: &KeyDefinition) -> Result<IndexId, Error>
         index.name = match &key.name {
             Some(name) => {
                 check_name(name)?;
-                if name.eq_ignore_ascii_case("PRIMARY") {
+                if name.is_empty() || name.eq_ignore_ascii_case("PRIMARY") {
                     return Err(Error::wrong_name_for_index(name));
                 }
                 if table.indexes.iter().any(|i| i.name.eq_ignore_ascii_case(name)) {

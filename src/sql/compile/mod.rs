@@ -7,8 +7,10 @@
 mod alter;
 mod collation;
 mod definition;
+mod drop;
 mod foreign_key;
 mod key;
+mod routine;
 mod sqlite_table;
 mod table;
 mod view;

@@ -3,7 +3,8 @@
 use crate::sql::catalog::{Column, ColumnDefault, HIDDEN_KEY, Index, IndexKind, ReferentialAction, Table};
 use crate::sql::column_type::ColumnType;
 use crate::sql::error::Error;
-use crate::sql::translate::{constant_expression, quote_name, quote_value};
+use crate::sql::storage_rule::Rule;
+use crate::sql::translate::{GENERATED_CLAUSE, constant_expression, quote_name, quote_text, quote_value};
 use crate::types::{CollationRules, TableId};
 
 /// A secondary index's name in SQLite, where index names are the database's. It holds as long as the table's id.
@@ -18,15 +19,26 @@ pub fn create_table(database: &str, table: &Table, name: &str) -> Result<String,
         lines.push(format!("{} INTEGER PRIMARY KEY", quote_name(HIDDEN_KEY)));
     }
     for column in &table.columns {
-        lines.push(column_definition(table, column));
+        lines.push(match column.generated() {
+            Some(expression) => generated_column(table, column, expression)?,
+            None => column_definition(table, column),
+        });
     }
     if let (Some(primary), false) = (&table.primary, table.key_is_rowid()) {
         let parts: Vec<String> = primary.columns.iter().map(|c| quote_name(table.name_of(c.column))).collect();
         lines.push(format!("PRIMARY KEY ({})", parts.join(", ")));
     }
-    for check in table.checks.iter().filter(|c| c.enforced) {
+    for check in table.checks.iter().filter(|c| c.enforced()) {
         let expression = constant_expression(&check.expression, Some(table), "check constraint")?;
-        lines.push(format!("CONSTRAINT {} CHECK ({expression})", quote_name(&check.name)));
+        // Only Marmot's functions find text that is no number; without them any SQLite program can write the table.
+        let condition = match expression.contains("marmot_") {
+            true => format!("marmot_checked({expression})"),
+            false => expression,
+        };
+        lines.push(format!("CONSTRAINT {} CHECK ({condition})", quote_name(&check.name)));
+    }
+    for column in &table.columns {
+        lines.extend(column.generated().map(|e| generated_check(table, column, e)).transpose()?);
     }
     for key in &table.foreign_keys {
         let own: Vec<String> = key.columns.iter().map(|c| quote_name(table.name_of(*c))).collect();
@@ -51,6 +63,27 @@ pub fn create_table(database: &str, table: &Table, name: &str) -> Result<String,
 /// Whether the column is the rowid.
 fn is_rowid(table: &Table, column: &Column) -> bool {
     table.key_is_rowid() && table.primary.as_ref().is_some_and(|p| p.columns.iter().any(|c| c.column == column.id))
+}
+
+/// A generated column. It is computed when it is read, by nothing but the row: whoever applies a change need not
+/// compute it, and two merged changes give one value.
+fn generated_column(table: &Table, column: &Column, expression: &str) -> Result<String, Error> {
+    let value = constant_expression(expression, Some(table), GENERATED_CLAUSE)?;
+    let rule = Rule { nullable: true, ..Rule::of(column, false) };
+    let collate = column.ty.collation().map_or(String::new(), |c| format!(" COLLATE {}", c.sqlite(table.collations)));
+    Ok(format!(
+        "{} {}{collate} GENERATED ALWAYS AS (marmot_generated({}, {value})) VIRTUAL",
+        quote_name(&column.name),
+        column.ty.sqlite(),
+        quote_text(&rule.encode())
+    ))
+}
+
+/// What refuses a value that does not fit a generated column when a client writes the row, or warns of it: storing it
+/// is tried. Nobody who applies the change of another node checks this.
+fn generated_check(table: &Table, column: &Column, expression: &str) -> Result<String, Error> {
+    let value = constant_expression(expression, Some(table), GENERATED_CLAUSE)?;
+    Ok(format!("CHECK (typeof(marmot_store({}, {value}, 1)) <> '')", quote_text(&Rule::of(column, false).encode())))
 }
 
 /// A column in CREATE TABLE or ADD COLUMN.
@@ -81,8 +114,12 @@ pub fn parenthesised(constant: &str) -> String {
     }
 }
 
-/// `CREATE INDEX` of a secondary index, for a table called `name`.
-pub fn create_index(database: &str, table: &Table, name: &str, index: &Index) -> String {
+/// `CREATE INDEX` of a secondary index, for a table called `name`. None over generated columns: keeping it would
+/// compute them where a change is applied, which must not fail.
+pub fn create_index(database: &str, table: &Table, name: &str, index: &Index) -> Option<String> {
+    if table.is_generated(index) {
+        return None;
+    }
     let unique = if index.kind == IndexKind::Unique { "UNIQUE " } else { "" };
     let parts: Vec<String> = index
         .columns
@@ -102,19 +139,19 @@ pub fn create_index(database: &str, table: &Table, name: &str, index: &Index) ->
             }
         })
         .collect();
-    format!(
+    Some(format!(
         "CREATE {unique}INDEX {}.{} ON {} ({})",
         quote_name(database),
         quote_name(&index_name(table.id, index)),
         quote_name(name),
         parts.join(", ")
-    )
+    ))
 }
 
 /// The table and all of its indexes.
 pub fn create_all(database: &str, table: &Table) -> Result<Vec<String>, Error> {
     let mut statements = vec![create_table(database, table, &table.name)?];
-    statements.extend(table.indexes.iter().map(|i| create_index(database, table, &table.name, i)));
+    statements.extend(table.indexes.iter().filter_map(|i| create_index(database, table, &table.name, i)));
     Ok(statements)
 }
 

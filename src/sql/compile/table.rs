@@ -26,6 +26,9 @@ pub fn compile(change: &SchemaChange, catalog: &Catalog, context: &mut CompileCo
             check_database_name(name)?;
             let clash = catalog.databases().find(|d| d.name.eq_ignore_ascii_case(name));
             if let Some(found) = clash {
+                if found.system {
+                    return Err(Error::access_denied_system(&found.name));
+                }
                 let error = Error::database_exists(&found.name);
                 return if *if_not_exists { nothing(vec![Warning::note(error)]) } else { Err(error) };
             }
@@ -101,8 +104,12 @@ pub fn compile(change: &SchemaChange, catalog: &Catalog, context: &mut CompileCo
                 return nothing(warnings);
             }
         }
-        SchemaChange::RenameTables { database, renames } => {
-            rename_tables(writable(catalog, database)?, renames, &mut program)?;
+        SchemaChange::RenameTables { database, renames, if_exists } => {
+            let database = writable(catalog, database)?;
+            rename_tables(database, renames, *if_exists, &mut program, &mut warnings)?;
+            if program.statements.is_empty() && program.catalog.upsert_views.is_empty() {
+                return nothing(warnings);
+            }
         }
         SchemaChange::CreateView { database, verb, if_not_exists, view } => {
             let database = writable(catalog, database)?;
@@ -115,6 +122,18 @@ pub fn compile(change: &SchemaChange, catalog: &Catalog, context: &mut CompileCo
             super::view::drop_views(database, names, *if_exists, &mut program, &mut warnings)?;
             if program.catalog.remove_views.is_empty() {
                 return nothing(warnings);
+            }
+        }
+        SchemaChange::CreateFunction { database, create, modes } => {
+            let database = writable(catalog, database)?;
+            if let Some(note) = super::routine::create_function(database, create, *modes, context, &mut program)? {
+                return nothing(vec![note]);
+            }
+        }
+        SchemaChange::DropFunction { database, name, if_exists } => {
+            let database = writable(catalog, database)?;
+            if let Some(note) = super::routine::drop_function(database, name, *if_exists, &mut program)? {
+                return nothing(vec![note]);
             }
         }
         SchemaChange::Truncate { database, name } => {
@@ -224,7 +243,13 @@ fn drop_tables(
     Ok(())
 }
 
-fn rename_tables(database: &Database, renames: &[(String, String)], program: &mut SchemaProgram) -> Result<(), Error> {
+fn rename_tables(
+    database: &Database,
+    renames: &[(String, String)],
+    if_exists: bool,
+    program: &mut SchemaProgram,
+    warnings: &mut Vec<Warning>,
+) -> Result<(), Error> {
     let mut after = database.clone();
     for (from, to) in renames {
         check_table_name(to)?;
@@ -246,7 +271,12 @@ fn rename_tables(database: &Database, renames: &[(String, String)], program: &mu
             continue;
         }
         let Some(table) = after.tables.remove(from) else {
-            return Err(Error::no_such_table(format!("{}.{from}", database.name)));
+            let error = Error::no_such_table(format!("{}.{from}", database.name));
+            if if_exists {
+                warnings.push(Warning::note(error));
+                continue;
+            }
+            return Err(error);
         };
         if after.table_ignoring_case(to).is_some() {
             return Err(Error::table_exists(to));

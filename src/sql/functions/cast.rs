@@ -4,7 +4,7 @@ use super::argument::{bytes, integer, maybe_text, nth, real, text};
 use super::numeric::maybe_unsigned;
 use super::registry::{Function, FunctionContext};
 use crate::sql::decimal::{Decimal, MAX_SCALE};
-use crate::sql::error::{Error, Warning};
+use crate::sql::error::{Error, Warning, WarningLevel};
 use crate::sql::present::{plain_digits, round_digits};
 use crate::sql::storage_rule::Rule;
 use crate::sql::store::{self, as_datetime, as_time, to_number};
@@ -22,6 +22,8 @@ macro_rules! functions {
 
 functions! {
     "marmot_store" 3 store_cell;
+    "marmot_checked" 1 checked_condition;
+    "marmot_generated" 2 |_, a| Ok(generated_cell(a));
     "marmot_cast_signed" 1 |c, a| Ok(warned(c, &a[0], signed));
     "marmot_cast_unsigned" 1 |c, a| Ok(warned(c, &a[0], unsigned));
     "marmot_cast_decimal" 3 |c, a| Ok(decimal(&[checked(c, &a[0], "DECIMAL"), a[1].clone(), a[2].clone()]));
@@ -55,6 +57,30 @@ fn store_cell(context: &FunctionContext, a: &[Value]) -> Result<Value, Error> {
     let rule = rule.ok_or_else(|| Error::malformed_payload("storage rule"))?;
     let row = integer(&a[2]).and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
     store::store(&rule, a[1].clone(), row, context)
+}
+
+/// `marmot_checked(condition)`: what a CHECK constraint's condition is. In strict mode a write does not go by a
+/// condition that took text for a number or a time which it is not.
+///
+/// # Errors
+/// 1292.
+fn checked_condition(context: &FunctionContext, a: &[Value]) -> Result<Value, Error> {
+    let truncated = |w: &&Warning| w.code == 1292 && w.level == WarningLevel::Warning;
+    match context.warnings.borrow().iter().find(truncated) {
+        Some(w) if context.is_strict() => Err(Error { code: 1292, state: "22007", message: w.message.clone() }),
+        _ => Ok(a[0].clone()),
+    }
+}
+
+/// `marmot_generated(rule, value)`: a generated column's cell. What does not fit was refused or warned of when the row
+/// was written; reading it depends on nothing but the row.
+fn generated_cell(a: &[Value]) -> Value {
+    let rule = match &a[0] {
+        Value::Text(rule) => Rule::decode(rule),
+        _ => None,
+    };
+    let lenient = FunctionContext::default();
+    rule.and_then(|rule| store::store(&rule, a[1].clone(), 1, &lenient).ok()).unwrap_or(Value::Null)
 }
 
 /// Casts, and says so if text is not an integer from end to end.

@@ -3,9 +3,10 @@
 use super::argument::{integer, maybe_int, maybe_text, nth, real, text};
 use super::date_format::{DAYS, MONTHS, date_format, get_format, str_to_date, time_format, week};
 use super::registry::{Function, FunctionContext};
+use crate::sql::column_type::ColumnType;
 use crate::sql::error::Error;
 use crate::sql::interval::Unit;
-use crate::sql::store::{as_datetime, as_time};
+use crate::sql::store::{as_datetime, as_time, to_temporal};
 use crate::sql::temporal::{Amount, DateTime, MAX_TIME, date_of, day_number, days_in_month, time_text};
 use crate::types::Value;
 
@@ -52,6 +53,9 @@ functions! {
     "marmot_period_diff" 2 |_, a| Ok(maybe_int(integer(&a[0]).zip(integer(&a[1])).map(|(x, y)| months(x) - months(y))));
     "marmot_convert_tz" 3 |_, a| Ok(convert_tz(a));
     "marmot_temporal_number" 1 |_, a| Ok(temporal_number(&a[0]));
+    "marmot_as_temporal" 3 |_, a| Ok(as_temporal(a));
+    "marmot_time_micros" 1 |_, a| Ok(maybe_int(as_time(&a[0]).map(|p| p.value)));
+    "marmot_time_of_micros" 2 |_, a| Ok(maybe_text(integer(&a[0]).map(|n| time_text(n, fsp(&a[1])))));
 }
 
 fn fsp(value: &Value) -> u8 {
@@ -341,6 +345,18 @@ fn convert_tz(a: &[Value]) -> Value {
 }
 
 /// A date or time in numeric context: `NOW() + 0`.
+/// `as_temporal(value, kind, fsp)`: a string that is compared with a DATE, DATETIME or TIME, in the format of that; zero if it
+/// is none (manual, "Date and Time Data Types").
+fn as_temporal(a: &[Value]) -> Value {
+    let fsp = fsp(&a[2]);
+    let ty = match text(&a[1]).as_deref() {
+        Some("DATE") => ColumnType::Date,
+        Some("TIME") => ColumnType::Time(fsp),
+        _ => ColumnType::DateTime(fsp),
+    };
+    to_temporal(&a[0], &ty)
+}
+
 fn temporal_number(value: &Value) -> Value {
     if let Some(time) = bare_time(value) {
         return Value::Int(extract_time(Unit::HourSecond, time));

@@ -57,8 +57,10 @@ functions! {
     "marmot_pi" 0 |_, _| Ok(Value::real(std::f64::consts::PI));
     "marmot_sign" 1 |_, a| Ok(maybe_int(real(&a[0]).map(|x| i64::from(x > 0.0) - i64::from(x < 0.0))));
     "marmot_abs" 1 |_, a| Ok(abs(&a[0]));
-    "marmot_greatest" -1 |_, a| Ok(extreme(a, std::cmp::Ordering::Greater));
-    "marmot_least" -1 |_, a| Ok(extreme(a, std::cmp::Ordering::Less));
+    "marmot_greatest" -1 |_, a| Ok(extreme(a, std::cmp::Ordering::Greater, str::to_lowercase));
+    "marmot_least" -1 |_, a| Ok(extreme(a, std::cmp::Ordering::Less, str::to_lowercase));
+    "marmot_greatest_exact" -1 |_, a| Ok(extreme(a, std::cmp::Ordering::Greater, str::to_owned));
+    "marmot_least_exact" -1 |_, a| Ok(extreme(a, std::cmp::Ordering::Less, str::to_owned));
     "marmot_interval" -1 |_, a| Ok(interval(a));
     "marmot_bit_count" 1 |_, a| Ok(maybe_int(as_bits(&a[0]).map(|n| i64::from(n.count_ones()))));
     "marmot_bit_and" 2 |_, a| Ok(bits(a, |x, y| x & y));
@@ -221,7 +223,8 @@ fn abs(value: &Value) -> Value {
 }
 
 /// GREATEST and LEAST: as numbers if one argument is a number, else as text.
-fn extreme(a: &[Value], wanted: std::cmp::Ordering) -> Value {
+/// GREATEST and LEAST; texts compare by what `fold` makes of them.
+fn extreme(a: &[Value], wanted: std::cmp::Ordering, fold: fn(&str) -> String) -> Value {
     if a.contains(&Value::Null) {
         return Value::Null;
     }
@@ -234,7 +237,7 @@ fn extreme(a: &[Value], wanted: std::cmp::Ordering) -> Value {
                 (x, y) => real(&x).unwrap_or(0.0).total_cmp(&real(&y).unwrap_or(0.0)),
             }
         } else {
-            let fold = |v: &Value| text(v).map(|t| t.to_lowercase());
+            let fold = |v: &Value| text(v).map(|t| fold(&t));
             fold(value).cmp(&fold(best))
         };
         if order == wanted {

@@ -21,6 +21,7 @@ functions! {
     "marmot_multiply" 3 |_, a| arithmetic(a, "*", i128::checked_mul, |x, y| x * y);
     "marmot_div" 3 |_, a| divide(a);
     "marmot_mod" 2 |_, a| Ok(modulo(&a[0], &a[1]));
+    "marmot_fmod" 2 |_, a| Ok(float_modulo(&a[0], &a[1]));
 }
 
 /// The integer in a cell.
@@ -84,6 +85,14 @@ fn divide(a: &[Value]) -> Result<Value, Error> {
             }
             _ => Ok(Value::Null),
         },
+    }
+}
+
+/// The remainder of doubles, exactly.
+fn float_modulo(a: &Value, b: &Value) -> Value {
+    match (real(&to_number(a)), real(&to_number(b))) {
+        (Some(x), Some(y)) if y != 0.0 => Value::real(x % y),
+        _ => Value::Null,
     }
 }
 

@@ -168,9 +168,10 @@ impl Reader<'_> {
 
     fn alter_rename(&mut self) -> Result<Alteration, Error> {
         if self.accept("COLUMN") {
+            let guard = self.accept("IF EXISTS");
             let name = self.name()?;
             self.expect("TO")?;
-            return Ok(Alteration::RenameColumn { name, to: self.name()? });
+            return Ok(Alteration::RenameColumn { name, to: self.name()? }.guarded(guard));
         }
         if self.accept("KEY") || self.accept("INDEX") {
             let guard = self.accept("IF EXISTS");
@@ -189,10 +190,13 @@ impl Reader<'_> {
     }
 
     fn alter_alter(&mut self) -> Result<Alteration, Error> {
-        if self.accept("INDEX") {
+        if self.accept("INDEX") || self.accept("KEY") {
+            let guard = self.accept("IF EXISTS");
             let name = self.name()?;
-            let Some(word) = self.accept_any(&["VISIBLE", "INVISIBLE"]) else { return self.unexpected() };
-            return Ok(Alteration::SetKeyVisible { name, visible: word == "VISIBLE" });
+            let words = ["VISIBLE", "INVISIBLE", "NOT IGNORED", "IGNORED"];
+            let Some(word) = self.accept_any(&words) else { return self.unexpected() };
+            let visible = matches!(word, "VISIBLE" | "NOT IGNORED");
+            return Ok(Alteration::SetKeyVisible { name, visible }.guarded(guard));
         }
         if self.accept("CHECK") || self.accept("CONSTRAINT") {
             let name = self.name()?;
@@ -247,7 +251,7 @@ impl Reader<'_> {
         if self.accept("ORDER BY") {
             // The order of rows on disk is the primary key's.
             self.list(|r| {
-                r.name()?;
+                r.qualified_name()?;
                 Ok(r.accept_any(&["ASC", "DESC"]))
             })?;
             return Ok(Alteration::Nothing);

@@ -7,8 +7,13 @@ use crate::sql::decimal::MAX_SCALE;
 use crate::sql::definition::{CheckDefinition, ColumnDefinition, ForeignKeyDefinition, TypeDefinition};
 use crate::sql::error::Error;
 use crate::sql::parameter::Literal;
+use crate::sql::spelling::spelled;
 use crate::types::Value;
+use sqlparser::ast::Expr;
 use sqlparser::tokenizer::Token;
+
+/// The longest string of all, in bytes.
+const MAX_LENGTH: u64 = 4_294_967_295;
 
 /// A column and the table-level parts that its definition may hold.
 pub struct ParsedColumn {
@@ -20,7 +25,7 @@ pub struct ParsedColumn {
 impl Reader<'_> {
     /// `name type [attributes]`.
     pub(super) fn column_definition(&mut self) -> Result<ParsedColumn, Error> {
-        let name = self.name()?;
+        let name = self.qualified_name()?;
         let (ty, serial) = self.column_type(&name)?;
         let mut parsed = ParsedColumn {
             column: ColumnDefinition {
@@ -49,6 +54,9 @@ impl Reader<'_> {
         } else if self.accept("NULL") {
             column.nullable = Some(true);
         } else if self.accept("DEFAULT") {
+            if matches!(column.default, Some(ColumnDefault::Generated { .. })) {
+                return Err(Error::wrong_usage("DEFAULT", "generated column"));
+            }
             column.default = self.default_value()?;
         } else if self.accept("ON UPDATE") {
             let Some(fsp) = self.now_call()? else { return self.unexpected() };
@@ -75,13 +83,22 @@ impl Reader<'_> {
             column.key = column.key.or(Some(IndexKind::Unique));
         } else if self.accept("COLUMN_FORMAT") || self.accept("STORAGE") || self.accept("ENGINE_ATTRIBUTE") {
             self.name_or_text()?;
-        } else if self.looks_at("GENERATED") || self.looks_at("AS") {
-            return Err(Error::unsupported("generated columns"));
+        } else if self.accept("GENERATED ALWAYS AS") || self.accept("AS") {
+            if column.default.is_some() || column.auto_increment || column.on_update.is_some() {
+                let what = if column.auto_increment { "AUTO_INCREMENT" } else { "DEFAULT" };
+                return Err(Error::wrong_usage(what, "generated column"));
+            }
+            self.need(&Token::LParen)?;
+            let expression = self.spelled_expression()?;
+            self.need(&Token::RParen)?;
+            let stored = matches!(self.accept_any(&["VIRTUAL", "STORED", "PERSISTENT"]), Some("STORED" | "PERSISTENT"));
+            parsed.column.default = Some(ColumnDefault::Generated { expression, stored });
         } else if self.looks_at("SRID") {
             return Err(Error::unsupported("spatial types"));
         } else if self.looks_at("CHECK") || self.looks_at("CONSTRAINT") {
             let name = if self.accept("CONSTRAINT") && !self.looks_at("CHECK") { Some(self.name()?) } else { None };
-            parsed.checks.push(self.check(name)?);
+            let check = self.check(name)?;
+            parsed.checks.push(CheckDefinition { column: Some(parsed.column.name.clone()), ..check });
         } else if self.looks_at("REFERENCES") {
             // MySQL 8.0 reads an inline REFERENCES and ignores it.
             let column = parsed.column.name.clone();
@@ -100,8 +117,13 @@ impl Reader<'_> {
         if *self.peek() == Token::LParen {
             self.skip();
             let first = self.position();
-            self.expression()?;
-            let default = self.default_expression(first)?;
+            if self.tokens.tokens.get(first + 1).is_some_and(|t| t.token == Token::RParen) && self.literal().is_some() {
+                let constant = self.default_value()?;
+                self.need(&Token::RParen)?;
+                return Ok(constant);
+            }
+            let expression = self.expression()?;
+            let default = self.default_expression(first, &expression)?;
             self.need(&Token::RParen)?;
             return Ok(Some(default));
         }
@@ -109,8 +131,8 @@ impl Reader<'_> {
         if word && !["NULL", "TRUE", "FALSE"].iter().any(|w| self.looks_at(w)) || self.reads_variable() {
             // A function, or another column.
             let first = self.position();
-            self.primary_expression()?;
-            return self.default_expression(first).map(Some);
+            let expression = self.primary_expression()?;
+            return self.default_expression(first, &expression).map(Some);
         }
         let negate = self.take(&Token::Minus);
         if !negate {
@@ -120,8 +142,7 @@ impl Reader<'_> {
             (Some(Literal::Decimal(digits)), _) => Value::text(format!("{}{digits}", if negate { "-" } else { "" })),
             (Some(literal), _) => literal.value(negate),
             (None, Token::Placeholder(text)) => match super::super::translate::placeholder_bytes(text) {
-                Some((bytes, false)) => Value::text(String::from_utf8_lossy(&bytes).into_owned()),
-                Some((bytes, true)) => Value::Int(bytes.iter().fold(0i64, |n, b| n << 8 | i64::from(*b))),
+                Some((bytes, _)) => Value::Blob(bytes.into()),
                 None => return self.unexpected(),
             },
             _ if self.looks_at("NULL") => Value::Null,
@@ -141,7 +162,7 @@ impl Reader<'_> {
     ///
     /// # Errors
     /// 3772 for variables, 1064 for markers.
-    fn default_expression(&self, first: usize) -> Result<ColumnDefault, Error> {
+    fn default_expression(&self, first: usize, expression: &Expr) -> Result<ColumnDefault, Error> {
         for number in first..self.position() {
             match &self.tokens.tokens[number].token {
                 Token::Placeholder(name) if name.starts_with('@') => {
@@ -152,7 +173,7 @@ impl Reader<'_> {
                 _ => {}
             }
         }
-        Ok(ColumnDefault::Expression(self.text_since(first)))
+        Ok(ColumnDefault::Expression(spelled(expression, &self.text_since(first))))
     }
 
     /// `CURRENT_TIMESTAMP`, `NOW(n)` and their synonyms, with the number of fraction digits.
@@ -174,21 +195,26 @@ impl Reader<'_> {
         }
     }
 
+    /// An expression as definitions keep it.
+    fn spelled_expression(&mut self) -> Result<String, Error> {
+        let first = self.position();
+        let expression = self.expression()?;
+        Ok(spelled(&expression, &self.text_since(first)))
+    }
+
     /// `CHECK (expr) [[NOT] ENFORCED]`.
     pub(super) fn check(&mut self, name: Option<String>) -> Result<CheckDefinition, Error> {
         self.expect("CHECK")?;
         self.need(&Token::LParen)?;
-        let first = self.position();
-        self.expression()?;
-        let expression = self.text_since(first);
+        let expression = self.spelled_expression()?;
         self.need(&Token::RParen)?;
         let enforced = !self.accept("NOT ENFORCED");
         self.accept("ENFORCED");
-        Ok(CheckDefinition { name, expression, enforced })
+        Ok(CheckDefinition { name, column: None, expression, enforced })
     }
 
     /// A type with its attributes; `true` for SERIAL.
-    fn column_type(&mut self, column: &str) -> Result<(TypeDefinition, bool), Error> {
+    pub(super) fn column_type(&mut self, column: &str) -> Result<(TypeDefinition, bool), Error> {
         let Token::Word(word) = self.peek() else { return self.unexpected() };
         let mut name = word.value.to_ascii_uppercase();
         if word.quote_style.is_some() {
@@ -211,11 +237,11 @@ impl Reader<'_> {
         }
         let mut serial = false;
         let ty = match name.as_str() {
-            "TINYINT" | "INT1" => self.integer(IntegerSize::Tiny)?,
-            "SMALLINT" | "INT2" => self.integer(IntegerSize::Small)?,
-            "MEDIUMINT" | "INT3" | "MIDDLEINT" => self.integer(IntegerSize::Medium)?,
-            "INT" | "INTEGER" | "INT4" => self.integer(IntegerSize::Int)?,
-            "BIGINT" | "INT8" => self.integer(IntegerSize::Big)?,
+            "TINYINT" | "INT1" => self.integer(column, IntegerSize::Tiny)?,
+            "SMALLINT" | "INT2" => self.integer(column, IntegerSize::Small)?,
+            "MEDIUMINT" | "INT3" | "MIDDLEINT" => self.integer(column, IntegerSize::Medium)?,
+            "INT" | "INTEGER" | "INT4" => self.integer(column, IntegerSize::Int)?,
+            "BIGINT" | "INT8" => self.integer(column, IntegerSize::Big)?,
             "SERIAL" => {
                 serial = true;
                 ColumnType::bigint_unsigned()
@@ -291,8 +317,11 @@ impl Reader<'_> {
         (unsigned, zerofill)
     }
 
-    fn integer(&mut self, size: IntegerSize) -> Result<ColumnType, Error> {
-        let width = self.optional_length()?.map(|w| u8::try_from(w).unwrap_or(u8::MAX));
+    fn integer(&mut self, column: &str, size: IntegerSize) -> Result<ColumnType, Error> {
+        let width = match self.optional_length()? {
+            Some(width) => Some(u8::try_from(width).map_err(|_| Error::display_width(column, u8::MAX))?),
+            None => None,
+        };
         let (unsigned, zerofill) = self.numeric_attributes();
         // A zero-filled column without a width is as wide as its largest value.
         let full = || size.range(true).1.to_string().len() as u8;
@@ -368,7 +397,8 @@ impl Reader<'_> {
                 None | Some(256..=65_535) => text(TextKind::Text, 0),
                 Some(0..=255) => text(TextKind::TinyText, 0),
                 Some(65_536..=16_777_215) => text(TextKind::MediumText, 0),
-                Some(_) => text(TextKind::LongText, 0),
+                Some(16_777_216..=MAX_LENGTH) => text(TextKind::LongText, 0),
+                Some(_) => return Err(Error::display_width(column, MAX_LENGTH)),
             },
             "MEDIUMTEXT" | "LONG" | "LONG VARCHAR" => text(TextKind::MediumText, 0),
             "LONGTEXT" => text(TextKind::LongText, 0),
@@ -389,7 +419,8 @@ impl Reader<'_> {
                 None | Some(256..=65_535) => binary(BinaryKind::Blob, 0),
                 Some(0..=255) => binary(BinaryKind::TinyBlob, 0),
                 Some(65_536..=16_777_215) => binary(BinaryKind::MediumBlob, 0),
-                Some(_) => binary(BinaryKind::LongBlob, 0),
+                Some(16_777_216..=MAX_LENGTH) => binary(BinaryKind::LongBlob, 0),
+                Some(_) => return Err(Error::display_width(column, MAX_LENGTH)),
             },
             "MEDIUMBLOB" | "LONG BYTE" | "LONG VARBINARY" => binary(BinaryKind::MediumBlob, 0),
             "LONGBLOB" => binary(BinaryKind::LongBlob, 0),

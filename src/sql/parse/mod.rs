@@ -4,6 +4,7 @@
 mod alter;
 mod column;
 mod reader;
+mod routine;
 mod session;
 mod show;
 mod statement;
@@ -12,6 +13,7 @@ mod view;
 mod write;
 
 pub use reader::Reader;
+pub use routine::CreateFunction;
 pub use session::{SetExpression, SetItem, scoped_name};
 pub use show::{Filter, Show};
 pub use statement::{

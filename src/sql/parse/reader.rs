@@ -150,7 +150,15 @@ impl<'t> Reader<'t> {
         if !self.take(&Token::LParen) {
             return Ok(None);
         }
-        let length = self.unsigned()?;
+        let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+        let length = match self.peek() {
+            // Longer than anything may be: whoever asked has the error for it.
+            Token::Number(text, _) if digits(text) && text.parse::<u64>().is_err() => {
+                self.skip();
+                u64::MAX
+            }
+            _ => self.unsigned()?,
+        };
         self.need(&Token::RParen)?;
         Ok(Some(length))
     }
@@ -167,6 +175,15 @@ impl<'t> Reader<'t> {
         } else {
             TableName { database: None, name: first }
         })
+    }
+
+    /// A column's name with or without the table's and the database's before it.
+    pub fn qualified_name(&mut self) -> Result<String, Error> {
+        let mut name = self.name()?;
+        while self.take(&Token::Period) {
+            name = self.name()?;
+        }
+        Ok(name)
     }
 
     /// One or more, between commas.

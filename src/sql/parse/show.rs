@@ -26,6 +26,9 @@ pub enum Show {
     },
     CreateTable(TableName),
     CreateView(TableName),
+    CreateFunction(TableName),
+    /// SHOW FUNCTION STATUS.
+    Functions(Filter),
     CreateDatabase {
         name: String,
         if_not_exists: bool,
@@ -146,7 +149,10 @@ impl Reader<'_> {
             let if_not_exists = self.accept("IF NOT EXISTS");
             return Ok(Show::CreateDatabase { name: self.name()?, if_not_exists });
         }
-        match self.accept_any(&["TRIGGER", "PROCEDURE", "FUNCTION", "EVENT", "USER"]) {
+        if self.accept("FUNCTION") {
+            return Ok(Show::CreateFunction(self.table_name()?));
+        }
+        match self.accept_any(&["TRIGGER", "PROCEDURE", "EVENT", "USER"]) {
             Some(what) => Err(Error::unsupported(format!("SHOW CREATE {what}"))),
             None => self.unexpected(),
         }
@@ -193,6 +199,7 @@ impl Reader<'_> {
                 self.filter()?;
                 Ok(Show::OpenTables)
             }
+            Some("FUNCTION STATUS") => Ok(Show::Functions(self.filter()?)),
             Some(list) => {
                 self.in_database()?;
                 self.filter()?;

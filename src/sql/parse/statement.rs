@@ -57,12 +57,16 @@ pub enum Body {
         if_exists: bool,
     },
     /// DROP PROCEDURE and the like: of what cannot be here, since nothing creates one.
+    CreateFunction(Box<super::CreateFunction>),
     DropProgram {
         kind: &'static str,
         name: TableName,
         if_exists: bool,
     },
-    RenameTables(Vec<(TableName, TableName)>),
+    RenameTables {
+        renames: Vec<(TableName, TableName)>,
+        if_exists: bool,
+    },
     Set(Vec<SetItem>),
     Show(Show),
     /// DESCRIBE table [column pattern].

@@ -46,6 +46,9 @@ impl Reader<'_> {
         if self.at_view() {
             return self.view(ViewVerb::Create { replace });
         }
+        if self.at_function() {
+            return self.create_function(replace);
+        }
         self.refuse_objects("CREATE")?;
         let temporary = self.accept("TEMPORARY");
         if self.accept("TABLE") {
@@ -63,10 +66,7 @@ impl Reader<'_> {
             let collation = self.database_options()?;
             return Ok(Body::Ready(Plan::Schema(SchemaChange::CreateDatabase { name, if_not_exists, collation })));
         }
-        if replace {
-            return Err(Error::unsupported("CREATE OR REPLACE INDEX"));
-        }
-        self.create_index()
+        self.create_index(replace)
     }
 
     /// `[DEFAULT] CHARACTER SET ...`, `COLLATE ...`, `ENCRYPTION ...` of CREATE and ALTER DATABASE.
@@ -229,8 +229,10 @@ impl Reader<'_> {
                 key.comment = self.text()?;
             } else if self.accept("INVISIBLE") {
                 key.invisible = true;
-            } else if self.accept("VISIBLE") {
+            } else if self.accept("VISIBLE") || self.accept("NOT IGNORED") {
                 key.invisible = false;
+            } else if self.accept("IGNORED") {
+                key.invisible = true;
             } else if self.accept("KEY_BLOCK_SIZE") {
                 self.take(&Token::Eq);
                 self.unsigned()?;
@@ -371,7 +373,7 @@ impl Reader<'_> {
         Ok(true)
     }
 
-    fn create_index(&mut self) -> Result<Body, Error> {
+    fn create_index(&mut self, replace: bool) -> Result<Body, Error> {
         if self.looks_at("FULLTEXT") {
             return Err(Error::unsupported("FULLTEXT indexes"));
         }
@@ -381,13 +383,16 @@ impl Reader<'_> {
         let kind = if self.accept("UNIQUE") { IndexKind::Unique } else { IndexKind::Plain };
         self.expect("INDEX")?;
         let guard = self.accept("IF NOT EXISTS");
+        if replace && guard {
+            return Err(Error::wrong_usage("OR REPLACE", "IF NOT EXISTS"));
+        }
         let name = self.name()?;
         self.index_type()?;
         self.expect("ON")?;
         let table = self.table_name()?;
         let key = self.key_tail(kind, Some(name))?;
         self.online_options()?;
-        let alteration = Alteration::AddKey(key).guarded(guard);
+        let alteration = if replace { Alteration::ReplaceKey(key) } else { Alteration::AddKey(key).guarded(guard) };
         Ok(Body::Table { name: table, change: TableChange::Alter(vec![alteration]) })
     }
 
@@ -451,12 +456,14 @@ impl Reader<'_> {
         if !self.accept("TABLES") {
             self.expect("TABLE")?;
         }
+        let if_exists = self.accept("IF EXISTS");
         let renames = self.list(|r| {
             let from = r.table_name()?;
+            let _ = r.accept_any(&["NOWAIT"]);
             r.expect("TO")?;
             Ok((from, r.table_name()?))
         })?;
-        Ok(Body::RenameTables(renames))
+        Ok(Body::RenameTables { renames, if_exists })
     }
 
     pub(super) fn truncate(&mut self) -> Result<Body, Error> {

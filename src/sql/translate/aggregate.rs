@@ -10,6 +10,7 @@ use crate::sql::catalog::Collation;
 use crate::sql::column_type::{ColumnType, TextKind};
 use crate::sql::decimal::MAX_SCALE;
 use crate::sql::error::Error;
+use crate::sql::parameter::Literal;
 use crate::sql::plan::ResultType;
 use sqlparser::ast::{
     DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments,
@@ -23,6 +24,11 @@ struct Parts<'e> {
     arguments: Vec<&'e Expr>,
     order_by: &'e [OrderByExpr],
     separator: Option<String>,
+}
+
+/// Whether a function of this name takes the rows of a group.
+pub fn is_aggregate(name: &str) -> bool {
+    AGGREGATES.iter().any(|a| a.eq_ignore_ascii_case(name))
 }
 
 const AGGREGATES: &[&str] = &[
@@ -321,7 +327,7 @@ impl Translator<'_> {
                 format!("marmot_concat({})", parts.join(", "))
             }
         };
-        let order_by = self.order_list(parts.order_by, None)?;
+        let order_by = self.inner_order(values, parts.order_by)?;
         let order_by = if order_by.is_empty() { String::new() } else { format!(" ORDER BY {order_by}") };
         let separator = parts.separator.as_deref().unwrap_or(",");
         if !parts.distinct {
@@ -330,8 +336,31 @@ impl Translator<'_> {
         }
         // SQLite's DISTINCT aggregates take one argument: the value brings its separator along.
         item = format!("marmot_separated({item}, {})", quote_text(separator));
-        let collate = self.collate_all(&values);
+        let collate = self.collate_all(values);
         Ok(Typed::new(format!("marmot_agg_separated(DISTINCT {item}{collate}{order_by})"), ty))
+    }
+
+    /// ORDER BY within an aggregate, where a number means one of its arguments.
+    fn inner_order(&mut self, values: &[Typed], order_by: &[OrderByExpr]) -> Result<String, Error> {
+        let mut parts = Vec::new();
+        for item in order_by {
+            let position = match self.constant(&item.expr) {
+                Some(Literal::Int(n)) => usize::try_from(n).ok().and_then(|n| n.checked_sub(1)),
+                _ => None,
+            };
+            let part = match position {
+                Some(at) => {
+                    let value = values.get(at).ok_or_else(|| Error::unknown_column(at + 1, "order clause"))?;
+                    let key = self.sort_key(value);
+                    format!("{key}{}", super::order::direction(item))
+                }
+                None => self.order_list(std::slice::from_ref(item), None)?,
+            };
+            if !part.is_empty() {
+                parts.push(part);
+            }
+        }
+        Ok(parts.join(", "))
     }
 
     /// What several values together are compared by, where that is not byte by byte: ` COLLATE ...`.

@@ -112,6 +112,9 @@ impl Translator<'_> {
             B::Modulo if whole(&l) && whole(&r) => {
                 (format!("marmot_mod({l_sql}, {r_sql})"), ResultType::Known(sign_of_dividend(&l)))
             }
+            B::Modulo if is_float(&l) || is_float(&r) => {
+                (format!("marmot_fmod({l_sql}, {r_sql})"), arithmetic_type(&l, &r, |a, b| a.max(b)))
+            }
             B::Modulo => (format!("marmot_mod({l_sql}, {r_sql})"), arithmetic_type(&l, &r, |a, b| a.max(b))),
             other => return Err(Error::unsupported(format!("the operator {other}"))),
         };
@@ -191,4 +194,9 @@ fn arithmetic_type(l: &Typed, r: &Typed, scale: fn(u8, u8) -> u8) -> ResultType 
     } else {
         double_of(scale(l.scale(), r.scale()))
     })
+}
+
+/// FLOAT and DOUBLE.
+fn is_float(value: &Typed) -> bool {
+    matches!(value.known(), Some(ColumnType::Float { .. }))
 }

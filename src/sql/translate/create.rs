@@ -10,7 +10,7 @@ use crate::sql::error::{Error, Warning};
 use crate::sql::parse::{Create, CreateSelect, TableChange, TableName};
 use crate::sql::plan::{Plan, ResultType};
 use crate::sql::schema_change::SchemaChange;
-use crate::types::DatabaseName;
+use crate::types::{DatabaseName, Value};
 
 impl Translator<'_> {
     /// The user database that a DDL statement's table is in.
@@ -74,8 +74,17 @@ impl Translator<'_> {
         let database = self.database_to_create_in(&create.name, create.create)?;
         let block = self.query(&create.query, true)?;
         block.check_names()?;
+        let own = (database.clone(), create.name.name.clone());
+        if create.create.replace && self.tables.contains(&own) {
+            return Err(Error::subquery_on_target(&create.name.name));
+        }
         let mut definition = create.definition.clone();
         let written = std::mem::take(&mut definition.columns);
+        for (place, column) in written.iter().enumerate() {
+            if written[..place].iter().any(|c| c.name.eq_ignore_ascii_case(&column.name)) {
+                return Err(Error::duplicate_column(&column.name));
+            }
+        }
         let in_query = |c: &ColumnDefinition| block.columns.iter().any(|q| q.name.eq_ignore_ascii_case(&c.name));
         definition.columns = written.iter().filter(|c| !in_query(c)).cloned().collect();
         for column in &block.columns {
@@ -120,12 +129,20 @@ impl Translator<'_> {
             let table = self.context.catalog.table(&o.database, &o.table)?;
             table.column(&o.column).map(|(_, c)| c)
         });
-        let default = origin.and_then(|o| o.default.clone()).filter(|d| !matches!(d, ColumnDefault::Expression(_)));
+        let default = match origin {
+            // It makes no ids in the new table.
+            Some(origin) if origin.auto_increment => Some(ColumnDefault::Constant(Value::Int(0))),
+            Some(origin) => {
+                origin.default.clone().filter(|d| matches!(d, ColumnDefault::Constant(_) | ColumnDefault::Now(_)))
+            }
+            None => None,
+        };
         let collation = origin.and_then(|_| ty.collation()).map(|c| c.name().to_string());
         Ok(ColumnDefinition {
             name: column.name.clone(),
             ty: TypeDefinition { ty, charset: None, collation, binary: false },
-            nullable: Some(column.nullable),
+            // A key may still make it NOT NULL.
+            nullable: (!column.nullable).then_some(false),
             default,
             on_update: origin.and_then(|o| o.on_update),
             auto_increment: false,
@@ -187,7 +204,7 @@ impl Translator<'_> {
         Ok(SchemaChange::DropViews { database, names, if_exists })
     }
 
-    pub fn rename_tables(&self, renames: &[(TableName, TableName)]) -> Result<SchemaChange, Error> {
+    pub fn rename_tables(&self, renames: &[(TableName, TableName)], if_exists: bool) -> Result<SchemaChange, Error> {
         let mut temporary = false;
         let froms = renames.iter().map(|(from, _)| {
             let database = self.database_of_table(from)?;
@@ -203,7 +220,7 @@ impl Translator<'_> {
             return Err(Error::unsupported("RENAME TABLE across databases"));
         }
         let renames = renames.iter().map(|(a, b)| (a.name.clone(), b.name.clone())).collect();
-        Ok(SchemaChange::RenameTables { database, renames })
+        Ok(SchemaChange::RenameTables { database, renames, if_exists })
     }
 
     /// DROP of a stored program, CALL: there are none.

@@ -60,7 +60,10 @@ impl Translator<'_> {
         }
         let entry = match function_table::find(&name, arguments.len()) {
             Ok(Some(entry)) => entry,
-            Ok(None) => return Err(self.unknown_function(&name)),
+            Ok(None) => {
+                let stored = self.stored_function(&name, &arguments)?;
+                return stored.ok_or_else(|| self.unknown_function(&name));
+            }
             Err(()) => return Err(Error::parameter_count(&name)),
         };
         let values = self.expressions(&arguments.into_iter().cloned().collect::<Vec<_>>())?;
@@ -71,10 +74,6 @@ impl Translator<'_> {
         let refused = [
             "BENCHMARK",
             "GET_LOCK",
-            "RELEASE_LOCK",
-            "IS_FREE_LOCK",
-            "IS_USED_LOCK",
-            "RELEASE_ALL_LOCKS",
             "LOAD_FILE",
             "MASTER_POS_WAIT",
             "JSON_TABLE",
@@ -169,13 +168,32 @@ impl Translator<'_> {
                 let mut compared = first.clone();
                 let (l, r) = self.comparable(&mut compared, &mut second);
                 let sql = format!("(CASE WHEN {l} = {r} THEN NULL ELSE {} END)", first.sql);
-                Typed { nullable: true, ..first.with_sql(sql) }
+                let ty = match first.known() {
+                    Some(ColumnType::Enum { collation, .. } | ColumnType::Set { collation, .. }) => {
+                        ResultType::Known(Self::text_of(collation.name()))
+                    }
+                    _ => first.ty.clone(),
+                };
+                Typed { nullable: true, ty, ..first.with_sql(sql) }
             }
             "GREATEST" | "LEAST" => {
                 count(2, usize::MAX)?;
                 let values = self.each(arguments)?;
                 let ty = values.iter().fold(ResultType::Null, |ty, v| unify(&ty, &v.ty));
-                let sql = format!("marmot_{}({})", name.to_lowercase(), join(&values));
+                if values.iter().all(is_time) {
+                    let times: Vec<String> = values.iter().map(|v| format!("marmot_time_micros({})", v.sql)).collect();
+                    let function = if name == "LEAST" { "min" } else { "max" };
+                    let fsp = values.iter().map(Typed::fsp).max().unwrap_or(0);
+                    let sql = format!("marmot_time_of_micros({function}({}), {fsp})", times.join(", "));
+                    return Ok(Some(Typed { ty, ..Typed::dynamic(sql) }));
+                }
+                let all: Vec<&Typed> = values.iter().collect();
+                let exact = match collation::common(&all, name)? {
+                    Some((common, _)) => !common.ignores_case(),
+                    None => values.iter().any(|v| v.kind() == Kind::Binary),
+                };
+                let exact = if exact { "_exact" } else { "" };
+                let sql = format!("marmot_{}{exact}({})", name.to_lowercase(), join(&values));
                 Typed { ty, ..Typed::dynamic(sql) }
             }
             "ROUND" | "TRUNCATE" => {
@@ -208,7 +226,7 @@ impl Translator<'_> {
                         if name == "CHARSET" {
                             "utf8mb4"
                         } else {
-                            "utf8mb4_0900_ai_ci"
+                            crate::sql::catalog::Collation::DEFAULT
                         }
                     }
                     _ => "binary",
@@ -326,9 +344,7 @@ impl Translator<'_> {
         let ty = match (value.known(), scale) {
             (Some(ty), _) if ty.is_integer() && ty.is_unsigned() => ResultType::Known(ColumnType::bigint_unsigned()),
             (Some(ty), _) if ty.is_integer() => ResultType::Known(ColumnType::bigint()),
-            (Some(ColumnType::Decimal { scale: own, .. }), Some(scale)) => {
-                ResultType::Known(ColumnType::decimal(65, scale.min(*own)))
-            }
+            (Some(ColumnType::Decimal { .. }), Some(scale)) => ResultType::Known(ColumnType::decimal(65, scale)),
             (Some(ColumnType::Decimal { .. }), None) => value.ty.clone(),
             (None, _) => value.ty.clone(),
             (Some(_), Some(scale)) if few => ResultType::Known(double_of(scale)),

@@ -151,6 +151,11 @@ entries! {
     "ASCII" 1 1 "marmot_ascii({0})" Int;
     "ORD" 1 1 "marmot_ord({0})" Int;
     "CHAR" 1 MANY "marmot_char({*})" Blob;
+    // GET_LOCK() is refused, so that nobody ever holds such a lock.
+    "RELEASE_LOCK" 1 1 "iif({0} IS NULL, NULL, NULL)" Int;
+    "IS_USED_LOCK" 1 1 "iif({0} IS NULL, NULL, NULL)" Int;
+    "IS_FREE_LOCK" 1 1 "iif({0} IS NULL, NULL, 1)" Int;
+    "RELEASE_ALL_LOCKS" 0 0 "0" Int;
     "#CHAR_USING" 1 MANY "marmot_char_using({*})" Text;
     "INSERT" 4 4 "marmot_insert({*})" Text;
     "SUBSTRING_INDEX" 3 3 "marmot_substring_index({*})" Text;
@@ -237,10 +242,10 @@ entries! {
     "MONTH" 1 1 "marmot_extract({0}, 'MONTH')" Int;
     "DAY" 1 1 "marmot_extract({0}, 'DAY')" Int;
     "DAYOFMONTH" 1 1 "marmot_extract({0}, 'DAY')" Int;
-    "HOUR" 1 1 "marmot_extract({0}, 'HOUR')" Int;
-    "MINUTE" 1 1 "marmot_extract({0}, 'MINUTE')" Int;
-    "SECOND" 1 1 "marmot_extract({0}, 'SECOND')" Int;
-    "MICROSECOND" 1 1 "marmot_extract({0}, 'MICROSECOND')" Int;
+    "HOUR" 1 1 "abs(marmot_extract({0}, 'HOUR'))" Int;
+    "MINUTE" 1 1 "abs(marmot_extract({0}, 'MINUTE'))" Int;
+    "SECOND" 1 1 "abs(marmot_extract({0}, 'SECOND'))" Int;
+    "MICROSECOND" 1 1 "abs(marmot_extract({0}, 'MICROSECOND'))" Int;
     "CONVERT_TZ" 3 3 "marmot_convert_tz({*})" DateTime;
     "ADDTIME" 2 2 "marmot_addtime({0}, {1}, 1)" DateTime;
     "SUBTIME" 2 2 "marmot_addtime({0}, {1}, -1)" DateTime;

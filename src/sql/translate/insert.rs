@@ -8,6 +8,7 @@ use super::upsert::{RowByRow, conflict_clauses};
 use crate::sql::catalog::{Column, ColumnDefault, Database, HIDDEN_KEY, Table};
 use crate::sql::column_type::{ColumnType, IntegerSize};
 use crate::sql::error::Error;
+use crate::sql::modes::Modes;
 use crate::sql::parameter::{Convert, Source as From, Wanted};
 use crate::sql::parse::{Insert, InsertSource};
 use crate::sql::plan::{AutoIncrement, ResultColumn, ResultType, Write, WriteKind};
@@ -21,7 +22,9 @@ impl Translator<'_> {
     pub fn insert(&mut self, insert: &Insert) -> Result<Write, Error> {
         let (database, table) = self.find_writable(&insert.table)?;
         let (database, table) = (database.clone(), table.clone());
-        let columns = target_columns(insert, &table)?;
+        let targets = target_columns(insert, &table)?;
+        let shortened = given_rows(insert, &table, &targets, self.context.modes.strict() && !insert.ignore)?;
+        let columns: Vec<Column> = targets.iter().filter(|c| c.generated().is_none()).cloned().collect();
         let upsert = !insert.on_duplicate.is_empty();
         let verb = match (insert.replace, insert.ignore) {
             (true, _) => "INSERT OR REPLACE",
@@ -51,6 +54,7 @@ impl Translator<'_> {
         }
         let (rows_sql, rows) = match &insert.source {
             InsertSource::Rows(rows) => {
+                let rows = shortened.as_ref().unwrap_or(rows);
                 (self.insert_rows(insert, &table, (&columns, &computed), rows, &tail)?, Some(rows.len()))
             }
             InsertSource::Query(query) => {
@@ -64,7 +68,7 @@ impl Translator<'_> {
             sql.push_str(&self.on_duplicate(insert, &database.name, &table)?);
         }
         let returning = self.returning(&mut sql, &database, &table, insert.returning.as_deref())?;
-        let auto_increment = auto_increment(&table, &columns, insert, |e| self.is_given_id(e));
+        let auto_increment = auto_increment(&table, &targets, insert, |e| self.is_given_id(e));
         Ok(Write {
             kind: match (insert.replace, upsert) {
                 (true, _) => WriteKind::Replace,
@@ -165,7 +169,7 @@ impl Translator<'_> {
             }
             match &column.default {
                 Some(ColumnDefault::Constant(value)) => all.push((column.clone(), quote_value(value))),
-                Some(ColumnDefault::Expression(_)) => {}
+                Some(ColumnDefault::Expression(_) | ColumnDefault::Generated { .. }) => {}
                 Some(ColumnDefault::Now(_)) => match self.default_value(column)? {
                     Some(value) => {
                         let sql = self.stored(&value, column, table, 1)?;
@@ -187,7 +191,7 @@ impl Translator<'_> {
             Some(ColumnDefault::Constant(value)) => Typed::new(quote_value(value), column.ty.clone()),
             Some(ColumnDefault::Now(fsp)) => self.wanted(Wanted::Now(*fsp), Some(ColumnType::DateTime(*fsp))),
             Some(ColumnDefault::Expression(text)) => {
-                let (expression, tokens) = crate::sql::parse::parse_expression(text, self.context.modes)?;
+                let (expression, tokens) = crate::sql::parse::parse_expression(text, Modes::NONE)?;
                 // Its literals are not the statement's: they are written into the text.
                 let mut inner = Translator::new(self.context, &tokens);
                 inner.inline = true;
@@ -199,7 +203,7 @@ impl Translator<'_> {
                 value?
             }
             None if column.nullable => Typed::null(),
-            None => return Ok(None),
+            None | Some(ColumnDefault::Generated { .. }) => return Ok(None),
         }))
     }
 
@@ -477,6 +481,41 @@ fn target_columns(insert: &Insert, table: &Table) -> Result<Vec<Column>, Error> 
         columns.push(column.clone());
     }
     Ok(columns)
+}
+
+/// The rows of an INSERT without generated columns, which may be given nothing but DEFAULT; `None`: there are no such
+/// columns among those it names. When not `strict` they may be given anything, which is not looked at, as MariaDB has it:
+/// its dumps do so.
+///
+/// # Errors
+/// 3105 for a value of a generated column, 1136 for a row of another length.
+fn given_rows(
+    insert: &Insert,
+    table: &Table,
+    targets: &[Column],
+    strict: bool,
+) -> Result<Option<Vec<Vec<Option<Expr>>>>, Error> {
+    let Some(first) = targets.iter().find(|c| c.generated().is_some()) else { return Ok(None) };
+    let InsertSource::Rows(rows) = &insert.source else {
+        return Err(Error::generated_value(&first.name, &table.name));
+    };
+    let mut kept = Vec::with_capacity(rows.len());
+    for (row, number) in rows.iter().zip(1u32..) {
+        if !row.is_empty() && row.len() != targets.len() {
+            return Err(Error::value_count(number));
+        }
+        let mut cells = Vec::new();
+        for (cell, column) in row.iter().zip(targets) {
+            match (column.generated(), cell) {
+                (None, cell) => cells.push(cell.clone()),
+                (Some(_), None) => {}
+                (Some(_), Some(_)) if !strict => {}
+                (Some(_), Some(_)) => return Err(Error::generated_value(&column.name, &table.name)),
+            }
+        }
+        kept.push(cells);
+    }
+    Ok(Some(kept))
 }
 
 /// Whether an expression names a column.

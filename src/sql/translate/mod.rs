@@ -22,6 +22,7 @@ mod json_call;
 mod operator;
 mod order;
 mod rollup;
+mod routine;
 mod rows;
 mod scope;
 mod select;
@@ -39,5 +40,7 @@ pub use insert::{default_cell, is_key};
 pub use session::{Context, Translated, translate, translate_all};
 pub use show::{column_key, extra};
 pub use show_create::{backquoted, default_text, show_create_table};
-pub use translator::{check_default, constant_expression, placeholder_bytes, quote_name, quote_text, quote_value};
+pub use translator::{
+    GENERATED_CLAUSE, check_default, constant_expression, placeholder_bytes, quote_name, quote_text, quote_value,
+};
 pub use view::as_table as view_as_table;

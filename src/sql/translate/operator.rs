@@ -131,6 +131,15 @@ impl Translator<'_> {
                     self.convert(value, Convert::Temporal(ty));
                 }
             }
+            (Kind::Text, Kind::Temporal) => {
+                let kind = match other.known() {
+                    Some(ColumnType::Date) => "DATE",
+                    Some(ColumnType::Time(_)) => "TIME",
+                    _ => "DATETIME",
+                };
+                value.sql = format!("marmot_as_temporal({}, '{kind}', {})", value.sql, other.fsp());
+                value.column = false;
+            }
             // A date against a datetime is midnight of that day.
             (Kind::Temporal, Kind::Temporal)
                 if value.known() == Some(&ColumnType::Date)
@@ -218,8 +227,8 @@ impl Translator<'_> {
             || orders && is_time(&r) && l.parameter.is_some()
         {
             // The texts of times do not sort as times: 100:00:00 and what is negative.
-            l_sql = format!("marmot_temporal_number({l_sql})");
-            r_sql = format!("marmot_temporal_number({r_sql})");
+            l_sql = format!("marmot_time_micros({l_sql})");
+            r_sql = format!("marmot_time_micros({r_sql})");
         }
         if orders && needs_exact_order(&l, &r) {
             return Ok(Typed::boolean(format!("(marmot_decimal_compare({l_sql}, {r_sql}) {} 0)", symbol(op))));
@@ -352,9 +361,9 @@ impl Translator<'_> {
                 (format!("marmot_decimal_compare({l}, {low})"), format!("marmot_decimal_compare({h}, {high})"));
             return Ok(Typed::boolean(format!("({not}({least} >= 0 AND {most} <= 0))")));
         }
-        if is_time(&for_high) && (is_time(&low_type) || is_time(&high_type)) {
-            let number = |sql: &str| format!("marmot_temporal_number({sql})");
-            let (value, low, high) = (number(&h), number(&low), number(&high));
+        let beside_time = |v: &Typed| is_time(v) || matches!(v.kind(), Kind::Text | Kind::Open);
+        if is_time(&for_high) && beside_time(&low_type) && beside_time(&high_type) {
+            let [value, low, high] = [h, low, high].map(|side| format!("marmot_time_micros({side})"));
             return Ok(Typed::boolean(format!("({value} {not}BETWEEN {low} AND {high})")));
         }
         if l == h && !ends_in_collation(&l) {

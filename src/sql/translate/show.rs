@@ -30,6 +30,8 @@ impl Translator<'_> {
                     Err(Error::not_a_view(&database.name, &table.name))
                 }
             },
+            Show::CreateFunction(name) => self.show_function(name),
+            Show::Functions(filter) => self.show_functions(filter),
             Show::CreateTable(name) => {
                 if let Some((_, view)) = self.find_view(name)? {
                     return Ok(show_view(view));
@@ -45,16 +47,11 @@ impl Translator<'_> {
             Show::CreateDatabase { name, if_not_exists } => {
                 let database = self.find_database(name)?;
                 let exists = if *if_not_exists { "/*!32312 IF NOT EXISTS*/ " } else { "" };
-                let collation = &database.collation;
-                let collate = if collation.is_default() && collation.charset() != "utf8mb4" {
-                    String::new()
-                } else {
-                    format!(" COLLATE {}", collation.name())
-                };
                 let statement = format!(
-                    "CREATE DATABASE {exists}{} /*!40100 DEFAULT CHARACTER SET {}{collate} */ /*!80016 DEFAULT ENCRYPTION='N' */",
+                    "CREATE DATABASE {exists}{} /*!40100 DEFAULT CHARACTER SET {} COLLATE {} */",
                     backquoted(&database.name),
-                    collation.charset()
+                    database.collation.charset(),
+                    database.collation.name()
                 );
                 let rows = vec![vec![text(&*database.name), text(statement)]];
                 Ok(Plan::Rows { columns: text_columns(&["Database", "Create Database"]), rows })
@@ -216,7 +213,10 @@ impl Translator<'_> {
     }
 
     fn show_indexes(&mut self, name: &TableName, filter: &Filter) -> Result<Plan, Error> {
-        let (_, table) = self.find_table(name)?;
+        let table = match self.find_view(name)? {
+            Some((_, view)) => &std::sync::Arc::new(super::view::as_table(view)),
+            None => self.find_table(name)?.1,
+        };
         let int = ColumnType::bigint;
         let columns = [
             ("Table", text_type()),
@@ -266,8 +266,8 @@ impl Translator<'_> {
             "Comment",
         ];
         let row = |t: &Table| {
-            let others: Vec<String> =
-                t.options.others.iter().map(|(n, v)| format!("{}={v}", n.to_lowercase())).collect();
+            let others = super::show_create::other_options(&t.options);
+            let others: Vec<String> = others.iter().map(|(n, v)| format!("{}={v}", n.to_lowercase())).collect();
             let next = t.auto_increment().map(|_| t.options.auto_increment.unwrap_or(1) as i64);
             vec![
                 text(&t.name),
@@ -308,7 +308,7 @@ impl Translator<'_> {
     }
 
     /// Rows of the catalog through LIKE or WHERE. `names` are what a WHERE calls the columns.
-    fn filtered(
+    pub fn filtered(
         &mut self,
         columns: &[(&str, ColumnType)],
         names: &[&str],
@@ -413,7 +413,8 @@ impl Translator<'_> {
 }
 
 fn show_view(view: &crate::sql::catalog::View) -> Plan {
-    let cells = [view.name.as_str(), &super::view::show_create_view(view), "utf8mb4", "utf8mb4_0900_ai_ci"];
+    let cells =
+        [view.name.as_str(), &super::view::show_create_view(view), "utf8mb4", crate::sql::catalog::Collation::DEFAULT];
     let columns = text_columns(&["View", "Create View", "character_set_client", "collation_connection"]);
     Plan::Rows { columns, rows: vec![cells.into_iter().map(text).collect()] }
 }
@@ -430,7 +431,7 @@ fn cut_info(plan: Plan) -> Plan {
     }
 }
 
-fn like(text: &str, pattern: &str) -> bool {
+pub fn like(text: &str, pattern: &str) -> bool {
     let folded = |t: &str| t.to_lowercase().chars().collect::<Vec<char>>();
     crate::sql::functions::matches_like(&folded(text), &folded(pattern), Some('\\'))
 }
@@ -455,8 +456,8 @@ pub fn extra(column: &Column) -> String {
     if column.auto_increment {
         words.push("auto_increment".to_string());
     }
-    if matches!(column.default, Some(ColumnDefault::Now(_) | ColumnDefault::Expression(_))) {
-        words.push("DEFAULT_GENERATED".to_string());
+    if let Some(ColumnDefault::Generated { stored, .. }) = &column.default {
+        words.push(if *stored { "STORED GENERATED" } else { "VIRTUAL GENERATED" }.to_string());
     }
     if let Some(fsp) = column.on_update {
         words.push(format!("on update {}", now_text(fsp)));

@@ -1,6 +1,8 @@
 //! SHOW CREATE TABLE: a definition in MySQL's own layout, which dump tools parse.
 
-use crate::sql::catalog::{Column, ColumnDefault, ForeignKey, Index, IndexKind, ReferentialAction, Table};
+use crate::sql::catalog::{
+    CheckPlace, Column, ColumnDefault, ForeignKey, Index, IndexKind, ReferentialAction, Table, TableOptions,
+};
 use crate::sql::column_type::ColumnType;
 use crate::sql::store::as_text;
 use crate::types::Value;
@@ -11,8 +13,9 @@ pub fn backquoted(name: &str) -> String {
 }
 
 /// A string as MySQL prints it.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+pub fn quoted(text: &str) -> String {
+    let escaped = text.replace('\\', "\\\\").replace('\0', "\\0").replace('\n', "\\n").replace('\r', "\\r");
+    format!("'{}'", escaped.replace('\'', "''"))
 }
 
 /// The statement that makes `table` again.
@@ -33,27 +36,52 @@ pub fn show_create_table(table: &Table) -> String {
         lines.push(line);
     }
     lines.extend(table.foreign_keys.iter().map(|key| format!("  {}", foreign_key_line(table, key))));
-    for check in &table.checks {
-        let off = if check.enforced { "" } else { " /*!80016 NOT ENFORCED */" };
-        lines.push(format!("  CONSTRAINT {} CHECK (({})){off}", backquoted(&check.name), check.expression));
+    for check in table.checks.iter().filter(|c| !matches!(c.place, CheckPlace::Column(_))) {
+        let off = if check.enforced() { "" } else { " /*!80016 NOT ENFORCED */" };
+        lines.push(format!("  CONSTRAINT {} CHECK ({}){off}", backquoted(&check.name), check.expression));
     }
-    let options = &table.options;
-    let mut tail = format!(") ENGINE={}", options.engine);
+    format!("CREATE TABLE {} (\n{}\n){}", backquoted(&table.name), lines.join(",\n"), table_options(&table.options))
+}
+
+/// The order in which options are printed; others follow as they were given.
+const OPTION_ORDER: &[&str] = &[
+    "MIN_ROWS",
+    "MAX_ROWS",
+    "AVG_ROW_LENGTH",
+    "PACK_KEYS",
+    "STATS_PERSISTENT",
+    "STATS_AUTO_RECALC",
+    "STATS_SAMPLE_PAGES",
+    "CHECKSUM",
+    "PAGE_CHECKSUM",
+    "DELAY_KEY_WRITE",
+    "ROW_FORMAT",
+    "TRANSACTIONAL",
+    "KEY_BLOCK_SIZE",
+];
+
+/// Options that were given, in the order of printing.
+pub fn other_options(options: &TableOptions) -> Vec<(&str, &str)> {
+    let place = |name: &str| OPTION_ORDER.iter().position(|o| *o == name).unwrap_or(OPTION_ORDER.len());
+    let mut all: Vec<(&str, &str)> = options.others.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+    all.sort_by_key(|(name, _)| place(name));
+    all
+}
+
+fn table_options(options: &TableOptions) -> String {
+    let mut tail = format!(" ENGINE={}", options.engine);
     if let Some(next) = options.auto_increment.filter(|n| *n > 1) {
         tail.push_str(&format!(" AUTO_INCREMENT={next}"));
     }
-    tail.push_str(&format!(" DEFAULT CHARSET={}", options.collation.charset()));
-    // MySQL 8.0 always names the collation of utf8mb4, since its default changed.
-    if !options.collation.is_default() || options.collation.charset() == "utf8mb4" {
-        tail.push_str(&format!(" COLLATE={}", options.collation.name()));
-    }
-    for (name, value) in &options.others {
+    // Named even where it is the default, since servers differ in what the default is.
+    tail.push_str(&format!(" DEFAULT CHARSET={} COLLATE={}", options.collation.charset(), options.collation.name()));
+    for (name, value) in other_options(options) {
         tail.push_str(&format!(" {name}={value}"));
     }
     if !options.comment.is_empty() {
         tail.push_str(&format!(" COMMENT={}", quoted(&options.comment)));
     }
-    format!("CREATE TABLE {} (\n{}\n{tail}", backquoted(&table.name), lines.join(",\n"))
+    tail
 }
 
 fn column_line(table: &Table, column: &Column) -> String {
@@ -61,21 +89,23 @@ fn column_line(table: &Table, column: &Column) -> String {
     if let Some(collation) = column.ty.collation()
         && *collation != table.options.collation
     {
-        if collation.charset() != table.options.collation.charset() {
-            line.push_str(&format!(" CHARACTER SET {}", collation.charset()));
-        }
-        if !collation.is_default() || collation.charset() == table.options.collation.charset() {
-            line.push_str(&format!(" COLLATE {}", collation.name()));
-        }
+        line.push_str(&format!(" CHARACTER SET {} COLLATE {}", collation.charset(), collation.name()));
+    }
+    if let Some(ColumnDefault::Generated { expression, stored }) = &column.default {
+        let kind = if *stored { "STORED" } else { "VIRTUAL" };
+        line.push_str(&format!(" GENERATED ALWAYS AS ({expression}) {kind}"));
     }
     if !column.nullable {
         line.push_str(" NOT NULL");
-    } else if matches!(column.ty, ColumnType::Timestamp(_)) {
+    } else if column.generated().is_none() && matches!(column.ty, ColumnType::Timestamp(_)) {
         line.push_str(" NULL");
     }
+    if column.invisible {
+        line.push_str(" INVISIBLE");
+    }
     match &column.default {
-        None if column.nullable && !column.ty.is_large() && !column.auto_increment => line.push_str(" DEFAULT NULL"),
-        None => {}
+        None if column.nullable && !column.auto_increment => line.push_str(" DEFAULT NULL"),
+        None | Some(ColumnDefault::Generated { .. }) => {}
         Some(default) => line.push_str(&format!(" DEFAULT {}", default_clause(column, default))),
     }
     if let Some(fsp) = column.on_update {
@@ -84,45 +114,55 @@ fn column_line(table: &Table, column: &Column) -> String {
     if column.auto_increment {
         line.push_str(" AUTO_INCREMENT");
     }
-    if column.invisible {
-        line.push_str(" /*!80023 INVISIBLE */");
-    }
     if !column.comment.is_empty() {
         line.push_str(&format!(" COMMENT {}", quoted(&column.comment)));
+    }
+    for check in table.checks.iter().filter(|c| c.place == CheckPlace::Column(column.id)) {
+        line.push_str(&format!(" CHECK ({})", check.expression));
     }
     line
 }
 
 pub fn now_text(fsp: u8) -> String {
-    if fsp == 0 { "CURRENT_TIMESTAMP".to_string() } else { format!("CURRENT_TIMESTAMP({fsp})") }
+    if fsp == 0 { "current_timestamp()".to_string() } else { format!("current_timestamp({fsp})") }
 }
 
 fn default_clause(column: &Column, default: &ColumnDefault) -> String {
     match default {
         ColumnDefault::Now(fsp) => now_text(*fsp),
         ColumnDefault::Expression(text) => format!("({text})"),
+        ColumnDefault::Generated { expression, .. } => format!("({expression})"),
         ColumnDefault::Constant(Value::Null) => "NULL".to_string(),
-        ColumnDefault::Constant(value) => match (&column.ty, column.ty.present(value.clone())) {
-            (ColumnType::Bit(_), _) => match value {
-                Value::Int(n) => format!("b'{n:b}'"),
-                other => quoted(&as_text(other)),
-            },
-            (_, Value::Blob(bytes)) if std::str::from_utf8(&bytes).is_err() => {
-                format!("0x{}", crate::sql::tokens::hex(&bytes))
-            }
-            (_, shown) => quoted(&as_text(&shown)),
-        },
+        // MySQL takes a default of these only as an expression.
+        ColumnDefault::Constant(value) if column.ty.is_large() => format!("({})", constant_text(column, value)),
+        ColumnDefault::Constant(value) => constant_text(column, value),
     }
 }
 
-/// A constant default as DESCRIBE and information_schema show it, without quotes.
+fn constant_text(column: &Column, value: &Value) -> String {
+    let shown = column.ty.present(value.clone());
+    match (&column.ty, value, &shown) {
+        (ColumnType::Bit(_), Value::Int(n), _) => format!("b'{n:b}'"),
+        (ColumnType::Year, Value::Int(n), _) => format!("{n:04}"),
+        (ty, _, shown) if ty.is_numeric() => as_text(shown).into_owned(),
+        (_, _, Value::Blob(bytes)) if std::str::from_utf8(bytes).is_err() => {
+            format!("0x{}", crate::sql::tokens::hex(bytes))
+        }
+        (_, _, shown) => quoted(&as_text(shown)),
+    }
+}
+
+/// A default as DESCRIBE shows it: a constant without quotes, an expression in parentheses unless it is a call.
 pub fn default_text(column: &Column) -> Value {
     match &column.default {
-        None | Some(ColumnDefault::Constant(Value::Null)) => Value::Null,
+        None | Some(ColumnDefault::Constant(Value::Null) | ColumnDefault::Generated { .. }) => Value::Null,
         Some(ColumnDefault::Now(fsp)) => Value::text(now_text(*fsp)),
-        Some(ColumnDefault::Expression(text)) => Value::text(text.as_str()),
+        Some(ColumnDefault::Expression(text)) if crate::sql::spelling::is_call(text) => Value::text(text.as_str()),
+        Some(ColumnDefault::Expression(text)) => Value::text(format!("({text})")),
+        Some(ColumnDefault::Constant(value)) if column.ty.is_large() => Value::text(constant_text(column, value)),
         Some(ColumnDefault::Constant(value)) => match (&column.ty, value) {
             (ColumnType::Bit(_), Value::Int(n)) => Value::text(format!("b'{n:b}'")),
+            (ColumnType::Year, Value::Int(n)) => Value::text(format!("{n:04}")),
             _ => Value::text(&*as_text(&column.ty.present(value.clone()))),
         },
     }

@@ -107,17 +107,50 @@ pub fn placeholder_bytes(text: &str) -> Option<(Vec<u8>, bool)> {
     bytes.collect::<Option<Vec<u8>>>().map(|b| (b, bits))
 }
 
+/// How error 1054 names the place of an expression of a definition.
+pub const CHECK_CLAUSE: &str = "check constraint";
+pub const GENERATED_CLAUSE: &str = "generated column function";
+
 /// Translates an expression of the catalog (a CHECK, a default) over the columns of a table, without parameters.
 ///
 /// # Errors
-/// Those of expressions; 3814-like refusals for what needs a session (NOW(), @variables).
+/// Those of expressions; 3815, 3102 or 1235 for what needs a session (NOW(), @variables) or differs each time (RAND()).
 pub fn constant_expression(text: &str, table: Option<&Table>, clause: &'static str) -> Result<String, Error> {
     let (sql, constant) = over_columns(text, table, clause)?;
-    if !constant {
-        return Err(Error::unsupported(format!("an expression of this kind in {clause}")));
+    let unsteady = |name: &str| crate::sql::functions::FUNCTIONS.iter().any(|f| f.name == name && !f.deterministic);
+    let varies = sql.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).any(unsteady);
+    match clause {
+        GENERATED_CLAUSE | CHECK_CLAUSE if varies || !constant => return Err(disallowed(clause)),
+        _ if !constant => return Err(Error::unsupported(format!("an expression of this kind in {clause}"))),
+        _ => {}
     }
     // Columns stand alone: there is only one table.
     Ok(sql.replace("\u{1}.", ""))
+}
+
+/// The error of a definition whose expression holds what no expression of its kind may.
+fn disallowed(clause: &str) -> Error {
+    let (code, message) = match clause {
+        GENERATED_CLAUSE => (3102, "Expression of generated column contains a disallowed function."),
+        CHECK_CLAUSE => (3815, "An expression of a check constraint contains disallowed function."),
+        _ => (3769, "Default value expression of a column contains a disallowed function."),
+    };
+    Error { code, state: "HY000", message: message.to_string() }
+}
+
+/// Whether an expression asks for other rows than the one it is about: queries, aggregate and window functions.
+pub fn needs_rows(expression: &sqlparser::ast::Expr) -> bool {
+    use sqlparser::ast::Expr;
+    let found = sqlparser::ast::visit_expressions(expression, |e| {
+        let needs = match e {
+            Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. } => true,
+            Expr::AnyOp { .. } | Expr::AllOp { .. } => true,
+            Expr::Function(f) => f.over.is_some() || super::aggregate::is_aggregate(&f.name.to_string()),
+            _ => false,
+        };
+        if needs { std::ops::ControlFlow::Break(()) } else { std::ops::ControlFlow::Continue(()) }
+    });
+    found.is_break()
 }
 
 /// Checks that a default expression of `table` makes sense; it may need a session.
@@ -131,6 +164,9 @@ pub fn check_default(text: &str, table: &Table) -> Result<(), Error> {
 /// An expression over a table's columns, and whether it needs no session.
 fn over_columns(text: &str, table: Option<&Table>, clause: &'static str) -> Result<(String, bool), Error> {
     let (expression, tokens) = crate::sql::parse::parse_expression(text, Modes::NONE)?;
+    if needs_rows(&expression) {
+        return Err(disallowed(clause));
+    }
     let catalog = crate::sql::catalog::Catalog::new();
     let context = Context { catalog: &catalog, database: None, modes: Modes::default() };
     let mut translator = Translator::new(&context, &tokens);
@@ -369,7 +405,10 @@ impl<'a> Translator<'a> {
         }
         let table =
             if database.system { database.table_ignoring_case(&name.name) } else { database.tables.get(&name.name) };
-        let table = table.ok_or_else(|| Error::no_such_table(format!("{}.{}", database.name, name.name)))?;
+        let table = table.ok_or_else(|| match &*database.name {
+            "information_schema" => Error::unknown_table_in(&name.name, "information_schema"),
+            database => Error::no_such_table(format!("{database}.{}", name.name)),
+        })?;
         if !self.databases.contains(&database.name) {
             self.databases.push(database.name.clone());
         }
@@ -395,6 +434,14 @@ impl<'a> Translator<'a> {
         let database = self.database_of(name)?;
         let hidden = || self.temporary_table(&database.name, &name.name).is_some();
         Ok(database.views.get(&name.name).filter(|_| !hidden()).map(|view| (database, view)))
+    }
+
+    /// A table whose rows UPDATE and DELETE may name: one that statements may write, or a table of rights, which the session
+    /// refuses unless it is empty.
+    pub fn find_changeable(&mut self, name: &TableName) -> Result<(&'a Arc<Database>, &'a Arc<Table>), Error> {
+        let (database, table) = self.find_table(name)?;
+        let of_rights = database.system && database.name.eq_ignore_ascii_case("mysql");
+        if of_rights { Ok((database, table)) } else { self.find_writable(name) }
     }
 
     /// A table that statements may write.

@@ -40,7 +40,7 @@ impl Translator<'_> {
     pub fn update(&mut self, update: &Update) -> Result<Write, Error> {
         let verb = if update.ignore { "UPDATE OR IGNORE" } else { "UPDATE" };
         let Some((name, alias)) = single(&update.tables)? else { return self.joined_update(update, verb) };
-        let (database, table) = self.find_writable(&name)?;
+        let (database, table) = self.find_changeable(&name)?;
         let (database, table) = (database.clone(), table.clone());
         let alias = alias.unwrap_or_else(|| table.name.clone());
         let source = table_source(&database.name, &table, &alias);
@@ -119,6 +119,12 @@ impl Translator<'_> {
         for (name, value) in pairs {
             let Some((_, column)) = table.column(name) else { return Err(Error::unknown_column(name, "field list")) };
             let column = column.clone();
+            if column.generated().is_some() {
+                match value {
+                    Some(_) => return Err(Error::generated_value(&column.name, &table.name)),
+                    None => continue,
+                }
+            }
             let value = match value {
                 Some(expression) => match Self::hex_number(expression) {
                     Some(number) if column.ty.is_numeric() => number,
@@ -140,6 +146,11 @@ impl Translator<'_> {
             list.push((column, sql));
         }
         self.scope().assigned.clear();
+        if list.is_empty() {
+            // Nothing but generated columns, set to what they are: rows are found, and none changes.
+            let key = table.key_columns().first().map_or(String::new(), |k| quote_name(k));
+            return Ok(format!("{key} = {key}"));
+        }
         let alias = self.scope().sources.first().map(|s| s.sql_alias.clone()).unwrap_or_default();
         let touched = self.touched(table, &alias, &list)?;
         let touched = touched.iter().map(|(name, sql)| format!("{} = {sql}", quote_name(name)));
@@ -200,6 +211,9 @@ impl Translator<'_> {
             let name = path.last().map_or("", String::as_str);
             let Some((_, column)) = table.column(name) else { return Err(Error::unknown_column(name, "field list")) };
             let column = column.clone();
+            if column.generated().is_some() {
+                return Err(Error::generated_value(&column.name, &table.name));
+            }
             let value = match value {
                 Some(expression) => self.expression(expression)?,
                 None => match self.default_value(&column)? {
@@ -305,7 +319,7 @@ impl Translator<'_> {
     pub fn delete(&mut self, delete: &Delete) -> Result<Write, Error> {
         match &delete.target {
             DeleteTarget::Single { table: name, alias } => {
-                let (database, table) = self.find_writable(name)?;
+                let (database, table) = self.find_changeable(name)?;
                 let (database, table) = (database.clone(), table.clone());
                 let alias = alias.clone().unwrap_or_else(|| table.name.clone());
                 let source = table_source(&database.name, &table, &alias);

@@ -56,7 +56,7 @@ fn values() -> [Vec<Value>; 3] {
     let lowest = vec![
         Value::Int(-128), Value::UInt(0), Value::Int(-32768), Value::UInt(0), Value::Int(-8388608), Value::UInt(0),
         Value::Int(-2147483648), Value::UInt(0), Value::Int(i64::MIN), Value::UInt(0), Value::Float(-1.5),
-        Value::Double(f64::MIN), bytes("-99999.9999999999"), Value::Date(1000, 1, 1, 0, 0, 0, 0),
+        Value::Double(f64::MIN), bytes("-99999999999999999999.9999999999"), Value::Date(1000, 1, 1, 0, 0, 0, 0),
         Value::Time(true, 34, 22, 59, 58, 999_999), Value::Date(1000, 1, 1, 0, 0, 0, 1),
         Value::Date(1970, 1, 2, 3, 4, 5, 6), Value::UInt(1901), bytes(""), bytes(""), bytes(""),
         Value::Bytes(vec![0; 4]), bytes(""), bytes(""), Value::Bytes(vec![0, 0]), bytes("red"), bytes(""), bytes("[]"),
@@ -64,7 +64,7 @@ fn values() -> [Vec<Value>; 3] {
     let highest = vec![
         Value::Int(127), Value::UInt(255), Value::Int(32767), Value::UInt(65535), Value::Int(8388607),
         Value::UInt(16777215), Value::Int(2147483647), Value::UInt(4294967295), Value::Int(i64::MAX),
-        Value::UInt(u64::MAX), Value::Float(0.25), Value::Double(f64::MIN_POSITIVE), bytes("99999999999999.9000000000"),
+        Value::UInt(u64::MAX), Value::Float(0.25), Value::Double(f64::MIN_POSITIVE), bytes("99999999999999999999.9999999999"),
         Value::Date(9999, 12, 31, 0, 0, 0, 0), Value::Time(false, 34, 22, 59, 58, 999_999),
         Value::Date(9999, 12, 31, 23, 59, 59, 999_999), Value::Date(2038, 1, 18, 3, 14, 7, 999_999), Value::UInt(2155),
         bytes("ten 🦡 x \\"), bytes("it's 🦡 \"%s\" \\ \0 \n ü"), bytes(&"🦡".repeat(5000)),

@@ -64,7 +64,7 @@ fn values() -> Result<[All; 3], Box<dyn std::error::Error>> {
     let text = |text: &str| Some(text.to_string());
     let lowest = (
         (Some(i8::MIN), Some(0), Some(i16::MIN), Some(0), Some(i32::MIN), Some(0), Some(i64::MIN), Some(0)),
-        (Some(-1.5), Some(f64::MIN), Some(Decimal::from_str_exact("-99999.9999999999")?), Some(1901)),
+        (Some(-1.5), Some(f64::MIN), Some(Decimal::from_str_exact("-123456789012345678.9012345678")?), Some(1901)),
         (
             Some(day(1000, 1, 1)?),
             Some(time(0, 0, 0, 0)?),
@@ -77,7 +77,7 @@ fn values() -> Result<[All; 3], Box<dyn std::error::Error>> {
     );
     let highest = (
         (Some(127), Some(255), Some(32767), Some(65535), Some(i32::MAX), Some(u32::MAX), Some(i64::MAX), Some(u64::MAX)),
-        (Some(0.25), Some(f64::MIN_POSITIVE), Some(Decimal::from_str_exact("99999999999999.9000000000")?), Some(2155)),
+        (Some(0.25), Some(f64::MIN_POSITIVE), Some(Decimal::from_str_exact("123456789012345678.9012345678")?), Some(2155)),
         (
             Some(day(9999, 12, 31)?),
             Some(time(23, 59, 59, 999_999)?),

@@ -1,0 +1,220 @@
+//! Stored functions: their definitions, and their expressions in place of their calls.
+
+use super::scope::{Scope, Source, SourceColumn};
+use super::show_create::{backquoted, quoted};
+use super::translator::{Translator, needs_rows, quote_text};
+use super::typed::{Kind, Typed, text_type};
+use super::{Context, session::text_columns};
+use crate::sql::catalog::Column;
+use crate::sql::error::Error;
+use crate::sql::modes::Modes;
+use crate::sql::parse::{CreateFunction, Filter, TableName, parse_expression};
+use crate::sql::plan::{Plan, ResultType};
+use crate::sql::routine::Routine;
+use crate::sql::schema_change::SchemaChange;
+use crate::sql::storage_rule::Rule;
+use crate::types::Value;
+use sqlparser::ast::Expr;
+
+/// A value as one of the type of `column`.
+fn converted(value: &Typed, column: &Column) -> String {
+    let sql = match value.kind() {
+        Kind::Temporal if column.ty.is_numeric() => format!("marmot_temporal_number({})", value.sql),
+        _ => value.sql.clone(),
+    };
+    format!("marmot_store({}, {sql}, 1)", quote_text(&Rule::of(column, false).encode()))
+}
+
+/// The statement that makes `routine` again.
+pub fn show_create_function(routine: &Routine) -> String {
+    let parameters: Vec<String> =
+        routine.parameters.iter().map(|p| format!("{} {}", backquoted(&p.name), typed_text(p))).collect();
+    let nature = &routine.nature;
+    let mut text = format!(
+        "CREATE DEFINER=`root`@`%` FUNCTION {}({}) RETURNS {}\n",
+        backquoted(&routine.name),
+        parameters.join(", "),
+        typed_text(&routine.returns)
+    );
+    if nature.access != "CONTAINS SQL" {
+        text.push_str(&format!("    {}\n", nature.access));
+    }
+    if nature.deterministic {
+        text.push_str("    DETERMINISTIC\n");
+    }
+    if nature.invoker {
+        text.push_str("    SQL SECURITY INVOKER\n");
+    }
+    if !nature.comment.is_empty() {
+        text.push_str(&format!("    COMMENT {}\n", quoted(&nature.comment)));
+    }
+    text.push_str(&format!("RETURN {}", routine.body));
+    text
+}
+
+/// A type with its character set, as a function's parameter shows it.
+pub fn typed_text(column: &Column) -> String {
+    match column.ty.collation() {
+        Some(c) => format!("{} CHARSET {} COLLATE {}", column.ty, c.charset(), c.name()),
+        None => column.ty.to_string(),
+    }
+}
+
+impl Translator<'_> {
+    /// CREATE FUNCTION.
+    ///
+    /// # Errors
+    /// Those of the expression as far as they do not depend on tables: 1054 for a name that is no parameter.
+    pub fn create_function(&self, create: &CreateFunction) -> Result<Plan, Error> {
+        let database = self.ddl_database(&create.name)?;
+        let create = Box::new(create.clone());
+        Ok(Plan::Schema(SchemaChange::CreateFunction { database, create, modes: self.context.modes.bits() }))
+    }
+
+    /// DROP of a stored program.
+    pub fn drop_program(&self, kind: &str, name: &TableName, if_exists: bool) -> Result<Plan, Error> {
+        if kind == "FUNCTION"
+            && let Ok(database) = self.ddl_database(name)
+        {
+            let name = name.name.clone();
+            return Ok(Plan::Schema(SchemaChange::DropFunction { database, name, if_exists }));
+        }
+        self.missing_program(kind, name, if_exists)
+    }
+
+    /// SHOW FUNCTION STATUS; LIKE is about the name.
+    pub fn show_functions(&mut self, filter: &Filter) -> Result<Plan, Error> {
+        let mut rows = Vec::new();
+        for database in self.context.catalog.databases() {
+            for routine in database.routines.values() {
+                let security = if routine.nature.invoker { "INVOKER" } else { "DEFINER" };
+                let cells = [
+                    &*database.name,
+                    &routine.name,
+                    "FUNCTION",
+                    "root@%",
+                    &routine.created,
+                    &routine.created,
+                    security,
+                    &routine.nature.comment,
+                    "utf8mb4",
+                    crate::sql::catalog::Collation::DEFAULT,
+                    database.collation.name(),
+                ];
+                rows.push(cells.into_iter().map(Value::from).collect::<Vec<Value>>());
+            }
+        }
+        let mut filter = filter;
+        if let Filter::Like(pattern) = filter {
+            rows.retain(|row| matches!(&row[1], Value::Text(name) if super::show::like(name, pattern)));
+            filter = &Filter::None;
+        }
+        let names = [
+            "Db",
+            "Name",
+            "Type",
+            "Definer",
+            "Modified",
+            "Created",
+            "Security_type",
+            "Comment",
+            "character_set_client",
+            "collation_connection",
+            "Database Collation",
+        ];
+        let columns = names.map(|name| (name, text_type()));
+        self.filtered(&columns, &names, &rows, filter)
+    }
+
+    /// SHOW CREATE FUNCTION.
+    pub fn show_function(&self, name: &TableName) -> Result<Plan, Error> {
+        let database = self.database_of(name)?;
+        let Some(routine) = database.routine(&name.name) else {
+            return Err(Error::no_such_program("FUNCTION", &name.name));
+        };
+        let modes = Modes::from_bits(routine.modes).to_string();
+        let text = show_create_function(routine);
+        let collation = database.collation.name();
+        let default = crate::sql::catalog::Collation::DEFAULT;
+        let cells = [routine.name.as_str(), &modes, &text, "utf8mb4", default, collation];
+        let columns = text_columns(&[
+            "Function",
+            "sql_mode",
+            "Create Function",
+            "character_set_client",
+            "collation_connection",
+            "Database Collation",
+        ]);
+        Ok(Plan::Rows { columns, rows: vec![cells.into_iter().map(Value::from).collect()] })
+    }
+
+    /// A call of a stored function of the current database; `None` if it has none of that name.
+    ///
+    /// # Errors
+    /// 1318 for another number of arguments, 1424 for one that calls itself.
+    pub fn stored_function(&mut self, name: &str, arguments: &[&Expr]) -> Result<Option<Typed>, Error> {
+        let current = self.context.database.and_then(|d| self.context.catalog.database(d));
+        let Some(database) = current else { return Ok(None) };
+        let Some(routine) = database.routine(name).cloned() else { return Ok(None) };
+        if routine.parameters.len() != arguments.len() {
+            let message = format!(
+                "Incorrect number of arguments for FUNCTION {}.{}; expected {}, got {}",
+                database.name,
+                routine.name,
+                routine.parameters.len(),
+                arguments.len()
+            );
+            return Err(Error { code: 1318, state: "42000", message });
+        }
+        let own = (database.name.clone(), format!("{}()", routine.name));
+        if self.views.contains(&own) {
+            let message = "Recursive stored functions and triggers are not allowed.".to_string();
+            return Err(Error { code: 1424, state: "HY000", message });
+        }
+        let modes = Modes::from_bits(routine.modes);
+        let (expression, tokens) = parse_expression(&routine.body, modes)?;
+        // A query of its own may have tables of the names that the arguments use: they are then given names before it.
+        let named = needs_rows(&expression) && !arguments.is_empty();
+        let sql_alias = format!("\"marmot_call_{}\"", self.views.len());
+        let mut scope = Scope::default();
+        let mut columns = Vec::new();
+        let mut values = Vec::new();
+        for (place, (parameter, argument)) in routine.parameters.iter().zip(arguments).enumerate() {
+            let value = self.expression(argument)?;
+            let mut sql = converted(&value, parameter);
+            if named {
+                values.push(format!("{sql} AS \"p{place}\""));
+                sql = format!("{sql_alias}.\"p{place}\"");
+            }
+            scope.assigned.push((parameter.name.clone(), Typed::new(sql, parameter.ty.clone())));
+            let ty = ResultType::Known(parameter.ty.clone());
+            let name = parameter.name.clone();
+            columns.push(SourceColumn { name, ty, nullable: true, origin: None, merged: false, invisible: false });
+        }
+        let alias = routine.name.clone();
+        scope.sources = vec![Source { alias, database: None, sql_alias: sql_alias.clone(), columns, table: None }];
+        if !self.databases.contains(&database.name) {
+            self.databases.push(database.name.clone());
+        }
+        let context = Context { catalog: self.context.catalog, database: Some(&database.name), modes };
+        // Its literals are not the statement's: they are written into the text.
+        let mut inner = Translator::new(&context, &tokens);
+        inner.inline = true;
+        inner.depth = self.depth + 1;
+        inner.parameters = std::mem::take(&mut self.parameters);
+        inner.databases = std::mem::take(&mut self.databases);
+        inner.tables = std::mem::take(&mut self.tables);
+        inner.views = std::mem::take(&mut self.views);
+        inner.views.push(own);
+        inner.scopes.push(scope);
+        let value = stacker::maybe_grow(256 << 10, 2 << 20, || inner.expression(&expression));
+        inner.views.pop();
+        (self.parameters, self.databases) = (inner.parameters, inner.databases);
+        (self.tables, self.views) = (inner.tables, inner.views);
+        let mut sql = converted(&value?, &routine.returns);
+        if named {
+            sql = format!("(SELECT {sql} FROM (SELECT {}) AS {sql_alias})", values.join(", "));
+        }
+        Ok(Some(Typed { nullable: true, ..Typed::new(sql, routine.returns.ty.clone()) }))
+    }
+}
