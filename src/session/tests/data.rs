@@ -402,7 +402,8 @@ async fn an_upsert_may_name_the_columns_of_its_query() {
     c.ok("CREATE TABLE s (id INT PRIMARY KEY, v INT, extra INT)").await;
     c.ok("INSERT INTO t (id, n) VALUES (1, 10)").await;
     c.ok("INSERT INTO s VALUES (1, 7, 100), (2, 8, 200)").await;
-    let upsert = "INSERT INTO t (id, n) SELECT s.id, s.v FROM s WHERE s.v < 9 ON DUPLICATE KEY UPDATE n = t.n + s.extra + 5";
+    let upsert =
+        "INSERT INTO t (id, n) SELECT s.id, s.v FROM s WHERE s.v < 9 ON DUPLICATE KEY UPDATE n = t.n + s.extra + 5";
     assert_eq!(c.ok(upsert).await.affected_rows, 3);
     assert_eq!(c.lines("SELECT id, n FROM t ORDER BY id").await, ["1 115", "2 8"]);
     assert_eq!(c.code("INSERT INTO t (id, n) SELECT id, v FROM s ON DUPLICATE KEY UPDATE n = nothing").await, 1054);

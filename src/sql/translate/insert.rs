@@ -446,7 +446,11 @@ impl Translator<'_> {
         Ok(conflict_clauses(table, &renamed))
     }
 
-    pub(super) fn assignment_list(&mut self, table: &Arc<Table>, assignments: &[(Vec<String>, Expr)]) -> Result<String, Error> {
+    pub(super) fn assignment_list(
+        &mut self,
+        table: &Arc<Table>,
+        assignments: &[(Vec<String>, Expr)],
+    ) -> Result<String, Error> {
         let pairs: Vec<(&str, Option<&Expr>)> = assignments
             .iter()
             .map(|(path, value)| {

@@ -361,7 +361,7 @@ impl Translator<'_> {
             database: None,
             sql_alias: "\"show\"".to_string(),
             texts: Vec::new(),
-                columns: columns.collect(),
+            columns: columns.collect(),
             table: None,
         };
         self.scopes.push(Scope { sources: vec![source], ..Scope::default() });

@@ -10,9 +10,7 @@ use crate::sql::error::Error;
 use crate::sql::parse::Insert;
 use crate::sql::plan::{Program, ResultType};
 use crate::types::DatabaseName;
-use sqlparser::ast::{
-    GroupByExpr, Query, SelectItem, SetExpr, WildcardAdditionalOptions,
-};
+use sqlparser::ast::{GroupByExpr, Query, SelectItem, SetExpr, WildcardAdditionalOptions};
 use std::sync::Arc;
 
 /// ON CONFLICT for every unique key in turn: where a row is in the way of several, it is the first key's that changes.
