@@ -29,7 +29,7 @@ cleanup() {
 trap cleanup EXIT
 
 python_with ci/conformance/requirements.txt target/conformance/venv
-MARMOT=$(MARMOT=$GIVEN_BINARY ci/build.sh)
+MARMOT=$(ci/build.sh)
 export MARMOT
 start_mariadb ""
 start_node 1

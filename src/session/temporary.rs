@@ -133,6 +133,10 @@ impl Session {
             reader.attach(database).map_err(plain)?;
         }
         reader.ids().start_statement(zero_is_a_value);
+        if write.by_row.is_some() {
+            let what = "ON DUPLICATE KEY UPDATE that names the query's columns, into a temporary table";
+            return Err(SqlError::unsupported(what).into());
+        }
         if !write.returning.is_empty() {
             return Err(SqlError::unsupported("RETURNING of a temporary table").into());
         }

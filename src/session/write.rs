@@ -165,10 +165,12 @@ impl Session {
             self.context.lock().assigned.borrow_mut().clear();
             let workspace = self.workspace()?;
             workspace.ids().start_statement(zero_is_a_value);
-            let executed = match write.keyed.as_slice() {
-                [] if !write.returning.is_empty() => workspace.execute_returning(&write.program.sql, parameters),
-                [] => workspace.execute(&write.program.sql, parameters).map(|executed| (executed, Vec::new())),
-                keyed => super::keyed::change_by_keys(workspace, &write.program.sql, parameters, keyed)
+            let executed = match (write.keyed.as_slice(), &write.by_row) {
+                (_, Some(row)) => super::keyed::run_rows(workspace, &write.program.sql, parameters, row)
+                    .map(|executed| (executed, Vec::new())),
+                ([], _) if !write.returning.is_empty() => workspace.execute_returning(&write.program.sql, parameters),
+                ([], _) => workspace.execute(&write.program.sql, parameters).map(|executed| (executed, Vec::new())),
+                (keyed, _) => super::keyed::change_by_keys(workspace, &write.program.sql, parameters, keyed)
                     .map(|executed| (executed, Vec::new())),
             };
             let written = executed.as_ref().map(|_| WrittenIds::of(workspace, write)).unwrap_or_default();

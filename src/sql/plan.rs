@@ -128,6 +128,9 @@ pub struct Write {
     /// rows to change in each of these tables and their new values, one table's after the other's. They are computed
     /// before any row is changed.
     pub keyed: Vec<KeyedChange>,
+    /// The statement that each row of the program, which is then a query, is run through: its parameters are the
+    /// program's own, then the row.
+    pub by_row: Option<String>,
     /// RETURNING: the columns of the rows that the program gives; empty without it.
     pub returning: Vec<ResultColumn>,
 }

@@ -181,7 +181,8 @@ mod tests {
         assert_eq!(fit(1.225e10, 6).as_deref(), Some("1.2e10"));
         assert_eq!(fit(1.25e-94, 6).as_deref(), Some("1e-94"));
         assert_eq!(fit(1.25, 6).as_deref(), Some("1.25"));
-        assert_eq!(fit(-5000.0, 4), None);
+        assert_eq!(fit(-5000.0, 4).as_deref(), Some("-5e3"));
+        assert_eq!(fit(-5000.0, 3), None);
     }
 
     #[test]

@@ -396,6 +396,29 @@ async fn an_update_of_several_tables_is_one_change() {
 }
 
 #[tokio::test]
+async fn an_upsert_may_name_the_columns_of_its_query() {
+    let (_node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE t (id INT PRIMARY KEY, n INT, at DATETIME DEFAULT CURRENT_TIMESTAMP)").await;
+    c.ok("CREATE TABLE s (id INT PRIMARY KEY, v INT, extra INT)").await;
+    c.ok("INSERT INTO t (id, n) VALUES (1, 10)").await;
+    c.ok("INSERT INTO s VALUES (1, 7, 100), (2, 8, 200)").await;
+    let upsert =
+        "INSERT INTO t (id, n) SELECT s.id, s.v FROM s WHERE s.v < 9 ON DUPLICATE KEY UPDATE n = t.n + s.extra + 5";
+    assert_eq!(c.ok(upsert).await.affected_rows, 3);
+    assert_eq!(c.lines("SELECT id, n FROM t ORDER BY id").await, ["1 115", "2 8"]);
+    assert_eq!(c.code("INSERT INTO t (id, n) SELECT id, v FROM s ON DUPLICATE KEY UPDATE n = nothing").await, 1054);
+}
+
+#[tokio::test]
+async fn an_upsert_changes_the_row_that_the_first_key_finds() {
+    let (_node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE t (a INT, b INT, c INT, UNIQUE (a), UNIQUE (b))").await;
+    c.ok("INSERT INTO t VALUES (1, 2, 10), (3, 4, 20)").await;
+    c.ok("INSERT INTO t VALUES (1, 4, 30) ON DUPLICATE KEY UPDATE c = c + 100").await;
+    assert_eq!(c.lines("SELECT a, b, c FROM t ORDER BY a").await, ["1 2 110", "3 4 20"]);
+}
+
+#[tokio::test]
 async fn variables_assigned_by_a_statement_stay() {
     let (_node, mut c) = Node::with_database().await;
     c.ok("CREATE TABLE t (id INT PRIMARY KEY, n INT)").await;

@@ -64,12 +64,9 @@ fn binary(a: &[Value], f: impl Fn(&Decimal, &Decimal) -> Result<Option<Decimal>,
     Ok(f(&x, &y)?.map_or(Value::Null, |d| d.cell()))
 }
 
-/// More decimals than any type has: a bound on what a result may cost.
-const MOST_PLACES: usize = 100;
-
 /// The decimals that a result may have.
 fn places(a: &[Value]) -> usize {
-    integer(nth(a, 2)).and_then(|n| usize::try_from(n).ok()).unwrap_or(0).min(MOST_PLACES)
+    integer(nth(a, 2)).and_then(|n| usize::try_from(n).ok()).unwrap_or(0).min(MAX_DIGITS)
 }
 
 /// Two small numbers at one scale; `None` if they are not, or the result may have more decimals than asked for.

@@ -67,6 +67,7 @@ pub fn table_source(database: &DatabaseName, table: &Arc<Table>, alias: &str) ->
         alias: alias.to_string(),
         database: Some(database.clone()),
         sql_alias: quote_name(alias),
+        texts: Vec::new(),
         columns: columns.collect(),
         table: Some(table.clone()),
     }
@@ -339,7 +340,14 @@ impl Translator<'_> {
         if self.scopes[..level - 1].iter().any(hides) {
             sql_alias = quote_name(&format!("{alias}#{level}"));
         }
-        self.scope().sources.push(Source { alias, database, sql_alias: sql_alias.clone(), columns, table });
+        self.scope().sources.push(Source {
+            alias,
+            database,
+            sql_alias: sql_alias.clone(),
+            texts: Vec::new(),
+            columns,
+            table,
+        });
         Ok(sql_alias)
     }
 

@@ -4,6 +4,7 @@ use super::from::table_source;
 use super::scope::{Scope, Source, SourceColumn};
 use super::translator::{Translator, quote_name, quote_text, quote_value};
 use super::typed::{Kind, Typed};
+use super::upsert::{RowByRow, conflict_clauses};
 use crate::sql::catalog::{Column, ColumnDefault, Database, HIDDEN_KEY, Table};
 use crate::sql::column_type::{ColumnType, IntegerSize};
 use crate::sql::error::Error;
@@ -45,6 +46,12 @@ impl Translator<'_> {
         if table.primary.is_none() {
             tail.push("marmot_row_id()".to_string());
         }
+        if let (true, InsertSource::Query(query)) = (upsert && computed.is_empty(), &insert.source)
+            && self.names_the_query(insert, &table, &database)
+            && let Some(found) = self.upsert_rows(insert, query, (&database.name, &table), (&columns, &omitted))?
+        {
+            return Ok(self.insert_by_rows(insert, &database, &table, &columns, found));
+        }
         let (rows_sql, rows) = match &insert.source {
             InsertSource::Rows(rows) => {
                 let rows = shortened.as_ref().unwrap_or(rows);
@@ -78,8 +85,45 @@ impl Translator<'_> {
             auto_increment,
             rows,
             keyed: Vec::new(),
+            by_row: None,
             returning,
         })
+    }
+
+    /// Whether ON DUPLICATE KEY UPDATE names what is no column of the table.
+    fn names_the_query(&mut self, insert: &Insert, table: &Arc<Table>, database: &Database) -> bool {
+        let mark = self.parameters.len();
+        let used = (self.used.clone(), self.looked_at.clone());
+        let outcome = self.on_duplicate(insert, &database.name, table);
+        (self.used, self.looked_at) = used;
+        self.parameters.truncate(mark);
+        self.inserted = None;
+        matches!(outcome, Err(error) if error.code == 1054)
+    }
+
+    fn insert_by_rows(
+        &mut self,
+        insert: &Insert,
+        database: &Database,
+        table: &Table,
+        columns: &[Column],
+        found: RowByRow,
+    ) -> Write {
+        Write {
+            kind: WriteKind::Upsert,
+            program: found.program,
+            database: database.name.clone(),
+            table: table.name.clone(),
+            table_id: table.id,
+            databases: std::mem::take(&mut self.databases),
+            tables: std::mem::take(&mut self.tables),
+            ignore: insert.ignore,
+            auto_increment: auto_increment(table, columns, insert, |e| self.is_given_id(e)),
+            rows: None,
+            keyed: Vec::new(),
+            by_row: Some(found.row),
+            returning: Vec::new(),
+        }
     }
 
     /// Adds RETURNING to a statement that changes a table; gives the columns of its rows.
@@ -354,7 +398,7 @@ impl Translator<'_> {
         let list = self.assignment_list(table, &insert.on_duplicate);
         self.scopes.pop();
         self.inserted = None;
-        Ok(format!(" ON CONFLICT DO UPDATE SET {}", list?))
+        Ok(conflict_clauses(table, &list?))
     }
 
     fn on_duplicate_renamed(
@@ -399,10 +443,14 @@ impl Translator<'_> {
             let from = format!("\"excluded\".{}", quote_name(name));
             text.replace(&from, &format!("\"excluded\".{}", quote_name(&column.name)))
         });
-        Ok(format!(" ON CONFLICT DO UPDATE SET {renamed}"))
+        Ok(conflict_clauses(table, &renamed))
     }
 
-    fn assignment_list(&mut self, table: &Arc<Table>, assignments: &[(Vec<String>, Expr)]) -> Result<String, Error> {
+    pub(super) fn assignment_list(
+        &mut self,
+        table: &Arc<Table>,
+        assignments: &[(Vec<String>, Expr)],
+    ) -> Result<String, Error> {
         let pairs: Vec<(&str, Option<&Expr>)> = assignments
             .iter()
             .map(|(path, value)| {

@@ -192,7 +192,14 @@ impl Translator<'_> {
             columns.push(SourceColumn { name, ty, nullable: true, origin: None, merged: false, invisible: false });
         }
         let alias = routine.name.clone();
-        scope.sources = vec![Source { alias, database: None, sql_alias: sql_alias.clone(), columns, table: None }];
+        scope.sources = vec![Source {
+            alias,
+            database: None,
+            sql_alias: sql_alias.clone(),
+            texts: Vec::new(),
+            columns,
+            table: None,
+        }];
         if !self.databases.contains(&database.name) {
             self.databases.push(database.name.clone());
         }

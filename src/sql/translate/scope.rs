@@ -28,6 +28,8 @@ pub struct Source {
     pub database: Option<DatabaseName>,
     /// What the SQLite text calls it, quoted.
     pub sql_alias: String,
+    /// What the SQLite text has for each column, where that is not a column of `sql_alias`; else empty.
+    pub texts: Vec<String>,
     pub columns: Vec<SourceColumn>,
     /// The table behind it, if it is one.
     pub table: Option<Arc<Table>>,
@@ -75,11 +77,17 @@ pub struct Scope {
 
 impl Source {
     fn typed(&self, column: &SourceColumn, quote: impl Fn(&str) -> String) -> Typed {
+        let place = || self.columns.iter().position(|c| c.name == column.name);
+        let text = if self.texts.is_empty() { None } else { place().and_then(|i| self.texts.get(i)) };
+        let sql = match text {
+            Some(text) => text.clone(),
+            None => format!("{}.{}", self.sql_alias, quote(&column.name)),
+        };
         Typed {
-            sql: format!("{}.{}", self.sql_alias, quote(&column.name)),
+            sql,
             ty: column.ty.clone(),
             nullable: column.nullable,
-            column: true,
+            column: self.texts.is_empty(),
             origin: column.origin.clone(),
             strength: Strength::Implicit,
             parameter: None,

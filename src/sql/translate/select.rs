@@ -146,6 +146,7 @@ impl Translator<'_> {
                 alias: String::new(),
                 database: None,
                 sql_alias: "\"marmot_union\"".to_string(),
+                texts: Vec::new(),
                 columns: block.columns.clone(),
                 table: None,
             };

@@ -337,11 +337,17 @@ pub fn text_columns(names: &[&str]) -> Vec<ResultColumn> {
         .collect()
 }
 
+/// SQL_CALC_FOUND_ROWS stands in the query, or in the first of those that it unites.
 fn wants_found_rows(query: &Query) -> bool {
-    match &*query.body {
-        SetExpr::Select(select) => select.select_modifiers.as_ref().is_some_and(|m| m.sql_calc_found_rows),
-        _ => false,
+    fn first(body: &SetExpr) -> bool {
+        match body {
+            SetExpr::Select(select) => select.select_modifiers.as_ref().is_some_and(|m| m.sql_calc_found_rows),
+            SetExpr::SetOperation { left, .. } => first(left),
+            SetExpr::Query(query) => first(&query.body),
+            _ => false,
+        }
     }
+    first(&query.body)
 }
 
 /// A list of rows as a query over constants, with columns of these names.

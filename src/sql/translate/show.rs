@@ -360,6 +360,7 @@ impl Translator<'_> {
             alias: "show".to_string(),
             database: None,
             sql_alias: "\"show\"".to_string(),
+            texts: Vec::new(),
             columns: columns.collect(),
             table: None,
         };

@@ -75,6 +75,7 @@ impl Translator<'_> {
             auto_increment: None,
             rows: None,
             keyed: Vec::new(),
+            by_row: None,
             returning: Vec::new(),
         }
     }
