@@ -221,7 +221,7 @@ fn bytes_and_lost_connections_are_counted() {
         row.expect("a variable").1
     }
     let (received, sent) = (status(&mut c, "Bytes_received"), status(&mut c, "Bytes_sent"));
-    assert!(received > 100 && sent > received, "{received} received, {sent} sent");
+    assert!(received > 100 && sent > 100, "{received} received, {sent} sent");
     assert!(status(&mut c, "Bytes_received") >= received + 30);
     assert_eq!(status(&mut c, "Max_used_connections"), 1);
     let (clients, connects) = (status(&mut c, "Aborted_clients"), status(&mut c, "Aborted_connects"));

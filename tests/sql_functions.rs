@@ -151,7 +151,6 @@ fn more_functions() {
         ("SELECT ROW(1, 2)", 1241),
         ("SELECT (1, (2, 3)) = (1, 2)", 1241),
         ("SELECT JSON_ARRAYAGG(DISTINCT 1)", 1235),
-        ("SELECT BIT_OR(1) OVER ()", 1235),
         ("SELECT CAST(1 AS DECIMAL(2,3))", 1427),
         ("SELECT CAST(1 AS DECIMAL(65,39))", 1425),
     ] {

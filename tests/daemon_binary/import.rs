@@ -46,7 +46,10 @@ fn tables_rows_keys_and_references_become_those_of_a_database() {
     );
     let types = "SELECT CONCAT(column_name, ' ', column_type) FROM information_schema.columns WHERE table_schema = 'shop' \
                  AND table_name = 'customer' ORDER BY ordinal_position";
-    assert_eq!(query(types), ["id bigint", "name varchar(255)", "since date", "score double", "credit decimal(8,2)"]);
+    assert_eq!(
+        query(types),
+        ["id bigint(20)", "name varchar(255)", "since date", "score double", "credit decimal(8,2)"]
+    );
     // Rows are written as any others; keys hold, by SQLite's idea of equal texts.
     daemon.run("INSERT INTO shop.customer (name) VALUES ('Cid')");
     daemon.run("UPDATE shop.event SET kind = 'gone' LIMIT 1");

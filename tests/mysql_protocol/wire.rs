@@ -259,7 +259,15 @@ fn a_proof_for_an_old_salt_does_not_change_the_user() {
     let proof = scramble_native(&salt, b"secret").unwrap();
     wire.send(1, &Wire::response(PLAIN, "root", &proof));
     assert_eq!(wire.read().unwrap()[0], 0);
-    let change = [b"\x11root\0\x14", &proof[..], b"\0\x2d\0mysql_native_password\0"].concat();
+    let change_with = |proof: &[u8]| [b"\x11root\0\x14", proof, b"\0\x2d\0mysql_native_password\0"].concat();
+    let change = change_with(&proof);
+    assert_eq!(wire.command(&change)[0], 0, "the salt given last");
+    // A wrong proof brings a fresh salt, and the old one is over.
+    let switch = wire.command(&change_with(&[7; 20]));
+    assert_eq!(switch[0], 0xfe);
+    let fresh = &switch[switch.len() - 21..switch.len() - 1];
+    wire.send(2, &scramble_native(fresh, b"secret").unwrap());
+    assert_eq!(wire.read().unwrap()[0], 0);
     for attempt in 1..=3 {
         let switch = wire.command(&change);
         assert_eq!(switch[0], 0xfe, "a fresh salt");

@@ -154,7 +154,7 @@ fn encrypt(keys: &[Block], data: &[u8]) -> Vec<u8> {
 
 /// `None` for what this key did not encrypt.
 fn decrypt(keys: &[Block], data: &[u8]) -> Option<Vec<u8>> {
-    if data.is_empty() || data.len() % BLOCK != 0 {
+    if data.is_empty() || !data.len().is_multiple_of(BLOCK) {
         return None;
     }
     let blocks = data.chunks_exact(BLOCK).filter_map(|b| Block::try_from(b).ok());

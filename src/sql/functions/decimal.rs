@@ -33,10 +33,10 @@ functions! {
 /// See the module.
 pub(super) const AGGREGATES: &[Aggregate] = &[
     Aggregate { name: "marmot_agg_sum", arity: 1, start: || Box::new(Sum::new()) },
-    Aggregate { name: "marmot_agg_decimal_min", arity: 1, start: || Extreme::new(Ordering::Less, order) },
-    Aggregate { name: "marmot_agg_decimal_max", arity: 1, start: || Extreme::new(Ordering::Greater, order) },
-    Aggregate { name: "marmot_win_decimal_min", arity: 1, start: || Moving::new(Ordering::Less, order) },
-    Aggregate { name: "marmot_win_decimal_max", arity: 1, start: || Moving::new(Ordering::Greater, order) },
+    Aggregate { name: "marmot_agg_decimal_min", arity: 1, start: || Extreme::boxed(Ordering::Less, order) },
+    Aggregate { name: "marmot_agg_decimal_max", arity: 1, start: || Extreme::boxed(Ordering::Greater, order) },
+    Aggregate { name: "marmot_win_decimal_min", arity: 1, start: || Moving::boxed(Ordering::Less, order) },
+    Aggregate { name: "marmot_win_decimal_max", arity: 1, start: || Moving::boxed(Ordering::Greater, order) },
 ];
 
 /// A cell as a number; text as the number it begins with.
@@ -136,8 +136,9 @@ fn divisor(context: &FunctionContext, a: &[Value]) -> Result<Value, Error> {
 /// `x DIV y`: within 64 bits, with or without sign.
 fn whole_quotient(a: &[Value]) -> Result<Value, Error> {
     let quotient = binary(a, |x, y| Ok(x.divided_by(y, 0)))?;
+    let signed = a.iter().any(|v| number(v).is_some_and(|n| n.is_negative()));
     match &quotient {
-        Value::Text(cell) if crate::sql::unsigned::parse(cell).is_none() => {
+        Value::Text(cell) if signed || crate::sql::unsigned::parse(cell).is_none() => {
             let what = format_args!("{} DIV {}", as_text(&a[0]), as_text(&a[1]));
             Err(Error::numeric_out_of_range("BIGINT", what))
         }

@@ -13,10 +13,10 @@ type Order = fn(&Value, &Value) -> Option<Ordering>;
 
 /// MIN and MAX of times, whose texts do not sort as they do.
 pub(super) const AGGREGATES: &[Aggregate] = &[
-    Aggregate { name: "marmot_agg_time_min", arity: 1, start: || Extreme::new(Ordering::Less, times) },
-    Aggregate { name: "marmot_agg_time_max", arity: 1, start: || Extreme::new(Ordering::Greater, times) },
-    Aggregate { name: "marmot_win_time_min", arity: 1, start: || Moving::new(Ordering::Less, times) },
-    Aggregate { name: "marmot_win_time_max", arity: 1, start: || Moving::new(Ordering::Greater, times) },
+    Aggregate { name: "marmot_agg_time_min", arity: 1, start: || Extreme::boxed(Ordering::Less, times) },
+    Aggregate { name: "marmot_agg_time_max", arity: 1, start: || Extreme::boxed(Ordering::Greater, times) },
+    Aggregate { name: "marmot_win_time_min", arity: 1, start: || Moving::boxed(Ordering::Less, times) },
+    Aggregate { name: "marmot_win_time_max", arity: 1, start: || Moving::boxed(Ordering::Greater, times) },
 ];
 
 fn times(a: &Value, b: &Value) -> Option<Ordering> {
@@ -32,7 +32,7 @@ pub(super) struct Extreme {
 }
 
 impl Extreme {
-    pub(super) fn new(wanted: Ordering, order: Order) -> Box<dyn Accumulator> {
+    pub(super) fn boxed(wanted: Ordering, order: Order) -> Box<dyn Accumulator> {
         Box::new(Extreme { best: None, wanted, order })
     }
 }
@@ -63,7 +63,7 @@ pub(super) struct Moving {
 }
 
 impl Moving {
-    pub(super) fn new(wanted: Ordering, order: Order) -> Box<dyn Accumulator> {
+    pub(super) fn boxed(wanted: Ordering, order: Order) -> Box<dyn Accumulator> {
         Box::new(Moving { candidates: VecDeque::new(), wanted, order })
     }
 }

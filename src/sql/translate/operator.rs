@@ -64,6 +64,12 @@ impl Translator<'_> {
             && (!matches!(parameter.source, Source::Environment(_)) || value.kind() != Kind::Open)
     }
 
+    /// Whether `value` is a parameter that is brought into a temporal type's format.
+    fn is_as_temporal(&self, value: &Typed) -> bool {
+        let parameter = value.parameter.and_then(|i| self.parameters.get(i));
+        parameter.is_some_and(|p| matches!(p.convert, Convert::Temporal(_)))
+    }
+
     /// The same value once more, for another comparison: a parameter of its own, which may be converted otherwise.
     pub fn again(&mut self, value: &Typed) -> Typed {
         let Some(parameter) = value.parameter.and_then(|i| self.parameters.get(i)).cloned() else {
@@ -121,7 +127,7 @@ impl Translator<'_> {
                 value.sql = format!("marmot_number({})", value.sql);
                 value.column = false;
             }
-            (Kind::Temporal, Kind::Number) if !self.is_free(other) => {
+            (Kind::Temporal, Kind::Number) if !self.is_free(other) && !self.is_as_temporal(other) => {
                 value.sql = format!("marmot_temporal_number({})", value.sql);
                 value.column = false;
             }
