@@ -11,7 +11,7 @@
 
 use crate::sql::{AGGREGATES, Accumulator, CollationOrder, Error, FUNCTIONS, Function, FunctionContext};
 use crate::types::Value;
-use rusqlite::functions::{Aggregate, Context, FunctionFlags};
+use rusqlite::functions::{Context, FunctionFlags, WindowAggregate};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Result};
 use std::panic::AssertUnwindSafe;
@@ -30,7 +30,7 @@ pub fn register(connection: &Connection) -> Result<()> {
     }
     for aggregate in AGGREGATES {
         let flags = FunctionFlags::SQLITE_UTF8;
-        connection.create_aggregate_function(aggregate.name, aggregate.arity, flags, Group(aggregate.start))?;
+        connection.create_window_function(aggregate.name, aggregate.arity, flags, Groups(aggregate.start))?;
     }
     Ok(())
 }
@@ -96,22 +96,37 @@ fn output(value: Value) -> ToSqlOutput<'static> {
     })
 }
 
-#[derive(Clone, Copy)]
-struct Group(fn() -> Box<dyn Accumulator>);
+/// One group of rows.
+type Group = AssertUnwindSafe<Box<dyn Accumulator>>;
 
-impl Aggregate<AssertUnwindSafe<Box<dyn Accumulator>>, ToSqlOutput<'static>> for Group {
-    fn init(&self, _: &mut Context<'_>) -> Result<AssertUnwindSafe<Box<dyn Accumulator>>> {
+#[derive(Clone, Copy)]
+struct Groups(fn() -> Box<dyn Accumulator>);
+
+impl rusqlite::functions::Aggregate<Group, ToSqlOutput<'static>> for Groups {
+    fn init(&self, _: &mut Context<'_>) -> Result<Group> {
         Ok(AssertUnwindSafe((self.0)()))
     }
-    fn step(&self, call: &mut Context<'_>, group: &mut AssertUnwindSafe<Box<dyn Accumulator>>) -> Result<()> {
+    fn step(&self, call: &mut Context<'_>, group: &mut Group) -> Result<()> {
         group.step(&arguments(call)).map_err(raised)
     }
-    fn finalize(
-        &self,
-        _: &mut Context<'_>,
-        group: Option<AssertUnwindSafe<Box<dyn Accumulator>>>,
-    ) -> Result<ToSqlOutput<'static>> {
-        let mut group = group.unwrap_or_else(|| AssertUnwindSafe((self.0)()));
-        group.finish().map(output).map_err(raised)
+    fn finalize(&self, call: &mut Context<'_>, group: Option<Group>) -> Result<ToSqlOutput<'static>> {
+        let group = match group {
+            Some(group) => group,
+            None => self.init(call)?,
+        };
+        group.value().map(output).map_err(raised)
+    }
+}
+
+impl WindowAggregate<Group, ToSqlOutput<'static>> for Groups {
+    fn value(&self, group: Option<&mut Group>) -> Result<ToSqlOutput<'static>> {
+        let value = match group {
+            Some(group) => group.value(),
+            None => (self.0)().value(),
+        };
+        value.map(output).map_err(raised)
+    }
+    fn inverse(&self, call: &mut Context<'_>, group: &mut Group) -> Result<()> {
+        group.inverse(&arguments(call)).map_err(raised)
     }
 }

@@ -24,7 +24,8 @@
 //! - BIGINT UNSIGNED primary keys of one column end at 2^63-1 (1264).
 //! - TIMESTAMP is kept as given, in the session's time zone; TIME sorts as text.
 //! - ONLY_FULL_GROUP_BY is not enforced. UPDATE with ORDER BY and no LIMIT changes rows in any order.
-//! - SHOW CREATE VIEW shows the query as it was written, with `*` spelled out, not MySQL's canonical form.
+//! - SHOW CREATE VIEW shows MySQL's canonical form of one SELECT over tables; any other query as it was written, with `*`
+//!   spelled out.
 //! - CREATE TABLE ... SELECT is two transactions: a node that dies in between leaves an empty table.
 //!
 //! What is refused by name (1235): changing rows through a view, triggers, routines, events, accounts, generated columns,
@@ -92,4 +93,6 @@ pub use plan::{
 };
 pub use routine::{Nature, Routine};
 pub use schema_change::{CatalogChange, CompileContext, Compiled, ProgramKind, SchemaChange, SchemaProgram};
-pub use translate::{Context, column_key, default_text, extra, show_create_table, translate, view_as_table};
+pub use translate::{
+    Context, canonical_query, column_key, default_text, extra, show_create_table, translate, view_as_table,
+};

@@ -10,7 +10,7 @@ use super::parse::Reader;
 use super::tokens::{Tokens, tokenise};
 use super::translate::{backquoted, placeholder_bytes};
 use sqlparser::ast::{
-    BinaryOperator, CaseWhen, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, TrimWhereField,
+    BinaryOperator, CaseWhen, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, TrimWhereField,
     UnaryOperator, Value,
 };
 
@@ -33,98 +33,269 @@ const SIGN: Binding = 70;
 const COLLATE: Binding = 90;
 const ATOM: Binding = 100;
 
+/// Prints expressions, with a way of its own to print the names of columns.
+pub struct Speller<'a> {
+    /// The text of a column's name; `None`: it cannot be told which column it is.
+    names: &'a dyn Fn(&[Ident]) -> Option<String>,
+}
+
+impl<'a> Speller<'a> {
+    pub fn new(names: &'a dyn Fn(&[Ident]) -> Option<String>) -> Speller<'a> {
+        Speller { names }
+    }
+
+    /// The text of an expression; `None` where it holds something that this cannot print.
+    pub fn spell(&self, expression: &Expr) -> Option<String> {
+        self.print(expression, 0)
+    }
+
+    /// The expression where something that binds as tightly as `around` may stand.
+    fn print(&self, expression: &Expr, around: Binding) -> Option<String> {
+        let (text, binding) = stacker::maybe_grow(64 << 10, 1 << 20, || self.node(expression))?;
+        Some(if binding < around { format!("({text})") } else { text })
+    }
+
+    fn node(&self, expression: &Expr) -> Option<(String, Binding)> {
+        let atom = |text: String| Some((text, ATOM));
+        match expression {
+            Expr::Nested(inner) => self.node(inner),
+            Expr::Identifier(name) => atom((self.names)(std::slice::from_ref(name))?),
+            Expr::CompoundIdentifier(path) => atom((self.names)(path)?),
+            Expr::Value(value) => atom(literal(&value.value)?),
+            Expr::Function(function) => self.call(function),
+            Expr::UnaryOp { op, expr } => self.unary(op, expr),
+            Expr::BinaryOp { left, op, right } => self.binary(left, op, right),
+            Expr::IsNull(e) | Expr::IsUnknown(e) => self.suffix(e, "is null"),
+            Expr::IsNotNull(e) | Expr::IsNotUnknown(e) => self.suffix(e, "is not null"),
+            Expr::IsTrue(e) => self.suffix(e, "is true"),
+            Expr::IsNotTrue(e) => self.suffix(e, "is not true"),
+            Expr::IsFalse(e) => self.suffix(e, "is false"),
+            Expr::IsNotFalse(e) => self.suffix(e, "is not false"),
+            Expr::InList { expr, list, negated } => {
+                let list = self.prints(list)?.join(",");
+                Some((format!("{}{} in ({list})", self.print(expr, PREDICATE + 1)?, not(*negated)), PREDICATE))
+            }
+            Expr::Between { expr, negated, low, high } => {
+                let (low, high) = (self.print(low, PREDICATE + 1)?, self.print(high, PREDICATE + 1)?);
+                let text = format!("{}{} between {low} and {high}", self.print(expr, PREDICATE + 1)?, not(*negated));
+                Some((text, PREDICATE))
+            }
+            Expr::Like { negated, any: false, expr, pattern, escape_char } => {
+                let mut text = format!(
+                    "{}{} like {}",
+                    self.print(expr, PREDICATE + 1)?,
+                    not(*negated),
+                    self.print(pattern, PREDICATE + 1)?
+                );
+                if let Some(escape) = escape_char {
+                    text.push_str(&format!(" escape {}", self.print(escape, PREDICATE + 1)?));
+                }
+                Some((text, PREDICATE))
+            }
+            Expr::RLike { negated, expr, pattern, .. } => {
+                let (value, pattern) = (self.print(expr, PREDICATE + 1)?, self.print(pattern, PREDICATE + 1)?);
+                Some((format!("{value}{} regexp {pattern}", not(*negated)), PREDICATE))
+            }
+            Expr::Case { operand, conditions, else_result, .. } => {
+                atom(self.case(operand.as_deref(), conditions, else_result.as_deref())?)
+            }
+            Expr::Tuple(all) => atom(format!("({})", self.prints(all)?.join(","))),
+            Expr::Collate { expr, collation } => {
+                let name = collation.to_string();
+                Some((format!("{} collate {}", self.print(expr, COLLATE)?, name.trim_matches('`')), COLLATE))
+            }
+            Expr::Ceil { expr, .. } => atom(format!("ceiling({})", self.print(expr, 0)?)),
+            Expr::Floor { expr, .. } => atom(format!("floor({})", self.print(expr, 0)?)),
+            Expr::Position { expr, r#in } => atom(format!("locate({},{})", self.print(expr, 0)?, self.print(r#in, 0)?)),
+            Expr::Substring { expr, substring_from, substring_for, .. } => {
+                let parts = [Some(expr), substring_from.as_ref(), substring_for.as_ref()];
+                let parts: Option<Vec<String>> = parts.into_iter().flatten().map(|e| self.print(e, 0)).collect();
+                atom(format!("substr({})", parts?.join(",")))
+            }
+            Expr::Trim { trim_where, trim_what, expr, trim_characters: None } => {
+                let side = match trim_where {
+                    None => "",
+                    Some(TrimWhereField::Both) => "both ",
+                    Some(TrimWhereField::Leading) => "leading ",
+                    Some(TrimWhereField::Trailing) => "trailing ",
+                };
+                let from = match (trim_what, side) {
+                    (Some(what), _) => format!("{} from ", self.print(what, 0)?),
+                    (None, "") => String::new(),
+                    (None, _) => "from ".to_string(),
+                };
+                atom(format!("trim({side}{from}{})", self.print(expr, 0)?))
+            }
+            // Queries, and what only a session or another construct gives meaning to.
+            _ => None,
+        }
+    }
+
+    fn prints(&self, all: &[Expr]) -> Option<Vec<String>> {
+        all.iter().map(|e| self.print(e, 0)).collect()
+    }
+
+    fn suffix(&self, operand: &Expr, test: &str) -> Option<(String, Binding)> {
+        Some((format!("{} {test}", self.print(operand, COMPARISON + 1)?), COMPARISON))
+    }
+
+    fn unary(&self, op: &UnaryOperator, operand: &Expr) -> Option<(String, Binding)> {
+        Some(match op {
+            UnaryOperator::Plus => self.node(operand)?,
+            UnaryOperator::Minus => {
+                let text = self.print(operand, SIGN)?;
+                // Two of them begin a comment.
+                (if text.starts_with('-') { format!("-({text})") } else { format!("-{text}") }, SIGN)
+            }
+            UnaryOperator::BitwiseNot => (format!("~{}", self.print(operand, SIGN)?), SIGN),
+            UnaryOperator::Not => match opposite(operand) {
+                Some(opposite) => self.node(&opposite)?,
+                None => (format!("not {}", self.print(operand, NOT + 1)?), NOT),
+            },
+            _ => return None,
+        })
+    }
+
+    fn binary(&self, left: &Expr, op: &BinaryOperator, right: &Expr) -> Option<(String, Binding)> {
+        use BinaryOperator as B;
+        let (word, binding) = match op {
+            B::Or => ("or", OR),
+            B::Xor => ("xor", XOR),
+            B::And => ("and", AND),
+            B::Eq => ("=", COMPARISON),
+            B::NotEq => ("<>", COMPARISON),
+            B::Lt => ("<", COMPARISON),
+            B::LtEq => ("<=", COMPARISON),
+            B::Gt => (">", COMPARISON),
+            B::GtEq => (">=", COMPARISON),
+            B::Spaceship => ("<=>", COMPARISON),
+            B::BitwiseOr => ("|", BIT_OR),
+            B::BitwiseAnd => ("&", BIT_AND),
+            B::PGBitwiseShiftLeft => ("<<", SHIFT),
+            B::PGBitwiseShiftRight => (">>", SHIFT),
+            B::Plus => ("+", SUM),
+            B::Minus => ("-", SUM),
+            B::Multiply => ("*", PRODUCT),
+            B::Divide => ("/", PRODUCT),
+            B::MyIntegerDivide => ("DIV", PRODUCT),
+            B::Modulo => ("MOD", PRODUCT),
+            B::BitwiseXor => ("^", CARET),
+            // What MariaDB and the default mode do not know has another name.
+            B::StringConcat => {
+                return Some((format!("concat({},{})", self.print(left, 0)?, self.print(right, 0)?), ATOM));
+            }
+            B::Arrow => {
+                return Some((format!("json_extract({},{})", self.print(left, 0)?, self.print(right, 0)?), ATOM));
+            }
+            B::LongArrow => {
+                let text = format!("json_unquote(json_extract({},{}))", self.print(left, 0)?, self.print(right, 0)?);
+                return Some((text, ATOM));
+            }
+            _ => return None,
+        };
+        Some((format!("{} {word} {}", self.print(left, binding)?, self.print(right, binding + 1)?), binding))
+    }
+
+    fn case(&self, operand: Option<&Expr>, arms: &[CaseWhen], otherwise: Option<&Expr>) -> Option<String> {
+        let mut text = String::from("case");
+        if let Some(operand) = operand {
+            text.push_str(&format!(" {}", self.print(operand, 0)?));
+        }
+        for arm in arms {
+            text.push_str(&format!(" when {} then {}", self.print(&arm.condition, 0)?, self.print(&arm.result, 0)?));
+        }
+        if let Some(otherwise) = otherwise {
+            text.push_str(&format!(" else {}", self.print(otherwise, 0)?));
+        }
+        text.push_str(" end");
+        Some(text)
+    }
+
+    fn call(&self, function: &Function) -> Option<(String, Binding)> {
+        let plain = function.over.is_none() && function.filter.is_none() && function.within_group.is_empty();
+        let FunctionArguments::List(list) = &function.args else { return None };
+        if !plain || list.duplicate_treatment.is_some() || !list.clauses.is_empty() {
+            return None;
+        }
+        if let [FunctionArg::Unnamed(FunctionArgExpr::Wildcard)] = list.args.as_slice()
+            && function.name.to_string().eq_ignore_ascii_case("count")
+        {
+            return Some(("count(0)".to_string(), ATOM));
+        }
+        let argument = |a: &'_ FunctionArg| match a {
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(e)) => Some(e.clone()),
+            _ => None,
+        };
+        let arguments: Vec<Expr> = list.args.iter().map(argument).collect::<Option<_>>()?;
+        let name = function.name.to_string();
+        let name = name.trim_matches('`').to_lowercase();
+        let constant = |e: &Expr| match e {
+            Expr::Value(v) => match &v.value {
+                Value::SingleQuotedString(text) => Some(text.to_lowercase()),
+                _ => None,
+            },
+            _ => None,
+        };
+        let atom = |text: String| Some((text, ATOM));
+        match (name.as_str(), arguments.as_slice()) {
+            ("#interval", [amount, unit]) => {
+                atom(format!("interval {} {}", self.print(amount, ATOM)?, constant(unit)?))
+            }
+            ("#cast", [value, target]) => {
+                let target =
+                    constant(target)?.replace(" (", "(").replace("( ", "(").replace(" )", ")").replace(" , ", ",");
+                let target = match target.as_str() {
+                    "signed integer" | "signed int" => "signed",
+                    "unsigned integer" | "unsigned int" => "unsigned",
+                    other => other,
+                };
+                atom(format!("cast({} as {target})", self.print(value, 0)?))
+            }
+            ("#extract", [value, unit]) => atom(format!("extract({} from {})", constant(unit)?, self.print(value, 0)?)),
+            ("#binary", [value]) => atom(format!("cast({} as binary)", self.print(value, 0)?)),
+            ("#date" | "#time" | "#timestamp", [value]) => {
+                atom(format!("{}{}", name[1..].to_uppercase(), self.print(value, 0)?))
+            }
+            ("date_add" | "adddate" | "date_sub" | "subdate", [date, amount]) => {
+                let sign = if name.ends_with("sub") || name.starts_with("sub") { "-" } else { "+" };
+                let amount = match amount {
+                    Expr::Function(f) if f.name.to_string().contains("#interval") => self.print(amount, ATOM)?,
+                    days => format!("interval {} day", self.print(days, ATOM)?),
+                };
+                Some((format!("{} {sign} {amount}", self.print(date, SUM)?), SUM))
+            }
+            ("mod", [left, right]) => self.binary(left, &BinaryOperator::Modulo, right),
+            ("isnull", [value]) => self.suffix(value, "is null"),
+            ("timestampdiff" | "timestampadd", [Expr::Identifier(unit), rest @ ..]) => {
+                atom(format!("{name}({},{})", unit.value.to_uppercase(), self.prints(rest)?.join(",")))
+            }
+            (internal, _) if internal.starts_with('#') => None,
+            // Their first argument is a word of its own.
+            ("get_format" | "row", _) => None,
+            _ => {
+                let name = SYNONYMS.iter().find(|(n, _)| *n == name).map_or(name.as_str(), |(_, usual)| usual);
+                atom(format!("{name}({})", self.prints(&arguments)?.join(",")))
+            }
+        }
+    }
+}
+
 /// The text of `expression`; `written` where it holds something that no definition can, or that this cannot print.
 pub fn spelled(expression: &Expr, written: &str) -> String {
+    // There is one table, whose name may change.
+    let names = |path: &[Ident]| Some(backquoted(&path.last()?.value));
+    let speller = Speller::new(&names);
     let again = |text: &str| {
         let tokens: Tokens = tokenise(text, Modes::NONE).ok()?;
         let dialect = MarmotDialect::default();
         let mut reader = Reader::new(&dialect, &tokens);
         let expression = reader.expression().ok().filter(|_| reader.at_end())?;
-        print(&expression, 0)
+        speller.spell(&expression)
     };
-    match print(expression, 0) {
+    match speller.spell(expression) {
         // Only what reads back as itself is trusted.
         Some(text) if again(&text).as_ref() == Some(&text) => text,
         _ => written.to_string(),
-    }
-}
-
-/// The expression where something that binds as tightly as `around` may stand.
-fn print(expression: &Expr, around: Binding) -> Option<String> {
-    let (text, binding) = stacker::maybe_grow(64 << 10, 1 << 20, || node(expression))?;
-    Some(if binding < around { format!("({text})") } else { text })
-}
-
-fn node(expression: &Expr) -> Option<(String, Binding)> {
-    let atom = |text: String| Some((text, ATOM));
-    match expression {
-        Expr::Nested(inner) => node(inner),
-        Expr::Identifier(name) => atom(backquoted(&name.value)),
-        // There is one table, whose name may change.
-        Expr::CompoundIdentifier(path) => atom(backquoted(&path.last()?.value)),
-        Expr::Value(value) => atom(literal(&value.value)?),
-        Expr::Function(function) => call(function),
-        Expr::UnaryOp { op, expr } => unary(op, expr),
-        Expr::BinaryOp { left, op, right } => binary(left, op, right),
-        Expr::IsNull(e) | Expr::IsUnknown(e) => suffix(e, "is null"),
-        Expr::IsNotNull(e) | Expr::IsNotUnknown(e) => suffix(e, "is not null"),
-        Expr::IsTrue(e) => suffix(e, "is true"),
-        Expr::IsNotTrue(e) => suffix(e, "is not true"),
-        Expr::IsFalse(e) => suffix(e, "is false"),
-        Expr::IsNotFalse(e) => suffix(e, "is not false"),
-        Expr::InList { expr, list, negated } => {
-            let list = prints(list)?.join(",");
-            Some((format!("{}{} in ({list})", print(expr, PREDICATE + 1)?, not(*negated)), PREDICATE))
-        }
-        Expr::Between { expr, negated, low, high } => {
-            let (low, high) = (print(low, PREDICATE + 1)?, print(high, PREDICATE + 1)?);
-            let text = format!("{}{} between {low} and {high}", print(expr, PREDICATE + 1)?, not(*negated));
-            Some((text, PREDICATE))
-        }
-        Expr::Like { negated, any: false, expr, pattern, escape_char } => {
-            let mut text =
-                format!("{}{} like {}", print(expr, PREDICATE + 1)?, not(*negated), print(pattern, PREDICATE + 1)?);
-            if let Some(escape) = escape_char {
-                text.push_str(&format!(" escape {}", print(escape, PREDICATE + 1)?));
-            }
-            Some((text, PREDICATE))
-        }
-        Expr::RLike { negated, expr, pattern, .. } => {
-            let (value, pattern) = (print(expr, PREDICATE + 1)?, print(pattern, PREDICATE + 1)?);
-            Some((format!("{value}{} regexp {pattern}", not(*negated)), PREDICATE))
-        }
-        Expr::Case { operand, conditions, else_result, .. } => {
-            atom(case(operand.as_deref(), conditions, else_result.as_deref())?)
-        }
-        Expr::Tuple(all) => atom(format!("({})", prints(all)?.join(","))),
-        Expr::Collate { expr, collation } => {
-            let name = collation.to_string();
-            Some((format!("{} collate {}", print(expr, COLLATE)?, name.trim_matches('`')), COLLATE))
-        }
-        Expr::Ceil { expr, .. } => atom(format!("ceiling({})", print(expr, 0)?)),
-        Expr::Floor { expr, .. } => atom(format!("floor({})", print(expr, 0)?)),
-        Expr::Position { expr, r#in } => atom(format!("locate({},{})", print(expr, 0)?, print(r#in, 0)?)),
-        Expr::Substring { expr, substring_from, substring_for, .. } => {
-            let parts = [Some(expr), substring_from.as_ref(), substring_for.as_ref()];
-            let parts: Option<Vec<String>> = parts.into_iter().flatten().map(|e| print(e, 0)).collect();
-            atom(format!("substr({})", parts?.join(",")))
-        }
-        Expr::Trim { trim_where, trim_what, expr, trim_characters: None } => {
-            let side = match trim_where {
-                None => "",
-                Some(TrimWhereField::Both) => "both ",
-                Some(TrimWhereField::Leading) => "leading ",
-                Some(TrimWhereField::Trailing) => "trailing ",
-            };
-            let from = match (trim_what, side) {
-                (Some(what), _) => format!("{} from ", print(what, 0)?),
-                (None, "") => String::new(),
-                (None, _) => "from ".to_string(),
-            };
-            atom(format!("trim({side}{from}{})", print(expr, 0)?))
-        }
-        // Queries, and what only a session or another construct gives meaning to.
-        _ => None,
     }
 }
 
@@ -153,14 +324,6 @@ pub fn is_call(text: &str) -> bool {
 
 fn not(negated: bool) -> &'static str {
     if negated { " not" } else { "" }
-}
-
-fn prints(all: &[Expr]) -> Option<Vec<String>> {
-    all.iter().map(|e| print(e, 0)).collect()
-}
-
-fn suffix(operand: &Expr, test: &str) -> Option<(String, Binding)> {
-    Some((format!("{} {test}", print(operand, COMPARISON + 1)?), COMPARISON))
 }
 
 /// A string constant of an expression.
@@ -195,23 +358,6 @@ fn literal(value: &Value) -> Option<String> {
     })
 }
 
-fn unary(op: &UnaryOperator, operand: &Expr) -> Option<(String, Binding)> {
-    Some(match op {
-        UnaryOperator::Plus => node(operand)?,
-        UnaryOperator::Minus => {
-            let text = print(operand, SIGN)?;
-            // Two of them begin a comment.
-            (if text.starts_with('-') { format!("-({text})") } else { format!("-{text}") }, SIGN)
-        }
-        UnaryOperator::BitwiseNot => (format!("~{}", print(operand, SIGN)?), SIGN),
-        UnaryOperator::Not => match opposite(operand) {
-            Some(opposite) => node(&opposite)?,
-            None => (format!("not {}", print(operand, NOT + 1)?), NOT),
-        },
-        _ => return None,
-    })
-}
-
 /// The comparison that holds where `operand` does not; NULL stays NULL.
 fn opposite(operand: &Expr) -> Option<Expr> {
     use BinaryOperator as B;
@@ -235,57 +381,6 @@ fn opposite(operand: &Expr) -> Option<Expr> {
     }
 }
 
-fn binary(left: &Expr, op: &BinaryOperator, right: &Expr) -> Option<(String, Binding)> {
-    use BinaryOperator as B;
-    let (word, binding) = match op {
-        B::Or => ("or", OR),
-        B::Xor => ("xor", XOR),
-        B::And => ("and", AND),
-        B::Eq => ("=", COMPARISON),
-        B::NotEq => ("<>", COMPARISON),
-        B::Lt => ("<", COMPARISON),
-        B::LtEq => ("<=", COMPARISON),
-        B::Gt => (">", COMPARISON),
-        B::GtEq => (">=", COMPARISON),
-        B::Spaceship => ("<=>", COMPARISON),
-        B::BitwiseOr => ("|", BIT_OR),
-        B::BitwiseAnd => ("&", BIT_AND),
-        B::PGBitwiseShiftLeft => ("<<", SHIFT),
-        B::PGBitwiseShiftRight => (">>", SHIFT),
-        B::Plus => ("+", SUM),
-        B::Minus => ("-", SUM),
-        B::Multiply => ("*", PRODUCT),
-        B::Divide => ("/", PRODUCT),
-        B::MyIntegerDivide => ("DIV", PRODUCT),
-        B::Modulo => ("MOD", PRODUCT),
-        B::BitwiseXor => ("^", CARET),
-        // What MariaDB and the default mode do not know has another name.
-        B::StringConcat => return Some((format!("concat({},{})", print(left, 0)?, print(right, 0)?), ATOM)),
-        B::Arrow => return Some((format!("json_extract({},{})", print(left, 0)?, print(right, 0)?), ATOM)),
-        B::LongArrow => {
-            let text = format!("json_unquote(json_extract({},{}))", print(left, 0)?, print(right, 0)?);
-            return Some((text, ATOM));
-        }
-        _ => return None,
-    };
-    Some((format!("{} {word} {}", print(left, binding)?, print(right, binding + 1)?), binding))
-}
-
-fn case(operand: Option<&Expr>, arms: &[CaseWhen], otherwise: Option<&Expr>) -> Option<String> {
-    let mut text = String::from("case");
-    if let Some(operand) = operand {
-        text.push_str(&format!(" {}", print(operand, 0)?));
-    }
-    for arm in arms {
-        text.push_str(&format!(" when {} then {}", print(&arm.condition, 0)?, print(&arm.result, 0)?));
-    }
-    if let Some(otherwise) = otherwise {
-        text.push_str(&format!(" else {}", print(otherwise, 0)?));
-    }
-    text.push_str(" end");
-    Some(text)
-}
-
 /// Functions that are printed under another of their names.
 const SYNONYMS: &[(&str, &str)] = &[
     ("ceil", "ceiling"),
@@ -305,66 +400,6 @@ const SYNONYMS: &[(&str, &str)] = &[
     ("substring", "substr"),
     ("upper", "ucase"),
 ];
-
-fn call(function: &Function) -> Option<(String, Binding)> {
-    let plain = function.over.is_none() && function.filter.is_none() && function.within_group.is_empty();
-    let FunctionArguments::List(list) = &function.args else { return None };
-    if !plain || list.duplicate_treatment.is_some() || !list.clauses.is_empty() {
-        return None;
-    }
-    let argument = |a: &'_ FunctionArg| match a {
-        FunctionArg::Unnamed(FunctionArgExpr::Expr(e)) => Some(e.clone()),
-        _ => None,
-    };
-    let arguments: Vec<Expr> = list.args.iter().map(argument).collect::<Option<_>>()?;
-    let name = function.name.to_string();
-    let name = name.trim_matches('`').to_lowercase();
-    let constant = |e: &Expr| match e {
-        Expr::Value(v) => match &v.value {
-            Value::SingleQuotedString(text) => Some(text.to_lowercase()),
-            _ => None,
-        },
-        _ => None,
-    };
-    let atom = |text: String| Some((text, ATOM));
-    match (name.as_str(), arguments.as_slice()) {
-        ("#interval", [amount, unit]) => atom(format!("interval {} {}", print(amount, ATOM)?, constant(unit)?)),
-        ("#cast", [value, target]) => {
-            let target = constant(target)?.replace(" (", "(").replace("( ", "(").replace(" )", ")").replace(" , ", ",");
-            let target = match target.as_str() {
-                "signed integer" | "signed int" => "signed",
-                "unsigned integer" | "unsigned int" => "unsigned",
-                other => other,
-            };
-            atom(format!("cast({} as {target})", print(value, 0)?))
-        }
-        ("#extract", [value, unit]) => atom(format!("extract({} from {})", constant(unit)?, print(value, 0)?)),
-        ("#binary", [value]) => atom(format!("cast({} as binary)", print(value, 0)?)),
-        ("#date" | "#time" | "#timestamp", [value]) => {
-            atom(format!("{}{}", name[1..].to_uppercase(), print(value, 0)?))
-        }
-        ("date_add" | "adddate" | "date_sub" | "subdate", [date, amount]) => {
-            let sign = if name.ends_with("sub") || name.starts_with("sub") { "-" } else { "+" };
-            let amount = match amount {
-                Expr::Function(f) if f.name.to_string().contains("#interval") => print(amount, ATOM)?,
-                days => format!("interval {} day", print(days, ATOM)?),
-            };
-            Some((format!("{} {sign} {amount}", print(date, SUM)?), SUM))
-        }
-        ("mod", [left, right]) => binary(left, &BinaryOperator::Modulo, right),
-        ("isnull", [value]) => suffix(value, "is null"),
-        ("timestampdiff" | "timestampadd", [Expr::Identifier(unit), rest @ ..]) => {
-            atom(format!("{name}({},{})", unit.value.to_uppercase(), prints(rest)?.join(",")))
-        }
-        (internal, _) if internal.starts_with('#') => None,
-        // Their first argument is a word of its own.
-        ("get_format" | "row", _) => None,
-        _ => {
-            let name = SYNONYMS.iter().find(|(n, _)| *n == name).map_or(name.as_str(), |(_, usual)| usual);
-            atom(format!("{name}({})", prints(&arguments)?.join(",")))
-        }
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -3,6 +3,7 @@
 
 use super::{Facts, Holds::*, SystemTable, text};
 use crate::session::variables::charset::{CHARSETS, COLLATIONS, charset, default_collation};
+use crate::sql::canonical_query;
 use crate::types::Value;
 
 const INFORMATION_SCHEMA: &str = "information_schema";
@@ -162,7 +163,8 @@ pub const VIEWS: SystemTable = SystemTable {
         views
             .map(|(database, view)| {
                 let security = if view.invoker { "INVOKER" } else { "DEFINER" };
-                let cells = [&*database.name, &view.name, &view.query, &view.check_option, "NO", "root@%", security];
+                let query = canonical_query(view, facts.catalog, None).unwrap_or_else(|| view.query.clone());
+                let cells = [&*database.name, &view.name, &query, &view.check_option, "NO", "root@%", security];
                 let others = ["utf8mb4", crate::sql::Collation::DEFAULT];
                 std::iter::once("def").chain(cells).chain(others).map(Value::text).collect()
             })

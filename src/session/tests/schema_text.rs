@@ -195,3 +195,44 @@ async fn create_select_takes_keys_over_what_may_be_null() {
     c.ok("CREATE TABLE u SELECT id FROM s").await;
     assert_eq!(c.lines("DESCRIBE u").await, ["id int(11) NO  0 "]);
 }
+
+/// As MySQL and MariaDB print them.
+#[tokio::test]
+async fn a_view_is_shown_in_canonical_form() {
+    let (_node, mut c) = Node::with_database().await;
+    let database = c.value("SELECT DATABASE()").await;
+    c.ok("CREATE TABLE a (c CHAR(4), m INT)").await;
+    c.ok("CREATE TABLE b (c CHAR(4), n INT)").await;
+    for (query, shown) in [
+        (
+            "SELECT 1 OR 2, (1 OR 2) AND 3, NOT 1 = 2, 'x'",
+            "select 1 or 2 AS `1 OR 2`,(1 or 2) and 3 AS `(1 OR 2) AND 3`,1 <> 2 AS `NOT 1 = 2`,'x' AS `x`",
+        ),
+        ("SELECT * FROM a", "select `a`.`c` AS `c`,`a`.`m` AS `m` from `a`"),
+        (
+            "SELECT DISTINCT a.c, COUNT(*) AS n FROM a JOIN b ON a.c=b.c WHERE b.n>1 AND a.c LIKE 'a%' GROUP BY a.c \
+             HAVING COUNT(*)>1 ORDER BY n DESC, 1 LIMIT 3",
+            "select distinct `a`.`c` AS `c`,count(0) AS `n` from (`a` join `b` on(`a`.`c` = `b`.`c`)) where `b`.`n` > 1 and \
+             `a`.`c` like 'a%' group by `a`.`c` having count(0) > 1 order by count(0) desc,1 limit 3",
+        ),
+        (
+            "SELECT q.c, m, concat(b.c,'x') FROM a q LEFT JOIN b ON q.c=b.c, b AS r",
+            "select `q`.`c` AS `c`,`q`.`m` AS `m`,concat(`b`.`c`,'x') AS `concat(b.c,'x')` \
+             from ((`a` `q` left join `b` on(`q`.`c` = `b`.`c`)) join `b` `r`)",
+        ),
+    ] {
+        c.ok(&format!("CREATE OR REPLACE VIEW v AS {query}")).await;
+        let line = c.lines("SHOW CREATE VIEW v").await[0].clone();
+        let created = line.split_once("VIEW `v` AS ").map(|(_, rest)| rest.to_string()).unwrap_or(line);
+        assert!(created.starts_with(shown), "{query}:\n{created}\n{shown}");
+        let before = c.lines("SELECT * FROM v").await;
+        c.ok(&format!("CREATE OR REPLACE VIEW v AS {shown}")).await;
+        assert_eq!(c.lines("SELECT * FROM v").await, before, "{query}");
+    }
+    c.ok("CREATE OR REPLACE VIEW v AS SELECT m FROM a").await;
+    let definition = c.value("SELECT view_definition FROM information_schema.views WHERE table_name = 'v'").await;
+    assert_eq!(definition, format!("select `{database}`.`a`.`m` AS `m` from `{database}`.`a`"));
+    // What has no canonical form here is shown as it was written.
+    c.ok("CREATE OR REPLACE VIEW v AS SELECT m FROM a WHERE m IN (SELECT n FROM b)").await;
+    assert!(c.lines("SHOW CREATE VIEW v").await[0].contains("(`m`) AS SELECT m FROM a WHERE m IN (SELECT n FROM b)"));
+}

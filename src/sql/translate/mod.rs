@@ -35,6 +35,7 @@ mod typed;
 mod update;
 mod upsert;
 mod view;
+mod view_text;
 
 pub use insert::{default_cell, is_key};
 pub use session::{Context, Translated, translate, translate_all};
@@ -44,3 +45,4 @@ pub use translator::{
     GENERATED_CLAUSE, check_default, constant_expression, placeholder_bytes, quote_name, quote_text, quote_value,
 };
 pub use view::as_table as view_as_table;
+pub use view_text::canonical_query;

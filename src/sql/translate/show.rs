@@ -24,7 +24,7 @@ impl Translator<'_> {
             Show::Columns { full, table, filter } => self.show_columns(*full, table, filter),
             Show::Indexes { table, filter } => self.show_indexes(table, filter),
             Show::CreateView(name) => match self.find_view(name)? {
-                Some((_, view)) => Ok(show_view(view)),
+                Some((_, view)) => Ok(show_view(view, self.context)),
                 None => {
                     let (database, table) = self.find_table(name)?;
                     Err(Error::not_a_view(&database.name, &table.name))
@@ -34,7 +34,7 @@ impl Translator<'_> {
             Show::Functions(filter) => self.show_functions(filter),
             Show::CreateTable(name) => {
                 if let Some((_, view)) = self.find_view(name)? {
-                    return Ok(show_view(view));
+                    return Ok(show_view(view, self.context));
                 }
                 let (database, table) = self.find_table(name)?;
                 let mut definition = show_create_table(table);
@@ -412,9 +412,13 @@ impl Translator<'_> {
     }
 }
 
-fn show_view(view: &crate::sql::catalog::View) -> Plan {
-    let cells =
-        [view.name.as_str(), &super::view::show_create_view(view), "utf8mb4", crate::sql::catalog::Collation::DEFAULT];
+fn show_view(view: &crate::sql::catalog::View, context: &super::session::Context<'_>) -> Plan {
+    let cells = [
+        view.name.as_str(),
+        &super::view::show_create_view(view, context.catalog, context.database),
+        "utf8mb4",
+        crate::sql::catalog::Collation::DEFAULT,
+    ];
     let columns = text_columns(&["View", "Create View", "character_set_client", "collation_connection"]);
     Plan::Rows { columns, rows: vec![cells.into_iter().map(text).collect()] }
 }

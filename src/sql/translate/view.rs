@@ -4,8 +4,9 @@ use super::select::Block;
 use super::show_create::backquoted;
 use super::translator::Translator;
 use super::typed::{Typed, text_type};
+use super::view_text::canonical_query;
 use super::{Context, scope::SourceColumn};
-use crate::sql::catalog::{Column, Database, Table, TableOptions, View};
+use crate::sql::catalog::{Catalog, Column, Database, Table, TableOptions, View};
 use crate::sql::error::Error;
 use crate::sql::modes::Modes;
 use crate::sql::parse::{CreateView, parse_one};
@@ -65,20 +66,25 @@ pub fn as_table(view: &View) -> Table {
     }
 }
 
-/// The statement that makes `view` again.
-pub fn show_create_view(view: &View) -> String {
-    let columns: Vec<String> = view.columns.iter().map(|c| backquoted(&c.name)).collect();
+/// The statement that makes `view` again, for a session whose database is `current`.
+pub fn show_create_view(view: &View, catalog: &Catalog, current: Option<&str>) -> String {
+    // The canonical query names its columns.
+    let (columns, query) = match canonical_query(view, catalog, current) {
+        Some(query) => (String::new(), query),
+        None => {
+            let names: Vec<String> = view.columns.iter().map(|c| backquoted(&c.name)).collect();
+            (format!(" ({})", names.join(",")), view.query.clone())
+        }
+    };
     let check = match view.check_option.as_str() {
         "NONE" => String::new(),
         kind => format!(" WITH {kind} CHECK OPTION"),
     };
     format!(
-        "CREATE ALGORITHM={} DEFINER=`root`@`%` SQL SECURITY {} VIEW {} ({}) AS {}{check}",
+        "CREATE ALGORITHM={} DEFINER=`root`@`%` SQL SECURITY {} VIEW {}{columns} AS {query}{check}",
         view.algorithm,
         if view.invoker { "INVOKER" } else { "DEFINER" },
         backquoted(&view.name),
-        columns.join(","),
-        view.query
     )
 }
 
