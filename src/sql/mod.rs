@@ -22,14 +22,14 @@
 //! - Integer arithmetic without sign is exact or error 1690; with sign it is error 1690 where the result is shown, while in
 //!   between SQLite goes on in floating point. Conditions that order DECIMAL values of more than 15 digits use no index.
 //! - BIGINT UNSIGNED primary keys of one column end at 2^63-1 (1264).
-//! - TIMESTAMP is kept as given, in the session's time zone; TIME sorts as text.
+//! - TIMESTAMP is kept as given, in the session's time zone. Conditions that order TIME values use no index.
 //! - ONLY_FULL_GROUP_BY is not enforced. UPDATE with ORDER BY and no LIMIT changes rows in any order.
 //! - SHOW CREATE VIEW shows MySQL's canonical form of one SELECT over tables; any other query as it was written, with `*`
 //!   spelled out.
 //! - CREATE TABLE ... SELECT is two transactions: a node that dies in between leaves an empty table.
 //!
-//! What is refused by name (1235): changing rows through a view, triggers, routines, events, accounts, generated columns,
-//! FULLTEXT and SPATIAL, functional key parts, partition maintenance, LATERAL, JSON_TABLE, RENAME
+//! What is refused by name (1235): changing rows through a view, triggers, procedures, functions of more than RETURN, events,
+//! accounts, UNIQUE over generated columns, FULLTEXT and SPATIAL, functional key parts, partition maintenance, LATERAL, JSON_TABLE, RENAME
 //! across databases, XA, HANDLER, LOAD DATA.
 
 mod alteration;
