@@ -113,8 +113,8 @@ impl Decimal {
 
     fn strip_zeros(&mut self) {
         while self.scale > 0 {
-            let (quotient, rest) = self.magnitude.divide_small(10);
-            if rest != 0 {
+            let Some((quotient, rest)) = self.magnitude.divide(&Magnitude::from(10)) else { break };
+            if !rest.is_zero() {
                 break;
             }
             self.magnitude = quotient;
