@@ -19,7 +19,7 @@ for word in "$@"; do
 done
 
 DUMP_BASE=${DUMP_BASE:-4341}
-MYSQL_BASE=$DUMP_BASE CLUSTER_BASE=$((DUMP_BASE + 10)) MARIADB_PORT=$DUMP_BASE 
+MYSQL_BASE=$DUMP_BASE CLUSTER_BASE=$((DUMP_BASE + 10)) MARIADB_PORT=$DUMP_BASE
 export WEB_BASE=$((${DUMP_WEB:-4349} - 1))
 CLUSTER_DATA=$(mktemp -d)
 # shellcheck source=examples/node.sh
@@ -28,8 +28,6 @@ CLUSTER_DATA=$(mktemp -d)
 . examples/web.sh
 # shellcheck source=ci/drivers/servers.sh
 . ci/drivers/servers.sh
-# shellcheck source=examples/web.sh
-. examples/web.sh
 # shellcheck source=examples/wordpress-cluster/site.sh
 . examples/wordpress-cluster/site.sh
 OUT=target/dump

@@ -75,8 +75,7 @@ impl CollationOrder {
         let rest = rest.replace("_nopad", "");
         let make = |method| Some(CollationOrder { name: name.to_string(), method, pads });
         match rest.as_str() {
-            "_bin" => return make(Method::CodePoint),
-            "_0900_bin" => return make(Method::CodePoint),
+            "_bin" | "_0900_bin" => return make(Method::CodePoint),
             "_general_ci" | "_general_mysql500_ci" => return make(Method::General),
             _ => {}
         }

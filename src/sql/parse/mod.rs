@@ -15,7 +15,7 @@ mod write;
 pub use reader::Reader;
 pub use routine::CreateFunction;
 pub use session::{SetExpression, SetItem, scoped_name};
-pub use show::{Filter, Show};
+pub use show::{Filter, ROUTINE_STATUS, Show};
 pub use statement::{
     Body, Create, CreateSelect, Executed, Maintenance, Statement, TableChange, TableName, parse, parse_expression,
     parse_one,

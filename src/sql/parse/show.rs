@@ -98,7 +98,8 @@ const EVENTS: &[&str] = &[
     "collation_connection",
     "Database Collation",
 ];
-const ROUTINES: &[&str] = &[
+/// What SHOW FUNCTION STATUS and SHOW PROCEDURE STATUS show.
+pub const ROUTINE_STATUS: [&str; 11] = [
     "Db",
     "Name",
     "Type",
@@ -206,7 +207,7 @@ impl Reader<'_> {
                 let columns = match list {
                     "TRIGGERS" => TRIGGERS,
                     "EVENTS" => EVENTS,
-                    _ => ROUTINES,
+                    _ => &ROUTINE_STATUS,
                 };
                 Ok(Show::Empty { columns })
             }

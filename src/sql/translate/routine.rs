@@ -8,7 +8,7 @@ use super::{Context, session::text_columns};
 use crate::sql::catalog::Column;
 use crate::sql::error::Error;
 use crate::sql::modes::Modes;
-use crate::sql::parse::{CreateFunction, Filter, TableName, parse_expression};
+use crate::sql::parse::{CreateFunction, Filter, ROUTINE_STATUS, TableName, parse_expression};
 use crate::sql::plan::{Plan, ResultType};
 use crate::sql::routine::Routine;
 use crate::sql::schema_change::SchemaChange;
@@ -109,21 +109,8 @@ impl Translator<'_> {
             rows.retain(|row| matches!(&row[1], Value::Text(name) if super::show::like(name, pattern)));
             filter = &Filter::None;
         }
-        let names = [
-            "Db",
-            "Name",
-            "Type",
-            "Definer",
-            "Modified",
-            "Created",
-            "Security_type",
-            "Comment",
-            "character_set_client",
-            "collation_connection",
-            "Database Collation",
-        ];
-        let columns = names.map(|name| (name, text_type()));
-        self.filtered(&columns, &names, &rows, filter)
+        let columns = ROUTINE_STATUS.map(|name| (name, text_type()));
+        self.filtered(&columns, &ROUTINE_STATUS, &rows, filter)
     }
 
     /// SHOW CREATE FUNCTION.
