@@ -193,6 +193,7 @@ errors! {
     UNKNOWN_CHARACTER_SET 1115 "42000" "Unknown character set: '{}'"
     TOO_MANY_FIELDS 1117 "HY000" "Too many columns"
     TOO_BIG_ROWSIZE 1118 "42000" "Row size too large"
+    CANT_CREATE_THREAD 1135 "HY000" "Can't create a new thread (errno {}); if you are not out of available memory, the limits of the operating system for threads or open files are too low"
     WRONG_VALUE_COUNT_ON_ROW 1136 "21S01" "Column count doesn't match value count at row {}"
     INVALID_USE_OF_NULL 1138 "22004" "Invalid use of NULL value"
     REGEXP_ERROR 1139 "42000" "Got error '{}' from regexp"

@@ -12,8 +12,12 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Threads for clients: statements run on them to the end, so there are more than cores.
-const CLIENT_THREADS: usize = 32;
+/// Descriptors that a connection may need: its socket, its runtime, and the files of the databases it uses.
+const DESCRIPTORS_OF_A_CONNECTION: u64 = 16;
+/// Descriptors for everything else.
+const OTHER_DESCRIPTORS: u64 = 256;
+/// More are not asked for: an unlimited number is more than the kernel gives.
+const MOST_DESCRIPTORS: u64 = 1 << 20;
 /// How long a stop may take before it is forced.
 const STOP_TIME: Duration = Duration::from_secs(20);
 
@@ -23,12 +27,13 @@ const STOP_TIME: Duration = Duration::from_secs(20);
 /// # Errors
 /// A sentence: why the node could not start, or why it stopped.
 pub fn run(config: &Config, ready: impl FnOnce(&str)) -> Result<(), String> {
+    raise_descriptor_limit(config.mysql.max_connections as u64);
     let no_threads = |e: std::io::Error| format!("no threads: {e}");
     // The driver and its links: this thread.
     let cluster = Builder::new_current_thread().enable_all().build().map_err(no_threads)?;
+    // Accepts clients, who get threads of their own, and watches their time limits.
     let mut clients = Builder::new_multi_thread();
-    let clients = clients.worker_threads(CLIENT_THREADS).thread_name("client").enable_all().build();
-    let clients = clients.map_err(no_threads)?;
+    let clients = clients.worker_threads(1).thread_name("listener").enable_all().build().map_err(no_threads)?;
     let spawn_on = |runtime: &Runtime| -> spawn::Spawn {
         let handle = runtime.handle().clone();
         Arc::new(move |task| drop(handle.spawn(task)))
@@ -73,6 +78,23 @@ pub fn run(config: &Config, ready: impl FnOnce(&str)) -> Result<(), String> {
         let _ = std::fs::remove_file(path);
     }
     result
+}
+
+/// Allows this process as many open files as it may have, and says so if they may not be enough.
+fn raise_descriptor_limit(connections: u64) {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let wanted = OTHER_DESCRIPTORS + connections.saturating_mul(DESCRIPTORS_OF_A_CONNECTION);
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return };
+    let allowed = hard.min(MOST_DESCRIPTORS).max(soft);
+    let limit = if setrlimit(Resource::RLIMIT_NOFILE, allowed, hard).is_ok() { allowed } else { soft };
+    if limit < wanted {
+        tracing::warn!(
+            limit,
+            wanted,
+            "max_connections = {connections} may need more open files than this process may have: raise `ulimit -n` \
+             (systemd: LimitNOFILE)"
+        );
+    }
 }
 
 /// Starts the node, and imports what waits to be imported before anybody gets in.

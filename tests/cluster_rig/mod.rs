@@ -89,7 +89,7 @@ impl Drop for Cluster {
         }
         for instance in &mut self.instances {
             // How a node ends is the daemon's test; here it only has to be over before its files go.
-            let _ = runtime.block_on(timeout(PATIENCE, &mut instance.ended));
+            let _ = runtime.block_on(async { timeout(PATIENCE, &mut instance.ended).await });
         }
         runtime.shutdown_timeout(Duration::from_secs(1));
     }

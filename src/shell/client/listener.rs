@@ -6,10 +6,11 @@ use super::login::login;
 use super::tls::{Tls, secret};
 use super::transport::Socket;
 use crate::mysql::{
-    Authenticator, CON_COUNT_ERROR, CapabilityFlags, Handler, Login, NET_READ_INTERRUPTED, Salts, SqlError, Statements,
-    StatusFlags,
+    Authenticator, CANT_CREATE_THREAD, CON_COUNT_ERROR, CapabilityFlags, Handler, Login, NET_READ_INTERRUPTED, Salts,
+    SqlError, Statements, StatusFlags,
 };
 use crate::session::Counters;
+use crate::shell::spawn::{Moves, Seat, Task};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -138,8 +139,14 @@ where
         }
     }
 
-    /// Serves a new client on a task of its own, or tells it that there are too many.
-    async fn admit<S: Socket>(self: &Arc<Self>, stream: S, host: String, local: bool, stop: &watch::Receiver<bool>) {
+    /// Serves a new client on a thread of its own, or tells it why not.
+    async fn admit<S: Socket + Moves>(
+        self: &Arc<Self>,
+        stream: S,
+        host: String,
+        local: bool,
+        stop: &watch::Receiver<bool>,
+    ) {
         let peer = Peer { connection: self.next_connection(), host, local };
         let admitted = self.open.send_if_modified(|n| {
             let room = *n < self.config.max_connections;
@@ -147,18 +154,35 @@ where
             room
         });
         if !admitted {
-            self.config.counters.aborted_connect();
-            let mut connection = Connection::new(stream, REFUSAL_TIME, self.config.counters.clone());
-            connection.answer().early_error(&CON_COUNT_ERROR.with(&[]));
-            let _ = timeout(REFUSAL_TIME, connection.close(End::Gone)).await;
-            return;
+            return self.refuse(stream, CON_COUNT_ERROR.with(&[])).await;
         }
         let open = Open(self.open.clone());
+        let seat = match Seat::take() {
+            Ok(seat) => seat,
+            Err(error) => {
+                tracing::warn!(%error, "no thread for a client");
+                let why = CANT_CREATE_THREAD.with(&[&error.raw_os_error().unwrap_or_default()]);
+                return self.refuse(stream, why).await;
+            }
+        };
         let (front, stop) = (Arc::clone(self), stop.clone());
-        tokio::spawn(async move {
-            front.serve(stream, peer, stop).await;
-            drop(open);
-        });
+        let serve = |stream| -> Task {
+            Box::pin(async move {
+                front.serve(stream, peer, stop).await;
+                drop(open);
+            })
+        };
+        if let Err(error) = seat.serve(stream, serve) {
+            tracing::warn!(%error, "a client's socket was lost");
+        }
+    }
+
+    /// Tells a client that it cannot be served.
+    async fn refuse<S: Socket>(&self, stream: S, why: SqlError) {
+        self.config.counters.aborted_connect();
+        let mut connection = Connection::new(stream, REFUSAL_TIME, self.config.counters.clone());
+        connection.answer().early_error(&why);
+        let _ = timeout(REFUSAL_TIME, connection.close(End::Gone)).await;
     }
 
     /// Serves one client on any stream, from greeting to end.

@@ -1,4 +1,4 @@
-//! The MySQL front: listeners, one task per client, TLS, time-outs. The protocol itself is `mysql`, what statements mean
+//! The MySQL front: listeners, one thread per client, TLS, time-outs. The protocol itself is `mysql`, what statements mean
 //! is behind [`mysql::Handler`](crate::mysql::Handler).
 //!
 //! ```text
