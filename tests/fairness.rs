@@ -1,4 +1,5 @@
 //! Clients with long statements keep neither other clients nor the cluster waiting, however many they are.
+#![allow(clippy::disallowed_methods, reason = "real threads are watched in real time")]
 #![cfg(feature = "shell")]
 
 mod cluster_rig;
