@@ -90,6 +90,12 @@ impl Files {
         files
     }
 
+    /// A copy of what is in them now, without what waits for the applier.
+    pub fn copy(&self) -> Files {
+        let synced = self.applied();
+        Files { queue: VecDeque::new(), busy: false, synced, ..self.clone() }
+    }
+
     /// The position of the newest applied task.
     pub fn applied(&self) -> ApplySeq {
         self.log.last().map_or(0, |l| l.seq)

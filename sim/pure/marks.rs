@@ -52,6 +52,7 @@ marks! {
     ClockDrifts,
     DiskFull,
     Joined,
+    JoinedBySnapshot,
     MemberChanged,
     Committed,
     CommittedOne,

@@ -45,9 +45,5 @@ kinds! {
     Join => Message::Join { .. },
     Welcome => Message::Welcome { .. },
     AdmitMe => Message::AdmitMe { .. },
-    SnapshotRequest => Message::SnapshotRequest { .. },
-    SnapshotOffer => Message::SnapshotOffer { .. },
-    SnapshotChunk => Message::SnapshotChunk { .. },
-    SnapshotRefused => Message::SnapshotRefused { .. },
     Leaving => Message::Leaving,
 }

@@ -21,7 +21,9 @@ use super::options::Options;
 use super::trace::{Detail, Trace};
 use super::workload;
 use marmot::core::message::{Envelope, Message};
-use marmot::core::{Config, Destination, Effect, Effects, Input, Node, Notice, Published, Response};
+use marmot::core::{
+    Config, Destination, Effect, Effects, Input, Node, Notice, Published, Response, adopt_snapshot,
+};
 use marmot::types::{ApplySeq, ClientId};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -557,11 +559,33 @@ impl World {
             Fault::LoseDisk { machine } => self.lose_disk(machine),
             Fault::Join { machine } => {
                 self.marks.hit(Mark::Joined);
+                self.take_snapshot(machine);
                 self.boot(machine);
                 self.admit_later(machine);
             }
             Fault::Remove { machine } => self.remove_later(machine),
         }
+    }
+
+    /// Every other joiner begins with a copy of what a voter has on its disk and in its files; the others with nothing.
+    fn take_snapshot(&mut self, joiner: usize) {
+        let turn = self.options.seed.wrapping_add(joiner as u64);
+        let votes = |m: &Machine| m.is_up() && m.node.as_ref().is_some_and(Node::is_voter);
+        let voters: Vec<usize> = (0..self.machines.len()).filter(|m| votes(&self.machines[*m])).collect();
+        if turn.is_multiple_of(2) || voters.is_empty() {
+            return;
+        }
+        let source = &self.machines[voters[(turn / 2) as usize % voters.len()]];
+        let (mut disk, files) = (source.disk.clone(), source.files.copy());
+        // What is not durable there is no part of the copy.
+        disk.lose_round();
+        disk.full = false;
+        if let Err(fatal) = adopt_snapshot(&mut disk, files.applied()) {
+            return self.broken(Violation::crash("anytime_nodes_recover", format!("snapshot for {joiner}: {fatal}")));
+        }
+        disk.commit();
+        self.marks.hit(Mark::JoinedBySnapshot);
+        (self.machines[joiner].disk, self.machines[joiner].files) = (disk, files);
     }
 
     fn lose_disk(&mut self, m: usize) {

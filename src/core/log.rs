@@ -122,6 +122,11 @@ impl Log {
         })
     }
 
+    /// Forgets the positions given out: they were another node's.
+    pub fn forget_reserved(store: &mut dyn Storage) -> Result<(), Fatal> {
+        store.delete(Table::Meta, RESERVED)
+    }
+
     pub fn checkpoint(&self) -> &Checkpoint {
         &self.checkpoint
     }

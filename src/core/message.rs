@@ -211,20 +211,6 @@ pub enum Message {
     /// A caught-up non-voter → a voter: admit me. Repeated until the member list says so.
     AdmitMe { vector: VersionVector, epoch: Epoch },
 
-    /// Asker → peer: send me the files. `resume` names chunks already held. (File transfer: states and messages only.)
-    SnapshotRequest { snapshot: u64, resume: Vec<(Arc<str>, u64)> },
-    /// Peer → asker: what the snapshot holds: files with sizes, and the vector it covers.
-    SnapshotOffer {
-        snapshot: u64,
-        files: Vec<(Arc<str>, u64)>,
-        vector: VersionVector,
-        watermark: Hlc,
-        membership: Arc<Membership>,
-    },
-    /// Peer → asker: one checksummed piece of a file.
-    SnapshotChunk { snapshot: u64, file: Arc<str>, offset: u64, bytes: Arc<[u8]>, checksum: u64 },
-    /// Peer → asker: no snapshot from here; the text says why.
-    SnapshotRefused { snapshot: u64, why: Arc<str> },
     /// A node that leaves on purpose: peers need not wait for the failure detector.
     Leaving,
 }

@@ -27,6 +27,6 @@ pub use fault::{Fatal, PeerFault, Refusal};
 pub use input::{Input, MemberChange, Request};
 pub use node::Node;
 pub use planted::{Bug, Planted};
-pub use replicate::{ConflictRow, LoggedConflict};
+pub use replicate::{ConflictRow, LoggedConflict, adopt_snapshot};
 pub use status::{NodeStatus, PeerState, PeerStatus};
 pub use storage::{Storage, Table, decode, encode, load, save};

@@ -473,13 +473,6 @@ impl Node {
             }
             Message::Welcome { cluster, membership, vector } => self.on_welcome(io, from, cluster, membership, vector),
             Message::AdmitMe { vector, epoch } => self.on_admit_me(io, from, vector, epoch),
-            Message::SnapshotRequest { snapshot, .. } => {
-                let why = "file snapshots are not served by this version".into();
-                self.send(io, from, Message::SnapshotRefused { snapshot, why });
-                Ok(())
-            }
-            // Never asked for by this version.
-            Message::SnapshotOffer { .. } | Message::SnapshotChunk { .. } | Message::SnapshotRefused { .. } => Ok(()),
             Message::Leaving => {
                 self.peers.set_alive(from, false);
                 Ok(())

@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 /// The version of handshake and frames. A node of another version is refused by name.
-pub const VERSION: u8 = 4;
+pub const VERSION: u8 = 5;
 const MAGIC: &[u8; 4] = b"MRMT";
 const TAG: usize = 16;
 /// Length and tag.

@@ -7,6 +7,8 @@
 
 pub(crate) mod conflicts;
 pub mod progress;
+mod snapshot;
 pub mod sync;
 
 pub use conflicts::{ConflictRow, LoggedConflict};
+pub use snapshot::adopt_snapshot;
