@@ -327,14 +327,21 @@ fn a_copy_is_a_data_directory_of_its_own() {
         capture(&rig, &["UPDATE shop.t SET v = 9"])
     };
     let target = tempfile::tempdir().unwrap();
-    let copied = rig.dir.copy_to(target.path()).unwrap();
-    assert_eq!(copied.seq, rig.seq);
-    assert_eq!(copied.files.len(), 2);
+    let mut pinned = rig.dir.pin().unwrap();
+    let (seq, bytes) = (pinned.seq(), pinned.bytes().unwrap());
+    assert_eq!(seq, rig.seq);
+    let as_pinned = rig.digests();
+    rig.commit(&["INSERT INTO shop.t VALUES(3, 'c', 3)"]);
+    let mut reported = 0;
+    assert_eq!(pinned.copy_to(target.path(), &mut |done| reported = done).unwrap(), ["shop.db", "marmot.files"]);
+    assert!(reported <= bytes);
     assert_eq!(std::fs::read_dir(target.path()).unwrap().count(), 2, "no WAL stays behind");
     let dir = DataDir::open(target.path(), Options::default()).unwrap();
+    assert_eq!(dir.durable_seq().unwrap(), seq);
     let applier = dir.open_applier(&functions()).unwrap();
-    let mut other = Rig { dir, applier, seq: 0, tables: tables(), home: target };
-    assert_eq!(other.digests(), rig.digests());
+    let mut other = Rig { dir, applier, seq, tables: tables(), home: target };
+    assert_eq!(other.digests(), as_pinned, "what came after the moment is not in the copy");
+    other.commit(&["INSERT INTO shop.t VALUES(3, 'c', 3)"]);
     other.apply(later.clone());
     rig.apply(later);
     assert_eq!(other.digests(), rig.digests());

@@ -21,9 +21,7 @@ use super::options::Options;
 use super::trace::{Detail, Trace};
 use super::workload;
 use marmot::core::message::{Envelope, Message};
-use marmot::core::{
-    Config, Destination, Effect, Effects, Input, Node, Notice, Published, Response, adopt_snapshot,
-};
+use marmot::core::{Config, Destination, Effect, Effects, Input, Node, Notice, Published, Response, adopt_snapshot};
 use marmot::types::{ApplySeq, ClientId};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

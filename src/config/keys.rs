@@ -122,6 +122,11 @@ pub const KEYS: &[Key] = &[
         |c, v| set(&mut c.replication.retention_max, v.hours_or_unlimited()),
         |c| hours(c.replication.retention_max),
     ),
+    key(
+        "replication.snapshot_max_mb_per_second",
+        |c, v| set(&mut c.replication.snapshot_bytes_per_second, v.integer(0..=100_000).map(|mb| mb << 20)),
+        |c| (c.replication.snapshot_bytes_per_second >> 20).to_string(),
+    ),
     // [transaction]
     key(
         "transaction.lock_wait_timeout_seconds",

@@ -104,6 +104,8 @@ pub struct Replication {
     pub retention_min: Span,
     /// Log records are dropped after this even if a dead member lacks them; it then needs a snapshot.
     pub retention_max: Span,
+    /// How fast this node sends a snapshot to one that joins, at most; 0: as fast as it goes.
+    pub snapshot_bytes_per_second: u64,
 }
 
 impl Default for Replication {
@@ -117,6 +119,7 @@ impl Default for Replication {
             recover_after: timing.recover_after,
             retention_min: timing.retention_min,
             retention_max: timing.retention_max,
+            snapshot_bytes_per_second: 0,
         }
     }
 }

@@ -25,6 +25,7 @@ pub use config::{Config, Timing};
 pub use effect::{Address, ApplyTask, Destination, Effect, Effects, Eviction, Notice, Published, Response};
 pub use fault::{Fatal, PeerFault, Refusal};
 pub use input::{Input, MemberChange, Request};
+pub use members::change::has_membership;
 pub use node::Node;
 pub use planted::{Bug, Planted};
 pub use replicate::{ConflictRow, LoggedConflict, adopt_snapshot};

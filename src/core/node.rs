@@ -313,6 +313,11 @@ impl Node {
         }
     }
 
+    /// Whether the log still has every position from the first on.
+    pub fn log_is_whole(&self) -> bool {
+        self.log.checkpoint().dropped == VersionVector::new()
+    }
+
     /// Handles one input. Everything it wants done is in `out`, in order, and may leave the node only after `store`'s
     /// round is durable.
     ///

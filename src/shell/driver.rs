@@ -51,6 +51,8 @@ pub enum Report {
     Evicted { winner: TxnId, row: RowKey, image: RowImage },
     /// The applier failed: the process must end.
     Failed(Fatal),
+    /// Bring everything durable into `marmot.db`, and answer whether the log reaches back to the beginning.
+    Fold(oneshot::Sender<bool>),
     /// Refuse new work, finish what runs, then stop.
     Drain,
 }
@@ -96,6 +98,8 @@ pub struct Driver {
     applied: ApplySeq,
     has_room: Box<dyn FnMut() -> bool + Send>,
     draining: bool,
+    /// Who waits for a fold.
+    folds: Vec<oneshot::Sender<bool>>,
 }
 
 impl Driver {
@@ -136,6 +140,7 @@ impl Driver {
             applied,
             has_room,
             draining: false,
+            folds: Vec::new(),
         }
     }
 
@@ -158,6 +163,9 @@ impl Driver {
                 tracing::error!(error = %fatal, "stopping: a restart recovers from what is durable");
                 return Err(fatal);
             }
+            if !self.folds.is_empty() {
+                self.fold()?;
+            }
             if self.commit_at.is_none() {
                 self.dispatch(effects.drain());
             }
@@ -172,6 +180,18 @@ impl Driver {
                 return self.store.fold();
             }
         }
+    }
+
+    /// Brings everything into `marmot.db`, rounds held included, for those who asked.
+    fn fold(&mut self) -> Result<(), Fatal> {
+        self.commit_at = None;
+        self.store.commit()?;
+        self.store.fold()?;
+        for reply in self.folds.drain(..) {
+            // Whoever asked may be gone.
+            let _ = reply.send(self.node.log_is_whole());
+        }
+        Ok(())
     }
 
     /// Waits for the first input or the next deadline, then takes what else is there.
@@ -278,6 +298,10 @@ impl Driver {
                 Event::Report(Report::Synced(seq)) => Input::Synced(seq),
                 Event::Report(Report::Evicted { winner, row, image }) => Input::Evicted { winner, row, image },
                 Event::Report(Report::Failed(fatal)) => return Err(fatal),
+                Event::Report(Report::Fold(reply)) => {
+                    self.folds.push(reply);
+                    continue;
+                }
                 Event::Report(Report::Drain) => {
                     self.draining = true;
                     Input::Drain
@@ -413,7 +437,12 @@ fn log(notice: &Notice) {
             tracing::info!(%table, %winner, %loser, "a merge discarded a value; see marmot.conflicts");
         }
         Notice::NeedsSnapshot { origin, sequence } => {
-            tracing::error!(%origin, sequence, "no peer's log reaches back far enough to bring this node up to date");
+            tracing::error!(
+                %origin,
+                sequence,
+                "no peer's log reaches back far enough to bring this node up to date: remove it on another node (ALTER \
+                 CLUSTER REMOVE NODE), and start it with an empty data directory and seeds"
+            );
         }
         Notice::ClockAhead { peer, ahead_ms } => tracing::warn!(%peer, ahead_ms, "clock of a peer is ahead"),
         Notice::Stopped(why) => tracing::error!("stopped: {why}"),

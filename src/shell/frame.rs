@@ -11,9 +11,10 @@
 //! ```
 //!
 //! A frame carries what a node has to say to another after a round: one tag, one write.
-//! A connection carries messages one way, from the dialer; answers travel on the other node's own connection. The
-//! counter in the tag makes a replayed, dropped or reordered frame fail. A node without the secret learns nothing but
-//! that something speaks this protocol. Nothing is encrypted here.
+//! A connection carries messages one way, from the dialer; answers travel on the other node's own connection. One that
+//! is for copying a snapshot says so by its magic, and carries questions one way and answers the other (`snapshot`), with
+//! a key for each. The counter in the tag makes a replayed, dropped or reordered frame fail. A node without the secret
+//! learns nothing but that something speaks this protocol. Nothing is encrypted here.
 
 use crate::core::Address;
 use crate::core::message::{Envelope, Message};
@@ -27,6 +28,7 @@ use sha2::Sha256;
 /// The version of handshake and frames. A node of another version is refused by name.
 pub const VERSION: u8 = 5;
 const MAGIC: &[u8; 4] = b"MRMT";
+const COPY_MAGIC: &[u8; 4] = b"MRMC";
 const TAG: usize = 16;
 /// Length and tag.
 pub const HEADER: usize = 4 + TAG;
@@ -36,6 +38,15 @@ pub const PROOF: usize = 32;
 pub const DIALER_HELLO: usize = 4 + 1 + NONCE;
 /// Bytes of the listener's answer.
 pub const LISTENER_HELLO: usize = DIALER_HELLO + PROOF;
+
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// What a node has to say.
+    Messages,
+    /// Copying a snapshot.
+    Copy,
+}
 
 /// Why a connection between nodes was cut. Never the whole process's problem.
 #[derive(Debug, thiserror::Error)]
@@ -115,26 +126,41 @@ impl Session {
     }
     /// The key of this connection's frames.
     pub fn frames(&self) -> FrameKey {
-        let key = self.key.mac(b"frames", &self.dialer, &self.listener).finalize().into_bytes();
+        self.frame_key(b"frames")
+    }
+    /// The key of the frames that the listener sends, on a connection for copying.
+    pub fn answers(&self) -> FrameKey {
+        self.frame_key(b"answers")
+    }
+    fn frame_key(&self, purpose: &[u8]) -> FrameKey {
+        let key = self.key.mac(purpose, &self.dialer, &self.listener).finalize().into_bytes();
         FrameKey { mac: keyed(&key), counter: 0, planted: self.key.planted }
     }
 }
 
 /// `MAGIC version nonce`, as the dialer sends and the listener begins.
-pub fn hello(nonce: &[u8; NONCE]) -> [u8; DIALER_HELLO] {
+pub fn hello(nonce: &[u8; NONCE], purpose: Purpose) -> [u8; DIALER_HELLO] {
     let mut hello = [0; DIALER_HELLO];
-    hello[..4].copy_from_slice(MAGIC);
+    hello[..4].copy_from_slice(match purpose {
+        Purpose::Messages => MAGIC,
+        Purpose::Copy => COPY_MAGIC,
+    });
     hello[4] = VERSION;
     hello[5..].copy_from_slice(nonce);
     hello
 }
 
-/// The nonce of a hello.
-pub fn read_hello(hello: &[u8]) -> Result<[u8; NONCE], FrameError> {
+/// The nonce of a hello, and what it is for.
+pub fn read_hello(hello: &[u8]) -> Result<([u8; NONCE], Purpose), FrameError> {
+    let purpose = match hello.get(..4) {
+        Some(magic) if magic == MAGIC => Purpose::Messages,
+        Some(magic) if magic == COPY_MAGIC => Purpose::Copy,
+        _ => return Err(FrameError::NotMarmot),
+    };
     let nonce = hello.get(5..DIALER_HELLO).and_then(|n| n.try_into().ok());
-    match (hello.get(..4), hello.get(4), nonce) {
-        (Some(magic), Some(&VERSION), Some(nonce)) if magic == MAGIC => Ok(nonce),
-        (Some(magic), Some(&version), _) if magic == MAGIC => Err(FrameError::Version(version)),
+    match (hello.get(4), nonce) {
+        (Some(&VERSION), Some(nonce)) => Ok((nonce, purpose)),
+        (Some(&version), _) if version != VERSION => Err(FrameError::Version(version)),
         _ => Err(FrameError::NotMarmot),
     }
 }
@@ -169,6 +195,14 @@ impl FrameKey {
     /// # Errors
     /// A frame over `limit`, altered, or not of envelopes: the connection must be closed.
     pub fn open(&mut self, input: &mut BytesMut, limit: usize) -> Result<Option<Vec<Envelope>>, FrameError> {
+        self.open_payload(input, limit)?.map(|payload| decode_payload(&payload)).transpose()
+    }
+
+    /// Takes the payload of the next whole frame out of `input`, if it is there.
+    ///
+    /// # Errors
+    /// A frame over `limit`, or altered: the connection must be closed.
+    pub fn open_payload(&mut self, input: &mut BytesMut, limit: usize) -> Result<Option<BytesMut>, FrameError> {
         let Some(length) = input.get(..4) else { return Ok(None) };
         let size = length.iter().rev().fold(0usize, |n, b| n << 8 | usize::from(*b));
         if size > limit {
@@ -185,7 +219,7 @@ impl FrameKey {
         if genuine.is_err() && !self.planted.has(HostBug::TagNotChecked) {
             return Err(FrameError::BadTag);
         }
-        decode_payload(&payload).map(Some)
+        Ok(Some(payload))
     }
 }
 

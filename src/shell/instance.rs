@@ -9,6 +9,7 @@ use super::driver::{Channels, Driver, Report};
 use super::frame::{ClusterKey, NONCE};
 use super::interference::Interference;
 use super::link::{Links, Nonces, listen};
+use super::snapshot::Copies;
 use super::spawn::{Spawn, dedicated};
 use crate::config::Config;
 use crate::core::message::Envelope;
@@ -17,7 +18,7 @@ use crate::mysql::{Accounts, Credential};
 use crate::session::{CoreHandle, Globals, Parts, Published, Server, VERSION, applier_functions};
 use crate::sqlite::{CHECKPOINT_BYTES, DataDir, FileCheckpointer, HostPlanted, Options, Store};
 use crate::types::{NodeId, Value};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -26,7 +27,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 const CALLS: usize = 4096;
 /// Frames of peers that may wait for the driver.
 const ENVELOPES: usize = 1024;
-const NODE_ID: &[u8] = b"node_id";
+pub(super) const NODE_ID: &[u8] = b"node_id";
 /// Less free space than this on the data directory's disk, and no new transactions are taken.
 const ROOM_BYTES: u64 = 64 << 20;
 
@@ -110,6 +111,7 @@ pub struct Closed {
     stop: watch::Sender<bool>,
     ended: oneshot::Receiver<Result<(), Fatal>>,
     front: Arc<Front<NewSession>>,
+    copies: Arc<Copies>,
 }
 
 impl Closed {
@@ -178,6 +180,15 @@ impl Closed {
         // Beside the links: what a round says, and what it answers, passes no other thread.
         (environment.cluster)(Box::pin(run));
 
+        let copies = Copies::new(
+            directory.clone(),
+            vfs.clone(),
+            data.clone(),
+            reports.clone(),
+            ready_out.clone(),
+            environment.random.clone(),
+            config.replication.snapshot_bytes_per_second,
+        );
         let server = Server::new(Parts {
             node: node_id,
             data,
@@ -201,6 +212,7 @@ impl Closed {
             stop,
             ended,
             front,
+            copies,
         })
     }
 
@@ -218,6 +230,7 @@ impl Closed {
             self.nonces,
             self.frame_limit,
             self.envelopes,
+            self.copies.clone(),
             environment.cluster.clone(),
         );
         (environment.cluster)(Box::pin(listening));
@@ -227,7 +240,7 @@ impl Closed {
             (environment.clients)(Box::pin(front.clone().accept_unix(unix, stop.subscribe())));
         }
         let expiring = self.server.clone();
-        (environment.clients)(Box::pin(expire(expiring, environment.clock, stop.subscribe())));
+        (environment.clients)(Box::pin(expire(expiring, self.copies.clone(), environment.clock, stop.subscribe())));
         let Closed { node, server, ready, reports, ended, .. } = self;
         Instance { node, server, ready, reports, stop, ended, front }
     }
@@ -253,13 +266,14 @@ impl Instance {
 }
 
 /// Closes transactions and connections that are over their time.
-async fn expire(server: Arc<Server>, clock: SystemClock, mut stop: watch::Receiver<bool>) {
+async fn expire(server: Arc<Server>, copies: Arc<Copies>, clock: SystemClock, mut stop: watch::Receiver<bool>) {
     loop {
         tokio::select! {
             biased;
             changed = stop.changed() => if changed.is_err() || *stop.borrow() { return },
             () = tokio::time::sleep(std::time::Duration::from_millis(250)) => {
                 server.registry().expire(clock.now().mono);
+                copies.expire().await;
             }
         }
     }
@@ -287,7 +301,21 @@ fn identity(store: &mut Store, configured: Option<NodeId>, random: &dyn Fn() -> 
     Ok(node)
 }
 
-fn nonces(random: Arc<dyn Fn() -> u64 + Send + Sync>) -> Nonces {
+/// Whether a data directory is that of a node that was welcomed by a cluster, or began one.
+///
+/// # Errors
+/// A sentence: it cannot be read.
+#[cfg(not(madsim))]
+pub(super) fn belongs_to_a_cluster(directory: &Path) -> Result<bool, String> {
+    let path = directory.join("marmot.db");
+    if !path.exists() {
+        return Ok(false);
+    }
+    let mut store = Store::open(&path, None).map_err(|e| e.to_string())?;
+    crate::core::has_membership(&store.begin()).map_err(|e| e.to_string())
+}
+
+pub(super) fn nonces(random: Arc<dyn Fn() -> u64 + Send + Sync>) -> Nonces {
     Arc::new(move || {
         let mut nonce = [0; NONCE];
         nonce.chunks_mut(8).for_each(|chunk| chunk.copy_from_slice(&random().to_le_bytes()));

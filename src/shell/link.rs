@@ -6,9 +6,11 @@
 //! dropped and counted. Nothing here waits on a slow peer.
 
 use super::frame::{
-    ClusterKey, DIALER_HELLO, FrameError, Header, LISTENER_HELLO, NONCE, PROOF, Session, hello, payload, read_hello,
+    ClusterKey, DIALER_HELLO, FrameError, Header, LISTENER_HELLO, NONCE, PROOF, Purpose, Session, hello, payload,
+    read_hello,
 };
 use super::interference::{Fate, Interference};
+use super::snapshot::Copies;
 use super::spawn::Spawn;
 use crate::core::Address;
 use crate::core::message::Envelope;
@@ -238,20 +240,30 @@ impl Dialer {
     }
 
     async fn dial(&self) -> Result<(TcpStream, Session), FrameError> {
-        let mut stream = TcpStream::connect(&*self.address).await?;
-        stream.set_nodelay(true)?;
-        let nonce = (self.nonces)();
-        stream.write_all(&hello(&nonce)).await?;
-        stream.flush().await?;
-        let mut answer = [0; LISTENER_HELLO];
-        stream.read_exact(&mut answer).await?;
-        let theirs = read_hello(&answer)?;
-        let session = Session::new(self.key.clone(), nonce, theirs);
-        session.verify_listener(&answer[DIALER_HELLO..])?;
-        stream.write_all(&session.dialer_proof()).await?;
-        stream.flush().await?;
-        Ok((stream, session))
+        dial(&self.address, &self.key, &self.nonces, Purpose::Messages).await
     }
+}
+
+/// Connects to a node's cluster port and proves that both sides know the secret.
+pub(super) async fn dial(
+    address: &str,
+    key: &ClusterKey,
+    nonces: &Nonces,
+    purpose: Purpose,
+) -> Result<(TcpStream, Session), FrameError> {
+    let mut stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    let nonce = nonces();
+    stream.write_all(&hello(&nonce, purpose)).await?;
+    stream.flush().await?;
+    let mut answer = [0; LISTENER_HELLO];
+    stream.read_exact(&mut answer).await?;
+    let (theirs, _) = read_hello(&answer)?;
+    let session = Session::new(key.clone(), nonce, theirs);
+    session.verify_listener(&answer[DIALER_HELLO..])?;
+    stream.write_all(&session.dialer_proof()).await?;
+    stream.flush().await?;
+    Ok((stream, session))
 }
 
 /// Accepts peers and hands their envelopes to `deliver` until the channel closes.
@@ -261,6 +273,7 @@ pub async fn listen(
     nonces: Nonces,
     frame_limit: usize,
     deliver: mpsc::Sender<Vec<Envelope>>,
+    copies: Arc<Copies>,
     spawn: Spawn,
 ) {
     let open = Arc::new(AtomicUsize::new(0));
@@ -282,8 +295,9 @@ pub async fn listen(
         }
         open.fetch_add(1, Ordering::Relaxed);
         let (open, key, nonces, deliver) = (open.clone(), key.clone(), nonces.clone(), deliver.clone());
+        let copies = copies.clone();
         spawn(Box::pin(async move {
-            match hear(stream, key, nonces, frame_limit, deliver).await {
+            match hear(stream, key, nonces, frame_limit, deliver, copies).await {
                 Err(FrameError::Io(error)) => tracing::debug!(%peer, %error, "peer's connection ended"),
                 Err(error) => tracing::warn!(%peer, %error, "peer's connection refused"),
                 Ok(()) => {}
@@ -299,10 +313,14 @@ async fn hear(
     nonces: Nonces,
     frame_limit: usize,
     deliver: mpsc::Sender<Vec<Envelope>>,
+    copies: Arc<Copies>,
 ) -> Result<(), FrameError> {
     stream.set_nodelay(true)?;
     let greeted = timeout(HANDSHAKE, greet(&mut stream, key, nonces)).await;
-    let session = greeted.map_err(|_| FrameError::Io(std::io::ErrorKind::TimedOut.into()))??;
+    let (session, purpose) = greeted.map_err(|_| FrameError::Io(std::io::ErrorKind::TimedOut.into()))??;
+    if purpose == Purpose::Copy {
+        return Ok(copies.serve(stream, session)?);
+    }
     let mut frames = session.frames();
     let mut input = BytesMut::with_capacity(64 << 10);
     loop {
@@ -317,17 +335,17 @@ async fn hear(
     }
 }
 
-async fn greet(stream: &mut TcpStream, key: ClusterKey, nonces: Nonces) -> Result<Session, FrameError> {
+async fn greet(stream: &mut TcpStream, key: ClusterKey, nonces: Nonces) -> Result<(Session, Purpose), FrameError> {
     let mut greeting = [0; DIALER_HELLO];
     stream.read_exact(&mut greeting).await?;
-    let theirs = read_hello(&greeting)?;
+    let (theirs, purpose) = read_hello(&greeting)?;
     let nonce = nonces();
     let session = Session::new(key, theirs, nonce);
-    stream.write_all(&hello(&nonce)).await?;
+    stream.write_all(&hello(&nonce, purpose)).await?;
     stream.write_all(&session.listener_proof()).await?;
     stream.flush().await?;
     let mut proof = [0; PROOF];
     stream.read_exact(&mut proof).await.map_err(|_| FrameError::HungUp)?;
     session.verify_dialer(&proof)?;
-    Ok(session)
+    Ok((session, purpose))
 }

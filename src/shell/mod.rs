@@ -24,6 +24,7 @@ mod interference;
 mod link;
 #[cfg(not(madsim))]
 mod serve;
+mod snapshot;
 pub mod spawn;
 
 pub use clock::SystemClock;

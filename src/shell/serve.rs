@@ -1,8 +1,10 @@
 //! The daemon: runtimes, sockets, signals.
 
 use super::clock::SystemClock;
+use super::frame::ClusterKey;
 use super::import;
-use super::instance::{Closed, Environment, Instance, Listeners, Simulation};
+use super::instance::{Closed, Environment, Instance, Listeners, Simulation, nonces};
+use super::snapshot;
 use super::spawn;
 use crate::config::Config;
 use crate::core::Fatal;
@@ -99,7 +101,15 @@ fn raise_descriptor_limit(connections: u64) {
 
 /// Starts the node, and imports what waits to be imported before anybody gets in.
 async fn start(config: &Config, environment: Environment) -> Result<Closed, String> {
+    snapshot::finish(&config.data_dir)?;
     import::take_in(&config.data_dir, config.joins())?;
+    if config.joins() {
+        let seeds: Vec<String> = config.cluster.seeds.iter().map(ToString::to_string).collect();
+        let key = ClusterKey::new(config.cluster.secret.expose().as_bytes());
+        let nonces = nonces(environment.random.clone());
+        std::fs::create_dir_all(&*config.data_dir).map_err(|e| format!("{}: {e}", config.data_dir.display()))?;
+        snapshot::fetch(&config.data_dir, &seeds, &key, &nonces).await?;
+    }
     let mut closed = Closed::start(config, environment)?;
     if import::is_waiting(&config.data_dir)? {
         let (server, ready) = (closed.server.clone(), closed.ready.clone());

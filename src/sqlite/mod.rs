@@ -56,7 +56,7 @@ pub use capture::RowCounts;
 pub use cell::Cell;
 pub use checkpoint::{CHECKPOINT_BYTES, Checkpointer, FileCheckpointer};
 pub use connection::{Interrupt, RowRef, Rows};
-pub use copy::Copied;
+pub use copy::{Pinned, copy_store};
 pub use cost::Cost;
 pub use data_dir::{DataDir, Options, SEQUENCES_TABLE, file_name, is_database_name, sequences_ids};
 pub use error::{Constraint, Error, FunctionError, IdKind, Result};

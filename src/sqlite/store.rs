@@ -182,6 +182,15 @@ impl Store {
         Ok(store)
     }
 
+    /// Opens what [`copy_store`](super::copy_store) made: a file whose redo log is yet to begin.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_copy(path: &Path, vfs: Option<&str>) -> Result<Store, Fatal> {
+        RedoLog::create(&path.with_extension("redo"), vfs)?;
+        Store::open(path, vfs)
+    }
+
     /// Breaks a rule, for the proof that it is seen.
     pub fn plant(&mut self, planted: HostPlanted) {
         self.planted = planted;

@@ -6,4 +6,5 @@ mod import;
 mod peers;
 mod process;
 mod removal;
+mod snapshot;
 mod start;

@@ -2,7 +2,7 @@
 
 use crate::process::{Daemon, log, wait};
 use bytes::BytesMut;
-use marmot::shell::frame::{ClusterKey, DIALER_HELLO, LISTENER_HELLO, Session, hello, read_hello};
+use marmot::shell::frame::{ClusterKey, DIALER_HELLO, LISTENER_HELLO, Purpose, Session, hello, read_hello};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -26,10 +26,10 @@ fn is_closed(mut stream: TcpStream) -> bool {
 fn greet(port: u16, secret: &str) -> (TcpStream, Session) {
     let mut stream = dial(port);
     let nonce = [7; 32];
-    stream.write_all(&hello(&nonce)).expect("it reads");
+    stream.write_all(&hello(&nonce, Purpose::Messages)).expect("it reads");
     let mut answer = [0; LISTENER_HELLO];
     stream.read_exact(&mut answer).expect("it answers");
-    let theirs = read_hello(&answer).expect("it speaks our protocol");
+    let (theirs, _) = read_hello(&answer).expect("it speaks our protocol");
     let session = Session::new(ClusterKey::new(secret.as_bytes()), nonce, theirs);
     if secret == SECRET {
         session.verify_listener(&answer[DIALER_HELLO..]).expect("it knows the secret");
@@ -52,7 +52,7 @@ fn what_is_wrong_on_the_cluster_port_is_refused_and_logged() {
     logged("does not speak Marmot's cluster protocol");
 
     let mut old = dial(port);
-    let mut greeting = hello(&[1; 32]);
+    let mut greeting = hello(&[1; 32], Purpose::Messages);
     greeting[4] = 99;
     old.write_all(&greeting).expect("it reads");
     assert!(is_closed(old), "another version");

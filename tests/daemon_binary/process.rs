@@ -20,6 +20,19 @@ pub struct Daemon {
     pub cluster_port: u16,
 }
 
+/// Where a node is reached, whether it runs or not.
+#[derive(Clone, Copy)]
+pub struct Ports {
+    pub mysql: u16,
+    pub cluster: u16,
+}
+
+impl Ports {
+    pub fn connect(self) -> Result<Conn, Error> {
+        connect(self.mysql, "root", "")
+    }
+}
+
 /// A port nobody listens on now.
 pub fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -53,8 +66,17 @@ impl Daemon {
     }
 
     /// As [`Daemon::launch`], with a command that ends in the node's program.
-    pub fn launch_through(mut command: Command, directory: &Path, flags: &[&str]) -> Daemon {
-        let (mysql_port, cluster_port) = (free_port(), free_port());
+    pub fn launch_through(command: Command, directory: &Path, flags: &[&str]) -> Daemon {
+        Daemon::spawn(command, Ports { mysql: free_port(), cluster: free_port() }, directory, flags)
+    }
+
+    /// As [`Daemon::launch`], where another was reached before.
+    pub fn launch_on(ports: Ports, directory: &Path, flags: &[&str]) -> Daemon {
+        Daemon::spawn(command(directory), ports, directory, flags)
+    }
+
+    fn spawn(mut command: Command, ports: Ports, directory: &Path, flags: &[&str]) -> Daemon {
+        let (mysql_port, cluster_port) = (ports.mysql, ports.cluster);
         let log = std::fs::File::options().create(true).append(true).open(directory.join("log")).expect("a log");
         command.args(["--data-dir", "data", "--mysql-port", &mysql_port.to_string()]);
         command.args(["--cluster-addr", &format!("127.0.0.1:{cluster_port}")]).args(flags);
@@ -83,9 +105,11 @@ impl Daemon {
     }
 
     pub fn connect_as(&self, user: &str, password: &str) -> Result<Conn, Error> {
-        let options = OptsBuilder::new().ip_or_hostname(Some("127.0.0.1")).tcp_port(self.mysql_port);
-        let options = options.prefer_socket(false).user(Some(user)).pass(Some(password));
-        Conn::new(options.tcp_connect_timeout(Some(Duration::from_secs(5))))
+        connect(self.mysql_port, user, password)
+    }
+
+    pub fn ports(&self) -> Ports {
+        Ports { mysql: self.mysql_port, cluster: self.cluster_port }
     }
 
     /// Whether a client that dials now is greeted at once.
@@ -123,6 +147,12 @@ impl Daemon {
     pub fn ended(&mut self) -> ExitStatus {
         wait("the process to end", || self.child.try_wait().expect("a child"))
     }
+}
+
+fn connect(port: u16, user: &str, password: &str) -> Result<Conn, Error> {
+    let options = OptsBuilder::new().ip_or_hostname(Some("127.0.0.1")).tcp_port(port);
+    let options = options.prefer_socket(false).user(Some(user)).pass(Some(password));
+    Conn::new(options.tcp_connect_timeout(Some(Duration::from_secs(5))))
 }
 
 impl Drop for Daemon {

@@ -30,6 +30,14 @@ pub fn load_membership(store: &dyn Storage) -> Result<Option<StoredMembership>, 
     load(store, Table::Meta, MEMBERSHIP)
 }
 
+/// Whether the node whose state this is was welcomed by a cluster, or began one.
+///
+/// # Errors
+/// Storage fails or is corrupt.
+pub fn has_membership(store: &dyn Storage) -> Result<bool, Fatal> {
+    load_membership(store).map(|stored| stored.is_some())
+}
+
 pub fn save_membership(store: &mut dyn Storage, cluster: u64, membership: &Membership) -> Result<(), Fatal> {
     save(store, Table::Meta, MEMBERSHIP, &StoredMembership { cluster, membership: membership.clone() })
 }

@@ -1,0 +1,250 @@
+//! The joiner's side: asking, receiving, checking, and becoming what was received.
+
+use super::talk::Talk;
+use super::{Answer, Ask, FileOfSnapshot, MANIFEST, Manifest, STORE, digest, sync_folder};
+use crate::core::{Storage, Table, adopt_snapshot};
+use crate::shell::frame::{ClusterKey, FrameError, Purpose};
+use crate::shell::instance::{NODE_ID, belongs_to_a_cluster};
+use crate::shell::link::{Nonces, dial};
+use crate::sqlite::Store;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// Where a snapshot is received.
+const INCOMING: &str = "incoming";
+/// The file in it that says: everything is here and checked, and only has to be moved.
+const COMPLETE: &str = "complete";
+/// How long seeds that do not answer, or refuse, are asked again before the node starts without a snapshot: it then
+/// joins by the log, if it can.
+const ASK_FOR: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(500);
+/// Between two lines of progress in the log.
+const TELL_EVERY: Duration = Duration::from_secs(2);
+
+/// Why a seed gave no snapshot.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error(transparent)]
+    Link(#[from] FrameError),
+    #[error("{0}")]
+    Refused(String),
+    #[error("{0}")]
+    Local(String),
+}
+
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Error {
+        Error::Local(error.to_string())
+    }
+}
+
+/// Moves a snapshot that was received completely into place, as the last step of an earlier start that ended there.
+///
+/// # Errors
+/// A sentence: the disk.
+pub fn finish(directory: &Path) -> Result<(), String> {
+    let incoming = directory.join(INCOMING);
+    if !incoming.join(COMPLETE).exists() {
+        return Ok(());
+    }
+    move_in(directory, &incoming).map_err(|e| format!("the snapshot received cannot be moved into place: {e}"))
+}
+
+fn move_in(directory: &Path, incoming: &Path) -> std::io::Result<()> {
+    let manifest = read_manifest(incoming).ok_or_else(|| std::io::Error::other("its manifest is damaged"))?;
+    // The node's own state last: a directory with it has everything.
+    let databases = manifest.files.iter().map(|f| f.name.as_str()).filter(|name| *name != STORE);
+    for name in databases.chain(["marmot.redo", STORE]) {
+        let from = incoming.join(name);
+        if from.exists() {
+            for beside in ["-wal", "-shm", "-journal"] {
+                let stale = directory.join(format!("{name}{beside}"));
+                if stale.exists() {
+                    std::fs::remove_file(stale)?;
+                }
+            }
+            std::fs::rename(from, directory.join(name))?;
+        }
+    }
+    sync_folder(directory)?;
+    std::fs::remove_dir_all(incoming)?;
+    sync_folder(directory)
+}
+
+/// Copies the cluster's data into an empty directory, if its log alone would not do. Goes on where an earlier attempt
+/// was cut off.
+///
+/// # Errors
+/// A sentence: what was received cannot be used, or this node's disk fails.
+pub async fn fetch(directory: &Path, seeds: &[String], key: &ClusterKey, nonces: &Nonces) -> Result<(), String> {
+    if belongs_to_a_cluster(directory)? {
+        return Ok(());
+    }
+    let give_up = Instant::now() + ASK_FOR;
+    let mut complained = false;
+    loop {
+        let mut received_something = false;
+        for seed in seeds {
+            let held = held_bytes(directory);
+            match fetch_from(directory, seed, key, nonces).await {
+                Ok(()) => return Ok(()),
+                Err(Error::Local(why)) => return Err(format!("the snapshot from {seed}: {why}")),
+                Err(error) if !complained => {
+                    tracing::info!(seed, %error, "no snapshot from there yet");
+                    complained = true;
+                }
+                Err(_) => {}
+            }
+            received_something |= held_bytes(directory) > held;
+        }
+        if received_something {
+            // The connection broke in the middle: as long as there is progress it goes on.
+            complained = false;
+        } else if Instant::now() >= give_up && held_bytes(directory) == 0 {
+            tracing::info!("no seed has a snapshot: joining by the log");
+            return Ok(());
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+async fn fetch_from(directory: &Path, seed: &str, key: &ClusterKey, nonces: &Nonces) -> Result<(), Error> {
+    let (stream, session) = dial(seed, key, nonces, Purpose::Copy).await?;
+    let mut talk = Talk::new(stream, session.frames(), session.answers());
+    let incoming = directory.join(INCOMING);
+    let held = read_manifest(&incoming);
+    talk.say(&Ask::Offer { held: held.as_ref().map_or(0, |m| m.id) }).await?;
+    let mut told = Instant::now();
+    let manifest = loop {
+        match talk.hear().await? {
+            Answer::Offer(manifest) => break manifest,
+            Answer::NotNeeded => {
+                remove(&incoming)?;
+                return Ok(());
+            }
+            Answer::Refused(why) => return Err(Error::Refused(why)),
+            Answer::Piece(_) => return Err(Error::Refused("a piece that nobody asked for".into())),
+            Answer::Wait { done, total } if told.elapsed() >= TELL_EVERY => {
+                told = Instant::now();
+                tracing::info!("joining: {seed} makes a snapshot, {} of {} MB", done >> 20, total >> 20);
+            }
+            Answer::Wait { .. } => {}
+        }
+    };
+    check_names(&manifest)?;
+    if held.is_none_or(|held| held != manifest) {
+        remove(&incoming)?;
+        std::fs::create_dir_all(&incoming)?;
+        let bytes = postcard::to_stdvec(&manifest).map_err(|e| Error::Local(e.to_string()))?;
+        std::fs::write(incoming.join(MANIFEST), bytes)?;
+    }
+    receive(&mut talk, &manifest, &incoming).await?;
+    adopt(directory, &incoming, &manifest)?;
+    // It may be gone: then it removes its copy by itself.
+    let _ = talk.say(&Ask::Done { snapshot: manifest.id }).await;
+    move_in(directory, &incoming)?;
+    tracing::info!("joining: the snapshot is in place");
+    Ok(())
+}
+
+/// File names come from another node: nothing but names of files in one folder.
+fn check_names(manifest: &Manifest) -> Result<(), Error> {
+    let is_plain = |name: &str| (name.ends_with(".db") || name == "marmot.files") && !name.contains(['/', '\\', '\0']);
+    match manifest.files.iter().find(|f| !is_plain(&f.name)) {
+        Some(file) => Err(Error::Refused(format!("a snapshot with a file called '{}'", file.name))),
+        None => Ok(()),
+    }
+}
+
+async fn receive(talk: &mut Talk, manifest: &Manifest, incoming: &Path) -> Result<(), Error> {
+    let total = manifest.bytes();
+    let started = Instant::now();
+    let mut told = started;
+    let mut done = 0;
+    for (number, file) in manifest.files.iter().enumerate() {
+        let path = incoming.join(&file.name);
+        let mut target = std::fs::File::options().create(true).append(true).open(&path)?;
+        let mut offset = target.metadata()?.len();
+        if offset > file.size {
+            target.set_len(0)?;
+            offset = 0;
+        }
+        done += offset;
+        if offset < file.size {
+            let number = u32::try_from(number).map_err(|_| Error::Refused("too many files".into()))?;
+            talk.say(&Ask::Piece { snapshot: manifest.id, file: number, offset }).await?;
+        }
+        while offset < file.size {
+            let piece = match talk.hear().await? {
+                Answer::Piece(piece) => zstd::bulk::decompress(&piece, super::source::PIECE)?,
+                Answer::Refused(why) => return Err(Error::Refused(why)),
+                other => return Err(Error::Refused(format!("an answer to another question: {other:?}"))),
+            };
+            target.write_all(&piece)?;
+            offset += piece.len() as u64;
+            done += piece.len() as u64;
+            if told.elapsed() >= TELL_EVERY {
+                told = Instant::now();
+                tracing::info!("joining: {} of {} MB received", done >> 20, total >> 20);
+            }
+        }
+        target.sync_all()?;
+        check(file, &path)?;
+    }
+    tracing::info!(bytes = total, seconds = started.elapsed().as_secs_f32(), "joining: snapshot received");
+    Ok(())
+}
+
+fn check(file: &FileOfSnapshot, path: &Path) -> Result<(), Error> {
+    if digest(path)? == file.sha256 {
+        return Ok(());
+    }
+    // Received anew at the next attempt.
+    std::fs::remove_file(path)?;
+    Err(Error::Refused(format!("'{}' arrived damaged", file.name)))
+}
+
+/// Makes what was received the state of a node that is nobody yet, but for the identity it may have chosen.
+fn adopt(directory: &Path, incoming: &Path, manifest: &Manifest) -> Result<(), Error> {
+    let failed = |e: crate::core::Fatal| Error::Local(e.to_string());
+    let own = directory.join(STORE);
+    let identity = match own.exists() {
+        true => Store::open(&own, None).map_err(failed)?.begin().get(Table::Meta, NODE_ID).map_err(failed)?,
+        false => None,
+    };
+    let mut store = Store::open_copy(&incoming.join(STORE), None).map_err(failed)?;
+    let mut round = store.begin();
+    adopt_snapshot(&mut round, manifest.seq).map_err(failed)?;
+    match identity {
+        Some(identity) => round.put(Table::Meta, NODE_ID, &identity),
+        None => round.delete(Table::Meta, NODE_ID),
+    }
+    .and_then(|()| round.commit())
+    .and_then(|()| store.fold())
+    .map_err(failed)?;
+    drop(store);
+    std::fs::File::create(incoming.join(COMPLETE))?.sync_all()?;
+    Ok(sync_folder(incoming)?)
+}
+
+fn read_manifest(incoming: &Path) -> Option<Manifest> {
+    // One that cannot be read is as good as none.
+    postcard::from_bytes(&std::fs::read(incoming.join(MANIFEST)).ok()?).ok()
+}
+
+/// How much of a snapshot is here.
+fn held_bytes(directory: &Path) -> u64 {
+    let incoming: PathBuf = directory.join(INCOMING);
+    let Some(manifest) = read_manifest(&incoming) else { return 0 };
+    let size = |f: &FileOfSnapshot| std::fs::metadata(incoming.join(&f.name)).map_or(0, |m| m.len());
+    manifest.files.iter().map(size).sum()
+}
+
+fn remove(folder: &Path) -> std::io::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}

@@ -1,0 +1,102 @@
+//! Copying everything a node holds to one that joins.
+//!
+//! ```text
+//!  joiner                                           voter
+//!    │── Offer { held } ───────────────────────────▶ │  pins all database files, folds and copies marmot.db,
+//!    │◀─ Wait { done, total } … Offer(manifest) ──── │  copies the files: DATA_DIR/snapshot.ID
+//!    │── Piece { file, offset } ───────────────────▶ │
+//!    │◀─ Piece(zstd) … to the end of the file ────── │
+//!    │── Done ─────────────────────────────────────▶ │  removes its copy
+//!    │
+//!    DATA_DIR/incoming: checked, made the state of a node that is nobody yet, moved into place; then the node starts
+//!    as it does after a crash, and gets what came since from the log
+//! ```
+//!
+//! A connection that breaks, or either end that restarts, costs the piece under way: the copy stays where it is for a
+//! while, and so does what was received. A cluster whose log is whole and whose files are small is joined by its log
+//! alone. The transfer runs on a thread of its own beside the driver.
+
+#[cfg(not(madsim))]
+mod fetch;
+mod source;
+mod talk;
+
+#[cfg(not(madsim))]
+pub(super) use fetch::{fetch, finish};
+pub(super) use source::Copies;
+
+use serde::{Deserialize, Serialize};
+
+/// What a joiner asks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Ask {
+    /// For a snapshot: the one held in part already, if it is still there.
+    Offer { held: u64 },
+    /// For a file of the manifest, from an offset to its end.
+    Piece { snapshot: u64, file: u32, offset: u64 },
+    /// For nothing more.
+    Done { snapshot: u64 },
+}
+
+/// What it is answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Answer {
+    /// The snapshot is being made: bytes copied, of how many.
+    Wait {
+        done: u64,
+        total: u64,
+    },
+    /// The log has everything.
+    NotNeeded,
+    /// No snapshot from here; the text says why.
+    Refused(String),
+    Offer(Manifest),
+    /// The next bytes, compressed.
+    Piece(Vec<u8>),
+}
+
+/// A snapshot: all files of a node as of one place in its apply order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Manifest {
+    id: u64,
+    /// The place up to which the database files go.
+    seq: u64,
+    files: Vec<FileOfSnapshot>,
+}
+
+impl Manifest {
+    fn bytes(&self) -> u64 {
+        self.files.iter().map(|f| f.size).sum()
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct FileOfSnapshot {
+    name: String,
+    size: u64,
+    sha256: [u8; 32],
+}
+
+/// The file of a folder that says which snapshot it holds.
+const MANIFEST: &str = "manifest";
+/// The node's own state among a snapshot's files.
+const STORE: &str = "marmot.db";
+
+/// The digest of a file, as a manifest has it.
+fn digest(path: &std::path::Path) -> std::io::Result<[u8; 32]> {
+    use sha2::{Digest, Sha256};
+    let mut hash = Sha256::new();
+    let mut file = std::fs::File::open(path)?;
+    let mut buffer = vec![0; 256 << 10];
+    loop {
+        match std::io::Read::read(&mut file, &mut buffer)? {
+            0 => return Ok(hash.finalize().into()),
+            n => hash.update(&buffer[..n]),
+        }
+    }
+}
+
+/// Makes the entries of a folder durable.
+fn sync_folder(path: &std::path::Path) -> std::io::Result<()> {
+    std::fs::File::open(path)?.sync_all()
+}

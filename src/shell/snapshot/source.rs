@@ -1,0 +1,319 @@
+//! The voter's side: making a snapshot, keeping it for a while, giving it out.
+
+use super::talk::Talk;
+use super::{Answer, Ask, FileOfSnapshot, MANIFEST, Manifest, STORE, digest, sync_folder};
+use crate::shell::driver::Report;
+use crate::shell::frame::{FrameError, Session};
+use crate::shell::spawn::Seat;
+use crate::sqlite::{DataDir, Pinned, copy_store};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep, sleep_until};
+
+/// Bytes of a file in one answer, before they are compressed.
+pub(super) const PIECE: usize = 1 << 20;
+/// Files up to this size, altogether, come with the log, if it is whole.
+const SMALL: u64 = 16 << 20;
+/// How long a snapshot that nobody asks for is kept.
+const KEPT_FOR: Duration = Duration::from_secs(15 * 60);
+/// How long a snapshot is given to others than the one it was made for.
+const FRESH_FOR: Duration = Duration::from_secs(5 * 60);
+/// What must be free besides the copy.
+const ROOM: u64 = 256 << 20;
+const FOLDER: &str = "snapshot.";
+
+/// The snapshots of this node.
+pub struct Copies {
+    directory: PathBuf,
+    vfs: Option<String>,
+    data: DataDir,
+    reports: mpsc::UnboundedSender<Report>,
+    ready: watch::Receiver<bool>,
+    random: Arc<dyn Fn() -> u64 + Send + Sync>,
+    /// 0: as fast as it goes.
+    bytes_per_second: u64,
+    kept: Mutex<Option<Kept>>,
+}
+
+struct Kept {
+    manifest: Manifest,
+    folder: PathBuf,
+    made: Instant,
+    used: Instant,
+}
+
+impl Copies {
+    /// Takes up what an earlier life of this node left of a snapshot, if somebody may still want it.
+    pub fn new(
+        directory: PathBuf,
+        vfs: Option<String>,
+        data: DataDir,
+        reports: mpsc::UnboundedSender<Report>,
+        ready: watch::Receiver<bool>,
+        random: Arc<dyn Fn() -> u64 + Send + Sync>,
+        bytes_per_second: u64,
+    ) -> Arc<Copies> {
+        // A simulated disk has none.
+        let kept = if vfs.is_none() { left_behind(&directory) } else { None };
+        let kept = Mutex::new(kept);
+        Arc::new(Copies { directory, vfs, data, reports, ready, random, bytes_per_second, kept })
+    }
+
+    /// Serves one joiner on a thread of its own.
+    ///
+    /// # Errors
+    /// There is no thread.
+    pub fn serve(self: &Arc<Self>, stream: TcpStream, session: Session) -> io::Result<()> {
+        let copies = self.clone();
+        Seat::take()?.serve(stream, move |stream| {
+            Box::pin(async move {
+                let talk = Talk::new(stream, session.answers(), session.frames());
+                match copies.answer(talk).await {
+                    Ok(()) => {}
+                    Err(FrameError::Io(error)) => tracing::info!(%error, "a node that copies the data is gone"),
+                    Err(error) => tracing::warn!(%error, "a node that copies the data was refused"),
+                }
+            })
+        })
+    }
+
+    async fn answer(&self, mut talk: Talk) -> Result<(), FrameError> {
+        loop {
+            let asked = match talk.hear().await {
+                // Whoever got what it came for hangs up.
+                Err(FrameError::Io(error)) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
+                asked => asked?,
+            };
+            match asked {
+                Ask::Offer { held } => {
+                    let answer = self.offer(&mut talk, held).await?;
+                    talk.say(&answer).await?;
+                }
+                Ask::Piece { snapshot, file, offset } => match self.open(snapshot, file, offset).await {
+                    Ok((file, left)) => self.send(&mut talk, file, left, snapshot).await?,
+                    Err(error) => talk.say(&Answer::Refused(error.to_string())).await?,
+                },
+                Ask::Done { snapshot } => {
+                    self.forget(|kept| kept.manifest.id == snapshot).await;
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// The snapshot held in part, or a fresh one, or a new one.
+    async fn offer(&self, talk: &mut Talk, held: u64) -> Result<Answer, FrameError> {
+        if !*self.ready.borrow() {
+            return Ok(Answer::Refused("the node asked is no voting member yet".into()));
+        }
+        let mut kept = loop {
+            if let Ok(kept) = self.kept.try_lock() {
+                break kept;
+            }
+            // Another joiner's is being made.
+            talk.say(&Answer::Wait { done: 0, total: 0 }).await?;
+            sleep(Duration::from_secs(1)).await;
+        };
+        if let Some(kept) = &mut *kept
+            && (kept.manifest.id == held || kept.made.elapsed() < FRESH_FOR)
+        {
+            kept.used = Instant::now();
+            return Ok(Answer::Offer(kept.manifest.clone()));
+        }
+        if let Some(old) = kept.take() {
+            remove(&old.folder);
+        }
+        let id = (self.random)();
+        let folder = self.directory.join(format!("{FOLDER}{id:016x}"));
+        let made = self.make(talk, id, &folder).await;
+        match made {
+            Ok(Some(manifest)) => {
+                let now = Instant::now();
+                *kept = Some(Kept { manifest: manifest.clone(), folder, made: now, used: now });
+                Ok(Answer::Offer(manifest))
+            }
+            Ok(None) => Ok(Answer::NotNeeded),
+            Err(Failed::Peer(error)) => {
+                remove(&folder);
+                Err(error)
+            }
+            Err(Failed::Here(why)) => {
+                tracing::warn!(%why, "a snapshot could not be made");
+                remove(&folder);
+                Ok(Answer::Refused(why))
+            }
+        }
+    }
+
+    /// Makes a snapshot, unless the log does as well.
+    async fn make(&self, talk: &mut Talk, id: u64, folder: &Path) -> Result<Option<Manifest>, Failed> {
+        let mut pinned = self.data.pin()?;
+        let total = pinned.bytes()?;
+        // After the files were pinned: what is in them is in the log, or was dropped from it as everywhere applied.
+        let log_is_whole = self.fold().await?;
+        if log_is_whole && total <= SMALL {
+            return Ok(None);
+        }
+        let free =
+            nix::sys::statvfs::statvfs(&self.directory).map_or(u64::MAX, |s| s.blocks_available() * s.fragment_size());
+        if free < total.saturating_add(ROOM) {
+            return Err(Failed::Here(format!("a snapshot of {} MB does not fit its disk", total >> 20)));
+        }
+        tracing::info!(bytes = total, "a node joins: making a snapshot");
+        std::fs::create_dir_all(folder)?;
+        let (store, vfs) = (self.directory.join(STORE), self.vfs.clone());
+        copy_store(&store, vfs.as_deref(), &folder.join(STORE))?;
+        let (tell, mut told) = mpsc::unbounded_channel();
+        let (finish, mut finished) = oneshot::channel();
+        let target = folder.to_path_buf();
+        std::thread::Builder::new().name("snapshot".into()).spawn(move || {
+            // Whoever waited may be gone.
+            let _ = finish.send(copy_all(pinned, id, &target, &|done| {
+                let _ = tell.send(done);
+            }));
+        })?;
+        let mut done = 0;
+        loop {
+            let soon = Instant::now() + Duration::from_secs(1);
+            tokio::select! {
+                biased;
+                manifest = &mut finished => {
+                    return match manifest {
+                        Ok(manifest) => Ok(Some(manifest?)),
+                        Err(_) => Err(Failed::Here("the copying thread ended".into())),
+                    };
+                }
+                () = sleep_until(soon) => {}
+            }
+            while let Ok(copied) = told.try_recv() {
+                done = copied;
+            }
+            talk.say(&Answer::Wait { done, total }).await.map_err(Failed::Peer)?;
+        }
+    }
+
+    /// Has the driver bring everything durable into `marmot.db`; tells whether its log reaches back to the beginning.
+    async fn fold(&self) -> Result<bool, Failed> {
+        let (reply, folded) = oneshot::channel();
+        let stopped = || Failed::Here("the node asked is stopping".into());
+        self.reports.send(Report::Fold(reply)).map_err(|_| stopped())?;
+        folded.await.map_err(|_| stopped())
+    }
+
+    async fn open(&self, snapshot: u64, file: u32, offset: u64) -> io::Result<(std::fs::File, u64)> {
+        let mut kept = self.kept.lock().await;
+        let gone = || io::Error::other("the snapshot is no longer there: ask for another");
+        let kept = kept.as_mut().filter(|kept| kept.manifest.id == snapshot).ok_or_else(gone)?;
+        kept.used = Instant::now();
+        let named = kept.manifest.files.get(file as usize).ok_or_else(|| io::Error::other("it has no such file"))?;
+        let mut opened = std::fs::File::open(kept.folder.join(&named.name))?;
+        opened.seek(SeekFrom::Start(offset))?;
+        Ok((opened, named.size.saturating_sub(offset)))
+    }
+
+    /// Sends what is left of a file, no faster than allowed.
+    async fn send(&self, talk: &mut Talk, file: std::fs::File, left: u64, snapshot: u64) -> Result<(), FrameError> {
+        let mut file = file.take(left);
+        let mut buffer = Vec::with_capacity(PIECE);
+        let started = Instant::now();
+        let mut sent = 0;
+        while sent < left {
+            buffer.clear();
+            (&mut file).take(PIECE as u64).read_to_end(&mut buffer)?;
+            if buffer.is_empty() {
+                return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+            }
+            let piece = zstd::bulk::compress(&buffer, 1)?;
+            sent += buffer.len() as u64;
+            let wire = piece.len() as u64;
+            talk.say(&Answer::Piece(piece)).await?;
+            if let Some(span) = wire.saturating_mul(1000).checked_div(self.bytes_per_second) {
+                sleep(Duration::from_millis(span)).await;
+            }
+            if let Some(kept) = self.kept.lock().await.as_mut().filter(|kept| kept.manifest.id == snapshot) {
+                kept.used = Instant::now();
+            }
+        }
+        tracing::debug!(bytes = sent, elapsed = ?started.elapsed(), "sent a file");
+        Ok(())
+    }
+
+    /// Removes a snapshot that nobody wants any more.
+    pub async fn expire(&self) {
+        self.forget(|kept| kept.used.elapsed() > KEPT_FOR).await;
+    }
+
+    async fn forget(&self, which: impl Fn(&Kept) -> bool) {
+        // One that is being made is wanted.
+        let Ok(mut kept) = self.kept.try_lock() else { return };
+        if let Some(old) = kept.take_if(|kept| which(kept)) {
+            remove(&old.folder);
+        }
+    }
+}
+
+/// Why there is no snapshot.
+enum Failed {
+    /// Whoever wanted it is gone.
+    Peer(FrameError),
+    Here(String),
+}
+
+impl<E: std::error::Error> From<E> for Failed {
+    fn from(error: E) -> Failed {
+        Failed::Here(error.to_string())
+    }
+}
+
+fn copy_all(pinned: Pinned, id: u64, folder: &Path, progress: &dyn Fn(u64)) -> Result<Manifest, crate::sqlite::Error> {
+    let failed = |e: io::Error| crate::sqlite::Error::Unsupported(format!("the snapshot: {e}"));
+    let seq = pinned.seq();
+    let mut names = pinned.copy_to(folder, &mut |done| progress(done))?;
+    names.push(STORE.to_string());
+    let describe = |name: String| -> io::Result<FileOfSnapshot> {
+        let path = folder.join(&name);
+        let size = std::fs::metadata(&path)?.len();
+        Ok(FileOfSnapshot { sha256: digest(&path)?, name, size })
+    };
+    let files = names.into_iter().map(describe).collect::<io::Result<Vec<_>>>().map_err(failed)?;
+    let manifest = Manifest { id, seq, files };
+    let bytes = postcard::to_stdvec(&manifest).map_err(|e| failed(io::Error::other(e)))?;
+    std::fs::write(folder.join(MANIFEST), bytes).and_then(|()| sync_folder(folder)).map_err(failed)?;
+    Ok(manifest)
+}
+
+/// The complete and recent snapshot of an earlier life; what else there is of snapshots goes.
+fn left_behind(directory: &Path) -> Option<Kept> {
+    let mut found = None;
+    // A folder that cannot be read has nothing to give.
+    for entry in std::fs::read_dir(directory).ok()?.flatten() {
+        if !entry.file_name().to_string_lossy().starts_with(FOLDER) {
+            continue;
+        }
+        let folder = entry.path();
+        let manifest = folder.join(MANIFEST);
+        let age = std::fs::metadata(&manifest).and_then(|m| m.modified()).ok().and_then(|at| at.elapsed().ok());
+        let read = || postcard::from_bytes::<Manifest>(&std::fs::read(&manifest).ok()?).ok();
+        match age.filter(|age| *age < KEPT_FOR && found.is_none()).and_then(|_| read()) {
+            Some(manifest) => {
+                let now = Instant::now();
+                found = Some(Kept { manifest, folder, made: now, used: now });
+            }
+            None => remove(&folder),
+        }
+    }
+    found
+}
+
+fn remove(folder: &Path) {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            tracing::warn!(%error, folder = %folder.display(), "a snapshot could not be removed");
+        }
+        Ok(()) | Err(_) => {}
+    }
+}
