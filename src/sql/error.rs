@@ -140,6 +140,11 @@ errors! {
     wrong_arguments(name) = 1210 "HY000" "Incorrect arguments to {name}";
     numeric_out_of_range(kind, expression) = 1690 "22003" "{kind} value is out of range in '{expression}'";
     invalid_json(text) = 3140 "22032" "Invalid JSON text: {text}";
+    missing_json_table_value(column) = 3665 "22035" "Missing value for JSON_TABLE column '{column}'";
+    wrong_json_table_value(column) = 3666 "2203F" "Can't store an array or an object in the scalar JSON_TABLE column '{column}'";
+    table_function_without_alias() = 3667 "42000" "Every table function must have an alias.";
+    lateral_join_type(name) = 3668 "HY000" "INNER or LEFT JOIN must be used for LATERAL references made by '{name}'";
+    json_table_value_out_of_range(column) = 3669 "22003" "Value is out of range for JSON_TABLE's column '{column}'";
     invalid_regexp(text) = 3692 "HY000" "Incorrect description of a regular expression: {text}";
     foreign_key_column(name) = 1072 "42000" "Key column '{name}' doesn't exist in table";
     foreign_key_missing_index(constraint, table) = 1822 "HY000" "Failed to add the foreign key constraint. Missing unique key for constraint '{constraint}' in the referenced table '{table}'";

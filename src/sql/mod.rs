@@ -81,7 +81,10 @@ pub use definition::{
     TableDefinition, TypeDefinition,
 };
 pub use error::{Error, Warning, WarningLevel};
-pub use functions::{AGGREGATES, Accumulator, Aggregate, FUNCTIONS, Function, FunctionContext, MAX_WARNINGS};
+pub use functions::{
+    AGGREGATES, Accumulator, Aggregate, FUNCTIONS, Function, FunctionContext, MAX_WARNINGS, MOST_ROW_COLUMNS,
+    decode_rows,
+};
 pub use hint::execution_time_hint;
 pub use modes::Modes;
 pub use normal::{Normalised, normalise};

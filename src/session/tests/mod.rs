@@ -10,6 +10,7 @@ mod schema;
 mod schema_text;
 mod settings;
 mod system_tables;
+mod table_functions;
 mod temporary;
 mod transactions;
 

@@ -15,18 +15,23 @@ mod extreme;
 mod hash;
 mod json;
 mod json_path;
+mod json_table;
 mod json_text;
 mod locale;
 mod numeric;
 mod regexp;
 mod registry;
+mod rows;
 mod sleep;
 mod string;
 mod variable;
 mod whole;
 
 pub use date_format::pattern_parts;
+pub(super) use json_path::check_path;
+pub(super) use json_table::converted;
 pub use registry::{Accumulator, Aggregate, Function, FunctionContext, MAX_WARNINGS};
+pub use rows::{MOST_ROW_COLUMNS, decode_rows};
 pub use string::matches_like;
 
 const GROUPS: &[&[Function]] = &[
@@ -40,6 +45,7 @@ const GROUPS: &[&[Function]] = &[
     cast::FUNCTIONS,
     json::FUNCTIONS,
     json_text::FUNCTIONS,
+    json_table::FUNCTIONS,
     hash::FUNCTIONS,
     aes::FUNCTIONS,
     regexp::FUNCTIONS,
@@ -50,7 +56,8 @@ const GROUPS: &[&[Function]] = &[
 /// Every scalar function.
 pub const FUNCTIONS: &[Function] = &flatten::<_, { count(GROUPS) }>(GROUPS);
 
-const AGGREGATE_GROUPS: &[&[Aggregate]] = &[aggregate::AGGREGATES, decimal::AGGREGATES, extreme::AGGREGATES];
+const AGGREGATE_GROUPS: &[&[Aggregate]] =
+    &[aggregate::AGGREGATES, decimal::AGGREGATES, extreme::AGGREGATES, rows::AGGREGATES];
 
 /// Every aggregate function.
 pub const AGGREGATES: &[Aggregate] = &flatten::<_, { count(AGGREGATE_GROUPS) }>(AGGREGATE_GROUPS);

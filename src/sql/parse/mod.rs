@@ -18,7 +18,7 @@ pub use session::{SetExpression, SetItem, scoped_name};
 pub use show::{Filter, ROUTINE_STATUS, Show};
 pub use statement::{
     Body, Create, CreateSelect, Executed, Maintenance, Statement, TableChange, TableName, parse, parse_expression,
-    parse_one,
+    parse_one, parse_type,
 };
 pub use view::{CreateView, ViewVerb};
 pub use write::{Delete, DeleteTarget, Insert, InsertSource, Update};

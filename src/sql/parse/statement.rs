@@ -5,7 +5,7 @@ use super::view::CreateView;
 use super::write::{Delete, Insert, Update};
 use super::{Reader, SetItem};
 use crate::sql::alteration::Alteration;
-use crate::sql::definition::TableDefinition;
+use crate::sql::definition::{TableDefinition, TypeDefinition};
 use crate::sql::dialect::MarmotDialect;
 use crate::sql::error::Error;
 use crate::sql::modes::Modes;
@@ -185,6 +185,19 @@ pub fn parse_expression(text: &str, modes: Modes) -> Result<(Expr, Tokens), Erro
     reader.need_end()?;
     drop(reader);
     Ok((expression, tokens))
+}
+
+/// Parses the type of a column called `column`, for table functions, whose tree has sqlparser's types.
+///
+/// # Errors
+/// 1064, 1425, 1426, 1439 and what else a type may be wrong in.
+pub fn parse_type(text: &str, column: &str, modes: Modes) -> Result<TypeDefinition, Error> {
+    let tokens = tokenise(text, modes)?;
+    let dialect = MarmotDialect::default();
+    let mut reader = Reader::new(&dialect, &tokens);
+    let (ty, _) = reader.column_type(column)?;
+    reader.need_end()?;
+    Ok(ty)
 }
 
 /// Statements of MySQL that are refused by name.

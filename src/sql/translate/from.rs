@@ -1,5 +1,6 @@
 //! FROM: tables, joins, derived tables.
 
+use super::lateral::{is_lateral, lateral_name};
 use super::scope::{Scope, Source, SourceColumn};
 use super::translator::{Translator, quote_name};
 use super::typed::Typed;
@@ -132,7 +133,10 @@ impl Translator<'_> {
         }
         let middle = self.scope().sources.len();
         let (left, left_columns) = left;
-        let (right, right_columns) = self.factor(&join.relation)?;
+        let (right, right_columns) = match word {
+            "RIGHT JOIN" if is_lateral(&join.relation) => self.factor_alone(&join.relation)?,
+            _ => self.factor(&join.relation)?,
+        };
         let sides = match word {
             "LEFT JOIN" => middle..self.scope().sources.len(),
             "RIGHT JOIN" => first..middle,
@@ -257,7 +261,10 @@ impl Translator<'_> {
                 }
                 sql
             }
-            TableFactor::Derived { lateral: true, .. } => return Err(Error::unsupported("LATERAL derived tables")),
+            TableFactor::Derived { lateral: true, subquery, alias, .. } => {
+                let Some(alias) = alias else { return Err(Error::derived_without_alias()) };
+                self.lateral(subquery, alias)?
+            }
             TableFactor::Derived { subquery, alias, .. } => {
                 let Some(alias) = alias else { return Err(Error::derived_without_alias()) };
                 // A derived table does not see its siblings.
@@ -279,10 +286,30 @@ impl Translator<'_> {
                 let (sql, columns) = self.joined(table_with_joins)?;
                 return Ok((format!("({sql})"), columns));
             }
-            TableFactor::JsonTable { .. } => return Err(Error::unsupported("JSON_TABLE")),
+            TableFactor::JsonTable { json_expr, json_path, columns, alias } => {
+                self.json_table(json_expr, json_path, columns, alias.as_ref())?
+            }
             _ => return Err(Error::unsupported("this kind of table reference")),
         };
         Ok((sql, self.columns_of_last()))
+    }
+
+    /// A table reference that does not see its siblings, though it may by its kind.
+    ///
+    /// # Errors
+    /// 3668 where it names one.
+    fn factor_alone(&mut self, factor: &TableFactor) -> Result<(String, Joined), Error> {
+        let mut siblings = std::mem::take(&mut self.scope().sources);
+        let outcome = self.factor(factor);
+        let own = std::mem::take(&mut self.scope().sources);
+        let before = siblings.len();
+        siblings.extend(own);
+        self.scope().sources = siblings;
+        match outcome {
+            Ok((sql, columns)) => Ok((sql, columns.into_iter().map(|(s, c)| (s + before, c)).collect())),
+            Err(error) if error.code == 1054 => Err(Error::lateral_join_type(lateral_name(factor))),
+            Err(error) => Err(error),
+        }
     }
 
     fn table(&mut self, name: &ObjectName, alias: Option<&TableAlias>) -> Result<String, Error> {
@@ -381,7 +408,7 @@ impl Sides {
 }
 
 /// Gives columns the names of `alias (a, b)`; false if there are none.
-fn rename(columns: &mut [SourceColumn], alias: &TableAlias) -> Result<bool, Error> {
+pub(super) fn rename(columns: &mut [SourceColumn], alias: &TableAlias) -> Result<bool, Error> {
     if alias.columns.is_empty() {
         return Ok(false);
     }

@@ -3,7 +3,7 @@
 //! - `scope`: which column a name means. `typed`: an expression's SQLite text with its MySQL type.
 //! - `expression`, `operator`, `arithmetic`, `rows`, `function`, `aggregate`: expressions. Everything is parenthesised, so that SQLite's
 //!   operator precedence never matters.
-//! - `select`, `from`, `order`: queries. `insert`, `upsert`, `update`: writes. `show`, `session`: the rest.
+//! - `select`, `from`, `lateral`, `order`: queries. `insert`, `upsert`, `update`: writes. `show`, `session`: the rest.
 //!
 //! A literal of the text either becomes a parameter or is *pinned*: looked at here, so that the plan holds only for
 //! texts with the same value in that place (see [`super::cache`]).
@@ -19,6 +19,7 @@ mod function;
 mod function_table;
 mod insert;
 mod json_call;
+mod lateral;
 mod operator;
 mod order;
 mod rollup;
