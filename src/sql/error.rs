@@ -162,6 +162,15 @@ errors! {
     not_a_view(database, name) = 1347 "HY000" "'{database}.{name}' is not VIEW";
     not_a_table(database, name) = 1347 "HY000" "'{database}.{name}' is not BASE TABLE";
     invalid_view(database, name) = 1356 "HY000" "View '{database}.{name}' references invalid table(s) or column(s) or function(s) or definer/invoker of view lack rights to use them";
+    not_updatable(name, verb) = 1288 "HY000" "The target table {name} of the {verb} is not updatable";
+    column_not_updatable(name) = 1348 "HY000" "Column '{name}' is not updatable";
+    check_on_non_updatable_view(name) = 1368 "HY000" "CHECK OPTION on non-updatable view '{name}'";
+    view_check_failed(view) = 1369 "HY000" "CHECK OPTION failed '{view}'";
+    join_view_several_tables(view) = 1393 "HY000" "Can not modify more than one base table through a join view '{view}'";
+    join_view_without_columns(view) = 1394 "HY000" "Can not insert into join view '{view}' without fields list";
+    join_view_delete(view) = 1395 "HY000" "Can not delete from join view '{view}'";
+    no_default_for_view(view) = 1423 "HY000" "Field of view '{view}' underlying table doesn't have a default value";
+    not_insertable(name) = 1471 "HY000" "The target table {name} of the INSERT is not insertable-into";
     view_recursion(database, name) = 1462 "HY000" "`{database}`.`{name}` contains view recursion";
     no_such_program(kind, name) = 1305 "42000" "{kind} {name} does not exist";
     need_columns() = 1113 "42000" "A table must have at least 1 column";

@@ -97,5 +97,6 @@ pub use plan::{
 pub use routine::{Nature, Routine};
 pub use schema_change::{CatalogChange, CompileContext, Compiled, ProgramKind, SchemaChange, SchemaProgram};
 pub use translate::{
-    Context, canonical_query, column_key, default_text, extra, show_create_table, translate, view_as_table,
+    Context, canonical_query, column_key, default_text, extra, is_updatable, show_create_table, translate,
+    view_as_table,
 };

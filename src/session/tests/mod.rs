@@ -13,6 +13,7 @@ mod system_tables;
 mod table_functions;
 mod temporary;
 mod transactions;
+mod views;
 
 use super::{Clock, CoreCall, CoreHandle, Globals, Parts, Published, Server, Session, applier_functions};
 use crate::core::{Address, ApplyTask, NodeStatus, PeerState, PeerStatus, Refusal, Request, Response};

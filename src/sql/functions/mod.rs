@@ -25,6 +25,7 @@ mod rows;
 mod sleep;
 mod string;
 mod variable;
+mod view_check;
 mod whole;
 
 pub use date_format::pattern_parts;
@@ -51,6 +52,7 @@ const GROUPS: &[&[Function]] = &[
     regexp::FUNCTIONS,
     sleep::FUNCTIONS,
     variable::FUNCTIONS,
+    view_check::FUNCTIONS,
 ];
 
 /// Every scalar function.

@@ -147,6 +147,7 @@ impl Translator<'_> {
                 database: None,
                 sql_alias: "\"marmot_union\"".to_string(),
                 texts: Vec::new(),
+                view: None,
                 columns: block.columns.clone(),
                 table: None,
             };

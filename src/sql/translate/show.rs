@@ -361,6 +361,7 @@ impl Translator<'_> {
             database: None,
             sql_alias: "\"show\"".to_string(),
             texts: Vec::new(),
+            view: None,
             columns: columns.collect(),
             table: None,
         };

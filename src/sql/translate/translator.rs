@@ -3,6 +3,7 @@
 use super::scope::{Scope, SourceColumn};
 use super::session::Context;
 use super::typed::{Typed, text_type};
+use super::updatable::Merging;
 use crate::sql::catalog::{Collation, Database, Table, View};
 use crate::sql::column_type::{BinaryKind, ColumnType, TextKind};
 use crate::sql::decimal::MAX_SCALE;
@@ -56,6 +57,11 @@ pub struct Translator<'a> {
     pub inserted: Option<super::scope::Source>,
     /// The views whose queries this one is inside of.
     pub views: Vec<(DatabaseName, String)>,
+    /// Which views in FROM are put together with their tables.
+    pub merging: Merging,
+    /// What the names of the outermost query's tables begin with in the SQLite text: it is a view's, and part of another
+    /// statement.
+    pub alias_prefix: String,
     /// What each outermost `*` stands for, while a view is created.
     pub expansions: Option<Vec<super::view::Expansion>>,
 }
@@ -205,6 +211,8 @@ impl<'a> Translator<'a> {
             depth: 0,
             inserted: None,
             views: vec![],
+            merging: Merging::Never,
+            alias_prefix: String::new(),
             expansions: None,
         }
     }

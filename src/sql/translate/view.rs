@@ -13,6 +13,7 @@ use crate::sql::parse::{CreateView, parse_one};
 use crate::sql::plan::{Plan, ResultType};
 use crate::sql::schema_change::SchemaChange;
 use crate::types::{ColumnId, TableId};
+use sqlparser::ast::Query;
 use sqlparser::tokenizer::Token;
 
 /// A `*` of a view's query: the number of its SELECT token, its place among the items, and what it stands for.
@@ -119,6 +120,10 @@ impl Translator<'_> {
             algorithm: create.algorithm.to_string(),
             invoker: create.invoker,
         };
+        let place = self.find_database(&database)?.clone();
+        if create.check_option != "NONE" && self.merged_view(&place, &view, &view.name)?.is_none() {
+            return Err(Error::check_on_non_updatable_view(format!("{database}.{}", view.name)));
+        }
         Ok(Plan::Schema(SchemaChange::CreateView {
             database,
             verb: create.verb,
@@ -168,6 +173,25 @@ impl Translator<'_> {
     /// # Errors
     /// 1356 if what it needs is not there any more, 1462 if it contains itself.
     pub fn view_block(&mut self, database: &Database, view: &View) -> Result<Block, Error> {
+        let invalid = || Error::invalid_view(&database.name, &view.name);
+        let block = self.within_view(database, view, |inner, query| inner.query(query, true))?;
+        if block.columns.len() != view.columns.len() {
+            return Err(invalid());
+        }
+        let names: Vec<String> = view.columns.iter().map(|c| c.name.clone()).collect();
+        named(block, &names)
+    }
+
+    /// Runs `read` on the query of a view, in which names mean what they meant when it was created.
+    ///
+    /// # Errors
+    /// As [`Self::view_block`].
+    pub(super) fn within_view<T>(
+        &mut self,
+        database: &Database,
+        view: &View,
+        read: impl FnOnce(&mut Translator<'_>, &Query) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let own = (database.name.clone(), view.name.clone());
         if self.views.contains(&own) {
             return Err(Error::view_recursion(&database.name, &view.name));
@@ -188,19 +212,14 @@ impl Translator<'_> {
         inner.tables = std::mem::take(&mut self.tables);
         inner.views = std::mem::take(&mut self.views);
         inner.views.push(own);
-        let block = stacker::maybe_grow(256 << 10, 2 << 20, || inner.query(query, true));
+        let outcome = stacker::maybe_grow(256 << 10, 2 << 20, || read(&mut inner, query));
         inner.views.pop();
         (self.parameters, self.databases) = (inner.parameters, inner.databases);
         (self.tables, self.views) = (inner.tables, inner.views);
         if !self.databases.contains(&database.name) {
             self.databases.push(database.name.clone());
         }
-        let block = block.map_err(|e| if matches!(e.code, 1049 | 1054 | 1146 | 1305) { invalid() } else { e })?;
-        if block.columns.len() != view.columns.len() {
-            return Err(invalid());
-        }
-        let names: Vec<String> = view.columns.iter().map(|c| c.name.clone()).collect();
-        named(block, &names)
+        outcome.map_err(|e| if matches!(e.code, 1049 | 1054 | 1146 | 1305) { invalid() } else { e })
     }
 }
 
