@@ -256,7 +256,7 @@ impl MarmotDialect {
             "CAST" | "CONVERT" if parenthesis => return Some(self.cast(parser, upper == "CAST")),
             "EXTRACT" if parenthesis => return Some(self.extract(parser)),
             "CHAR" if parenthesis => return Some(self.char_function(parser)),
-            "MATCH" => return Some(Err(ParserError::ParserError("\u{1}MATCH ... AGAINST".into()))),
+            "MATCH" => return Some(self.match_against(parser)),
             "DATE" | "TIME" | "TIMESTAMP" if matches!(next, Token::SingleQuotedString(_)) => {
                 let word = parser.next_token();
                 let value = parser.parse_value().map(Expr::Value);
@@ -391,6 +391,41 @@ impl MarmotDialect {
         let expr = Box::new(parser.parse_expr()?);
         parser.expect_token(&Token::RParen)?;
         Ok(Expr::Trim { trim_where, trim_what, expr, trim_characters: None })
+    }
+
+    /// `MATCH (columns) AGAINST (query [modifier])`: `#match('MODE', query, columns...)`.
+    fn match_against(&self, parser: &mut Parser) -> Result<Expr, ParserError> {
+        let word = parser.next_token();
+        let parenthesis = parser.consume_token(&Token::LParen);
+        let columns = parser.parse_comma_separated(|p| p.parse_subexpr(PREDICATE))?;
+        if parenthesis {
+            parser.expect_token(&Token::RParen)?;
+        }
+        if !accept_word(parser, "AGAINST") {
+            return unexpected(parser);
+        }
+        parser.expect_token(&Token::LParen)?;
+        // IN belongs to the modifier.
+        let query = parser.parse_subexpr(PREDICATE)?;
+        let mut mode = "NATURAL";
+        if accept_word(parser, "IN") {
+            let words: &[&str] = if accept_word(parser, "BOOLEAN") {
+                mode = "BOOLEAN";
+                &["MODE"]
+            } else {
+                &["NATURAL", "LANGUAGE", "MODE"]
+            };
+            if !words.iter().all(|w| accept_word(parser, w)) {
+                return unexpected(parser);
+            }
+        }
+        if mode == "NATURAL" && accept_word(parser, "WITH") {
+            return Err(ParserError::ParserError("\u{1}MATCH ... AGAINST ... WITH QUERY EXPANSION".into()));
+        }
+        parser.expect_token(&Token::RParen)?;
+        let mut arguments = vec![constant(mode), query];
+        arguments.extend(columns);
+        Ok(call(Ident::with_span(word.span, "#match"), arguments))
     }
 
     /// `CHAR(n, ... [USING charset])`.

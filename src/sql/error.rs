@@ -162,6 +162,8 @@ errors! {
     not_a_view(database, name) = 1347 "HY000" "'{database}.{name}' is not VIEW";
     not_a_table(database, name) = 1347 "HY000" "'{database}.{name}' is not BASE TABLE";
     invalid_view(database, name) = 1356 "HY000" "View '{database}.{name}' references invalid table(s) or column(s) or function(s) or definer/invoker of view lack rights to use them";
+    no_matching_fulltext_index() = 1191 "HY000" "Can't find FULLTEXT index matching the column list";
+    not_searchable(name) = 1283 "HY000" "Column '{name}' cannot be part of FULLTEXT index";
     not_updatable(name, verb) = 1288 "HY000" "The target table {name} of the {verb} is not updatable";
     column_not_updatable(name) = 1348 "HY000" "Column '{name}' is not updatable";
     check_on_non_updatable_view(name) = 1368 "HY000" "CHECK OPTION on non-updatable view '{name}'";

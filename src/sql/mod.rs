@@ -42,6 +42,7 @@ mod decimal;
 mod definition;
 mod dialect;
 mod error;
+mod fulltext;
 mod functions;
 mod hint;
 mod interval;

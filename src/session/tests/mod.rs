@@ -4,6 +4,7 @@
 mod collations;
 mod data;
 mod definitions;
+mod fulltext;
 mod ids;
 mod prepared;
 mod schema;

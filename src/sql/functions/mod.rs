@@ -12,6 +12,7 @@ mod date_format;
 mod decimal;
 mod encoding;
 mod extreme;
+mod fulltext;
 mod hash;
 mod json;
 mod json_path;
@@ -47,6 +48,7 @@ const GROUPS: &[&[Function]] = &[
     json::FUNCTIONS,
     json_text::FUNCTIONS,
     json_table::FUNCTIONS,
+    fulltext::FUNCTIONS,
     hash::FUNCTIONS,
     aes::FUNCTIONS,
     regexp::FUNCTIONS,
@@ -59,7 +61,7 @@ const GROUPS: &[&[Function]] = &[
 pub const FUNCTIONS: &[Function] = &flatten::<_, { count(GROUPS) }>(GROUPS);
 
 const AGGREGATE_GROUPS: &[&[Aggregate]] =
-    &[aggregate::AGGREGATES, decimal::AGGREGATES, extreme::AGGREGATES, rows::AGGREGATES];
+    &[aggregate::AGGREGATES, decimal::AGGREGATES, extreme::AGGREGATES, rows::AGGREGATES, fulltext::AGGREGATES];
 
 /// Every aggregate function.
 pub const AGGREGATES: &[Aggregate] = &flatten::<_, { count(AGGREGATE_GROUPS) }>(AGGREGATE_GROUPS);

@@ -80,7 +80,6 @@ impl Translator<'_> {
             "JSON_SCHEMA_VALID",
             "EXTRACTVALUE",
             "UPDATEXML",
-            "MATCH",
             "WEIGHT_STRING",
         ];
         if refused.contains(&name) || name.starts_with("ST_") || name.starts_with('#') {
@@ -126,6 +125,7 @@ impl Translator<'_> {
             if (least..=most).contains(&arguments.len()) { Ok(()) } else { Err(Error::parameter_count(name)) }
         };
         Ok(Some(match name {
+            "#MATCH" => self.match_against(arguments)?,
             "IF" => {
                 count(3, 3)?;
                 let condition = self.condition(arguments[0])?;

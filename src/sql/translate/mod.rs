@@ -15,6 +15,7 @@ mod collation;
 mod create;
 mod expression;
 mod from;
+mod fulltext;
 mod function;
 mod function_table;
 mod insert;

@@ -144,14 +144,18 @@ fn disallowed(clause: &str) -> Error {
     Error { code, state: "HY000", message: message.to_string() }
 }
 
-/// Whether an expression asks for other rows than the one it is about: queries, aggregate and window functions.
+/// Whether an expression asks for other rows than the one it is about: queries, full-text searches, aggregate and window
+/// functions.
 pub fn needs_rows(expression: &sqlparser::ast::Expr) -> bool {
     use sqlparser::ast::Expr;
     let found = sqlparser::ast::visit_expressions(expression, |e| {
         let needs = match e {
             Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. } => true,
             Expr::AnyOp { .. } | Expr::AllOp { .. } => true,
-            Expr::Function(f) => f.over.is_some() || super::aggregate::is_aggregate(&f.name.to_string()),
+            Expr::Function(f) => {
+                let name = f.name.to_string();
+                f.over.is_some() || super::aggregate::is_aggregate(&name) || name == "#match"
+            }
             _ => false,
         };
         if needs { std::ops::ControlFlow::Break(()) } else { std::ops::ControlFlow::Continue(()) }
