@@ -223,6 +223,40 @@ fn in_list(parser: &mut Parser, left: &Expr, negated: bool) -> Result<Expr, Pars
     Ok(Expr::InList { expr, list, negated })
 }
 
+/// `= ANY (query)`, `= ALL (query)`, where the query may begin with one in parentheses.
+fn quantified(parser: &mut Parser, left: &Expr) -> Result<Option<Expr>, ParserError> {
+    let compare_op = match &parser.peek_token_ref().token {
+        Token::Eq => BinaryOperator::Eq,
+        Token::Neq => BinaryOperator::NotEq,
+        Token::Lt => BinaryOperator::Lt,
+        Token::LtEq => BinaryOperator::LtEq,
+        Token::Gt => BinaryOperator::Gt,
+        Token::GtEq => BinaryOperator::GtEq,
+        _ => return Ok(None),
+    };
+    let all = match &parser.peek_nth_token_ref(1).token {
+        Token::Word(word) if word.keyword == Keyword::ALL => true,
+        Token::Word(word) if matches!(word.keyword, Keyword::ANY | Keyword::SOME) => false,
+        _ => return Ok(None),
+    };
+    if (2..4).any(|n| parser.peek_nth_token_ref(n).token != Token::LParen) {
+        return Ok(None);
+    }
+    parser.maybe_parse(|p| {
+        p.next_token();
+        p.next_token();
+        p.expect_token(&Token::LParen)?;
+        let right = Box::new(Expr::Subquery(p.parse_query()?));
+        p.expect_token(&Token::RParen)?;
+        let left = Box::new(left.clone());
+        let compare_op = compare_op.clone();
+        Ok(match all {
+            true => Expr::AllOp { left, compare_op, right },
+            false => Expr::AnyOp { left, compare_op, right, is_some: false },
+        })
+    })
+}
+
 /// `[NOT] BETWEEN low AND high`: the upper bound may be a predicate itself, as in `BETWEEN 1 AND 3 LIKE 1`.
 fn between(parser: &mut Parser, left: &Expr, negated: bool) -> Result<Expr, ParserError> {
     if negated {
@@ -571,6 +605,9 @@ impl Dialect for MarmotDialect {
             let (left, op) = (Box::new(left.clone()), BinaryOperator::Assignment);
             let right = parser.parse_subexpr(ASSIGNMENT - 1);
             return Some(right.map(|right| Expr::BinaryOp { left, op, right: Box::new(right) }));
+        }
+        if let Some(quantified) = quantified(parser, left).transpose() {
+            return Some(quantified);
         }
         let op = match &parser.peek_token_ref().token {
             Token::Word(word) if word.keyword == Keyword::DIV => BinaryOperator::MyIntegerDivide,

@@ -111,6 +111,9 @@ errors! {
     illegal_set_value(value) = 1367 "22007" "Illegal set '{value}' value found during parsing";
     generated_value(column, table) = 3105 "HY000" "The value specified for generated column '{column}' in table '{table}' is not allowed.";
     value_count(row) = 1136 "21S01" "Column count doesn't match value count at row {row}";
+    not_full_group_by(number, clause, column) = 1055 "42000" "Expression #{number} of {clause} is not in GROUP BY clause and contains nonaggregated column '{column}' which is not functionally dependent on columns in GROUP BY clause; this is incompatible with sql_mode=only_full_group_by";
+    mixed_aggregates(number, column) = 1140 "42000" "In aggregated query without GROUP BY, expression #{number} of SELECT list contains nonaggregated column '{column}'; this is incompatible with sql_mode=only_full_group_by";
+    distinct_order(number, column) = 3065 "HY000" "Expression #{number} of ORDER BY clause is not in SELECT list, references column '{column}' which is not in SELECT list; this is incompatible with DISTINCT";
     no_such_table(name) = 1146 "42S02" "Table '{name}' doesn't exist";
     incorrect_column_name(name) = 1166 "42000" "Incorrect column name '{name}'";
     blob_key_without_length(name) = 1170 "42000" "BLOB/TEXT column '{name}' used in key specification without a key length";

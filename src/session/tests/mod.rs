@@ -5,6 +5,7 @@ mod collations;
 mod data;
 mod definitions;
 mod fulltext;
+mod grouping;
 mod ids;
 mod prepared;
 mod schema;

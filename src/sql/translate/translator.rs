@@ -62,6 +62,8 @@ pub struct Translator<'a> {
     /// What the names of the outermost query's tables begin with in the SQLite text: it is a view's, and part of another
     /// statement.
     pub alias_prefix: String,
+    /// Inside a common table expression of WITH RECURSIVE, whose UNION SQLite must see.
+    pub in_recursive: bool,
     /// What each outermost `*` stands for, while a view is created.
     pub expansions: Option<Vec<super::view::Expansion>>,
 }
@@ -217,6 +219,7 @@ impl<'a> Translator<'a> {
             views: vec![],
             merging: Merging::Never,
             alias_prefix: String::new(),
+            in_recursive: false,
             expansions: None,
         }
     }
