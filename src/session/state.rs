@@ -26,6 +26,8 @@ pub struct Settings {
     pub max_age: Span,
     /// Longest SELECT; zero: no limit.
     pub max_execution: Span,
+    /// `sql_select_limit`: the most rows of a SELECT without LIMIT.
+    pub select_limit: u64,
     /// A statement that takes longer is slow.
     pub long_query: Span,
     zone: Zone,
@@ -68,7 +70,8 @@ impl Settings {
             modes: Modes::parse(&text("sql_mode"))
                 .unwrap_or_default()
                 .with_division_scale(u8::try_from(int("div_precision_increment")).unwrap_or(4))
-                .with_collations(text("marmot_collations").parse().unwrap_or_default()),
+                .with_collations(text("marmot_collations").parse().unwrap_or_default())
+                .with_safe_updates(int("sql_safe_updates") != 0),
             write: text("marmot_write_consistency").parse().unwrap_or_default(),
             read: text("marmot_read_consistency").parse().unwrap_or_default(),
             lock_wait: span("innodb_lock_wait_timeout"),
@@ -79,6 +82,7 @@ impl Settings {
             max_errors: usize::try_from(int("max_error_count")).unwrap_or(0),
             max_age: span("marmot_transaction_max_age"),
             max_execution: Span::from_millis(u64::try_from(int("max_execution_time")).unwrap_or(0)),
+            select_limit: u64::try_from(int("sql_select_limit")).unwrap_or(u64::MAX),
             long_query: match variables.own("long_query_time") {
                 Value::Real(seconds) => Span::from_millis((seconds.0 * 1e3) as u64),
                 _ => Span::ZERO,

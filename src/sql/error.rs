@@ -118,6 +118,7 @@ errors! {
     incorrect_column_name(name) = 1166 "42000" "Incorrect column name '{name}'";
     blob_key_without_length(name) = 1170 "42000" "BLOB/TEXT column '{name}' used in key specification without a key length";
     primary_cannot_be_null() = 1171 "42000" "All parts of a PRIMARY KEY must be NOT NULL; if you need NULL in a key, use UNIQUE instead";
+    unsafe_update() = 1175 "HY000" "You are using safe update mode and you tried to update a table without a WHERE that uses a KEY column. ";
     no_such_key(name, table) = 1176 "42000" "Key '{name}' doesn't exist in table '{table}'";
     wrong_usage(first, second) = 1221 "HY000" "Incorrect usage of {first} and {second}";
     unknown_system_variable(name) = 1193 "HY000" "Unknown system variable '{name}'";

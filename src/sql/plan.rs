@@ -82,6 +82,8 @@ pub struct Read {
     pub locking: Option<Locking>,
     /// `SQL_CALC_FOUND_ROWS`: a query of one number, the rows there would be without LIMIT.
     pub found_rows: Option<Program>,
+    /// A statement of the client that has no LIMIT of its own: `sql_select_limit` holds for it.
+    pub unlimited: bool,
     /// `SELECT ... INTO @a, @b`: one row at most (1172), assigned instead of returned.
     pub into: Vec<String>,
 }

@@ -130,7 +130,8 @@ impl Translator<'_> {
         let tables = std::mem::take(&mut self.tables);
         let found_rows = if wants_found_rows(query) { Some(self.found_rows(query)?) } else { None };
         let locking = self.locking(query)?;
-        Ok(Read { program, columns, databases, tables, locking, found_rows, into })
+        let unlimited = query.limit_clause.is_none() && into.is_empty();
+        Ok(Read { program, columns, databases, tables, locking, found_rows, unlimited, into })
     }
 
     /// One row of expressions without tables.

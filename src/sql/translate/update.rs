@@ -134,10 +134,14 @@ impl Translator<'_> {
         order_by: &[OrderByExpr],
         limit: Option<&Expr>,
     ) -> Result<String, Error> {
+        let chosen = condition;
         let conditions = view.map_or(Vec::new(), MergedView::conditions);
         let condition = self.where_clause(conditions, condition)?;
         let mark = self.parameters.len();
         let order_by = self.in_clause("order clause", |t| t.order_list(order_by, None))?;
+        if limit.is_none() && self.context.modes.safe_updates() && !self.names_key(table, view, chosen) {
+            return Err(Error::unsafe_update());
+        }
         let Some(limit) = limit else {
             // All rows, in any order: what the order would need is not asked for.
             self.parameters.truncate(mark);
@@ -159,6 +163,46 @@ impl Translator<'_> {
             true => String::new(),
             false => format!(" WHERE {}", super::expression::balanced(&conditions, " AND ")),
         })
+    }
+
+    /// Whether a condition asks for rows by the first column of a key, all of its parts holding.
+    fn names_key(&self, table: &Table, view: Option<&MergedView>, condition: Option<&Expr>) -> bool {
+        use sqlparser::ast::BinaryOperator as B;
+        let leads = |operand: &Expr| {
+            let name = match operand {
+                Expr::Identifier(name) => &name.value,
+                Expr::CompoundIdentifier(path) => match path.last() {
+                    Some(name) => &name.value,
+                    None => return false,
+                },
+                _ => return false,
+            };
+            let name = match view {
+                Some(view) => view.base_of(name, "").map(|(_, name)| name).unwrap_or_default(),
+                None => name.as_str(),
+            };
+            let column = table.column(name).map(|(_, c)| c.id);
+            let first = |i: &crate::sql::catalog::Index| i.columns.first().map(|part| part.column);
+            let indexes = table.primary.iter().chain(&table.indexes).filter(|i| !table.is_definition_only(i));
+            column.is_some() && indexes.map(first).any(|id| id == column)
+        };
+        match condition {
+            None => false,
+            Some(Expr::Nested(inner)) => self.names_key(table, view, Some(inner)),
+            Some(Expr::BinaryOp { left, op: B::And, right }) => {
+                self.names_key(table, view, Some(left)) || self.names_key(table, view, Some(right))
+            }
+            Some(Expr::BinaryOp { left, op, right }) => {
+                matches!(op, B::Eq | B::Lt | B::LtEq | B::Gt | B::GtEq | B::Spaceship) && (leads(left) || leads(right))
+            }
+            Some(
+                Expr::InList { expr, negated: false, .. }
+                | Expr::InSubquery { expr, negated: false, .. }
+                | Expr::Between { expr, negated: false, .. }
+                | Expr::IsNull(expr),
+            ) => leads(expr),
+            Some(_) => false,
+        }
     }
 
     /// The conditions of the views among the sources that are put together with their tables.
@@ -328,6 +372,9 @@ impl Translator<'_> {
                 *value = check.around(value);
             }
         }
+        if update.condition.is_none() && self.context.modes.safe_updates() {
+            return Err(Error::unsafe_update());
+        }
         let conditions = self.conditions_of_views();
         let condition = self.where_clause(conditions, update.condition.as_ref())?;
         let rows = format!("FROM {from}{condition}");
@@ -468,6 +515,9 @@ impl Translator<'_> {
                 return Err(Error::not_unique_table(&target.name));
             }
             sources.push(source);
+        }
+        if delete.condition.is_none() && self.context.modes.safe_updates() {
+            return Err(Error::unsafe_update());
         }
         let conditions = self.conditions_of_views();
         let condition = self.where_clause(conditions, delete.condition.as_ref())?;
