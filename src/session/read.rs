@@ -37,6 +37,7 @@ impl Session {
         let (status, charset) = (mysql::Handler::status(self), self.state.settings.charset);
         self.limit_statement(run.text);
         let naps = self.naps(&read.program.sql);
+        out.set_encoding(self.state.settings.encode());
         let limit = if read.unlimited { self.state.settings.select_limit } else { u64::MAX };
         let sent = {
             let rows = match place {
@@ -254,6 +255,7 @@ impl Session {
     ) -> Result<(), SqlError> {
         let first = |i: usize| rows.first().and_then(|r| r.get(i)).map(stored_cell);
         let charset = self.state.settings.charset;
+        out.set_encoding(self.state.settings.encode());
         let described: Vec<_> =
             columns.iter().enumerate().map(|(i, c)| metadata::describe(c, first(i), charset)).collect();
         out.columns(&described, mysql::Handler::status(self))?;

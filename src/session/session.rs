@@ -268,6 +268,7 @@ impl Handler for Session {
     }
 
     async fn query(&mut self, sql: &[u8], out: &mut ResultWriter<'_>) -> Result<(), SqlError> {
+        out.set_encoding(self.state.settings.encode());
         let text = self.incoming(sql)?;
         self.run_text(&text, out).await
     }
@@ -290,7 +291,15 @@ impl Handler for Session {
     ) -> Result<(), SqlError> {
         let unknown = || SqlError::new(1243, format!("Unknown prepared statement handler ({}) given to EXECUTE", id.0));
         let mut prepared = self.prepared.remove(&id).ok_or_else(unknown)?;
-        let values: Vec<Value> = parameters.iter().map(|p| p.value.clone()).collect();
+        out.set_encoding(self.state.settings.encode());
+        let values = parameters.iter().map(|p| self.parameter(p)).collect::<Result<Vec<Value>, SqlError>>();
+        let values = match values {
+            Ok(values) => values,
+            Err(error) => {
+                self.prepared.insert(id, prepared);
+                return Err(error);
+            }
+        };
         let outcome = self.run_prepared(&mut prepared, &values, out).await;
         self.prepared.insert(id, prepared);
         outcome
@@ -385,7 +394,22 @@ impl Session {
     }
 
     fn incoming<'t>(&self, sql: &'t [u8]) -> Result<Cow<'t, str>, SqlError> {
-        super::incoming::text(sql, !self.state.settings.modes.no_backslash_escapes())
+        super::incoming::text(sql, self.state.settings.client, !self.state.settings.modes.no_backslash_escapes())
+    }
+
+    /// A parameter's value: text in the client's character set.
+    fn parameter(&self, parameter: &Parameter) -> Result<Value, SqlError> {
+        use mysql::ColumnType::*;
+        let of_text = matches!(
+            parameter.ty,
+            MYSQL_TYPE_VARCHAR | MYSQL_TYPE_VAR_STRING | MYSQL_TYPE_STRING | MYSQL_TYPE_ENUM | MYSQL_TYPE_SET
+        );
+        let bytes = match (&parameter.value, self.state.settings.client.filter(|_| of_text)) {
+            (Value::Text(text), Some(encoding)) if !text.is_ascii() => (text.as_bytes(), encoding),
+            (Value::Blob(bytes), Some(encoding)) => (&bytes[..], encoding),
+            (value, _) => return Ok(value.clone()),
+        };
+        super::incoming::decoded(bytes.0, bytes.1).map(Value::text)
     }
 
     /// The deadline of `max_execution_time`, or of the optimizer hint of that name, set while a SELECT runs.

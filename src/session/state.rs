@@ -3,9 +3,10 @@
 
 use super::diagnostics::Diagnostics;
 use super::variables::{Globals, VariableError, Variables, Which, charset, offset_minutes};
-use crate::mysql::{SqlError, SqlState};
+use crate::mysql::{Encode, SqlError, SqlState};
 use crate::sql::{self, Environment, Modes, VariableScope, Wanted};
 use crate::types::{AutoIdMode, DatabaseName, ReadLevel, Span, Value, Wall, WriteLevel};
+use encoding_rs::Encoding;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -22,6 +23,9 @@ pub struct Settings {
     pub foreign_keys: bool,
     /// Collation number of text in results.
     pub charset: u16,
+    /// What the client writes and reads, where it is not UTF-8.
+    pub client: Option<&'static Encoding>,
+    pub results: Option<&'static Encoding>,
     pub max_errors: usize,
     pub max_age: Span,
     /// Longest SELECT; zero: no limit.
@@ -63,7 +67,10 @@ impl Settings {
             Value::Real(x) if x.0 > 0.0 => Some((x.0 * 1e6) as i64),
             _ => None,
         };
-        let results = text("collation_connection");
+        // Texts in results have the connection's collation, or the default one of what the client reads.
+        let connection = charset::collation(&text("collation_connection"));
+        let reads = text("character_set_results");
+        let results = connection.filter(|c| *c.charset == *reads).or_else(|| charset::default_collation(&reads));
         Settings {
             autocommit: int("autocommit") != 0,
             // The variable holds only checked values; an impossible one would mean MySQL's default.
@@ -78,7 +85,9 @@ impl Settings {
             auto_ids: text("marmot_auto_id_mode").parse().unwrap_or_default(),
             read_only: int("transaction_read_only") != 0,
             foreign_keys: int("foreign_key_checks") != 0,
-            charset: charset::collation(&results).map_or(crate::mysql::collation::UTF8MB4_GENERAL_CI, |c| c.id),
+            charset: results.or(connection).map_or(crate::mysql::collation::UTF8MB4_GENERAL_CI, |c| c.id),
+            client: sql::encoding::encoding(&text("character_set_client")),
+            results: sql::encoding::encoding(&reads),
             max_errors: usize::try_from(int("max_error_count")).unwrap_or(0),
             max_age: span("marmot_transaction_max_age"),
             max_execution: Span::from_millis(u64::try_from(int("max_execution_time")).unwrap_or(0)),
@@ -90,6 +99,12 @@ impl Settings {
             zone,
             pinned_time,
         }
+    }
+
+    /// How texts go out to the client.
+    pub fn encode(&self) -> Option<Encode> {
+        let encoding = self.results?;
+        Some(Arc::new(move |text: &str| sql::encoding::encode(encoding, text)))
     }
 
     /// Seconds east of UTC at a moment given in microseconds since the epoch.

@@ -421,8 +421,9 @@ impl Collation {
             | "cp866" => {
                 return Some(Collation(format!("{charset}_general_ci").into()));
             }
+            "utf16le" => "utf16le_general_ci",
             "gbk" | "gb2312" | "big5" => return Some(Collation(format!("{charset}_chinese_ci").into())),
-            "sjis" | "cp932" | "ujis" => return Some(Collation(format!("{charset}_japanese_ci").into())),
+            "sjis" | "cp932" | "ujis" | "eucjpms" => return Some(Collation(format!("{charset}_japanese_ci").into())),
             "euckr" => "euckr_korean_ci",
             "tis620" => "tis620_thai_ci",
             _ => return None,

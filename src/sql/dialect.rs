@@ -159,6 +159,15 @@ pub fn constant(text: impl Into<String>) -> Expr {
     })
 }
 
+/// A string constant, in quotes or as bytes.
+fn is_string(token: &Token) -> bool {
+    match token {
+        Token::SingleQuotedString(_) => true,
+        Token::Placeholder(text) => text.starts_with('x') || text.starts_with('b'),
+        _ => false,
+    }
+}
+
 fn unexpected<T>(parser: &Parser) -> Result<T, ParserError> {
     let found = parser.peek_token();
     Err(ParserError::ParserError(format!("unexpected {} at Line: 1, Column: {}", found.token, found.span.start.column)))
@@ -275,7 +284,7 @@ impl MarmotDialect {
         let parenthesis = next == Token::LParen;
         let upper = word.to_ascii_uppercase();
         match upper.as_str() {
-            _ if upper.starts_with('_') && matches!(next, Token::SingleQuotedString(_)) => {
+            _ if upper.starts_with('_') && is_string(&next) => {
                 let word = parser.next_token();
                 let name = Ident::with_span(word.span, "#introduced");
                 let charset = constant(upper[1..].to_lowercase());

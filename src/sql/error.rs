@@ -106,6 +106,7 @@ errors! {
     unknown_table_in(name, clause) = 1109 "42S02" "Unknown table '{name}' in {clause}";
     column_specified_twice(name) = 1110 "42000" "Column '{name}' specified twice";
     invalid_group_function() = 1111 "HY000" "Invalid use of group function";
+    invalid_characters(charset, bytes) = 1300 "HY000" "Invalid {charset} character string: '{bytes}'";
     unknown_charset(name) = 1115 "42000" "Unknown character set: '{name}'";
     display_width(column, max) = 1439 "42000" "Display width out of range for column '{column}' (max = {max})";
     illegal_set_value(value) = 1367 "22007" "Illegal set '{value}' value found during parsing";

@@ -41,6 +41,7 @@ mod compile;
 mod decimal;
 mod definition;
 mod dialect;
+pub mod encoding;
 mod error;
 mod fulltext;
 mod functions;

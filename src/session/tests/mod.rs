@@ -1,6 +1,7 @@
 //! Sessions without network: the real SQLite layer, the real applier, and a core of one node that validates as the
 //! real one does and can be told to refuse.
 
+mod charsets;
 mod collations;
 mod data;
 mod definitions;
