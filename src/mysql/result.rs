@@ -64,6 +64,8 @@ pub struct ResultWriter<'a> {
     deprecate_eof: bool,
     /// Where the client does not read UTF-8.
     encode: Option<Encode>,
+    /// The last thing written asks for a file.
+    asks_for_file: bool,
     /// The columns of the row set being written.
     open: Option<Vec<(Encoding, String)>>,
     finished: Option<Finished>,
@@ -85,7 +87,18 @@ impl<'a> ResultWriter<'a> {
         capabilities: CapabilityFlags,
     ) -> ResultWriter<'a> {
         let deprecate_eof = capabilities.contains(CapabilityFlags::CLIENT_DEPRECATE_EOF);
-        ResultWriter { out, drain, format, deprecate_eof, encode: None, open: None, finished: None, rows: 0, results: 0 }
+        ResultWriter {
+            out,
+            drain,
+            format,
+            deprecate_eof,
+            encode: None,
+            asks_for_file: false,
+            open: None,
+            finished: None,
+            rows: 0,
+            results: 0,
+        }
     }
 
     /// How texts go out from now on; `None`: in UTF-8.
@@ -102,6 +115,23 @@ impl<'a> ResultWriter<'a> {
         self.begin_result()?;
         self.finished = Some(Finished::Plain(completion));
         Ok(())
+    }
+
+    /// Asks the client for a file of its own, in place of a result: it comes to [`Handler::file`](super::Handler::file),
+    /// with a writer of its own.
+    pub fn request_file(&mut self, name: &str) -> Result<(), SqlError> {
+        self.begin_result()?;
+        let payload = self.out.begin();
+        payload.put_u8(0xfb);
+        payload.put_bytes(name.as_bytes());
+        self.out.end();
+        self.asks_for_file = true;
+        Ok(())
+    }
+
+    /// Whether a file was asked for.
+    pub fn asks_for_file(&self) -> bool {
+        self.asks_for_file
     }
 
     /// Begins a row set. `status` goes into the EOF after the column definitions, for clients that want one.

@@ -67,6 +67,7 @@ mod ids;
 mod incoming;
 mod keyed;
 mod lease;
+mod load;
 mod metadata;
 mod nap;
 mod plans;

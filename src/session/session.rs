@@ -3,6 +3,7 @@
 use super::core_handle::CoreHandle;
 use super::functions::SharedContext;
 use super::lease::Lease;
+use super::load::Loading;
 use super::nap::Naps;
 use super::prepared::PreparedText;
 use super::registry::{Connection, Stop};
@@ -48,6 +49,7 @@ pub struct Session {
     pub(super) tracking: Tracking,
     /// What encrypts the client's link.
     pub(super) encryption: Option<Encryption>,
+    pub(super) loading: Loading,
     interrupts: Arc<Mutex<Vec<Interrupt>>>,
 }
 
@@ -69,6 +71,7 @@ impl Session {
             big_ids: Lease::default(),
             tracking: Tracking::default(),
             encryption: None,
+            loading: Loading::default(),
             interrupts: Arc::default(),
             server,
         }
@@ -174,6 +177,7 @@ impl Session {
         self.state.found_rows_wanted = login.found_rows();
         self.state.multi_statements = login.multi_statements();
         self.state.interactive = login.interactive();
+        self.state.local_files = login.local_files();
         self.encryption = login.tls.clone();
         self.state.database = None;
         self.handshake_collation(login.collation);
@@ -273,9 +277,17 @@ impl Handler for Session {
         self.run_text(&text, out).await
     }
 
+    async fn file(&mut self, content: Result<Vec<u8>, SqlError>, out: &mut ResultWriter<'_>) -> Result<(), SqlError> {
+        out.set_encoding(self.state.settings.encode());
+        self.go_on_with_file(content, out).await
+    }
+
     async fn prepare(&mut self, id: StatementId, sql: &[u8]) -> Result<Prepared, SqlError> {
         let text = self.incoming(sql)?;
         let prepared = self.prepare_text(&text).await?;
+        if prepared.reads_a_file() {
+            return Err(mysql::UNSUPPORTED_PS.with(&[]));
+        }
         let parameters = u16::try_from(prepared.markers())
             .map_err(|_| SqlError::new(1390, "Prepared statement contains too many placeholders"))?;
         let columns = prepared.columns(self.state.settings.charset);

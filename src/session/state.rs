@@ -127,6 +127,8 @@ pub struct State {
     pub found_rows_wanted: bool,
     pub multi_statements: bool,
     pub interactive: bool,
+    /// CLIENT_LOCAL_FILES: the client may be asked for files.
+    pub local_files: bool,
     pub database: Option<DatabaseName>,
     pub variables: Variables,
     /// A variable may have another value than the client was told of.
@@ -153,6 +155,7 @@ impl State {
             found_rows_wanted: false,
             multi_statements: false,
             interactive: false,
+            local_files: false,
             database: None,
             variables,
             variables_changed: false,

@@ -97,6 +97,10 @@ errors! {
     unknown_key_column(name) = 1072 "42000" "Key column '{name}' doesn't exist in table";
     column_too_long(name, max) = 1074 "42000" "Column length too big for column '{name}' (max = {max}); use BLOB or TEXT instead";
     auto_increment_without_key() = 1075 "42000" "Incorrect table definition; there can be only one auto column and it must be defined as a key";
+    wrong_field_terminators() = 1083 "42000" "Field separator argument is not what is expected; check the manual";
+    too_few_fields(row) = 1261 "01000" "Row {row} doesn't contain data for all columns";
+    too_many_fields(row) = 1262 "01000" "Row {row} was truncated; it contained more data than there were input columns";
+    secure_file_priv() = 1290 "HY000" "The MySQL server is running with the --secure-file-priv option so it cannot execute this statement";
     wrong_sub_key() = 1089 "HY000" "Incorrect prefix key; the used key part isn't a string, the used length is longer than the key part, or the storage engine doesn't support unique prefix keys";
     cannot_remove_all() = 1090 "42000" "You can't delete all columns with ALTER TABLE; use DROP TABLE instead";
     cannot_drop(name) = 1091 "42000" "Can't DROP '{name}'; check that column/key exists";

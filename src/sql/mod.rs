@@ -49,6 +49,7 @@ mod hint;
 mod interval;
 mod json;
 mod lexer;
+mod load;
 mod modes;
 mod normal;
 mod parameter;
@@ -85,15 +86,16 @@ pub use definition::{
 pub use error::{Error, Warning, WarningLevel};
 pub use functions::{
     AGGREGATES, Accumulator, Aggregate, FUNCTIONS, Function, FunctionContext, MAX_WARNINGS, MOST_ROW_COLUMNS,
-    decode_rows,
+    decode_rows, encode_rows,
 };
 pub use hint::execution_time_hint;
+pub use load::{FileFormat, FileRows};
 pub use modes::Modes;
 pub use normal::{Normalised, normalise};
 pub use parameter::{Convert, Environment, Literal, Parameter, Source, Wanted, bind};
 pub use parse::{Statement, parse};
 pub use plan::{
-    Admin, Assignment, AutoIncrement, Completion, KeyedChange, LockTarget, Locking, Origin, Plan, Program, Read,
+    Admin, Assignment, AutoIncrement, Completion, KeyedChange, Load, LockTarget, Locking, Origin, Plan, Program, Read,
     ResultColumn, ResultType, SessionCommand, SetTarget, SetValue, VariableScope, Write, WriteKind,
 };
 pub use routine::{Nature, Routine};

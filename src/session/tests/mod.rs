@@ -8,6 +8,7 @@ mod definitions;
 mod fulltext;
 mod grouping;
 mod ids;
+mod load;
 mod prepared;
 mod schema;
 mod schema_text;

@@ -16,7 +16,10 @@ pub(super) const AGGREGATES: &[Aggregate] =
     &[Aggregate { name: "marmot_agg_rows", arity: -1, start: || Box::<Rows>::default() }];
 
 /// `rows` as one cell.
-pub(super) fn encode_rows(rows: &[Vec<Value>]) -> Result<Value, Error> {
+///
+/// # Errors
+/// 1105 if they cannot be encoded.
+pub fn encode_rows(rows: &[Vec<Value>]) -> Result<Value, Error> {
     let bytes = postcard::to_stdvec(rows).map_err(|e| Error::malformed_payload(format!("rows: {e}")))?;
     Ok(Value::Blob(bytes.into()))
 }

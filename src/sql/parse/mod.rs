@@ -3,6 +3,7 @@
 
 mod alter;
 mod column;
+mod load;
 mod reader;
 mod routine;
 mod session;
@@ -12,6 +13,7 @@ mod table;
 mod view;
 mod write;
 
+pub use load::{FieldTarget, Fields, LoadData};
 pub use reader::Reader;
 pub use routine::CreateFunction;
 pub use session::{SetExpression, SetItem, scoped_name};

@@ -40,6 +40,7 @@ pub enum Body {
     Insert(Box<Insert>),
     Update(Box<Update>),
     Delete(Box<Delete>),
+    LoadData(Box<super::LoadData>),
     Table {
         name: TableName,
         change: TableChange,
@@ -204,7 +205,6 @@ pub fn parse_type(text: &str, column: &str, modes: Modes) -> Result<TypeDefiniti
 const UNSUPPORTED: &[&str] = &[
     "HANDLER",
     "XA",
-    "LOAD DATA",
     "LOAD XML",
     "IMPORT TABLE",
     "GRANT",
@@ -272,6 +272,7 @@ impl Reader<'_> {
                 }
                 Ok(Body::Call(name))
             }
+            "LOAD" => self.load_data(),
             "LOCK" | "UNLOCK" => self.lock_tables(),
             "ANALYZE" | "OPTIMIZE" | "CHECK" | "REPAIR" | "CHECKSUM" => self.maintenance(),
             "FLUSH" => self.flush(),
@@ -284,10 +285,13 @@ impl Reader<'_> {
     }
 
     fn query_statement(&mut self) -> Result<Body, Error> {
-        let query = self.query()?;
-        if self.looks_at("INTO") {
-            return Err(Error::unsupported("SELECT ... INTO OUTFILE"));
+        // Wherever it stands in the query.
+        let is = |n: usize, word: &str| self.tokens.word(n).is_some_and(|w| w.eq_ignore_ascii_case(word));
+        let into_file = |n: usize| is(n, "INTO") && (is(n + 1, "OUTFILE") || is(n + 1, "DUMPFILE"));
+        if (0..self.tokens.tokens.len()).any(into_file) {
+            return Err(Error::secure_file_priv());
         }
+        let query = self.query()?;
         Ok(Body::Query { query, into: self.tokens.into.clone() })
     }
 

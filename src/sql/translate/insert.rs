@@ -48,7 +48,10 @@ impl Translator<'_> {
         table: &Arc<Table>,
         target: &InsertTarget<'_>,
     ) -> Result<Write, Error> {
-        let targets = target_columns(insert, table)?;
+        let targets = match &insert.source {
+            InsertSource::Fields(fields) => self.loaded_columns(fields, table)?,
+            InsertSource::Rows(_) | InsertSource::Query(_) => target_columns(insert, table)?,
+        };
         let shortened = given_rows(insert, table, &targets, self.context.modes.strict() && !insert.ignore)?;
         let columns: Vec<Column> = targets.iter().filter(|c| c.generated().is_none()).cloned().collect();
         let upsert = !insert.on_duplicate.is_empty();
@@ -87,7 +90,12 @@ impl Translator<'_> {
                 (self.insert_rows(insert, table, (&columns, &computed), rows, &tail)?, Some(rows.len()))
             }
             InsertSource::Query(query) => {
-                (self.insert_query(insert, table, (&columns, &computed), query, &tail)?, None)
+                let block = self.query(query, true)?;
+                (self.insert_query(insert, table, (&columns, &computed), block, &tail)?, None)
+            }
+            InsertSource::Fields(fields) => {
+                let block = self.loaded_rows(fields, table, &columns)?;
+                (self.insert_query(insert, table, (&columns, &computed), block, &tail)?, None)
             }
         };
         if let Some((view, base)) = target.view {
@@ -308,7 +316,7 @@ impl Translator<'_> {
         self.expression(expression)
     }
 
-    fn insert_default(&mut self, column: &Column, ignore: bool) -> Result<Typed, Error> {
+    pub(super) fn insert_default(&mut self, column: &Column, ignore: bool) -> Result<Typed, Error> {
         if column.auto_increment {
             return Ok(Typed::null());
         }
@@ -361,10 +369,9 @@ impl Translator<'_> {
         insert: &Insert,
         table: &Arc<Table>,
         (columns, computed): (&[Column], &[Column]),
-        query: &sqlparser::ast::Query,
+        mut block: super::select::Block,
         tail: &[String],
     ) -> Result<String, Error> {
-        let mut block = self.query(query, true)?;
         if block.columns.len() != columns.len() {
             return Err(Error::value_count(1));
         }
@@ -425,7 +432,10 @@ impl Translator<'_> {
                 if columns.len() != given {
                     return Err(Error::value_count(1));
                 }
-                let targets = target_columns(insert, table)?;
+                let targets = match &insert.source {
+            InsertSource::Fields(fields) => self.loaded_columns(fields, table)?,
+            InsertSource::Rows(_) | InsertSource::Query(_) => target_columns(insert, table)?,
+        };
                 row.columns.retain(|c| targets.iter().any(|t| t.name == c.name));
                 // The alias names the columns anew; the SQLite text keeps the old ones.
                 return self.on_duplicate_renamed(insert, table, sources, row, &targets, columns);
@@ -553,6 +563,9 @@ fn given_rows(
     strict: bool,
 ) -> Result<Option<Vec<Vec<Option<Expr>>>>, Error> {
     let Some(first) = targets.iter().find(|c| c.generated().is_some()) else { return Ok(None) };
+    if matches!(insert.source, InsertSource::Fields(_)) {
+        return Ok(None);
+    }
     let InsertSource::Rows(rows) = &insert.source else {
         return Err(Error::generated_value(&first.name, &table.name));
     };
@@ -586,7 +599,7 @@ pub(super) fn names_something(expression: &Expr) -> bool {
 
 /// The columns of a row before it gets values: those with constant defaults have these, an id is zero, others without a
 /// default are what MySQL's type has for nothing. Columns whose default must be computed are not there yet.
-fn row_before(table: &Arc<Table>) -> Scope {
+pub(super) fn row_before(table: &Arc<Table>) -> Scope {
     let mut source = table_source(&"".into(), table, &table.name);
     let mut assigned = Vec::new();
     source.columns.retain(|c| {

@@ -3,7 +3,7 @@
 //! - `scope`: which column a name means. `typed`: an expression's SQLite text with its MySQL type.
 //! - `expression`, `operator`, `arithmetic`, `rows`, `function`, `aggregate`: expressions. Everything is parenthesised, so that SQLite's
 //!   operator precedence never matters.
-//! - `select`, `from`, `lateral`, `order`, `rollup`: queries; `full_group_by`: what of them MySQL refuses. `insert`, `upsert`, `update`: writes, `updatable`: through views. `show`, `session`: the rest.
+//! - `select`, `from`, `lateral`, `order`, `rollup`: queries; `full_group_by`: what of them MySQL refuses. `insert`, `upsert`, `update`: writes, `updatable`: through views, `load`: from files. `show`, `session`: the rest.
 //!
 //! A literal of the text either becomes a parameter or is *pinned*: looked at here, so that the plan holds only for
 //! texts with the same value in that place (see [`super::cache`]).
@@ -22,6 +22,7 @@ mod function_table;
 mod insert;
 mod json_call;
 mod lateral;
+mod load;
 mod operator;
 mod order;
 mod rollup;

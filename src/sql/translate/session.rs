@@ -66,6 +66,7 @@ impl Translator<'_> {
             Body::Insert(insert) => Plan::Write(without_sleep(self.insert(insert)?)?),
             Body::Update(update) => Plan::Write(without_sleep(self.update(update)?)?),
             Body::Delete(delete) => Plan::Write(without_sleep(self.delete(delete)?)?),
+            Body::LoadData(load) => Plan::Load(Box::new(self.load_data(load)?)),
             Body::Table { name, change } => Plan::Schema(self.table_change(name, change)?),
             Body::CreateSelect(create) => self.create_select(create)?,
             Body::View(create) => self.create_view(create)?,

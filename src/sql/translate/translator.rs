@@ -16,7 +16,7 @@ use crate::sql::tokens::{Tokens, token_number};
 use crate::types::{CollationRules, DatabaseName, Value};
 use sqlparser::ast::{Expr, ValueWithSpan};
 use sqlparser::tokenizer::Span;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// SQLite allows 32 766; a statement with more literals has them written into its text.
@@ -62,6 +62,8 @@ pub struct Translator<'a> {
     /// What the names of the outermost query's tables begin with in the SQLite text: it is a view's, and part of another
     /// statement.
     pub alias_prefix: String,
+    /// In LOAD DATA: the fields that are read into user variables.
+    pub field_variables: BTreeMap<String, String>,
     /// Inside a common table expression of WITH RECURSIVE, whose UNION SQLite must see.
     pub in_recursive: bool,
     /// What each outermost `*` stands for, while a view is created.
@@ -220,6 +222,7 @@ impl<'a> Translator<'a> {
             merging: Merging::Never,
             alias_prefix: String::new(),
             in_recursive: false,
+            field_variables: BTreeMap::new(),
             expansions: None,
         }
     }
@@ -341,6 +344,9 @@ impl<'a> Translator<'a> {
             return Ok(self.wanted(Wanted::System(scope, name), None));
         }
         if let Some(name) = text.strip_prefix('@') {
+            if let Some(field) = self.field_variables.get(&name.to_lowercase()) {
+                return Ok(Typed::new(field.clone(), text_type()));
+            }
             let before = self.wanted(Wanted::User(name.to_string()), None);
             if !self.tokens.assigns_variables {
                 return Ok(before);
