@@ -105,7 +105,8 @@ impl Rewriter<'_> {
     fn of_another_charset(&mut self) {
         let in_name = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_' || *b == b'$';
         let name = self.sql[self.at..].iter().take_while(|b| in_name(b)).count();
-        let inside = self.at.checked_sub(1).is_some_and(|before| in_name(&self.sql[before]) || self.sql[before] >= 0x80);
+        let inside =
+            self.at.checked_sub(1).is_some_and(|before| in_name(&self.sql[before]) || self.sql[before] >= 0x80);
         let after = self.at + name;
         let quote = after + self.sql[after..].iter().take_while(|b| b.is_ascii_whitespace()).count();
         self.copy(name);

@@ -35,10 +35,11 @@ impl PreparedText {
     /// Whether it is itself a PREPARE, EXECUTE or DEALLOCATE, or LOAD DATA, which MySQL does not allow.
     pub fn is_indirect(&self) -> bool {
         use crate::sql::SessionCommand::{Deallocate, Execute, ExecuteImmediate, Prepare};
-        self.reads_a_file() || matches!(
-            &*self.planned.plan,
-            Plan::Session(Prepare { .. } | Execute { .. } | ExecuteImmediate { .. } | Deallocate { .. })
-        )
+        self.reads_a_file()
+            || matches!(
+                &*self.planned.plan,
+                Plan::Session(Prepare { .. } | Execute { .. } | ExecuteImmediate { .. } | Deallocate { .. })
+            )
     }
 
     /// The result's columns as far as they are known before it runs.

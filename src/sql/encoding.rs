@@ -1,6 +1,6 @@
 //! Character sets other than UTF-8: what clients may speak, and what literals may be introduced by. Texts are kept in UTF-8.
 
-use encoding_rs::{Encoding, EncoderResult};
+use encoding_rs::{EncoderResult, Encoding};
 
 /// The encoding of a MySQL character set in which a client may speak: one that has ASCII in its place. `None` for UTF-8,
 /// for `binary`, and for what the library does not have.
@@ -56,14 +56,14 @@ pub fn encode(encoding: &'static Encoding, text: &str) -> Vec<u8> {
     }
 }
 
-/// The text that a literal's bytes are in the character set that introduces it. `None` if they are none; an unknown
-/// character set is `Err`.
-pub fn introduced(charset: &str, bytes: &[u8]) -> Result<Option<String>, ()> {
+/// The text that a literal's bytes are in the character set that introduces it, `Some(None)` if they are none. `None` for a
+/// character set that is not known here.
+pub fn introduced(charset: &str, bytes: &[u8]) -> Option<Option<String>> {
     let units = |from: fn([u8; 2]) -> u16| {
         let (pairs, []) = bytes.as_chunks::<2>() else { return None };
         char::decode_utf16(pairs.iter().map(|p| from(*p))).collect::<Result<String, _>>().ok()
     };
-    Ok(match charset {
+    Some(match charset {
         "utf8mb4" | "utf8mb3" | "utf8" | "ascii" => std::str::from_utf8(bytes).ok().map(str::to_string),
         "ucs2" | "utf16" => units(u16::from_be_bytes),
         "utf16le" => units(u16::from_le_bytes),
@@ -71,7 +71,7 @@ pub fn introduced(charset: &str, bytes: &[u8]) -> Result<Option<String>, ()> {
             (fours, []) => fours.iter().map(|f| char::from_u32(u32::from_be_bytes(*f))).collect(),
             _ => None,
         },
-        name => decode(encoding(name).ok_or(())?, bytes),
+        name => decode(encoding(name)?, bytes),
     })
 }
 
@@ -85,7 +85,8 @@ mod tests {
         assert_eq!(there("latin1", "é€"), [0xe9, 0x80]);
         assert_eq!(there("cp1251", "я"), [0xff]);
         assert_eq!(there("latin1", "aяb"), b"a?b");
-        for (charset, text) in [("latin2", "ž"), ("koi8r", "мир"), ("gbk", "中文"), ("sjis", "ソ表"), ("euckr", "한글")] {
+        for (charset, text) in [("latin2", "ž"), ("koi8r", "мир"), ("gbk", "中文"), ("sjis", "ソ表"), ("euckr", "한글")]
+        {
             let bytes = there(charset, text);
             assert_eq!(decode(encoding(charset).unwrap(), &bytes).as_deref(), Some(text), "{charset}");
         }
@@ -95,9 +96,12 @@ mod tests {
 
     #[test]
     fn introduced_bytes_are_of_their_charset() {
-        assert_eq!(introduced("ucs2", &[0x00, 0x41, 0x04, 0x2f]), Ok(Some("AЯ".to_string())));
-        assert_eq!(introduced("utf32", &[0, 1, 0xf6, 0]), Ok(Some("😀".to_string())));
-        assert_eq!((introduced("utf16", &[0xd8]), introduced("latin1", &[0xe9])), (Ok(None), Ok(Some("é".to_string()))));
-        assert_eq!(introduced("dec8", b"a"), Err(()));
+        assert_eq!(introduced("ucs2", &[0x00, 0x41, 0x04, 0x2f]), Some(Some("AЯ".to_string())));
+        assert_eq!(introduced("utf32", &[0, 1, 0xf6, 0]), Some(Some("😀".to_string())));
+        assert_eq!(
+            (introduced("utf16", &[0xd8]), introduced("latin1", &[0xe9])),
+            (Some(None), Some(Some("é".to_string())))
+        );
+        assert_eq!(introduced("dec8", b"a"), None);
     }
 }

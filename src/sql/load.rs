@@ -159,7 +159,9 @@ impl Reader<'_> {
         let mut null = false;
         loop {
             let ends = |rest: &[u8], mark: &[u8]| !mark.is_empty() && rest.starts_with(mark);
-            let Some((byte, rest)) = self.rest.split_first() else { return (self.finished(bytes, enclosed, null), true) };
+            let Some((byte, rest)) = self.rest.split_first() else {
+                return (self.finished(bytes, enclosed, null), true);
+            };
             match enclosed {
                 Some(quote) if *byte == quote => {
                     if rest.first() == Some(&quote) {

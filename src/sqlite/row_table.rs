@@ -104,7 +104,7 @@ unsafe impl VTabCursor for RowCursor<'_> {
     fn column(&self, context: &mut Context, place: c_int) -> rusqlite::Result<()> {
         let row = self.rows.get(self.at);
         let cell = usize::try_from(place).ok().and_then(|place| row?.get(place));
-        context.set_result(&Output(cell.cloned().unwrap_or_default()))
+        context.set_result(Output(cell.cloned().unwrap_or_default()))
     }
 
     fn rowid(&self) -> rusqlite::Result<i64> {

@@ -16,7 +16,10 @@ async fn what_a_client_writes_is_kept_as_text() {
     c.ok("CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(20), b VARBINARY(20))").await;
     let mut western = node.another().await;
     western.ok("SET NAMES latin1").await;
-    assert!(matches!(bytes(&mut western, b"INSERT INTO t VALUES (1, 'caf\xe9 \x80', _binary'\xe9')").await, Recorded::Ok(_)));
+    assert!(matches!(
+        bytes(&mut western, b"INSERT INTO t VALUES (1, 'caf\xe9 \x80', _binary'\xe9')").await,
+        Recorded::Ok(_)
+    ));
     let mut cyrillic = node.another().await;
     cyrillic.ok("SET NAMES 'cp1251'").await;
     assert!(matches!(bytes(&mut cyrillic, b"INSERT INTO t VALUES (2, '\xec\xe8\xf0', NULL)").await, Recorded::Ok(_)));

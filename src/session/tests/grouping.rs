@@ -73,8 +73,14 @@ async fn anything_else_is_refused_while_the_mode_is_on() {
 async fn of_equal_rows_the_first_is_kept() {
     let (_node, mut c) = Node::with_database().await;
     assert_eq!(c.lines("SELECT 'a' UNION SELECT 'A' UNION SELECT 'b'").await, ["a", "b"]);
-    assert_eq!(c.lines("SELECT 'a' AS x UNION SELECT 'A' UNION ALL SELECT 'A' ORDER BY x DESC LIMIT 5").await, ["a", "A"]);
-    assert_eq!(c.lines("WITH RECURSIVE n AS (SELECT 'a' AS x UNION SELECT UPPER(x) FROM n) SELECT * FROM n").await, ["a"]);
+    assert_eq!(
+        c.lines("SELECT 'a' AS x UNION SELECT 'A' UNION ALL SELECT 'A' ORDER BY x DESC LIMIT 5").await,
+        ["a", "A"]
+    );
+    assert_eq!(
+        c.lines("WITH RECURSIVE n AS (SELECT 'a' AS x UNION SELECT UPPER(x) FROM n) SELECT * FROM n").await,
+        ["a"]
+    );
     assert_eq!(c.value("SELECT 1 = ALL ((SELECT 1) UNION (SELECT 1))").await, "1");
     assert_eq!(c.value("SELECT 1 > ANY ((SELECT 0) UNION (SELECT 5) ORDER BY 1)").await, "1");
 }

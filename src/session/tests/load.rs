@@ -34,11 +34,15 @@ async fn with_table() -> (Node, Client) {
 #[tokio::test]
 async fn rows_of_a_file_are_inserted() {
     let (_node, mut c) = with_table().await;
-    let plain = load(&mut c, "LOAD DATA LOCAL INFILE 'x.tsv' INTO TABLE t", b"1\ta\t10\t2024-01-02\n2\t\\N\t20\t\\N\n").await;
+    let plain =
+        load(&mut c, "LOAD DATA LOCAL INFILE 'x.tsv' INTO TABLE t", b"1\ta\t10\t2024-01-02\n2\t\\N\t20\t\\N\n").await;
     assert_eq!(info(plain), "Records: 2  Deleted: 0  Skipped: 0  Warnings: 0");
     let csv = "LOAD DATA LOCAL INFILE 'x.csv' IGNORE INTO TABLE t FIELDS TERMINATED BY ',' OPTIONALLY ENCLOSED BY '\"' \
                LINES TERMINATED BY '\\r\\n' IGNORE 1 LINES (name, @n, @unused) SET n = @n * 2, at = '2024-05-06'";
-    assert_eq!(info(load(&mut c, csv, b"name,n,x\r\n\"b, c\",3,y\r\nd,4,z\r\n").await), "Records: 2  Deleted: 0  Skipped: 0  Warnings: 0");
+    assert_eq!(
+        info(load(&mut c, csv, b"name,n,x\r\n\"b, c\",3,y\r\nd,4,z\r\n").await),
+        "Records: 2  Deleted: 0  Skipped: 0  Warnings: 0"
+    );
     let rows = c.lines("SELECT name, n, at FROM t ORDER BY id").await;
     assert_eq!(rows, ["a 10 2024-01-02", "NULL 20 NULL", "b, c 6 2024-05-06", "d 8 2024-05-06"]);
     assert_eq!(c.value("SELECT COUNT(DISTINCT id) FROM t").await, "4", "each has an id of its own");
@@ -48,9 +52,14 @@ async fn rows_of_a_file_are_inserted() {
 async fn what_is_wrong_in_a_file_is_a_warning() {
     let (_node, mut c) = with_table().await;
     c.ok("INSERT INTO t VALUES (1, 'old', 1, NULL)").await;
-    let wrong = load(&mut c, "LOAD DATA LOCAL INFILE 'x' INTO TABLE t", b"1\tnew\t2\t\\N\n2\n3\tlong long name\tx\tno\t5\n").await;
+    let wrong =
+        load(&mut c, "LOAD DATA LOCAL INFILE 'x' INTO TABLE t", b"1\tnew\t2\t\\N\n2\n3\tlong long name\tx\tno\t5\n")
+            .await;
     assert_eq!(info(wrong), "Records: 3  Deleted: 0  Skipped: 1  Warnings: 5");
-    assert_eq!(c.lines("SELECT * FROM t ORDER BY id").await, ["1 old 1 NULL", "2 none NULL NULL", "3 long long  0 0000-00-00"]);
+    assert_eq!(
+        c.lines("SELECT * FROM t ORDER BY id").await,
+        ["1 old 1 NULL", "2 none NULL NULL", "3 long long  0 0000-00-00"]
+    );
     let replaced = load(&mut c, "LOAD DATA LOCAL INFILE 'x' REPLACE INTO TABLE t (id, name)", b"1\tnew").await;
     assert_eq!(info(replaced), "Records: 1  Deleted: 1  Skipped: 0  Warnings: 0");
     assert_eq!(c.value("SELECT name FROM t WHERE id = 1").await, "new");
@@ -63,13 +72,18 @@ async fn the_statements_after_it_go_on() {
     c.ok("USE d").await;
     let mut recording = Recording::new();
     let mut out = recording.writer();
-    c.session.query(b"SELECT 1; LOAD DATA LOCAL INFILE 'x' INTO TABLE t; SELECT COUNT(*) FROM t", &mut out).await.expect("asked");
+    c.session
+        .query(b"SELECT 1; LOAD DATA LOCAL INFILE 'x' INTO TABLE t; SELECT COUNT(*) FROM t", &mut out)
+        .await
+        .expect("asked");
     assert!(out.asks_for_file());
     let mut recording = Recording::new();
     let mut out = recording.writer();
     let outcome = c.session.file(Ok(b"7\tx\t1\t\\N".to_vec()), &mut out).await;
     out.finish(outcome);
-    assert!(matches!(&recording.results()[..], [Recorded::Ok(_), Recorded::Rows { rows, .. }] if rows[0][0].as_deref() == Some("1")));
+    assert!(
+        matches!(&recording.results()[..], [Recorded::Ok(_), Recorded::Rows { rows, .. }] if rows[0][0].as_deref() == Some("1"))
+    );
 }
 
 #[tokio::test]

@@ -96,7 +96,9 @@ async fn safe_updates_must_name_a_key_or_a_limit() {
     c.ok("CREATE TABLE t (id INT PRIMARY KEY, a INT, b INT, KEY (a, b))").await;
     c.ok("INSERT INTO t VALUES (1, 1, 1), (2, 2, 2)").await;
     c.ok("SET sql_safe_updates = 1").await;
-    for refused in ["UPDATE t SET b = 0", "UPDATE t SET b = 0 WHERE b = 1", "DELETE FROM t", "DELETE FROM t WHERE id = 1 OR b = 1"] {
+    for refused in
+        ["UPDATE t SET b = 0", "UPDATE t SET b = 0 WHERE b = 1", "DELETE FROM t", "DELETE FROM t WHERE id = 1 OR b = 1"]
+    {
         assert_eq!(c.code(refused).await, 1175, "{refused}");
     }
     assert_eq!(c.code("UPDATE t, t AS u SET t.b = 0").await, 1175);

@@ -157,9 +157,8 @@ impl<'s> Check<'s> {
             if table.is_some_and(|t| !source.alias.eq_ignore_ascii_case(t)) {
                 return None;
             }
-            let is = |c: &super::scope::SourceColumn| {
-                c.name.eq_ignore_ascii_case(name) && (table.is_some() || !c.merged)
-            };
+            let is =
+                |c: &super::scope::SourceColumn| c.name.eq_ignore_ascii_case(name) && (table.is_some() || !c.merged);
             source.columns.iter().position(is).map(|c| (s, c))
         })
     }
@@ -167,7 +166,9 @@ impl<'s> Check<'s> {
     /// The same check where aliases of the select list are known: they were looked at there.
     fn with_aliases(&self) -> Check<'s> {
         let mut keys = self.keys.clone();
-        keys.extend(self.scope.aliases.iter().filter(|(n, _, _)| self.named(None, n).is_none()).map(|(n, _, _)| alias(n)));
+        keys.extend(
+            self.scope.aliases.iter().filter(|(n, _, _)| self.named(None, n).is_none()).map(|(n, _, _)| alias(n)),
+        );
         Check { keys, ..self.clone() }
     }
 
@@ -381,7 +382,10 @@ impl<'s> Check<'s> {
             }
             TableFactor::Table { name, alias, .. } => match alias {
                 Some(alias) => alias.name.value.clone(),
-                None => super::from::name_parts(name).ok().and_then(|p| p.last().map(|n| (*n).to_string())).unwrap_or_default(),
+                None => super::from::name_parts(name)
+                    .ok()
+                    .and_then(|p| p.last().map(|n| (*n).to_string()))
+                    .unwrap_or_default(),
             },
             TableFactor::Derived { alias: Some(alias), .. } | TableFactor::JsonTable { alias: Some(alias), .. } => {
                 alias.name.value.clone()
@@ -390,7 +394,8 @@ impl<'s> Check<'s> {
         };
         match self.scope.sources.iter().position(|s| s.alias.eq_ignore_ascii_case(&name)) {
             Some(at) => at..at + 1,
-            None => usize::MAX..0,
+            // Nothing, wherever it is added.
+            None => std::ops::Range { start: usize::MAX, end: 0 },
         }
     }
 }

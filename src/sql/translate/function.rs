@@ -335,7 +335,7 @@ impl Translator<'_> {
             },
         };
         let text = crate::sql::encoding::introduced(charset, &bytes)
-            .map_err(|()| Error::unsupported(format!("_{charset} literals")))?
+            .ok_or_else(|| Error::unsupported(format!("_{charset} literals")))?
             .ok_or_else(|| Error::invalid_characters(charset, crate::sql::tokens::hex(&bytes)))?;
         Ok(Typed { nullable: false, ..Typed::new(quote_text(&text), Self::text_of(collation.name())) })
     }

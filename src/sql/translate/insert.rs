@@ -433,9 +433,9 @@ impl Translator<'_> {
                     return Err(Error::value_count(1));
                 }
                 let targets = match &insert.source {
-            InsertSource::Fields(fields) => self.loaded_columns(fields, table)?,
-            InsertSource::Rows(_) | InsertSource::Query(_) => target_columns(insert, table)?,
-        };
+                    InsertSource::Fields(fields) => self.loaded_columns(fields, table)?,
+                    InsertSource::Rows(_) | InsertSource::Query(_) => target_columns(insert, table)?,
+                };
                 row.columns.retain(|c| targets.iter().any(|t| t.name == c.name));
                 // The alias names the columns anew; the SQLite text keeps the old ones.
                 return self.on_duplicate_renamed(insert, table, sources, row, &targets, columns);
