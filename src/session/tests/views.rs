@@ -50,6 +50,9 @@ async fn with_check_option_refuses_rows_the_view_would_not_show() {
     assert_eq!(c.lines("SHOW WARNINGS").await, ["Warning 1369 CHECK OPTION failed 'd.k'"]);
     assert_eq!(c.ok("UPDATE IGNORE k SET x = x + 94 WHERE x > 4").await.affected_rows, 1);
     assert_eq!(c.lines("SELECT x FROM k ORDER BY x").await, ["-3", "1", "2", "6", "99"]);
+    c.ok("INSERT INTO k VALUES ((SELECT MAX(a) FROM t) - 1, 'query')").await;
+    let kept = c.ok("INSERT IGNORE INTO k VALUES (98, '-') ON DUPLICATE KEY UPDATE x = 500").await;
+    assert_eq!((kept.affected_rows, c.value("SELECT y FROM k WHERE x = 98").await), (0, "query".to_string()));
     // The manual's example.
     c.ok("CREATE TABLE t1 (a INT)").await;
     c.ok("CREATE VIEW v1 AS SELECT * FROM t1 WHERE a < 2 WITH CHECK OPTION").await;
@@ -93,6 +96,15 @@ async fn join_views_change_one_table_at_a_time() {
     assert_eq!(c.ok("UPDATE v JOIN u ON u.a = v.x SET v.y = 'joined', u.n = 0").await.affected_rows, 4);
     assert_eq!(c.ok("DELETE v FROM v JOIN u ON u.a = v.x WHERE u.id = 1").await.affected_rows, 1);
     assert_eq!(c.lines("SELECT a, b FROM t ORDER BY a").await, ["-3 hidden", "2 joined"]);
+}
+
+#[tokio::test]
+async fn columns_that_nobody_named_get_names_of_their_own() {
+    let (_node, mut c) = with_views().await;
+    c.ok("CREATE VIEW n AS SELECT 'k', 'K', b, 'B', 1 AS a FROM t").await;
+    let names = "SELECT GROUP_CONCAT(COLUMN_NAME ORDER BY ORDINAL_POSITION) FROM information_schema.COLUMNS WHERE TABLE_NAME = 'n'";
+    assert_eq!(c.value(names).await, "k,My_exp_K,b,My_exp_B,a");
+    assert_eq!(c.code("CREATE VIEW m AS SELECT a, b AS a FROM t").await, 1060);
 }
 
 #[tokio::test]

@@ -446,7 +446,7 @@ impl Translator<'_> {
         }
         self.scopes.push(Scope { sources, ..Scope::default() });
         let list = match target.view {
-            Some((view, base)) => self.checked_assignments(table, &insert.on_duplicate, view, base),
+            Some(view) => self.checked_assignments(table, &insert.on_duplicate, view, insert.ignore),
             None => self.assignment_list(table, &insert.on_duplicate),
         };
         self.scopes.pop();

@@ -183,7 +183,7 @@ impl Translator<'_> {
                 (None, None) => others = true,
             }
         }
-        if bases.is_empty() || reads_any(select, &bases) {
+        if bases.is_empty() || reads_any(select) {
             return Ok(None);
         }
         let condition = match &select.selection {
@@ -306,13 +306,15 @@ impl Translator<'_> {
         &mut self,
         table: &Arc<Table>,
         assignments: &[(Vec<String>, Expr)],
-        view: &MergedView,
-        base: usize,
+        (view, base): (&MergedView, usize),
+        ignore: bool,
     ) -> Result<String, Error> {
         let list = self.assigned_columns(table, &super::insert::assigned_pairs(assignments), false)?;
         let set = self.with_touched(table, &list)?;
         let source = &view.bases[base];
         match (self.view_check(view, source, new_cells(&list, &source.sql_alias))?, list.first()) {
+            // A row that fails is left as it is.
+            (Some(check), _) if ignore => Ok(format!("{set} WHERE {}", check.as_condition())),
             (Some(check), Some((column, value))) => Ok(check.within(&set, column, value)),
             _ => Ok(set),
         }
@@ -356,8 +358,7 @@ impl Translator<'_> {
         if insert.alias.as_ref().is_some_and(|(_, columns)| !columns.is_empty()) {
             return Err(Error::unsupported("column aliases in an INSERT into a view"));
         }
-        let names_columns =
-            |rows: &[Vec<Option<Expr>>]| rows.iter().flatten().flatten().any(super::insert::names_something);
+        let names_columns = |rows: &[Vec<Option<Expr>>]| rows.iter().flatten().flatten().any(names_columns);
         if matches!(&insert.source, InsertSource::Rows(rows) if names_columns(rows)) {
             return Err(Error::unsupported("INSERT into a view of values that name columns"));
         }
@@ -451,46 +452,58 @@ fn mergeable(query: &Query) -> Option<&Select> {
 
 /// Whether an expression has an aggregate or window function of its own query.
 fn gathers_rows(expression: &Expr) -> bool {
-    let mut queries: usize = 0;
-    let mut visitor = Gathering { depth: &mut queries };
-    sqlparser::ast::Visit::visit(expression, &mut visitor).is_break()
+    let gathers = |e: &Expr| match e {
+        Expr::Function(f) => f.over.is_some() || super::aggregate::is_aggregate(&f.name.to_string()),
+        _ => false,
+    };
+    sqlparser::ast::Visit::visit(expression, &mut Outermost { depth: 0, wanted: &gathers }).is_break()
 }
 
-struct Gathering<'d> {
-    depth: &'d mut usize,
+/// Whether an expression names a column, outside of any query in it.
+fn names_columns(expression: &Expr) -> bool {
+    let names = |e: &Expr| matches!(e, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
+    sqlparser::ast::Visit::visit(expression, &mut Outermost { depth: 0, wanted: &names }).is_break()
 }
 
-impl sqlparser::ast::Visitor for Gathering<'_> {
+/// Finds an expression outside of the queries in another.
+struct Outermost<'w> {
+    /// How many queries are around.
+    depth: usize,
+    wanted: &'w dyn Fn(&Expr) -> bool,
+}
+
+impl sqlparser::ast::Visitor for Outermost<'_> {
     type Break = ();
     fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
-        *self.depth += 1;
+        self.depth += 1;
         ControlFlow::Continue(())
     }
     fn post_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
-        *self.depth -= 1;
+        self.depth -= 1;
         ControlFlow::Continue(())
     }
     fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<()> {
-        match expression {
-            Expr::Function(f)
-                if *self.depth == 0 && (f.over.is_some() || super::aggregate::is_aggregate(&f.name.to_string())) =>
-            {
-                ControlFlow::Break(())
-            }
-            _ => ControlFlow::Continue(()),
+        match self.depth == 0 && (self.wanted)(expression) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
         }
     }
 }
 
-/// Whether the condition of a view reads one of its own tables once more.
-fn reads_any(select: &Select, bases: &[Source]) -> bool {
+/// Whether the condition of a view reads a table of its FROM clause once more.
+fn reads_any(select: &Select) -> bool {
     let Some(condition) = &select.selection else { return false };
-    let reads = |name: &ObjectName| {
-        let named = super::from::table_name(name);
-        named.is_ok_and(|n| bases.iter().any(|b| b.table.as_ref().is_some_and(|t| t.name == n.name)))
-    };
-    let found = sqlparser::ast::visit_relations(condition, |name| {
-        if reads(name) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    let name_of = |name: &ObjectName| super::from::table_name(name).map(|n| n.name).unwrap_or_default();
+    let mut own = Vec::new();
+    for table in &select.from {
+        let _ = sqlparser::ast::visit_relations(table, |name| {
+            own.push(name_of(name));
+            ControlFlow::<()>::Continue(())
+        });
+    }
+    let found = sqlparser::ast::visit_relations(condition, |name| match own.contains(&name_of(name)) {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
     });
     found.is_break()
 }

@@ -109,7 +109,10 @@ impl Translator<'_> {
             let message = format!("View's SELECT refers to a temporary table '{table}'");
             return Err(Error { code: 1352, state: "HY000", message });
         }
-        let block = named(block, &create.columns)?;
+        let block = match create.columns.is_empty() {
+            true => unique_names(block, &create.query)?,
+            false => named(block, &create.columns)?,
+        };
         let view = View {
             name: create.name.name.clone(),
             columns: columns_of(&block.columns),
@@ -221,6 +224,35 @@ impl Translator<'_> {
         }
         outcome.map_err(|e| if matches!(e.code, 1049 | 1054 | 1146 | 1305) { invalid() } else { e })
     }
+}
+
+/// A query's columns under their own names; an expression that nobody named has another if its own is taken.
+fn unique_names(mut block: Block, query: &Query) -> Result<Block, Error> {
+    if let sqlparser::ast::SetExpr::Select(select) = &*query.body
+        && select.projection.len() == block.columns.len()
+    {
+        use sqlparser::ast::{Expr, SelectItem};
+        let column = |e: &Expr| matches!(e, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
+        let unnamed = |item: &SelectItem| matches!(item, SelectItem::UnnamedExpr(e) if !column(e));
+        for (i, item) in select.projection.iter().enumerate() {
+            let name = block.columns[i].name.clone();
+            let taken = |name: &str, columns: &[SourceColumn]| {
+                let others = columns.iter().enumerate().filter(|(n, _)| *n != i);
+                let fixed = others.filter(|(n, _)| *n < i || !unnamed(&select.projection[*n]));
+                fixed.map(|(_, c)| &c.name).any(|other| other.eq_ignore_ascii_case(name))
+            };
+            if !unnamed(item) || !taken(&name, &block.columns) {
+                continue;
+            }
+            let numbered = (1..).map(|n| format!("My_exp_{n}_{name}"));
+            let mut names = std::iter::once(format!("My_exp_{name}")).chain(numbered);
+            if let Some(free) = names.find(|n| !taken(n, &block.columns)) {
+                block.columns[i].name = free;
+            }
+        }
+    }
+    block.check_names()?;
+    Ok(block)
 }
 
 /// A query's columns under the names given, if any are.
