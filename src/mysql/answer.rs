@@ -87,13 +87,13 @@ impl<'a> Answer<'a> {
         if prepared.parameters > 0 {
             let parameter = Column::parameter();
             for _ in 0..prepared.parameters {
-                self.packet(|p| parameter.encode(p));
+                self.packet(|p| parameter.encode(None, p));
             }
             self.end_of_definitions(status);
         }
         if columns > 0 {
             for column in prepared.columns.iter().take(columns.into()) {
-                self.packet(|p| column.encode(p));
+                self.packet(|p| column.encode(None, p));
             }
             self.end_of_definitions(status);
         }
@@ -109,7 +109,7 @@ impl<'a> Answer<'a> {
     pub fn field_list(mut self, columns: &[Column], status: StatusFlags) {
         for column in columns {
             self.packet(|p| {
-                column.encode(p);
+                column.encode(None, p);
                 p.put_u8(0xfb);
             });
         }

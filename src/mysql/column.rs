@@ -1,6 +1,7 @@
 //! A result column or parameter as clients see it: the column definition packet (protocol 4.1).
 
 use super::packet::Payload;
+use super::result::Encode;
 pub use mysql_common::constants::{ColumnFlags, ColumnType};
 
 /// Collation ids that say how a cell is to be understood (`information_schema.collations`).
@@ -89,10 +90,13 @@ impl Column {
     }
 
     /// Appends the column definition's payload.
-    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+    pub(super) fn encode(&self, encode: Option<&Encode>, out: &mut Vec<u8>) {
         out.put_lenenc_bytes(b"def");
         for text in [&self.schema, &self.table, &self.org_table, &self.name, &self.org_name] {
-            out.put_lenenc_bytes(text.as_bytes());
+            match encode {
+                Some(encode) if !text.is_ascii() => out.put_lenenc_bytes(&encode(text)),
+                _ => out.put_lenenc_bytes(text.as_bytes()),
+            }
         }
         out.put_lenenc(0x0c);
         out.put_u16(self.charset);
@@ -119,7 +123,7 @@ mod tests {
             ..Column::new("i", ColumnType::MYSQL_TYPE_LONGLONG)
         };
         let mut out = Vec::new();
-        column.encode(&mut out);
+        column.encode(None, &mut out);
         let expected = b"\x03def\x01d\x01x\x01t\x01i\x02id\x0c\x3f\x00\x14\x00\x00\x00\x08\x03\x00\x00\x00\x00";
         assert_eq!(out, expected);
     }

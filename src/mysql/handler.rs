@@ -67,6 +67,10 @@ impl Login {
     pub fn interactive(&self) -> bool {
         self.capabilities.contains(CapabilityFlags::CLIENT_INTERACTIVE)
     }
+    /// The client may be asked for a file of its own (LOAD DATA LOCAL).
+    pub fn local_files(&self) -> bool {
+        self.capabilities.contains(CapabilityFlags::CLIENT_LOCAL_FILES)
+    }
     /// `sql_mode=IGNORE_SPACE`.
     pub fn ignore_space(&self) -> bool {
         self.capabilities.contains(CapabilityFlags::CLIENT_IGNORE_SPACE)
@@ -102,6 +106,16 @@ pub trait Handler: Send {
     /// COM_QUERY. `sql` is what the client sent, in its character set. Write one result per statement, in order; an error
     /// ends the batch after the results already written.
     fn query(&mut self, sql: &[u8], out: &mut ResultWriter<'_>) -> impl Future<Output = Result<(), SqlError>> + Send;
+
+    /// The file that [`ResultWriter::request_file`] asked for, or why it did not come; the command goes on with it. Called
+    /// exactly once for each request. The default refuses it.
+    fn file(
+        &mut self,
+        _content: Result<Vec<u8>, SqlError>,
+        _out: &mut ResultWriter<'_>,
+    ) -> impl Future<Output = Result<(), SqlError>> + Send {
+        std::future::ready(Err(SqlError::internal("a file that nobody asked for")))
+    }
 
     /// COM_STMT_PREPARE under the given id.
     fn prepare(&mut self, id: StatementId, sql: &[u8]) -> impl Future<Output = Result<Prepared, SqlError>> + Send;

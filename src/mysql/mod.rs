@@ -48,5 +48,5 @@ pub use outbound::Outbound;
 pub use packet::{FRAME_PAYLOAD_MAX, Malformed};
 pub use parameter::Parameter;
 pub use recording::{Keep, Recorded, Recording};
-pub use result::{Completion, Drain, ResultWriter, RowFormat};
+pub use result::{Completion, Drain, Encode, ResultWriter, RowFormat};
 pub use statements::{STATEMENTS_MAX, Statements};

@@ -7,9 +7,11 @@ use super::handler::{SessionChange, StatusFlags};
 use super::outbound::Outbound;
 use super::packet::Payload;
 use mysql_common::constants::CapabilityFlags;
+use std::borrow::Cow;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 
 /// Buffered bytes from which on [`ResultWriter::wants_flush`] asks for a flush.
 const FLUSH_BYTES: usize = 64 << 10;
@@ -36,6 +38,9 @@ pub trait Drain: Send {
     fn drain<'a>(&'a mut self, out: &'a mut Outbound) -> Pin<Box<dyn Future<Output = io::Result<()>> + Send + 'a>>;
 }
 
+/// Makes text the bytes that the client wants to read.
+pub type Encode = Arc<dyn Fn(&str) -> Vec<u8> + Send + Sync>;
+
 /// Text rows (COM_QUERY) or binary rows (COM_STMT_EXECUTE).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RowFormat {
@@ -57,6 +62,10 @@ pub struct ResultWriter<'a> {
     drain: &'a mut dyn Drain,
     format: RowFormat,
     deprecate_eof: bool,
+    /// Where the client does not read UTF-8.
+    encode: Option<Encode>,
+    /// The last thing written asks for a file.
+    asks_for_file: bool,
     /// The columns of the row set being written.
     open: Option<Vec<(Encoding, String)>>,
     finished: Option<Finished>,
@@ -78,7 +87,23 @@ impl<'a> ResultWriter<'a> {
         capabilities: CapabilityFlags,
     ) -> ResultWriter<'a> {
         let deprecate_eof = capabilities.contains(CapabilityFlags::CLIENT_DEPRECATE_EOF);
-        ResultWriter { out, drain, format, deprecate_eof, open: None, finished: None, rows: 0, results: 0 }
+        ResultWriter {
+            out,
+            drain,
+            format,
+            deprecate_eof,
+            encode: None,
+            asks_for_file: false,
+            open: None,
+            finished: None,
+            rows: 0,
+            results: 0,
+        }
+    }
+
+    /// How texts go out from now on; `None`: in UTF-8.
+    pub fn set_encoding(&mut self, encode: Option<Encode>) {
+        self.encode = encode;
     }
 
     pub fn format(&self) -> RowFormat {
@@ -92,6 +117,23 @@ impl<'a> ResultWriter<'a> {
         Ok(())
     }
 
+    /// Asks the client for a file of its own, in place of a result: it comes to [`Handler::file`](super::Handler::file),
+    /// with a writer of its own.
+    pub fn request_file(&mut self, name: &str) -> Result<(), SqlError> {
+        self.begin_result()?;
+        let payload = self.out.begin();
+        payload.put_u8(0xfb);
+        payload.put_bytes(name.as_bytes());
+        self.out.end();
+        self.asks_for_file = true;
+        Ok(())
+    }
+
+    /// Whether a file was asked for.
+    pub fn asks_for_file(&self) -> bool {
+        self.asks_for_file
+    }
+
     /// Begins a row set. `status` goes into the EOF after the column definitions, for clients that want one.
     pub fn columns(&mut self, columns: &[Column], status: StatusFlags) -> Result<(), SqlError> {
         self.begin_result()?;
@@ -102,7 +144,7 @@ impl<'a> ResultWriter<'a> {
         self.out.begin().put_lenenc(count);
         self.out.end();
         for column in columns {
-            column.encode(self.out.begin());
+            column.encode(self.encode.as_ref(), self.out.begin());
             self.out.end();
         }
         if !self.deprecate_eof {
@@ -124,8 +166,8 @@ impl<'a> ResultWriter<'a> {
         self.rows += 1;
         let payload = self.out.begin();
         let written = match self.format {
-            RowFormat::Text => put_text_row(columns, cells, payload),
-            RowFormat::Binary => put_binary_row(columns, cells, self.rows, payload),
+            RowFormat::Text => put_text_row(columns, cells, self.encode.as_ref(), payload),
+            RowFormat::Binary => put_binary_row(columns, cells, self.rows, self.encode.as_ref(), payload),
         };
         match written {
             Ok(()) => self.out.end(),
@@ -180,7 +222,7 @@ impl<'a> ResultWriter<'a> {
             Ok(()) => self.put_finished(false),
             Err(error) => {
                 self.put_finished(true);
-                put_error(self.out, &error);
+                put_error_encoded(self.out, &error, self.encode.as_ref());
             }
         }
     }
@@ -207,12 +249,16 @@ impl<'a> ResultWriter<'a> {
 fn put_text_row<'c>(
     columns: &[(Encoding, String)],
     cells: impl IntoIterator<Item = Cell<'c>>,
+    encode: Option<&Encode>,
     payload: &mut Vec<u8>,
 ) -> Result<(), SqlError> {
     let mut columns = columns.iter();
     for cell in cells {
         let (encoding, _) = columns.next().ok_or_else(wrong_width)?;
-        encoding.put_text(cell, payload);
+        match encoded(cell, encode) {
+            Some(bytes) => encoding.put_text(Cell::Text(&bytes), payload),
+            None => encoding.put_text(cell, payload),
+        }
     }
     if columns.next().is_some() { Err(wrong_width()) } else { Ok(()) }
 }
@@ -221,6 +267,7 @@ fn put_binary_row<'c>(
     columns: &[(Encoding, String)],
     cells: impl IntoIterator<Item = Cell<'c>>,
     row: u64,
+    encode: Option<&Encode>,
     payload: &mut Vec<u8>,
 ) -> Result<(), SqlError> {
     payload.put_u8(0);
@@ -232,11 +279,22 @@ fn put_binary_row<'c>(
         if cell == Cell::Null {
             payload[bitmap + (index + 2) / 8] |= 1 << ((index + 2) % 8);
         } else {
-            encoding.put_binary(cell, name, row, payload)?;
+            match encoded(cell, encode) {
+                Some(bytes) => encoding.put_binary(Cell::Text(&bytes), name, row, payload)?,
+                None => encoding.put_binary(cell, name, row, payload)?,
+            }
         }
         index += 1;
     }
     if index < columns.len() { Err(wrong_width()) } else { Ok(()) }
+}
+
+/// A text that is not ASCII, for a client that does not read UTF-8.
+fn encoded(cell: Cell<'_>, encode: Option<&Encode>) -> Option<Vec<u8>> {
+    match (cell, encode) {
+        (Cell::Text(text), Some(encode)) if !text.is_ascii() => std::str::from_utf8(text).ok().map(|t| encode(t)),
+        _ => None,
+    }
 }
 
 fn wrong_width() -> SqlError {
@@ -305,6 +363,10 @@ pub(super) fn put_end_of_rows(out: &mut Outbound, deprecate_eof: bool, warnings:
 
 /// Writes an ERR packet.
 pub(super) fn put_error(out: &mut Outbound, error: &SqlError) {
+    put_error_encoded(out, error, None);
+}
+
+fn put_error_encoded(out: &mut Outbound, error: &SqlError, encode: Option<&Encode>) {
     let p = out.begin();
     p.put_u8(0xff);
     p.put_u16(error.code);
@@ -315,7 +377,12 @@ pub(super) fn put_error(out: &mut Outbound, error: &SqlError) {
     while !error.message.is_char_boundary(end) {
         end -= 1;
     }
-    p.put_bytes(&error.message.as_bytes()[..end]);
+    let message = &error.message[..end];
+    let bytes = match encode {
+        Some(encode) if !message.is_ascii() => Cow::Owned(encode(message)),
+        _ => Cow::Borrowed(message.as_bytes()),
+    };
+    p.put_bytes(&bytes[..bytes.len().min(511)]);
     out.end();
 }
 

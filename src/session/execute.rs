@@ -65,6 +65,9 @@ impl Session {
             let database = self.state.database.clone();
             let run = Run { planned: &planned, client: &[], text: &rest[..used], database: &database };
             self.run_planned(run, out).await?;
+            if self.loading.waits(rest) {
+                return Ok(());
+            }
             first = false;
             rest = &rest[used..];
         }
@@ -150,6 +153,7 @@ impl Session {
         match &*plan {
             Plan::Read(read) => return self.read(run, read, out).await,
             Plan::Write(write) => return self.write(run, write, out).await,
+            Plan::Load(load) => return self.load(run, load, out).await,
             Plan::Schema(change) => {
                 self.change_schema(change).await?;
             }
@@ -207,8 +211,13 @@ impl Session {
         let settings = &self.state.settings;
         let context = self.context.lock();
         context.strict.set(settings.modes.strict());
-        context.writes.set(matches!(plan, Plan::Write(_)));
-        context.ignore.set(matches!(plan, Plan::Write(write) if write.ignore));
+        let write = match plan {
+            Plan::Write(write) => Some(write),
+            Plan::Load(load) => Some(&load.write),
+            _ => None,
+        };
+        context.writes.set(write.is_some());
+        context.ignore.set(write.is_some_and(|w| w.ignore));
         context.no_zero_date.set(settings.modes.no_zero_date());
         context.no_zero_in_date.set(settings.modes.no_zero_in_date());
         context.utc_offset.set(settings.utc_offset(self.state.micros));

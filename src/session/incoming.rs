@@ -1,22 +1,45 @@
 //! The bytes of a statement as text.
 //!
-//! Statements are UTF-8, but what is in quotes may be any bytes: that is how drivers without prepared statements send
+//! Statements are in the client's character set. They are UTF-8 as a rule, but what is in quotes may be any bytes: that is how drivers without prepared statements send
 //! them, after `_binary` (PyMySQL, PHP's `quote`) or plainly (mysqlclient, Connector/Python, mysqli). Such a literal is
 //! rewritten as `x'..'`: the same bytes, which fit a BLOB and are refused by a text column (1366), as MySQL does it.
 
 use crate::mysql::SqlError;
+use encoding_rs::Encoding;
 use std::borrow::Cow;
 
-/// The statement's text.
+/// The statement's text; `client` is what it is in, where that is not UTF-8.
 ///
 /// # Errors
-/// 1300 for bytes that are not UTF-8 and not in a literal.
-pub(super) fn text(sql: &[u8], backslash_escapes: bool) -> Result<Cow<'_, str>, SqlError> {
+/// 1300 for bytes that are no text and not in a literal.
+pub(super) fn text<'t>(
+    sql: &'t [u8],
+    client: Option<&'static Encoding>,
+    backslash_escapes: bool,
+) -> Result<Cow<'t, str>, SqlError> {
+    let rewriter = |introduced_only| {
+        let out = Vec::with_capacity(sql.len());
+        Rewriter { sql, at: 0, backslash_escapes, introduced_only, out }
+    };
+    if let Some(client) = client.filter(|_| !sql.is_ascii()) {
+        // Where a character may have several bytes, quotes are found among characters only.
+        return if client.is_single_byte() { decoded(&rewriter(true).run(), client) } else { decoded(sql, client) }
+            .map(Cow::Owned);
+    }
     if let Ok(text) = std::str::from_utf8(sql) {
         return Ok(Cow::Borrowed(text));
     }
-    let rewritten = Rewriter { sql, at: 0, backslash_escapes, out: Vec::with_capacity(sql.len()) }.run();
+    let rewritten = rewriter(false).run();
     String::from_utf8(rewritten).map(Cow::Owned).map_err(|e| invalid(e.as_bytes(), e.utf8_error().valid_up_to()))
+}
+
+/// The text that bytes of a client are.
+///
+/// # Errors
+/// 1300.
+pub(super) fn decoded(bytes: &[u8], client: &'static Encoding) -> Result<String, SqlError> {
+    let invalid = || SqlError::new(1300, format!("Invalid {} character string", client.name()));
+    crate::sql::encoding::decode(client, bytes).ok_or_else(invalid)
 }
 
 fn invalid(sql: &[u8], at: usize) -> SqlError {
@@ -28,6 +51,8 @@ struct Rewriter<'a> {
     sql: &'a [u8],
     at: usize,
     backslash_escapes: bool,
+    /// Literals are in the client's character set, but for those that another one introduces.
+    introduced_only: bool,
     out: Vec<u8>,
 }
 
@@ -38,11 +63,13 @@ impl Rewriter<'_> {
         while self.at < self.sql.len() {
             let rest = &self.sql[self.at..];
             match rest {
+                [b'\'' | b'"', ..] if self.introduced_only => self.copy(self.quoted_length(self.at)),
                 [b'\'' | b'"', ..] => self.literal(),
                 [b'`', ..] => self.copy(self.quoted_length(self.at)),
                 [b'#', ..] | [b'-', b'-', b' ' | b'\t' | b'\n' | b'\r', ..] => self.copy(until(rest, b"\n")),
                 [b'/', b'*', ..] => self.copy(until(rest, b"*/")),
                 _ if self.starts_introducer() => self.introduced(),
+                [b'_', ..] if self.introduced_only => self.of_another_charset(),
                 _ => self.copy(1),
             }
         }
@@ -72,6 +99,26 @@ impl Rewriter<'_> {
         let bytes = self.unquoted(quote, length);
         self.hexadecimal(&bytes);
         self.at = quote + length;
+    }
+
+    /// `_name`, and the bytes of the literal after it if one follows that is not ASCII.
+    fn of_another_charset(&mut self) {
+        let in_name = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_' || *b == b'$';
+        let name = self.sql[self.at..].iter().take_while(|b| in_name(b)).count();
+        let inside =
+            self.at.checked_sub(1).is_some_and(|before| in_name(&self.sql[before]) || self.sql[before] >= 0x80);
+        let after = self.at + name;
+        let quote = after + self.sql[after..].iter().take_while(|b| b.is_ascii_whitespace()).count();
+        self.copy(name);
+        if inside || !matches!(self.sql.get(quote), Some(b'\'' | b'"')) {
+            return;
+        }
+        let length = self.quoted_length(quote);
+        if !self.sql[quote..quote + length].is_ascii() {
+            let bytes = self.unquoted(quote, length);
+            self.hexadecimal(&bytes);
+            self.at = quote + length;
+        }
     }
 
     /// A literal; those beside it that belong to it are taken too, if one of them has bytes that are no text.
@@ -175,9 +222,9 @@ mod tests {
             ("SELECT 'é', _binary'é'".as_bytes(), "SELECT 'é', _binary'é'"),
         ];
         for (sql, expected) in cases {
-            assert_eq!(text(sql, true).as_deref(), Ok(expected));
+            assert_eq!(text(sql, None, true).as_deref(), Ok(expected));
         }
-        assert_eq!(text(b"SELECT _binary'\xff\\'", false).as_deref(), Ok("SELECT x'ff5c'"));
+        assert_eq!(text(b"SELECT _binary'\xff\\'", None, false).as_deref(), Ok("SELECT x'ff5c'"));
     }
 
     #[test]
@@ -190,16 +237,34 @@ mod tests {
             ("SELECT 'é', '\\%'".as_bytes(), "SELECT 'é', '\\%'"),
         ];
         for (sql, expected) in cases {
-            assert_eq!(text(sql, true).as_deref(), Ok(expected));
+            assert_eq!(text(sql, None, true).as_deref(), Ok(expected));
         }
+    }
+
+    #[test]
+    fn other_character_sets_are_decoded() {
+        let latin1 = crate::sql::encoding::encoding("latin1");
+        let cases: [(&[u8], &str); 4] = [
+            (b"SELECT '\xe9', `\xfc` -- \xe4", "SELECT 'é', `ü` -- ä"),
+            (b"SELECT _binary'\xe9', _cp1251 '\xff', _x", "SELECT x'e9', _cp1251 x'ff', _x"),
+            (b"SELECT _latin1'a', '_latin1\xe9'", "SELECT _latin1'a', '_latin1é'"),
+            (b"SELECT 1", "SELECT 1"),
+        ];
+        for (sql, expected) in cases {
+            assert_eq!(text(sql, latin1, true).as_deref(), Ok(expected));
+        }
+        let sjis = crate::sql::encoding::encoding("sjis");
+        // The second byte of the character is a backslash.
+        assert_eq!(text(b"SELECT '\x83\x5c'", sjis, true).as_deref(), Ok("SELECT 'ソ'"));
+        assert_eq!(text(b"SELECT '\x83'", sjis, true).map_err(|e| e.code), Err(1300));
     }
 
     #[test]
     fn other_bytes_must_be_utf8() {
         for sql in [&b"SELECT \xff\xfe"[..], b"SELECT `\xff`", b"SELECT 1 -- \xff"] {
-            assert_eq!(text(sql, true).map_err(|e| e.code), Err(1300));
+            assert_eq!(text(sql, None, true).map_err(|e| e.code), Err(1300));
         }
-        let error = text(b"SELECT \xff\xfe'", true).map_err(|e| e.message);
+        let error = text(b"SELECT \xff\xfe'", None, true).map_err(|e| e.message);
         assert_eq!(error, Err("Invalid utf8mb4 character string: '\\xFF\\xFE\\x27'".into()));
     }
 }

@@ -49,9 +49,9 @@
 //! # What is refused by name (1235)
 //!
 //! SERIALIZABLE isolation (READ UNCOMMITTED, READ COMMITTED and REPEATABLE READ all give one snapshot per transaction),
-//! client character sets other than UTF-8 and its subsets, system variables that would change results in a way that is not
-//! built (`sql_safe_updates`, `sql_select_limit`, `auto_increment_increment`, ...), and a query within a transaction that
-//! mixes system tables with a user's.
+//! client character sets that the library for them does not have (`dec8`, `hp8`, `swe7`, ...), system variables that would
+//! change results in a way that is not built (`sql_auto_is_null`, `default_week_format`, ...), and a query within a
+//! transaction that mixes system tables with a user's.
 
 mod clock;
 mod command;
@@ -67,6 +67,7 @@ mod ids;
 mod incoming;
 mod keyed;
 mod lease;
+mod load;
 mod metadata;
 mod nap;
 mod plans;

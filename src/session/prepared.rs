@@ -27,13 +27,19 @@ impl PreparedText {
         self.planned.markers
     }
 
-    /// Whether it is itself a PREPARE, EXECUTE or DEALLOCATE, which MySQL does not allow.
+    /// Whether it is LOAD DATA, which MySQL does not prepare.
+    pub fn reads_a_file(&self) -> bool {
+        matches!(&*self.planned.plan, Plan::Load(_))
+    }
+
+    /// Whether it is itself a PREPARE, EXECUTE or DEALLOCATE, or LOAD DATA, which MySQL does not allow.
     pub fn is_indirect(&self) -> bool {
         use crate::sql::SessionCommand::{Deallocate, Execute, ExecuteImmediate, Prepare};
-        matches!(
-            &*self.planned.plan,
-            Plan::Session(Prepare { .. } | Execute { .. } | ExecuteImmediate { .. } | Deallocate { .. })
-        )
+        self.reads_a_file()
+            || matches!(
+                &*self.planned.plan,
+                Plan::Session(Prepare { .. } | Execute { .. } | ExecuteImmediate { .. } | Deallocate { .. })
+            )
     }
 
     /// The result's columns as far as they are known before it runs.

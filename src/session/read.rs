@@ -37,13 +37,15 @@ impl Session {
         let (status, charset) = (mysql::Handler::status(self), self.state.settings.charset);
         self.limit_statement(run.text);
         let naps = self.naps(&read.program.sql);
+        out.set_encoding(self.state.settings.encode());
+        let limit = if read.unlimited { self.state.settings.select_limit } else { u64::MAX };
         let sent = {
             let rows = match place {
                 Place::Workspace => self.workspace()?.query(&read.program.sql, &parameters),
                 Place::Reader => self.reader()?.query(&read.databases, &read.program.sql, &parameters),
             };
             match rows {
-                Ok(rows) => Sending { columns: &read.columns, charset, status, naps }.rows(rows, out).await,
+                Ok(rows) => Sending { columns: &read.columns, charset, status, naps, limit }.rows(rows, out).await,
                 Err(error) => Err(Broken::Sqlite(error)),
             }
         };
@@ -253,6 +255,7 @@ impl Session {
     ) -> Result<(), SqlError> {
         let first = |i: usize| rows.first().and_then(|r| r.get(i)).map(stored_cell);
         let charset = self.state.settings.charset;
+        out.set_encoding(self.state.settings.encode());
         let described: Vec<_> =
             columns.iter().enumerate().map(|(i, c)| metadata::describe(c, first(i), charset)).collect();
         out.columns(&described, mysql::Handler::status(self))?;
@@ -352,13 +355,15 @@ struct Sending<'a> {
     charset: u16,
     status: mysql::StatusFlags,
     naps: Option<Naps>,
+    /// The most rows to write.
+    limit: u64,
 }
 
 impl Sending<'_> {
     /// Writes columns and rows, and flushes so often that memory stays bounded. Returns the number of rows.
     async fn rows(&self, mut rows: Rows<'_>, out: &mut ResultWriter<'_>) -> Result<u64, Broken> {
         let mut sent = 0;
-        while self.one(&mut rows, sent == 0, out)? {
+        while sent < self.limit && self.one(&mut rows, sent == 0, out)? {
             sent += 1;
             if let Some(naps) = &self.naps {
                 naps.take().await?;

@@ -3,6 +3,7 @@
 use super::core_handle::CoreHandle;
 use super::functions::SharedContext;
 use super::lease::Lease;
+use super::load::Loading;
 use super::nap::Naps;
 use super::prepared::PreparedText;
 use super::registry::{Connection, Stop};
@@ -48,6 +49,7 @@ pub struct Session {
     pub(super) tracking: Tracking,
     /// What encrypts the client's link.
     pub(super) encryption: Option<Encryption>,
+    pub(super) loading: Loading,
     interrupts: Arc<Mutex<Vec<Interrupt>>>,
 }
 
@@ -69,6 +71,7 @@ impl Session {
             big_ids: Lease::default(),
             tracking: Tracking::default(),
             encryption: None,
+            loading: Loading::default(),
             interrupts: Arc::default(),
             server,
         }
@@ -174,6 +177,7 @@ impl Session {
         self.state.found_rows_wanted = login.found_rows();
         self.state.multi_statements = login.multi_statements();
         self.state.interactive = login.interactive();
+        self.state.local_files = login.local_files();
         self.encryption = login.tls.clone();
         self.state.database = None;
         self.handshake_collation(login.collation);
@@ -268,13 +272,22 @@ impl Handler for Session {
     }
 
     async fn query(&mut self, sql: &[u8], out: &mut ResultWriter<'_>) -> Result<(), SqlError> {
+        out.set_encoding(self.state.settings.encode());
         let text = self.incoming(sql)?;
         self.run_text(&text, out).await
+    }
+
+    async fn file(&mut self, content: Result<Vec<u8>, SqlError>, out: &mut ResultWriter<'_>) -> Result<(), SqlError> {
+        out.set_encoding(self.state.settings.encode());
+        self.go_on_with_file(content, out).await
     }
 
     async fn prepare(&mut self, id: StatementId, sql: &[u8]) -> Result<Prepared, SqlError> {
         let text = self.incoming(sql)?;
         let prepared = self.prepare_text(&text).await?;
+        if prepared.reads_a_file() {
+            return Err(mysql::UNSUPPORTED_PS.with(&[]));
+        }
         let parameters = u16::try_from(prepared.markers())
             .map_err(|_| SqlError::new(1390, "Prepared statement contains too many placeholders"))?;
         let columns = prepared.columns(self.state.settings.charset);
@@ -290,7 +303,15 @@ impl Handler for Session {
     ) -> Result<(), SqlError> {
         let unknown = || SqlError::new(1243, format!("Unknown prepared statement handler ({}) given to EXECUTE", id.0));
         let mut prepared = self.prepared.remove(&id).ok_or_else(unknown)?;
-        let values: Vec<Value> = parameters.iter().map(|p| p.value.clone()).collect();
+        out.set_encoding(self.state.settings.encode());
+        let values = parameters.iter().map(|p| self.parameter(p)).collect::<Result<Vec<Value>, SqlError>>();
+        let values = match values {
+            Ok(values) => values,
+            Err(error) => {
+                self.prepared.insert(id, prepared);
+                return Err(error);
+            }
+        };
         let outcome = self.run_prepared(&mut prepared, &values, out).await;
         self.prepared.insert(id, prepared);
         outcome
@@ -385,7 +406,22 @@ impl Session {
     }
 
     fn incoming<'t>(&self, sql: &'t [u8]) -> Result<Cow<'t, str>, SqlError> {
-        super::incoming::text(sql, !self.state.settings.modes.no_backslash_escapes())
+        super::incoming::text(sql, self.state.settings.client, !self.state.settings.modes.no_backslash_escapes())
+    }
+
+    /// A parameter's value: text in the client's character set.
+    fn parameter(&self, parameter: &Parameter) -> Result<Value, SqlError> {
+        use mysql::ColumnType::*;
+        let of_text = matches!(
+            parameter.ty,
+            MYSQL_TYPE_VARCHAR | MYSQL_TYPE_VAR_STRING | MYSQL_TYPE_STRING | MYSQL_TYPE_ENUM | MYSQL_TYPE_SET
+        );
+        let bytes = match (&parameter.value, self.state.settings.client.filter(|_| of_text)) {
+            (Value::Text(text), Some(encoding)) if !text.is_ascii() => (text.as_bytes(), encoding),
+            (Value::Blob(bytes), Some(encoding)) => (&bytes[..], encoding),
+            (value, _) => return Ok(value.clone()),
+        };
+        super::incoming::decoded(bytes.0, bytes.1).map(Value::text)
     }
 
     /// The deadline of `max_execution_time`, or of the optimizer hint of that name, set while a SELECT runs.

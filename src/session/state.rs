@@ -3,9 +3,10 @@
 
 use super::diagnostics::Diagnostics;
 use super::variables::{Globals, VariableError, Variables, Which, charset, offset_minutes};
-use crate::mysql::{SqlError, SqlState};
+use crate::mysql::{Encode, SqlError, SqlState};
 use crate::sql::{self, Environment, Modes, VariableScope, Wanted};
 use crate::types::{AutoIdMode, DatabaseName, ReadLevel, Span, Value, Wall, WriteLevel};
+use encoding_rs::Encoding;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -22,10 +23,15 @@ pub struct Settings {
     pub foreign_keys: bool,
     /// Collation number of text in results.
     pub charset: u16,
+    /// What the client writes and reads, where it is not UTF-8.
+    pub client: Option<&'static Encoding>,
+    pub results: Option<&'static Encoding>,
     pub max_errors: usize,
     pub max_age: Span,
     /// Longest SELECT; zero: no limit.
     pub max_execution: Span,
+    /// `sql_select_limit`: the most rows of a SELECT without LIMIT.
+    pub select_limit: u64,
     /// A statement that takes longer is slow.
     pub long_query: Span,
     zone: Zone,
@@ -61,24 +67,31 @@ impl Settings {
             Value::Real(x) if x.0 > 0.0 => Some((x.0 * 1e6) as i64),
             _ => None,
         };
-        let results = text("collation_connection");
+        // Texts in results have the connection's collation, or the default one of what the client reads.
+        let connection = charset::collation(&text("collation_connection"));
+        let reads = text("character_set_results");
+        let results = connection.filter(|c| *c.charset == *reads).or_else(|| charset::default_collation(&reads));
         Settings {
             autocommit: int("autocommit") != 0,
             // The variable holds only checked values; an impossible one would mean MySQL's default.
             modes: Modes::parse(&text("sql_mode"))
                 .unwrap_or_default()
                 .with_division_scale(u8::try_from(int("div_precision_increment")).unwrap_or(4))
-                .with_collations(text("marmot_collations").parse().unwrap_or_default()),
+                .with_collations(text("marmot_collations").parse().unwrap_or_default())
+                .with_safe_updates(int("sql_safe_updates") != 0),
             write: text("marmot_write_consistency").parse().unwrap_or_default(),
             read: text("marmot_read_consistency").parse().unwrap_or_default(),
             lock_wait: span("innodb_lock_wait_timeout"),
             auto_ids: text("marmot_auto_id_mode").parse().unwrap_or_default(),
             read_only: int("transaction_read_only") != 0,
             foreign_keys: int("foreign_key_checks") != 0,
-            charset: charset::collation(&results).map_or(crate::mysql::collation::UTF8MB4_GENERAL_CI, |c| c.id),
+            charset: results.or(connection).map_or(crate::mysql::collation::UTF8MB4_GENERAL_CI, |c| c.id),
+            client: sql::encoding::encoding(&text("character_set_client")),
+            results: sql::encoding::encoding(&reads),
             max_errors: usize::try_from(int("max_error_count")).unwrap_or(0),
             max_age: span("marmot_transaction_max_age"),
             max_execution: Span::from_millis(u64::try_from(int("max_execution_time")).unwrap_or(0)),
+            select_limit: u64::try_from(int("sql_select_limit")).unwrap_or(u64::MAX),
             long_query: match variables.own("long_query_time") {
                 Value::Real(seconds) => Span::from_millis((seconds.0 * 1e3) as u64),
                 _ => Span::ZERO,
@@ -86,6 +99,12 @@ impl Settings {
             zone,
             pinned_time,
         }
+    }
+
+    /// How texts go out to the client.
+    pub fn encode(&self) -> Option<Encode> {
+        let encoding = self.results?;
+        Some(Arc::new(move |text: &str| sql::encoding::encode(encoding, text)))
     }
 
     /// Seconds east of UTC at a moment given in microseconds since the epoch.
@@ -108,6 +127,8 @@ pub struct State {
     pub found_rows_wanted: bool,
     pub multi_statements: bool,
     pub interactive: bool,
+    /// CLIENT_LOCAL_FILES: the client may be asked for files.
+    pub local_files: bool,
     pub database: Option<DatabaseName>,
     pub variables: Variables,
     /// A variable may have another value than the client was told of.
@@ -134,6 +155,7 @@ impl State {
             found_rows_wanted: false,
             multi_statements: false,
             interactive: false,
+            local_files: false,
             database: None,
             variables,
             variables_changed: false,

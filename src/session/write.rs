@@ -10,7 +10,7 @@ use super::session::Session;
 use super::system;
 use crate::core::{Request, Response};
 use crate::mysql::{self, ResultWriter, SqlError};
-use crate::sql::{Catalog, Write, WriteKind};
+use crate::sql::{AutoIncrement, Catalog, Write, WriteKind};
 use crate::sqlite::{Constraint, Error, Executed, IdKind};
 use crate::types::Value;
 use std::sync::Arc;
@@ -233,6 +233,10 @@ impl Session {
     pub(super) fn info(&self, write: &Write, executed: Executed) -> String {
         let warnings = self.state.diagnostics.warning_count();
         let rows = executed.rows;
+        if let Some(records) = self.loading.records {
+            let skipped = records.saturating_sub(rows.inserted);
+            return format!("Records: {records}  Deleted: {}  Skipped: {skipped}  Warnings: {warnings}", rows.deleted);
+        }
         match write.kind {
             WriteKind::Update => {
                 format!("Rows matched: {}  Changed: {}  Warnings: {warnings}", executed.changes, rows.updated)
@@ -270,7 +274,16 @@ impl Session {
                 };
                 let server = self.server.clone();
                 let wait = self.state.settings.lock_wait;
-                let first = server.sequences.ids(&server, &self.core, &target, count, wait).await?;
+                let mut first = server.sequences.ids(&server, &self.core, &target, count, wait).await?;
+                // Where a row in the way is no error, an id that somebody chose by hand must be seen before.
+                let silent = write.ignore || write.kind != WriteKind::Insert;
+                for _ in 0..ID_ATTEMPTS {
+                    if !silent || !self.is_any_taken(write, auto, Range { first, count })? {
+                        break;
+                    }
+                    server.sequences.forget(write.table_id);
+                    first = server.sequences.ids(&server, &self.core, &target, count, wait).await?;
+                }
                 vec![Range { first, count }]
             }
         };
@@ -283,6 +296,16 @@ impl Session {
         ranges.iter().for_each(|r| source.lease(IdKind::Auto, r.first, r.count));
         ids.leased(*last);
         Ok(())
+    }
+
+    /// Whether the table has a row with one of these ids.
+    fn is_any_taken(&mut self, write: &Write, auto: &AutoIncrement, ids: Range) -> Result<bool, SqlError> {
+        let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+        let (table, column) = (quoted(&write.table), quoted(&auto.column));
+        let sql = format!("SELECT 1 FROM {}.{table} WHERE {column} BETWEEN ?1 AND ?2 LIMIT 1", quoted(&write.database));
+        let range = [Value::Int(ids.first), Value::Int(ids.end().saturating_sub(1))];
+        let found = self.workspace()?.query(&sql, &range).and_then(|mut rows| Ok(rows.next()?.is_some()));
+        found.map_err(|e| self.sqlite_error(e))
     }
 
     /// Gives back the ids at the end of the lease that the statement did not take.

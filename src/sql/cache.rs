@@ -133,6 +133,7 @@ impl PlanCache {
         let databases = match &**plan {
             Plan::Read(read) => &read.databases,
             Plan::Write(write) => &write.databases,
+            Plan::Load(load) => &load.write.databases,
             _ => return,
         };
         let versions = databases.iter().filter_map(|n| context.catalog.database(n).map(|d| (n.clone(), d.version)));

@@ -217,9 +217,11 @@ impl Table {
     pub fn unique_indexes(&self) -> impl Iterator<Item = &Index> {
         self.indexes.iter().filter(|i| i.kind == IndexKind::Unique)
     }
-    /// Whether an index has a generated column among its parts. Nothing but MySQL's definition knows such an index.
-    pub fn is_generated(&self, index: &Index) -> bool {
-        index.columns.iter().any(|part| self.column_by_id(part.column).is_some_and(|c| c.generated().is_some()))
+    /// Whether nothing but MySQL's definition knows an index: one for full-text search, or with a generated column among
+    /// its parts.
+    pub fn is_definition_only(&self, index: &Index) -> bool {
+        index.kind == IndexKind::FullText
+            || index.columns.iter().any(|part| self.column_by_id(part.column).is_some_and(|c| c.generated().is_some()))
     }
     /// The name of a column that an index or key of this table mentions.
     pub fn name_of(&self, id: ColumnId) -> &str {
@@ -285,6 +287,19 @@ pub enum IndexKind {
     Primary,
     Unique,
     Plain,
+    /// For MATCH ... AGAINST; a definition alone (see `fulltext`).
+    FullText,
+}
+
+impl IndexKind {
+    /// Whether no two rows may have the same values.
+    pub fn is_unique(self) -> bool {
+        matches!(self, IndexKind::Primary | IndexKind::Unique)
+    }
+    /// What MySQL says it is made of.
+    pub fn structure(self) -> &'static str {
+        if self == IndexKind::FullText { "FULLTEXT" } else { "BTREE" }
+    }
 }
 
 /// One part of an index.
@@ -406,8 +421,9 @@ impl Collation {
             | "cp866" => {
                 return Some(Collation(format!("{charset}_general_ci").into()));
             }
+            "utf16le" => "utf16le_general_ci",
             "gbk" | "gb2312" | "big5" => return Some(Collation(format!("{charset}_chinese_ci").into())),
-            "sjis" | "cp932" | "ujis" => return Some(Collation(format!("{charset}_japanese_ci").into())),
+            "sjis" | "cp932" | "ujis" | "eucjpms" => return Some(Collation(format!("{charset}_japanese_ci").into())),
             "euckr" => "euckr_korean_ci",
             "tis620" => "tis620_thai_ci",
             _ => return None,

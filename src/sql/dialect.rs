@@ -159,6 +159,15 @@ pub fn constant(text: impl Into<String>) -> Expr {
     })
 }
 
+/// A string constant, in quotes or as bytes.
+fn is_string(token: &Token) -> bool {
+    match token {
+        Token::SingleQuotedString(_) => true,
+        Token::Placeholder(text) => text.starts_with('x') || text.starts_with('b'),
+        _ => false,
+    }
+}
+
 fn unexpected<T>(parser: &Parser) -> Result<T, ParserError> {
     let found = parser.peek_token();
     Err(ParserError::ParserError(format!("unexpected {} at Line: 1, Column: {}", found.token, found.span.start.column)))
@@ -223,6 +232,40 @@ fn in_list(parser: &mut Parser, left: &Expr, negated: bool) -> Result<Expr, Pars
     Ok(Expr::InList { expr, list, negated })
 }
 
+/// `= ANY (query)`, `= ALL (query)`, where the query may begin with one in parentheses.
+fn quantified(parser: &mut Parser, left: &Expr) -> Result<Option<Expr>, ParserError> {
+    let compare_op = match &parser.peek_token_ref().token {
+        Token::Eq => BinaryOperator::Eq,
+        Token::Neq => BinaryOperator::NotEq,
+        Token::Lt => BinaryOperator::Lt,
+        Token::LtEq => BinaryOperator::LtEq,
+        Token::Gt => BinaryOperator::Gt,
+        Token::GtEq => BinaryOperator::GtEq,
+        _ => return Ok(None),
+    };
+    let all = match &parser.peek_nth_token_ref(1).token {
+        Token::Word(word) if word.keyword == Keyword::ALL => true,
+        Token::Word(word) if matches!(word.keyword, Keyword::ANY | Keyword::SOME) => false,
+        _ => return Ok(None),
+    };
+    if (2..4).any(|n| parser.peek_nth_token_ref(n).token != Token::LParen) {
+        return Ok(None);
+    }
+    parser.maybe_parse(|p| {
+        p.next_token();
+        p.next_token();
+        p.expect_token(&Token::LParen)?;
+        let right = Box::new(Expr::Subquery(p.parse_query()?));
+        p.expect_token(&Token::RParen)?;
+        let left = Box::new(left.clone());
+        let compare_op = compare_op.clone();
+        Ok(match all {
+            true => Expr::AllOp { left, compare_op, right },
+            false => Expr::AnyOp { left, compare_op, right, is_some: false },
+        })
+    })
+}
+
 /// `[NOT] BETWEEN low AND high`: the upper bound may be a predicate itself, as in `BETWEEN 1 AND 3 LIKE 1`.
 fn between(parser: &mut Parser, left: &Expr, negated: bool) -> Result<Expr, ParserError> {
     if negated {
@@ -241,7 +284,7 @@ impl MarmotDialect {
         let parenthesis = next == Token::LParen;
         let upper = word.to_ascii_uppercase();
         match upper.as_str() {
-            _ if upper.starts_with('_') && matches!(next, Token::SingleQuotedString(_)) => {
+            _ if upper.starts_with('_') && is_string(&next) => {
                 let word = parser.next_token();
                 let name = Ident::with_span(word.span, "#introduced");
                 let charset = constant(upper[1..].to_lowercase());
@@ -256,7 +299,7 @@ impl MarmotDialect {
             "CAST" | "CONVERT" if parenthesis => return Some(self.cast(parser, upper == "CAST")),
             "EXTRACT" if parenthesis => return Some(self.extract(parser)),
             "CHAR" if parenthesis => return Some(self.char_function(parser)),
-            "MATCH" => return Some(Err(ParserError::ParserError("\u{1}MATCH ... AGAINST".into()))),
+            "MATCH" => return Some(self.match_against(parser)),
             "DATE" | "TIME" | "TIMESTAMP" if matches!(next, Token::SingleQuotedString(_)) => {
                 let word = parser.next_token();
                 let value = parser.parse_value().map(Expr::Value);
@@ -391,6 +434,41 @@ impl MarmotDialect {
         let expr = Box::new(parser.parse_expr()?);
         parser.expect_token(&Token::RParen)?;
         Ok(Expr::Trim { trim_where, trim_what, expr, trim_characters: None })
+    }
+
+    /// `MATCH (columns) AGAINST (query [modifier])`: `#match('MODE', query, columns...)`.
+    fn match_against(&self, parser: &mut Parser) -> Result<Expr, ParserError> {
+        let word = parser.next_token();
+        let parenthesis = parser.consume_token(&Token::LParen);
+        let columns = parser.parse_comma_separated(|p| p.parse_subexpr(PREDICATE))?;
+        if parenthesis {
+            parser.expect_token(&Token::RParen)?;
+        }
+        if !accept_word(parser, "AGAINST") {
+            return unexpected(parser);
+        }
+        parser.expect_token(&Token::LParen)?;
+        // IN belongs to the modifier.
+        let query = parser.parse_subexpr(PREDICATE)?;
+        let mut mode = "NATURAL";
+        if accept_word(parser, "IN") {
+            let words: &[&str] = if accept_word(parser, "BOOLEAN") {
+                mode = "BOOLEAN";
+                &["MODE"]
+            } else {
+                &["NATURAL", "LANGUAGE", "MODE"]
+            };
+            if !words.iter().all(|w| accept_word(parser, w)) {
+                return unexpected(parser);
+            }
+        }
+        if mode == "NATURAL" && accept_word(parser, "WITH") {
+            return Err(ParserError::ParserError("\u{1}MATCH ... AGAINST ... WITH QUERY EXPANSION".into()));
+        }
+        parser.expect_token(&Token::RParen)?;
+        let mut arguments = vec![constant(mode), query];
+        arguments.extend(columns);
+        Ok(call(Ident::with_span(word.span, "#match"), arguments))
     }
 
     /// `CHAR(n, ... [USING charset])`.
@@ -536,6 +614,9 @@ impl Dialect for MarmotDialect {
             let (left, op) = (Box::new(left.clone()), BinaryOperator::Assignment);
             let right = parser.parse_subexpr(ASSIGNMENT - 1);
             return Some(right.map(|right| Expr::BinaryOp { left, op, right: Box::new(right) }));
+        }
+        if let Some(quantified) = quantified(parser, left).transpose() {
+            return Some(quantified);
         }
         let op = match &parser.peek_token_ref().token {
             Token::Word(word) if word.keyword == Keyword::DIV => BinaryOperator::MyIntegerDivide,

@@ -227,18 +227,19 @@ impl<'a> Lexer<'a> {
             let end = (self.position, self.in_version_comment);
             self.skip_space()?;
             let binary = word.eq_ignore_ascii_case("_binary");
+            let unicode = binary || word[1..].to_ascii_lowercase().starts_with("utf8");
             match self.byte(0) {
                 b'\'' | b'"' if binary => {
                     let quote = self.byte(0);
                     return Ok(Lexeme::Hex(self.escaped(quote)?.into_owned().into_bytes()));
                 }
-                b'\'' | b'"' if word[1..].to_ascii_lowercase().starts_with("utf8") => return self.text_literal(),
+                b'\'' | b'"' if unicode => return self.text_literal(),
                 // Of another character set: the word says which, to the parser.
                 b'\'' | b'"' => {
                     (self.position, self.in_version_comment) = end;
                     return Ok(Lexeme::Word(word));
                 }
-                b'x' | b'X' | b'0' => {
+                b'x' | b'X' | b'0' if unicode => {
                     let at = self.position;
                     if let Lexeme::Hex(bytes) = self.read(at)? {
                         return Ok(Lexeme::Hex(bytes));

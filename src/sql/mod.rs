@@ -23,14 +23,18 @@
 //!   between SQLite goes on in floating point. Conditions that order DECIMAL values of more than 15 digits use no index.
 //! - BIGINT UNSIGNED primary keys of one column end at 2^63-1 (1264).
 //! - TIMESTAMP is kept as given, in the session's time zone. Conditions that order TIME values use no index.
-//! - ONLY_FULL_GROUP_BY is not enforced. UPDATE with ORDER BY and no LIMIT changes rows in any order.
+//! - ONLY_FULL_GROUP_BY takes the columns of derived tables and views, and what stands in subqueries, on trust.
+//! - UPDATE with ORDER BY and no LIMIT changes rows in any order.
+//! - MATCH ... AGAINST reads the whole table (`fulltext`); words differ by their accents. LOAD DATA leaves user variables
+//!   as they were.
+//! - A literal of a client that does not speak UTF-8 is UTF-8 in a BLOB too, unless `_binary` stands before it.
 //! - SHOW CREATE VIEW shows MySQL's canonical form of one SELECT over tables; any other query as it was written, with `*`
 //!   spelled out.
 //! - CREATE TABLE ... SELECT is two transactions: a node that dies in between leaves an empty table.
 //!
-//! What is refused by name (1235): changing rows through a view, triggers, procedures, functions of more than RETURN, events,
-//! accounts, UNIQUE over generated columns, FULLTEXT and SPATIAL, functional key parts, partition maintenance, LATERAL, JSON_TABLE, RENAME
-//! across databases, XA, HANDLER, LOAD DATA.
+//! What is refused by name (1235): triggers, procedures, functions of more than RETURN, events, accounts, UNIQUE over
+//! generated columns, SPATIAL, functional key parts, parsers of FULLTEXT, WITH QUERY EXPANSION, partition maintenance, RENAME
+//! across databases, XA, HANDLER, LOAD XML. Files of the server are never read or written (1290).
 
 mod alteration;
 mod cache;
@@ -41,12 +45,15 @@ mod compile;
 mod decimal;
 mod definition;
 mod dialect;
+pub mod encoding;
 mod error;
+mod fulltext;
 mod functions;
 mod hint;
 mod interval;
 mod json;
 mod lexer;
+mod load;
 mod modes;
 mod normal;
 mod parameter;
@@ -81,18 +88,23 @@ pub use definition::{
     TableDefinition, TypeDefinition,
 };
 pub use error::{Error, Warning, WarningLevel};
-pub use functions::{AGGREGATES, Accumulator, Aggregate, FUNCTIONS, Function, FunctionContext, MAX_WARNINGS};
+pub use functions::{
+    AGGREGATES, Accumulator, Aggregate, FUNCTIONS, Function, FunctionContext, MAX_WARNINGS, MOST_ROW_COLUMNS,
+    decode_rows, encode_rows,
+};
 pub use hint::execution_time_hint;
+pub use load::{FileFormat, FileRows};
 pub use modes::Modes;
 pub use normal::{Normalised, normalise};
 pub use parameter::{Convert, Environment, Literal, Parameter, Source, Wanted, bind};
 pub use parse::{Statement, parse};
 pub use plan::{
-    Admin, Assignment, AutoIncrement, Completion, KeyedChange, LockTarget, Locking, Origin, Plan, Program, Read,
+    Admin, Assignment, AutoIncrement, Completion, KeyedChange, Load, LockTarget, Locking, Origin, Plan, Program, Read,
     ResultColumn, ResultType, SessionCommand, SetTarget, SetValue, VariableScope, Write, WriteKind,
 };
 pub use routine::{Nature, Routine};
 pub use schema_change::{CatalogChange, CompileContext, Compiled, ProgramKind, SchemaChange, SchemaProgram};
 pub use translate::{
-    Context, canonical_query, column_key, default_text, extra, show_create_table, translate, view_as_table,
+    Context, canonical_query, column_key, default_text, extra, is_updatable, show_create_table, translate,
+    view_as_table,
 };

@@ -14,6 +14,9 @@ const DIVISION_SCALE_AT: u32 = 9;
 /// The bit for [`CollationRules::Mysql`]; no mode has it.
 const COLLATIONS_AT: u32 = 14;
 
+/// The bit for `sql_safe_updates`; no mode has it.
+const SAFE_UPDATES_AT: u32 = 15;
+
 macro_rules! modes {
     ($($constant:ident $method:ident $bit:literal $name:literal;)+) => {
         impl Modes {
@@ -72,6 +75,14 @@ impl Modes {
     /// The same modes with other rules of comparing.
     pub fn with_collations(self, rules: CollationRules) -> Modes {
         Modes(self.0 & !(1 << COLLATIONS_AT) | u32::from(rules == CollationRules::Mysql) << COLLATIONS_AT)
+    }
+    /// `sql_safe_updates`: UPDATE and DELETE must say by a key or by LIMIT which rows they are about.
+    pub fn safe_updates(self) -> bool {
+        self.0 >> SAFE_UPDATES_AT & 1 == 1
+    }
+    /// The same modes with `sql_safe_updates` as given.
+    pub fn with_safe_updates(self, on: bool) -> Modes {
+        Modes(self.0 & !(1 << SAFE_UPDATES_AT) | u32::from(on) << SAFE_UPDATES_AT)
     }
     pub fn bits(self) -> u32 {
         self.0

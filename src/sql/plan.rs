@@ -2,6 +2,7 @@
 
 use super::column_type::ColumnType;
 use super::error::Warning;
+use super::load::FileFormat;
 use super::parameter::Parameter;
 use super::schema_change::SchemaChange;
 use crate::types::{DatabaseName, NodeId, TableId, Value};
@@ -15,6 +16,8 @@ pub enum Plan {
     Read(Read),
     /// INSERT, REPLACE, UPDATE, DELETE.
     Write(Write),
+    /// LOAD DATA.
+    Load(Box<Load>),
     /// DDL: commits the open transaction, then runs alone.
     Schema(SchemaChange),
     /// Several, one after the other: DROP TABLE of tables of several databases.
@@ -82,6 +85,8 @@ pub struct Read {
     pub locking: Option<Locking>,
     /// `SQL_CALC_FOUND_ROWS`: a query of one number, the rows there would be without LIMIT.
     pub found_rows: Option<Program>,
+    /// A statement of the client that has no LIMIT of its own: `sql_select_limit` holds for it.
+    pub unlimited: bool,
     /// `SELECT ... INTO @a, @b`: one row at most (1172), assigned instead of returned.
     pub into: Vec<String>,
 }
@@ -133,6 +138,20 @@ pub struct Write {
     pub by_row: Option<String>,
     /// RETURNING: the columns of the rows that the program gives; empty without it.
     pub returning: Vec<ResultColumn>,
+}
+
+/// LOAD DATA: the INSERT, whose only client's parameter is a cell of rows ([`super::encode_rows`]).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Load {
+    pub file: String,
+    /// The client has the file.
+    pub local: bool,
+    pub format: FileFormat,
+    /// How many fields a line should have.
+    pub fields: usize,
+    /// Whether a line with another number of fields is an error.
+    pub strict: bool,
+    pub write: Write,
 }
 
 /// The part of a DELETE or UPDATE that one of several tables has.

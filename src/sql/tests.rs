@@ -66,6 +66,10 @@ impl Scripts {
                 }
             }
             Plan::Write(write) => program(&mut out, &write.program),
+            Plan::Load(load) => {
+                let _ = writeln!(out, "{} fields of {}", load.fields, load.file);
+                program(&mut out, &load.write.program);
+            }
             Plan::Use(name) => self.database = Some(name.to_string()),
             Plan::Schema(change) => {
                 let fresh = &mut self.fresh;

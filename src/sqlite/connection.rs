@@ -128,6 +128,7 @@ impl Connection {
             ffi::sqlite3_busy_timeout(inner.handle(), busy_timeout_ms as c_int);
         }
         functions.register(&inner, &fault)?;
+        super::row_table::register(&inner)?;
         inner.collation_needed(provide_collation).map_err(outer_error)?;
         let connection = Connection {
             cache: BTreeMap::new(),

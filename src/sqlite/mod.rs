@@ -44,6 +44,7 @@ mod private_wal;
 mod reader;
 mod redo;
 mod registry;
+mod row_table;
 mod schema;
 mod statement;
 mod store;

@@ -164,7 +164,8 @@ pub const VIEWS: SystemTable = SystemTable {
             .map(|(database, view)| {
                 let security = if view.invoker { "INVOKER" } else { "DEFINER" };
                 let query = canonical_query(view, facts.catalog, None).unwrap_or_else(|| view.query.clone());
-                let cells = [&*database.name, &view.name, &query, &view.check_option, "NO", "root@%", security];
+                let updatable = if crate::sql::is_updatable(view, database, facts.catalog) { "YES" } else { "NO" };
+                let cells = [&*database.name, &view.name, &query, &view.check_option, updatable, "root@%", security];
                 let others = ["utf8mb4", crate::sql::Collation::DEFAULT];
                 std::iter::once("def").chain(cells).chain(others).map(Value::text).collect()
             })

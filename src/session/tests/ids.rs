@@ -194,3 +194,17 @@ async fn returning_leaves_the_ids_of_its_own_rows() {
     let third = c.value("SELECT id FROM t WHERE k = 3").await;
     assert_eq!(c.value("SELECT LAST_INSERT_ID()").await, third);
 }
+
+#[tokio::test]
+async fn an_id_chosen_by_hand_is_not_met_in_silence() {
+    let (_node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(9))").await;
+    c.ok("INSERT INTO t (v) VALUES ('first')").await;
+    c.ok("INSERT INTO t VALUES (2, 'by hand'), (3, 'by hand')").await;
+    assert_eq!(c.ok("INSERT IGNORE INTO t (v) VALUES ('ignore')").await.affected_rows, 1);
+    c.ok("INSERT INTO t VALUES (5, 'by hand')").await;
+    assert_eq!(c.ok("REPLACE INTO t (v) VALUES ('replace')").await.affected_rows, 1);
+    assert_eq!(c.ok("INSERT INTO t (v) VALUES ('upsert') ON DUPLICATE KEY UPDATE v = 'lost'").await.affected_rows, 1);
+    let rows = c.lines("SELECT v, COUNT(*) FROM t GROUP BY v ORDER BY v").await;
+    assert_eq!(rows, ["by hand 3", "first 1", "ignore 1", "replace 1", "upsert 1"]);
+}

@@ -1,17 +1,23 @@
 //! Sessions without network: the real SQLite layer, the real applier, and a core of one node that validates as the
 //! real one does and can be told to refuse.
 
+mod charsets;
 mod collations;
 mod data;
 mod definitions;
+mod fulltext;
+mod grouping;
 mod ids;
+mod load;
 mod prepared;
 mod schema;
 mod schema_text;
 mod settings;
 mod system_tables;
+mod table_functions;
 mod temporary;
 mod transactions;
+mod views;
 
 use super::{Clock, CoreCall, CoreHandle, Globals, Parts, Published, Server, Session, applier_functions};
 use crate::core::{Address, ApplyTask, NodeStatus, PeerState, PeerStatus, Refusal, Request, Response};

@@ -1,5 +1,5 @@
-//! Character sets and collations Marmot knows by name. Text is UTF-8 everywhere: a client that asks for another
-//! encoding of its own text is refused rather than given bytes it would misread.
+//! Character sets and collations Marmot knows by name. Text is kept in UTF-8; what a client speaks is converted on its way
+//! in and out ([`crate::sql::encoding`]), and one that Marmot cannot convert is refused.
 
 /// One collation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub struct Charset {
     pub description: &'static str,
     /// Longest character in bytes.
     pub max_length: u8,
-    /// Whether a client may speak it: its bytes are valid UTF-8 for every text it can hold.
+    /// Whether a client may speak it: it is UTF-8, or can be converted.
     pub spoken: bool,
 }
 
@@ -259,39 +259,39 @@ pub const COLLATIONS: &[Collation] = &[
 pub const CHARSETS: &[Charset] = &[
     Charset { name: "armscii8", description: "ARMSCII-8 Armenian", max_length: 1, spoken: false },
     Charset { name: "ascii", description: "US ASCII", max_length: 1, spoken: true },
-    Charset { name: "big5", description: "Big5 Traditional Chinese", max_length: 2, spoken: false },
+    Charset { name: "big5", description: "Big5 Traditional Chinese", max_length: 2, spoken: true },
     Charset { name: "binary", description: "Binary pseudo charset", max_length: 1, spoken: true },
-    Charset { name: "cp1250", description: "Windows Central European", max_length: 1, spoken: false },
-    Charset { name: "cp1251", description: "Windows Cyrillic", max_length: 1, spoken: false },
-    Charset { name: "cp1256", description: "Windows Arabic", max_length: 1, spoken: false },
-    Charset { name: "cp1257", description: "Windows Baltic", max_length: 1, spoken: false },
+    Charset { name: "cp1250", description: "Windows Central European", max_length: 1, spoken: true },
+    Charset { name: "cp1251", description: "Windows Cyrillic", max_length: 1, spoken: true },
+    Charset { name: "cp1256", description: "Windows Arabic", max_length: 1, spoken: true },
+    Charset { name: "cp1257", description: "Windows Baltic", max_length: 1, spoken: true },
     Charset { name: "cp850", description: "DOS West European", max_length: 1, spoken: false },
     Charset { name: "cp852", description: "DOS Central European", max_length: 1, spoken: false },
-    Charset { name: "cp866", description: "DOS Russian", max_length: 1, spoken: false },
-    Charset { name: "cp932", description: "SJIS for Windows Japanese", max_length: 2, spoken: false },
+    Charset { name: "cp866", description: "DOS Russian", max_length: 1, spoken: true },
+    Charset { name: "cp932", description: "SJIS for Windows Japanese", max_length: 2, spoken: true },
     Charset { name: "dec8", description: "DEC West European", max_length: 1, spoken: false },
-    Charset { name: "eucjpms", description: "UJIS for Windows Japanese", max_length: 3, spoken: false },
-    Charset { name: "euckr", description: "EUC-KR Korean", max_length: 2, spoken: false },
-    Charset { name: "gb2312", description: "GB2312 Simplified Chinese", max_length: 2, spoken: false },
-    Charset { name: "gbk", description: "GBK Simplified Chinese", max_length: 2, spoken: false },
+    Charset { name: "eucjpms", description: "UJIS for Windows Japanese", max_length: 3, spoken: true },
+    Charset { name: "euckr", description: "EUC-KR Korean", max_length: 2, spoken: true },
+    Charset { name: "gb2312", description: "GB2312 Simplified Chinese", max_length: 2, spoken: true },
+    Charset { name: "gbk", description: "GBK Simplified Chinese", max_length: 2, spoken: true },
     Charset { name: "geostd8", description: "GEOSTD8 Georgian", max_length: 1, spoken: false },
-    Charset { name: "greek", description: "ISO 8859-7 Greek", max_length: 1, spoken: false },
-    Charset { name: "hebrew", description: "ISO 8859-8 Hebrew", max_length: 1, spoken: false },
+    Charset { name: "greek", description: "ISO 8859-7 Greek", max_length: 1, spoken: true },
+    Charset { name: "hebrew", description: "ISO 8859-8 Hebrew", max_length: 1, spoken: true },
     Charset { name: "hp8", description: "HP West European", max_length: 1, spoken: false },
     Charset { name: "keybcs2", description: "DOS Kamenicky Czech-Slovak", max_length: 1, spoken: false },
-    Charset { name: "koi8r", description: "KOI8-R Relcom Russian", max_length: 1, spoken: false },
-    Charset { name: "koi8u", description: "KOI8-U Ukrainian", max_length: 1, spoken: false },
-    Charset { name: "latin1", description: "cp1252 West European", max_length: 1, spoken: false },
-    Charset { name: "latin2", description: "ISO 8859-2 Central European", max_length: 1, spoken: false },
-    Charset { name: "latin5", description: "ISO 8859-9 Turkish", max_length: 1, spoken: false },
-    Charset { name: "latin7", description: "ISO 8859-13 Baltic", max_length: 1, spoken: false },
+    Charset { name: "koi8r", description: "KOI8-R Relcom Russian", max_length: 1, spoken: true },
+    Charset { name: "koi8u", description: "KOI8-U Ukrainian", max_length: 1, spoken: true },
+    Charset { name: "latin1", description: "cp1252 West European", max_length: 1, spoken: true },
+    Charset { name: "latin2", description: "ISO 8859-2 Central European", max_length: 1, spoken: true },
+    Charset { name: "latin5", description: "ISO 8859-9 Turkish", max_length: 1, spoken: true },
+    Charset { name: "latin7", description: "ISO 8859-13 Baltic", max_length: 1, spoken: true },
     Charset { name: "macce", description: "Mac Central European", max_length: 1, spoken: false },
-    Charset { name: "macroman", description: "Mac West European", max_length: 1, spoken: false },
-    Charset { name: "sjis", description: "Shift-JIS Japanese", max_length: 2, spoken: false },
+    Charset { name: "macroman", description: "Mac West European", max_length: 1, spoken: true },
+    Charset { name: "sjis", description: "Shift-JIS Japanese", max_length: 2, spoken: true },
     Charset { name: "swe7", description: "7bit Swedish", max_length: 1, spoken: false },
-    Charset { name: "tis620", description: "TIS620 Thai", max_length: 1, spoken: false },
+    Charset { name: "tis620", description: "TIS620 Thai", max_length: 1, spoken: true },
     Charset { name: "ucs2", description: "UCS-2 Unicode", max_length: 2, spoken: false },
-    Charset { name: "ujis", description: "EUC-JP Japanese", max_length: 3, spoken: false },
+    Charset { name: "ujis", description: "EUC-JP Japanese", max_length: 3, spoken: true },
     Charset { name: "utf16", description: "UTF-16 Unicode", max_length: 4, spoken: false },
     Charset { name: "utf16le", description: "UTF-16LE Unicode", max_length: 4, spoken: false },
     Charset { name: "utf32", description: "UTF-32 Unicode", max_length: 4, spoken: false },
@@ -335,6 +335,15 @@ pub fn collation_by_id(id: u16) -> Option<&'static Collation> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_spoken_can_be_converted() {
+        let of_utf8 = ["ascii", "binary", "utf8mb3", "utf8mb4"];
+        for set in CHARSETS {
+            let converted = crate::sql::encoding::encoding(set.name).is_some();
+            assert_eq!(set.spoken, converted || of_utf8.contains(&set.name), "{}", set.name);
+        }
+    }
 
     #[test]
     fn every_charset_has_one_default_collation_and_old_names_are_known() {

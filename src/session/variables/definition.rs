@@ -195,7 +195,7 @@ pub const DEFINITIONS: &[Definition] = &[
     choice("lc_messages", &["en_US"], "en_US"),
     choice("lc_time_names", &["en_US"], "en_US"),
     fixed("license", "Apache-2.0"),
-    fixed_bool("local_infile", false),
+    global_bool("local_infile", false),
     int("lock_wait_timeout", 31_536_000, 1, 31_536_000),
     fixed_bool("log_bin", false),
     fixed_bool("log_bin_trust_function_creators", true),

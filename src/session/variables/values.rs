@@ -72,13 +72,9 @@ const ONLY: &[(&str, i64)] = &[
     ("big_tables", 0),
     ("sql_auto_is_null", 0),
     ("sql_big_selects", 1),
-    ("sql_safe_updates", 0),
-    ("sql_select_limit", i64::MAX),
     ("sql_generate_invisible_primary_key", 0),
     ("updatable_views_with_limit", 1),
     ("default_week_format", 0),
-    ("auto_increment_increment", 1),
-    ("auto_increment_offset", 1),
 ];
 
 /// Modes of MySQL 5.7 that 8.0 removed, still sent by old clients and dumps: dropped.

@@ -15,6 +15,8 @@ use tokio::time::timeout;
 
 /// Answered commands are sent once this much is buffered, even if more commands are here already.
 const PIPELINE_BYTES: usize = 64 << 10;
+/// The largest file of LOAD DATA: its rows are one statement, held in memory.
+const FILE_BYTES: usize = 256 << 20;
 /// Failed COM_CHANGE_USERs after which the connection is closed: no more guessing on one connection.
 const CHANGE_USER_FAILURES: u32 = 3;
 
@@ -120,7 +122,11 @@ impl<S: Socket, H: Handler> Commands<'_, S, H> {
             Command::Query(sql) => {
                 let mut out = ResultWriter::new(outbound, transport, RowFormat::Text, capabilities);
                 let outcome = handler.query(sql, &mut out).await;
+                let mut asked = outcome.is_ok() && out.asks_for_file();
                 out.finish(outcome);
+                while asked {
+                    asked = self.receive_file().await?;
+                }
                 return Ok(Next::Command);
             }
             Command::Execute(execution) => {
@@ -191,6 +197,31 @@ impl<S: Socket, H: Handler> Commands<'_, S, H> {
             Err(error) => self.connection.answer().error(&error),
         }
         Ok(Next::Command)
+    }
+
+    /// Reads the file that the client was asked for, packet by packet up to an empty one, and goes on with the command;
+    /// whether it asks for another.
+    async fn receive_file(&mut self) -> Result<bool, End> {
+        let (patience, most) = (self.handler.read_timeout(), FILE_BYTES);
+        let mut content = Ok(Vec::new());
+        loop {
+            self.connection.next_packet(patience).await?;
+            let piece = self.connection.inbound.payload();
+            if piece.is_empty() {
+                break;
+            }
+            match &mut content {
+                Ok(bytes) if bytes.len() + piece.len() <= most => bytes.extend_from_slice(piece),
+                // What is too much is read all the same, for the client sends it all.
+                _ => content = Err(SqlError::new(1153, "Got a file bigger than LOAD DATA takes")),
+            }
+        }
+        let Connection { outbound, transport, capabilities, .. } = &mut *self.connection;
+        let mut out = ResultWriter::new(outbound, transport, RowFormat::Text, *capabilities);
+        let outcome = self.handler.file(content, &mut out).await;
+        let asked = outcome.is_ok() && out.asks_for_file();
+        out.finish(outcome);
+        Ok(asked)
     }
 
     async fn change_user(&mut self, response: crate::mysql::Response) -> Result<Next, End> {

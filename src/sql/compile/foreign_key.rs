@@ -100,7 +100,9 @@ pub fn add_foreign_key(
         return Err(Error { code: 1239, state: "42000", message: message.into() });
     }
     let leads = |index: &crate::sql::catalog::Index| {
-        index.columns.len() >= columns.len() && index.columns.iter().zip(&columns).all(|(c, id)| c.column == *id)
+        index.kind != IndexKind::FullText
+            && index.columns.len() >= columns.len()
+            && index.columns.iter().zip(&columns).all(|(c, id)| c.column == *id)
     };
     if !table.primary.iter().chain(&table.indexes).any(leads) {
         let parts = key.columns.iter().map(|c| KeyPart { column: c.clone(), prefix: None, descending: false });
@@ -147,7 +149,7 @@ fn parent_columns(parent: &Table, key: &ForeignKeyDefinition, name: &str) -> Res
         }
     }
     let covers = |index: &crate::sql::catalog::Index| {
-        index.kind != IndexKind::Plain
+        index.kind.is_unique()
             && index.columns.len() == found.len()
             && index.columns.iter().all(|c| c.prefix.is_none() && found.iter().any(|f| f == parent.name_of(c.column)))
     };

@@ -1,6 +1,6 @@
 //! Keys and indexes of a definition.
 
-use crate::sql::catalog::{Index, IndexColumn, IndexKind, Table};
+use crate::sql::catalog::{Collation, Column, Index, IndexColumn, IndexKind, Table};
 use crate::sql::column_type::{BinaryKind, ColumnType, TextKind};
 use crate::sql::definition::KeyDefinition;
 use crate::sql::error::Error;
@@ -21,12 +21,19 @@ pub fn check_name(name: &str) -> Result<(), Error> {
 /// 1061, 1068, 1072, 1089, 1170, 1280.
 pub fn add_key(table: &mut Table, key: &KeyDefinition) -> Result<IndexId, Error> {
     let mut columns: Vec<IndexColumn> = Vec::new();
+    let mut collation = None;
     for part in &key.parts {
         let Some((_, column)) = table.column(&part.column) else { return Err(Error::unknown_key_column(&part.column)) };
         if columns.iter().any(|c| c.column == column.id) {
             return Err(Error::duplicate_column(&column.name));
         }
-        let prefix = prefix(&column.ty, &column.name, part.prefix)?;
+        let prefix = match key.kind {
+            IndexKind::FullText => {
+                check_searched(column, &mut collation)?;
+                None
+            }
+            _ => prefix(&column.ty, &column.name, part.prefix)?,
+        };
         columns.push(IndexColumn { column: column.id, prefix, descending: part.descending });
     }
     let id = IndexId(table.next_index);
@@ -61,16 +68,35 @@ pub fn add_key(table: &mut Table, key: &KeyDefinition) -> Result<IndexId, Error>
             }
             None => free_name(table, &index),
         };
-        // MySQL lists unique keys before the others.
+        // MySQL lists unique keys before the others, and those for full-text search after them.
         let place = match key.kind {
             IndexKind::Unique => table.indexes.iter().position(|i| i.kind != IndexKind::Unique),
-            _ => None,
+            IndexKind::Plain => table.indexes.iter().position(|i| i.kind == IndexKind::FullText),
+            IndexKind::Primary | IndexKind::FullText => None,
         };
         let place = place.unwrap_or(table.indexes.len());
         table.indexes.insert(place, index);
     }
     table.next_index += 1;
     Ok(id)
+}
+
+/// A column of a key for full-text search: a string, all of one collation.
+///
+/// # Errors
+/// 1283.
+fn check_searched(column: &Column, collation: &mut Option<Collation>) -> Result<(), Error> {
+    let own = match &column.ty {
+        ColumnType::Text { collation, .. } => collation,
+        _ => return Err(Error::not_searchable(&column.name)),
+    };
+    if column.generated().is_some() {
+        return Err(Error::unsupported("FULLTEXT indexes over generated columns"));
+    }
+    if collation.get_or_insert_with(|| own.clone()) != own {
+        return Err(Error::not_searchable(&column.name));
+    }
+    Ok(())
 }
 
 /// The first column's name, with a number if it is taken.
@@ -137,7 +163,7 @@ pub fn check_table(table: &mut Table, explicit_null: impl Fn(&str) -> bool) -> R
     if !matches!(column.ty, ColumnType::Integer { .. } | ColumnType::Float { .. }) {
         return Err(Error::wrong_column_specifier(&column.name));
     }
-    let leads = |i: &Index| i.columns.first().is_some_and(|c| c.column == column.id);
+    let leads = |i: &Index| i.kind != IndexKind::FullText && i.columns.first().is_some_and(|c| c.column == column.id);
     if !table.primary.iter().chain(&table.indexes).any(leads) {
         return Err(Error::auto_increment_without_key());
     }

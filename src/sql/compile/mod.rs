@@ -15,6 +15,6 @@ mod sqlite_table;
 mod table;
 mod view;
 
-pub use collation::resolve_collation;
+pub use collation::{resolve_collation, resolve_type};
 pub use sqlite_table::create_all as create_statements;
 pub use table::compile;

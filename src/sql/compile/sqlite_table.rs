@@ -114,10 +114,10 @@ pub fn parenthesised(constant: &str) -> String {
     }
 }
 
-/// `CREATE INDEX` of a secondary index, for a table called `name`. None over generated columns: keeping it would
-/// compute them where a change is applied, which must not fail.
+/// `CREATE INDEX` of a secondary index, for a table called `name`. None for full-text search, and none over
+/// generated columns: keeping it would compute them where a change is applied, which must not fail.
 pub fn create_index(database: &str, table: &Table, name: &str, index: &Index) -> Option<String> {
-    if table.is_generated(index) {
+    if table.is_definition_only(index) {
         return None;
     }
     let unique = if index.kind == IndexKind::Unique { "UNIQUE " } else { "" };

@@ -111,6 +111,12 @@ fn parse_index(inside: &str) -> Option<Leg> {
     })
 }
 
+/// # Errors
+/// 3143 for what is no path.
+pub(in crate::sql) fn check_path(path: &str) -> Result<(), Error> {
+    parse_path(path).map(drop)
+}
+
 pub(super) fn is_wild(legs: &[Leg]) -> bool {
     legs.iter().any(|l| matches!(l, Leg::AnyMember | Leg::AnyIndex | Leg::Deep | Leg::Range(..)))
 }

@@ -12,21 +12,28 @@ mod date_format;
 mod decimal;
 mod encoding;
 mod extreme;
+mod fulltext;
 mod hash;
 mod json;
 mod json_path;
+mod json_table;
 mod json_text;
 mod locale;
 mod numeric;
 mod regexp;
 mod registry;
+mod rows;
 mod sleep;
 mod string;
 mod variable;
+mod view_check;
 mod whole;
 
 pub use date_format::pattern_parts;
+pub(super) use json_path::check_path;
+pub(super) use json_table::converted;
 pub use registry::{Accumulator, Aggregate, Function, FunctionContext, MAX_WARNINGS};
+pub use rows::{MOST_ROW_COLUMNS, decode_rows, encode_rows};
 pub use string::matches_like;
 
 const GROUPS: &[&[Function]] = &[
@@ -40,17 +47,21 @@ const GROUPS: &[&[Function]] = &[
     cast::FUNCTIONS,
     json::FUNCTIONS,
     json_text::FUNCTIONS,
+    json_table::FUNCTIONS,
+    fulltext::FUNCTIONS,
     hash::FUNCTIONS,
     aes::FUNCTIONS,
     regexp::FUNCTIONS,
     sleep::FUNCTIONS,
     variable::FUNCTIONS,
+    view_check::FUNCTIONS,
 ];
 
 /// Every scalar function.
 pub const FUNCTIONS: &[Function] = &flatten::<_, { count(GROUPS) }>(GROUPS);
 
-const AGGREGATE_GROUPS: &[&[Aggregate]] = &[aggregate::AGGREGATES, decimal::AGGREGATES, extreme::AGGREGATES];
+const AGGREGATE_GROUPS: &[&[Aggregate]] =
+    &[aggregate::AGGREGATES, decimal::AGGREGATES, extreme::AGGREGATES, rows::AGGREGATES, fulltext::AGGREGATES];
 
 /// Every aggregate function.
 pub const AGGREGATES: &[Aggregate] = &flatten::<_, { count(AGGREGATE_GROUPS) }>(AGGREGATE_GROUPS);

@@ -3,6 +3,7 @@
 
 mod alter;
 mod column;
+mod load;
 mod reader;
 mod routine;
 mod session;
@@ -12,13 +13,14 @@ mod table;
 mod view;
 mod write;
 
+pub use load::{FieldTarget, Fields, LoadData};
 pub use reader::Reader;
 pub use routine::CreateFunction;
 pub use session::{SetExpression, SetItem, scoped_name};
 pub use show::{Filter, ROUTINE_STATUS, Show};
 pub use statement::{
     Body, Create, CreateSelect, Executed, Maintenance, Statement, TableChange, TableName, parse, parse_expression,
-    parse_one,
+    parse_one, parse_type,
 };
 pub use view::{CreateView, ViewVerb};
 pub use write::{Delete, DeleteTarget, Insert, InsertSource, Update};

@@ -5,7 +5,7 @@ use super::view::CreateView;
 use super::write::{Delete, Insert, Update};
 use super::{Reader, SetItem};
 use crate::sql::alteration::Alteration;
-use crate::sql::definition::TableDefinition;
+use crate::sql::definition::{TableDefinition, TypeDefinition};
 use crate::sql::dialect::MarmotDialect;
 use crate::sql::error::Error;
 use crate::sql::modes::Modes;
@@ -40,6 +40,7 @@ pub enum Body {
     Insert(Box<Insert>),
     Update(Box<Update>),
     Delete(Box<Delete>),
+    LoadData(Box<super::LoadData>),
     Table {
         name: TableName,
         change: TableChange,
@@ -187,11 +188,23 @@ pub fn parse_expression(text: &str, modes: Modes) -> Result<(Expr, Tokens), Erro
     Ok((expression, tokens))
 }
 
+/// Parses the type of a column called `column`, for table functions, whose tree has sqlparser's types.
+///
+/// # Errors
+/// 1064, 1425, 1426, 1439 and what else a type may be wrong in.
+pub fn parse_type(text: &str, column: &str, modes: Modes) -> Result<TypeDefinition, Error> {
+    let tokens = tokenise(text, modes)?;
+    let dialect = MarmotDialect::default();
+    let mut reader = Reader::new(&dialect, &tokens);
+    let (ty, _) = reader.column_type(column)?;
+    reader.need_end()?;
+    Ok(ty)
+}
+
 /// Statements of MySQL that are refused by name.
 const UNSUPPORTED: &[&str] = &[
     "HANDLER",
     "XA",
-    "LOAD DATA",
     "LOAD XML",
     "IMPORT TABLE",
     "GRANT",
@@ -259,6 +272,7 @@ impl Reader<'_> {
                 }
                 Ok(Body::Call(name))
             }
+            "LOAD" => self.load_data(),
             "LOCK" | "UNLOCK" => self.lock_tables(),
             "ANALYZE" | "OPTIMIZE" | "CHECK" | "REPAIR" | "CHECKSUM" => self.maintenance(),
             "FLUSH" => self.flush(),
@@ -271,10 +285,13 @@ impl Reader<'_> {
     }
 
     fn query_statement(&mut self) -> Result<Body, Error> {
-        let query = self.query()?;
-        if self.looks_at("INTO") {
-            return Err(Error::unsupported("SELECT ... INTO OUTFILE"));
+        // Wherever it stands in the query.
+        let is = |n: usize, word: &str| self.tokens.word(n).is_some_and(|w| w.eq_ignore_ascii_case(word));
+        let into_file = |n: usize| is(n, "INTO") && (is(n + 1, "OUTFILE") || is(n + 1, "DUMPFILE"));
+        if (0..self.tokens.tokens.len()).any(into_file) {
+            return Err(Error::secure_file_priv());
         }
+        let query = self.query()?;
         Ok(Body::Query { query, into: self.tokens.into.clone() })
     }
 

@@ -179,9 +179,6 @@ impl Reader<'_> {
 
     /// A key, index, foreign key or check, as an ALTER clause.
     pub(super) fn key_or_constraint(&mut self) -> Result<Alteration, Error> {
-        if self.looks_at("FULLTEXT") {
-            return Err(Error::unsupported("FULLTEXT indexes"));
-        }
         if self.looks_at("SPATIAL") {
             return Err(Error::unsupported("SPATIAL indexes"));
         }
@@ -207,6 +204,9 @@ impl Reader<'_> {
         } else if self.accept("UNIQUE") {
             let _ = self.accept("KEY") || self.accept("INDEX");
             IndexKind::Unique
+        } else if self.accept("FULLTEXT") {
+            let _ = self.accept("KEY") || self.accept("INDEX");
+            IndexKind::FullText
         } else if self.accept("KEY") || self.accept("INDEX") {
             IndexKind::Plain
         } else {
@@ -237,7 +237,7 @@ impl Reader<'_> {
                 self.take(&Token::Eq);
                 self.unsigned()?;
             } else if self.looks_at("WITH PARSER") {
-                return Err(Error::unsupported("WITH PARSER"));
+                return Err(Error::unsupported("FULLTEXT indexes WITH PARSER"));
             } else if !self.index_type()? {
                 return Ok(key);
             }
@@ -374,13 +374,14 @@ impl Reader<'_> {
     }
 
     fn create_index(&mut self, replace: bool) -> Result<Body, Error> {
-        if self.looks_at("FULLTEXT") {
-            return Err(Error::unsupported("FULLTEXT indexes"));
-        }
         if self.looks_at("SPATIAL") {
             return Err(Error::unsupported("SPATIAL indexes"));
         }
-        let kind = if self.accept("UNIQUE") { IndexKind::Unique } else { IndexKind::Plain };
+        let kind = match self.accept_any(&["UNIQUE", "FULLTEXT"]) {
+            Some("UNIQUE") => IndexKind::Unique,
+            Some(_) => IndexKind::FullText,
+            None => IndexKind::Plain,
+        };
         self.expect("INDEX")?;
         let guard = self.accept("IF NOT EXISTS");
         if replace && guard {

@@ -27,6 +27,8 @@ pub enum InsertSource {
     /// `None` is DEFAULT. An empty row is all defaults.
     Rows(Vec<Vec<Option<Expr>>>),
     Query(Box<Query>),
+    /// Those of a file, which the session reads.
+    Fields(super::Fields),
 }
 
 /// UPDATE.
@@ -157,7 +159,7 @@ impl Reader<'_> {
         Ok(path)
     }
 
-    fn value_or_default(&mut self) -> Result<Option<Expr>, Error> {
+    pub(super) fn value_or_default(&mut self) -> Result<Option<Expr>, Error> {
         let next = self.position() + 1;
         let call = self.tokens.tokens.get(next).is_some_and(|t| t.token == Token::LParen);
         if self.looks_at("DEFAULT") && !call {
@@ -167,7 +169,7 @@ impl Reader<'_> {
         self.expression().map(Some)
     }
 
-    fn refuse_partition(&mut self) -> Result<(), Error> {
+    pub(super) fn refuse_partition(&mut self) -> Result<(), Error> {
         if self.looks_at("PARTITION") { Err(Error::unsupported("PARTITION clause")) } else { Ok(()) }
     }
 

@@ -1,9 +1,11 @@
 //! FROM: tables, joins, derived tables.
 
+use super::lateral::{is_lateral, lateral_name};
 use super::scope::{Scope, Source, SourceColumn};
 use super::translator::{Translator, quote_name};
 use super::typed::Typed;
-use crate::sql::catalog::{ColumnDefault, IndexKind, Table};
+use super::updatable::{MergedView, Merging};
+use crate::sql::catalog::{ColumnDefault, Database, IndexKind, Table, View};
 use crate::sql::error::Error;
 use crate::sql::parse::TableName;
 use crate::sql::plan::{Origin, ResultType};
@@ -68,6 +70,7 @@ pub fn table_source(database: &DatabaseName, table: &Arc<Table>, alias: &str) ->
         database: Some(database.clone()),
         sql_alias: quote_name(alias),
         texts: Vec::new(),
+        view: None,
         columns: columns.collect(),
         table: Some(table.clone()),
     }
@@ -132,7 +135,10 @@ impl Translator<'_> {
         }
         let middle = self.scope().sources.len();
         let (left, left_columns) = left;
-        let (right, right_columns) = self.factor(&join.relation)?;
+        let (right, right_columns) = match word {
+            "RIGHT JOIN" if is_lateral(&join.relation) => self.factor_alone(&join.relation)?,
+            _ => self.factor(&join.relation)?,
+        };
         let sides = match word {
             "LEFT JOIN" => middle..self.scope().sources.len(),
             "RIGHT JOIN" => first..middle,
@@ -257,7 +263,10 @@ impl Translator<'_> {
                 }
                 sql
             }
-            TableFactor::Derived { lateral: true, .. } => return Err(Error::unsupported("LATERAL derived tables")),
+            TableFactor::Derived { lateral: true, subquery, alias, .. } => {
+                let Some(alias) = alias else { return Err(Error::derived_without_alias()) };
+                self.lateral(subquery, alias)?
+            }
             TableFactor::Derived { subquery, alias, .. } => {
                 let Some(alias) = alias else { return Err(Error::derived_without_alias()) };
                 // A derived table does not see its siblings.
@@ -279,10 +288,30 @@ impl Translator<'_> {
                 let (sql, columns) = self.joined(table_with_joins)?;
                 return Ok((format!("({sql})"), columns));
             }
-            TableFactor::JsonTable { .. } => return Err(Error::unsupported("JSON_TABLE")),
+            TableFactor::JsonTable { json_expr, json_path, columns, alias } => {
+                self.json_table(json_expr, json_path, columns, alias.as_ref())?
+            }
             _ => return Err(Error::unsupported("this kind of table reference")),
         };
         Ok((sql, self.columns_of_last()))
+    }
+
+    /// A table reference that does not see its siblings, though it may by its kind.
+    ///
+    /// # Errors
+    /// 3668 where it names one.
+    fn factor_alone(&mut self, factor: &TableFactor) -> Result<(String, Joined), Error> {
+        let mut siblings = std::mem::take(&mut self.scope().sources);
+        let outcome = self.factor(factor);
+        let own = std::mem::take(&mut self.scope().sources);
+        let before = siblings.len();
+        siblings.extend(own);
+        self.scope().sources = siblings;
+        match outcome {
+            Ok((sql, columns)) => Ok((sql, columns.into_iter().map(|(s, c)| (s + before, c)).collect())),
+            Err(error) if error.code == 1054 => Err(Error::lateral_join_type(lateral_name(factor))),
+            Err(error) => Err(error),
+        }
     }
 
     fn table(&mut self, name: &ObjectName, alias: Option<&TableAlias>) -> Result<String, Error> {
@@ -302,12 +331,15 @@ impl Translator<'_> {
         }
         if let Some((database, view)) = self.find_view(&name)? {
             let (database, view) = (database.clone(), view.clone());
+            let called = called.unwrap_or_else(|| view.name.clone());
+            if let Some(sql) = self.merged_table(&database, &view, &called)? {
+                return Ok(sql);
+            }
             let siblings = std::mem::take(&mut self.scope().sources);
             let block = self.view_block(&database, &view);
             self.scope().sources = siblings;
             let block = block?;
             let sql = block.renamed_sql();
-            let called = called.unwrap_or_else(|| view.name.clone());
             let alias = self.add(called, Some(database.name.clone()), block.columns, None)?;
             return Ok(format!("({sql}) AS {alias}"));
         }
@@ -315,6 +347,30 @@ impl Translator<'_> {
         let source = table_source(&database.name, table, called.as_deref().unwrap_or(&table.name));
         let alias = self.add(source.alias, source.database, source.columns, source.table)?;
         Ok(format!("{}.{} AS {alias}", quote_name(&database.name), quote_name(&table.name)))
+    }
+
+    /// A view in place of which its tables stand, where the statement may change their rows; `None`: it is to be a
+    /// derived table.
+    fn merged_table(&mut self, database: &Database, view: &View, called: &str) -> Result<Option<String>, Error> {
+        if self.merging == Merging::Never || self.scopes.len() > 1 {
+            return Ok(None);
+        }
+        let mark = self.parameters.len();
+        let merged = self.merged_view(database, view, called)?;
+        let allowed = |m: &MergedView| self.merging == Merging::Always || m.conditions().is_empty();
+        let Some(merged) = merged.filter(allowed) else {
+            self.parameters.truncate(mark);
+            return Ok(None);
+        };
+        let merged = Arc::new(merged);
+        let source = merged.source(called, database);
+        let same = |s: &Source| s.alias.eq_ignore_ascii_case(&source.alias) && s.database == source.database;
+        if self.scope().sources.iter().any(same) {
+            return Err(Error::not_unique_table(called));
+        }
+        self.scope().sources.push(source);
+        let parentheses = merged.only_base().is_none();
+        Ok(Some(if parentheses { format!("({})", merged.from) } else { merged.from.clone() }))
     }
 
     /// Adds a source to the scope; returns its quoted name in the SQLite text.
@@ -325,17 +381,18 @@ impl Translator<'_> {
         columns: Vec<SourceColumn>,
         table: Option<Arc<Table>>,
     ) -> Result<String, Error> {
+        let level = self.scopes.len().max(1);
+        let prefix = if level == 1 { self.alias_prefix.clone() } else { String::new() };
         let taken: Vec<&Source> =
             self.scope().sources.iter().filter(|s| s.alias.eq_ignore_ascii_case(&alias)).collect();
         if taken.iter().any(|s| s.database == database) {
             return Err(Error::not_unique_table(alias));
         }
         let mut sql_alias = match (&database, taken.is_empty()) {
-            (Some(database), false) => quote_name(&format!("{database}.{alias}")),
-            _ => quote_name(&alias),
+            (Some(database), false) => quote_name(&format!("{prefix}{database}.{alias}")),
+            _ => quote_name(&format!("{prefix}{alias}")),
         };
         // Expressions of a query around this one may come to stand in here: its tables must not be hidden.
-        let level = self.scopes.len();
         let hides = |s: &Scope| s.sources.iter().any(|s| s.sql_alias.eq_ignore_ascii_case(&sql_alias));
         if self.scopes[..level - 1].iter().any(hides) {
             sql_alias = quote_name(&format!("{alias}#{level}"));
@@ -345,6 +402,7 @@ impl Translator<'_> {
             database,
             sql_alias: sql_alias.clone(),
             texts: Vec::new(),
+            view: None,
             columns,
             table,
         });
@@ -367,6 +425,19 @@ impl Translator<'_> {
     }
 }
 
+/// Whether a FROM clause has an outer join.
+pub(super) fn has_outer_join(tables: &[TableWithJoins]) -> bool {
+    use JoinOperator as J;
+    tables.iter().any(|table| {
+        let nested = |factor: &TableFactor| match factor {
+            TableFactor::NestedJoin { table_with_joins, .. } => has_outer_join(std::slice::from_ref(table_with_joins)),
+            _ => false,
+        };
+        let outer = |j: &Join| matches!(j.join_operator, J::Left(_) | J::LeftOuter(_) | J::Right(_) | J::RightOuter(_));
+        nested(&table.relation) || table.joins.iter().any(|j| outer(j) || nested(&j.relation))
+    })
+}
+
 /// The two sides of a join.
 struct Sides {
     left: Joined,
@@ -381,7 +452,7 @@ impl Sides {
 }
 
 /// Gives columns the names of `alias (a, b)`; false if there are none.
-fn rename(columns: &mut [SourceColumn], alias: &TableAlias) -> Result<bool, Error> {
+pub(super) fn rename(columns: &mut [SourceColumn], alias: &TableAlias) -> Result<bool, Error> {
     if alias.columns.is_empty() {
         return Ok(false);
     }

@@ -80,7 +80,6 @@ impl Translator<'_> {
             "JSON_SCHEMA_VALID",
             "EXTRACTVALUE",
             "UPDATEXML",
-            "MATCH",
             "WEIGHT_STRING",
         ];
         if refused.contains(&name) || name.starts_with("ST_") || name.starts_with('#') {
@@ -126,6 +125,7 @@ impl Translator<'_> {
             if (least..=most).contains(&arguments.len()) { Ok(()) } else { Err(Error::parameter_count(name)) }
         };
         Ok(Some(match name {
+            "#MATCH" => self.match_against(arguments)?,
             "IF" => {
                 count(3, 3)?;
                 let condition = self.condition(arguments[0])?;
@@ -301,13 +301,43 @@ impl Translator<'_> {
             }
             "#CAST" => self.cast(arguments)?,
             "#INTRODUCED" => {
-                let collation = self.constant_text(arguments[0]).and_then(|c| Collation::default_of(&c));
-                let value = self.expression(arguments[1])?;
-                let ty = collation.map_or_else(text_type, |c| Self::text_of(c.name()));
-                Typed { ty: ResultType::Known(ty), ..value }
+                let charset = self.constant_text(arguments[0]).unwrap_or_default();
+                self.introduced(&charset, arguments[1])?
             }
             _ => return Ok(None),
         }))
+    }
+
+    /// A string constant and the character set that its bytes are in.
+    ///
+    /// # Errors
+    /// 1115 for a character set that there is not, 1235 for one that Marmot does not have, 1300 for bytes that are none
+    /// of its text.
+    fn introduced(&mut self, charset: &str, literal: &Expr) -> Result<Typed, Error> {
+        let collation = Collation::default_of(charset).ok_or_else(|| Error::unknown_charset(charset))?;
+        let bytes = match literal {
+            Expr::Value(value) => match &value.value {
+                sqlparser::ast::Value::Placeholder(text) => super::translator::placeholder_bytes(text).map(|(b, _)| b),
+                _ => None,
+            },
+            _ => None,
+        };
+        let bytes = match bytes {
+            Some(bytes) => bytes,
+            None => match self.constant_text(literal) {
+                // The same in all of them but those that have no ASCII.
+                Some(text) if !text.is_ascii() && !["ascii", "binary"].contains(&charset) => text.into_bytes(),
+                Some(text) if ["ucs2", "utf16", "utf16le", "utf32"].contains(&charset) => text.into_bytes(),
+                _ => {
+                    let value = self.expression(literal)?;
+                    return Ok(Typed { ty: ResultType::Known(Self::text_of(collation.name())), ..value });
+                }
+            },
+        };
+        let text = crate::sql::encoding::introduced(charset, &bytes)
+            .ok_or_else(|| Error::unsupported(format!("_{charset} literals")))?
+            .ok_or_else(|| Error::invalid_characters(charset, crate::sql::tokens::hex(&bytes)))?;
+        Ok(Typed { nullable: false, ..Typed::new(quote_text(&text), Self::text_of(collation.name())) })
     }
 
     fn each(&mut self, arguments: &[&Expr]) -> Result<Vec<Typed>, Error> {

@@ -4,6 +4,7 @@ use super::from::table_source;
 use super::scope::{Scope, Source, SourceColumn};
 use super::translator::{Translator, quote_name, quote_text, quote_value};
 use super::typed::{Kind, Typed};
+use super::updatable::{MergedView, insert_source};
 use super::upsert::{RowByRow, conflict_clauses};
 use crate::sql::catalog::{Column, ColumnDefault, Database, HIDDEN_KEY, Table};
 use crate::sql::column_type::{ColumnType, IntegerSize};
@@ -20,10 +21,38 @@ use std::sync::Arc;
 
 impl Translator<'_> {
     pub fn insert(&mut self, insert: &Insert) -> Result<Write, Error> {
-        let (database, table) = self.find_writable(&insert.table)?;
-        let (database, table) = (database.clone(), table.clone());
-        let targets = target_columns(insert, &table)?;
-        let shortened = given_rows(insert, &table, &targets, self.context.modes.strict() && !insert.ignore)?;
+        let Some(view) = self.target_view(&insert.table, "INSERT")? else {
+            let (database, table) = self.find_writable(&insert.table)?;
+            let (database, table) = (database.clone(), table.clone());
+            let alias = quote_name(&table.name);
+            return self.insert_into(insert, &database, &table, &InsertTarget { alias, view: None });
+        };
+        let (insert, base) = self.insert_of_view(insert, &view)?;
+        let source = &view.bases[base];
+        let Some(table) = &source.table else { return Err(Error::not_insertable(&insert.table.name)) };
+        let database = self.find_database(source.database.as_deref().unwrap_or_default())?.clone();
+        if database.system {
+            return Err(Error::access_denied_system(&database.name));
+        }
+        let target = InsertTarget { alias: source.sql_alias.clone(), view: Some((&view, base)) };
+        self.insert_into(&insert, &database, table, &target).map_err(|error| match error.code {
+            1364 => Error::no_default_for_view(&view.name),
+            _ => error,
+        })
+    }
+
+    fn insert_into(
+        &mut self,
+        insert: &Insert,
+        database: &Arc<Database>,
+        table: &Arc<Table>,
+        target: &InsertTarget<'_>,
+    ) -> Result<Write, Error> {
+        let targets = match &insert.source {
+            InsertSource::Fields(fields) => self.loaded_columns(fields, table)?,
+            InsertSource::Rows(_) | InsertSource::Query(_) => target_columns(insert, table)?,
+        };
+        let shortened = given_rows(insert, table, &targets, self.context.modes.strict() && !insert.ignore)?;
         let columns: Vec<Column> = targets.iter().filter(|c| c.generated().is_none()).cloned().collect();
         let upsert = !insert.on_duplicate.is_empty();
         let verb = match (insert.replace, insert.ignore) {
@@ -32,7 +61,7 @@ impl Translator<'_> {
             (false, true) => "INSERT OR IGNORE",
             (false, false) => "INSERT",
         };
-        let omitted = self.omitted(&table, &columns, insert.ignore)?;
+        let omitted = self.omitted(table, &columns, insert.ignore)?;
         // Defaults that are expressions may name columns of the row: they are computed with it, after those given.
         let is_computed = |c: &&Column| matches!(c.default, Some(ColumnDefault::Expression(_)));
         let given = |c: &&Column| columns.iter().any(|g| g.id == c.id);
@@ -47,28 +76,38 @@ impl Translator<'_> {
             tail.push("marmot_row_id()".to_string());
         }
         if let (true, InsertSource::Query(query)) = (upsert && computed.is_empty(), &insert.source)
-            && self.names_the_query(insert, &table, &database)
-            && let Some(found) = self.upsert_rows(insert, query, (&database.name, &table), (&columns, &omitted))?
+            && self.names_the_query(insert, table, database, target)
+            && let Some(found) = self.upsert_rows(insert, query, (&database.name, table), (&columns, &omitted))?
         {
-            return Ok(self.insert_by_rows(insert, &database, &table, &columns, found));
+            if target.view.is_some() {
+                return Err(Error::unsupported("ON DUPLICATE KEY UPDATE of a view by columns of the query"));
+            }
+            return Ok(self.insert_by_rows(insert, database, table, &columns, found));
         }
-        let (rows_sql, rows) = match &insert.source {
+        let (mut rows_sql, rows) = match &insert.source {
             InsertSource::Rows(rows) => {
                 let rows = shortened.as_ref().unwrap_or(rows);
-                (self.insert_rows(insert, &table, (&columns, &computed), rows, &tail)?, Some(rows.len()))
+                (self.insert_rows(insert, table, (&columns, &computed), rows, &tail)?, Some(rows.len()))
             }
             InsertSource::Query(query) => {
-                (self.insert_query(insert, &table, (&columns, &computed), query, &tail)?, None)
+                let block = self.query(query, true)?;
+                (self.insert_query(insert, table, (&columns, &computed), block, &tail)?, None)
+            }
+            InsertSource::Fields(fields) => {
+                let block = self.loaded_rows(fields, table, &columns)?;
+                (self.insert_query(insert, table, (&columns, &computed), block, &tail)?, None)
             }
         };
-        let alias = quote_name(&table.name);
-        let target = format!("{}.{alias} AS {alias}", quote_name(&database.name));
-        let mut sql = format!("{verb} INTO {target} ({}) {rows_sql}", names.join(", "));
-        if upsert {
-            sql.push_str(&self.on_duplicate(insert, &database.name, &table)?);
+        if let Some((view, base)) = target.view {
+            rows_sql = self.checked_insert(view, base, &mut names, rows_sql)?;
         }
-        let returning = self.returning(&mut sql, &database, &table, insert.returning.as_deref())?;
-        let auto_increment = auto_increment(&table, &targets, insert, |e| self.is_given_id(e));
+        let place = format!("{}.{} AS {}", quote_name(&database.name), quote_name(&table.name), target.alias);
+        let mut sql = format!("{verb} INTO {place} ({}) {rows_sql}", names.join(", "));
+        if upsert {
+            sql.push_str(&self.on_duplicate(insert, database, table, target)?);
+        }
+        let returning = self.returning(&mut sql, database, table, insert.returning.as_deref())?;
+        let auto_increment = auto_increment(table, &targets, insert, |e| self.is_given_id(e));
         Ok(Write {
             kind: match (insert.replace, upsert) {
                 (true, _) => WriteKind::Replace,
@@ -91,10 +130,16 @@ impl Translator<'_> {
     }
 
     /// Whether ON DUPLICATE KEY UPDATE names what is no column of the table.
-    fn names_the_query(&mut self, insert: &Insert, table: &Arc<Table>, database: &Database) -> bool {
+    fn names_the_query(
+        &mut self,
+        insert: &Insert,
+        table: &Arc<Table>,
+        database: &Database,
+        target: &InsertTarget<'_>,
+    ) -> bool {
         let mark = self.parameters.len();
         let used = (self.used.clone(), self.looked_at.clone());
-        let outcome = self.on_duplicate(insert, &database.name, table);
+        let outcome = self.on_duplicate(insert, database, table, target);
         (self.used, self.looked_at) = used;
         self.parameters.truncate(mark);
         self.inserted = None;
@@ -271,7 +316,7 @@ impl Translator<'_> {
         self.expression(expression)
     }
 
-    fn insert_default(&mut self, column: &Column, ignore: bool) -> Result<Typed, Error> {
+    pub(super) fn insert_default(&mut self, column: &Column, ignore: bool) -> Result<Typed, Error> {
         if column.auto_increment {
             return Ok(Typed::null());
         }
@@ -324,10 +369,9 @@ impl Translator<'_> {
         insert: &Insert,
         table: &Arc<Table>,
         (columns, computed): (&[Column], &[Column]),
-        query: &sqlparser::ast::Query,
+        mut block: super::select::Block,
         tail: &[String],
     ) -> Result<String, Error> {
-        let mut block = self.query(query, true)?;
         if block.columns.len() != columns.len() {
             return Err(Error::value_count(1));
         }
@@ -368,13 +412,16 @@ impl Translator<'_> {
     fn on_duplicate(
         &mut self,
         insert: &Insert,
-        database: &crate::types::DatabaseName,
+        database: &Database,
         table: &Arc<Table>,
+        target: &InsertTarget<'_>,
     ) -> Result<String, Error> {
-        let target = table_source(database, table, &table.name);
-        let mut excluded = target.clone();
-        excluded.sql_alias = "\"excluded\"".to_string();
-        let mut sources: Vec<Source> = vec![target];
+        let row = |alias: &str| match target.view {
+            Some((view, base)) => insert_source(view, base, database, table, alias),
+            None => Source { sql_alias: alias.to_string(), ..table_source(&database.name, table, &table.name) },
+        };
+        let excluded = row("\"excluded\"");
+        let mut sources: Vec<Source> = vec![row(&target.alias)];
         self.inserted = Some(excluded.clone());
         if let Some((name, columns)) = &insert.alias {
             let mut row = excluded;
@@ -385,7 +432,10 @@ impl Translator<'_> {
                 if columns.len() != given {
                     return Err(Error::value_count(1));
                 }
-                let targets = target_columns(insert, table)?;
+                let targets = match &insert.source {
+                    InsertSource::Fields(fields) => self.loaded_columns(fields, table)?,
+                    InsertSource::Rows(_) | InsertSource::Query(_) => target_columns(insert, table)?,
+                };
                 row.columns.retain(|c| targets.iter().any(|t| t.name == c.name));
                 // The alias names the columns anew; the SQLite text keeps the old ones.
                 return self.on_duplicate_renamed(insert, table, sources, row, &targets, columns);
@@ -395,7 +445,10 @@ impl Translator<'_> {
             sources.push(row);
         }
         self.scopes.push(Scope { sources, ..Scope::default() });
-        let list = self.assignment_list(table, &insert.on_duplicate);
+        let list = match target.view {
+            Some(view) => self.checked_assignments(table, &insert.on_duplicate, view, insert.ignore),
+            None => self.assignment_list(table, &insert.on_duplicate),
+        };
         self.scopes.pop();
         self.inserted = None;
         Ok(conflict_clauses(table, &list?))
@@ -451,14 +504,7 @@ impl Translator<'_> {
         table: &Arc<Table>,
         assignments: &[(Vec<String>, Expr)],
     ) -> Result<String, Error> {
-        let pairs: Vec<(&str, Option<&Expr>)> = assignments
-            .iter()
-            .map(|(path, value)| {
-                let default = matches!(value, Expr::Identifier(name) if name.quote_style.is_none() && name.value.eq_ignore_ascii_case("DEFAULT"));
-                (path.last().map_or("", String::as_str), (!default).then_some(value))
-            })
-            .collect();
-        self.assignments(table, &pairs, false)
+        self.assignments(table, &assigned_pairs(assignments), false)
     }
 
     /// Whether a value is an id that its row brings along.
@@ -468,6 +514,23 @@ impl Translator<'_> {
         // A later text may have zero here, which asks for an id: the lease is then made late, not never.
         matches!(literal, Some(crate::sql::parameter::Literal::Int(n)) if *n != 0)
     }
+}
+
+/// What an INSERT puts rows into, besides the table.
+pub(super) struct InsertTarget<'v> {
+    /// What the SQLite text calls the table.
+    alias: String,
+    /// The view through which, and the table's place among those below it.
+    view: Option<(&'v MergedView, usize)>,
+}
+
+/// The assignments of ON DUPLICATE KEY UPDATE; `None` is DEFAULT.
+pub(super) fn assigned_pairs(assignments: &[(Vec<String>, Expr)]) -> Vec<(&str, Option<&Expr>)> {
+    let default = |value: &Expr| matches!(value, Expr::Identifier(n) if n.quote_style.is_none() && n.value.eq_ignore_ascii_case("DEFAULT"));
+    assignments
+        .iter()
+        .map(|(path, value)| (path.last().map_or("", String::as_str), (!default(value)).then_some(value)))
+        .collect()
 }
 
 /// The columns an INSERT names, or all of them.
@@ -500,6 +563,9 @@ fn given_rows(
     strict: bool,
 ) -> Result<Option<Vec<Vec<Option<Expr>>>>, Error> {
     let Some(first) = targets.iter().find(|c| c.generated().is_some()) else { return Ok(None) };
+    if matches!(insert.source, InsertSource::Fields(_)) {
+        return Ok(None);
+    }
     let InsertSource::Rows(rows) = &insert.source else {
         return Err(Error::generated_value(&first.name, &table.name));
     };
@@ -523,7 +589,7 @@ fn given_rows(
 }
 
 /// Whether an expression names a column.
-fn names_something(expression: &Expr) -> bool {
+pub(super) fn names_something(expression: &Expr) -> bool {
     let found = sqlparser::ast::visit_expressions(expression, |e| match e {
         Expr::Identifier(_) | Expr::CompoundIdentifier(_) => std::ops::ControlFlow::Break(()),
         _ => std::ops::ControlFlow::Continue(()),
@@ -533,7 +599,7 @@ fn names_something(expression: &Expr) -> bool {
 
 /// The columns of a row before it gets values: those with constant defaults have these, an id is zero, others without a
 /// default are what MySQL's type has for nothing. Columns whose default must be computed are not there yet.
-fn row_before(table: &Arc<Table>) -> Scope {
+pub(super) fn row_before(table: &Arc<Table>) -> Scope {
     let mut source = table_source(&"".into(), table, &table.name);
     let mut assigned = Vec::new();
     source.columns.retain(|c| {

@@ -3,7 +3,7 @@
 //! - `scope`: which column a name means. `typed`: an expression's SQLite text with its MySQL type.
 //! - `expression`, `operator`, `arithmetic`, `rows`, `function`, `aggregate`: expressions. Everything is parenthesised, so that SQLite's
 //!   operator precedence never matters.
-//! - `select`, `from`, `order`: queries. `insert`, `upsert`, `update`: writes. `show`, `session`: the rest.
+//! - `select`, `from`, `lateral`, `order`, `rollup`: queries; `full_group_by`: what of them MySQL refuses. `insert`, `upsert`, `update`: writes, `updatable`: through views, `load`: from files. `show`, `session`: the rest.
 //!
 //! A literal of the text either becomes a parameter or is *pinned*: looked at here, so that the plan holds only for
 //! texts with the same value in that place (see [`super::cache`]).
@@ -15,10 +15,14 @@ mod collation;
 mod create;
 mod expression;
 mod from;
+mod full_group_by;
+mod fulltext;
 mod function;
 mod function_table;
 mod insert;
 mod json_call;
+mod lateral;
+mod load;
 mod operator;
 mod order;
 mod rollup;
@@ -32,6 +36,7 @@ mod show_create;
 mod temporal_call;
 mod translator;
 mod typed;
+mod updatable;
 mod update;
 mod upsert;
 mod view;
@@ -44,5 +49,6 @@ pub use show_create::{backquoted, default_text, show_create_table};
 pub use translator::{
     GENERATED_CLAUSE, check_default, constant_expression, placeholder_bytes, quote_name, quote_text, quote_value,
 };
+pub use updatable::is_updatable;
 pub use view::as_table as view_as_table;
 pub use view_text::canonical_query;

@@ -79,7 +79,11 @@ impl Translator<'_> {
     }
 
     /// The grouping expressions, with positions and aliases replaced by what they stand for.
-    fn rollup_keys<'s>(&mut self, select: &'s Select, expressions: &'s [Expr]) -> Result<Vec<&'s Expr>, Error> {
+    pub(super) fn rollup_keys<'s>(
+        &mut self,
+        select: &'s Select,
+        expressions: &'s [Expr],
+    ) -> Result<Vec<&'s Expr>, Error> {
         let item = |i: usize| match select.projection.get(i) {
             Some(SelectItem::UnnamedExpr(e) | SelectItem::ExprWithAlias { expr: e, .. }) => Some(e),
             _ => None,

@@ -184,6 +184,7 @@ impl Translator<'_> {
             database: None,
             sql_alias: sql_alias.clone(),
             texts: Vec::new(),
+            view: None,
             columns,
             table: None,
         }];

@@ -1,6 +1,7 @@
 //! What names mean: the tables of a FROM clause, innermost first, and the aliases of a select list.
 
 use super::typed::{Strength, Typed};
+use super::updatable::MergedView;
 use crate::sql::catalog::Table;
 use crate::sql::error::Error;
 use crate::sql::plan::{Origin, ResultType};
@@ -33,6 +34,8 @@ pub struct Source {
     pub columns: Vec<SourceColumn>,
     /// The table behind it, if it is one.
     pub table: Option<Arc<Table>>,
+    /// The view, if it is one put together with the tables below it: each text is then the view's, in terms of those.
+    pub view: Option<Arc<MergedView>>,
 }
 
 /// When a name may be an alias of the select list.
@@ -99,6 +102,14 @@ impl Source {
 
     pub fn column(&self, name: &str) -> Option<&SourceColumn> {
         self.columns.iter().find(|c| c.name.eq_ignore_ascii_case(name))
+    }
+
+    /// What the statement calls a column of the table behind it.
+    pub fn names_of(&self, column: &str) -> Vec<String> {
+        match &self.view {
+            Some(view) => view.names_of(0, column),
+            None => vec![column.to_string()],
+        }
     }
 
     /// The column as an expression.

@@ -110,7 +110,10 @@ impl Translator<'_> {
                 self.parameters.truncate(mark.0);
                 self.commons.push(common_table(&name, &names, first)?);
             }
-            let block = self.query_block(&table.query)?;
+            let outer = std::mem::replace(&mut self.in_recursive, with.recursive);
+            let block = self.query_block(&table.query);
+            self.in_recursive = outer;
+            let block = block?;
             if with.recursive && matches!(&*table.query.body, SetExpr::SetOperation { .. }) {
                 self.commons.pop();
             }
@@ -147,6 +150,7 @@ impl Translator<'_> {
                 database: None,
                 sql_alias: "\"marmot_union\"".to_string(),
                 texts: Vec::new(),
+                view: None,
                 columns: block.columns.clone(),
                 table: None,
             };
@@ -205,7 +209,14 @@ impl Translator<'_> {
                 });
                 let columns: Vec<SourceColumn> = merged.collect();
                 let (l_sql, r_sql) = (self.fitted(&l.sql, &own.0, &columns), self.fitted(&r.sql, &own.1, &columns));
-                let sql = format!("{l_sql} {word} {r_sql}");
+                let by_collation = columns.iter().any(|c| ignores_case(&c.ty));
+                let sql = match word {
+                    // Of rows that are equal SQLite's UNION keeps the last, DISTINCT the first, as MySQL does.
+                    "UNION" if by_collation && !self.in_recursive => {
+                        format!("SELECT DISTINCT * FROM ({l_sql} UNION ALL {r_sql})")
+                    }
+                    word => format!("{l_sql} {word} {r_sql}"),
+                };
                 let block = Block { sql, columns, single_row: false };
                 Ok(if wrap_compound { wrapped(block) } else { block })
             }
@@ -340,6 +351,7 @@ impl Translator<'_> {
         if self.scope().needs_row && from.is_empty() {
             from = format!("(SELECT 1 AS \"one\") AS {}", super::aggregate::ONE_ROW);
         }
+        self.check_full_group_by(select, &tail)?;
         let windows = self.named_windows(select)?;
         let (limit, limited) = self.limit(tail.limit)?;
 
@@ -554,6 +566,11 @@ impl Translator<'_> {
         }
         Ok(if parts.is_empty() { String::new() } else { format!(" WINDOW {}", parts.join(", ")) })
     }
+}
+
+/// Whether values that are equal may differ.
+fn ignores_case(ty: &ResultType) -> bool {
+    Typed { ty: ty.clone(), ..Typed::dynamic("") }.ignores_case() == Some(true)
 }
 
 fn wrapped(block: Block) -> Block {

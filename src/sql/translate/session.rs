@@ -66,6 +66,7 @@ impl Translator<'_> {
             Body::Insert(insert) => Plan::Write(without_sleep(self.insert(insert)?)?),
             Body::Update(update) => Plan::Write(without_sleep(self.update(update)?)?),
             Body::Delete(delete) => Plan::Write(without_sleep(self.delete(delete)?)?),
+            Body::LoadData(load) => Plan::Load(Box::new(self.load_data(load)?)),
             Body::Table { name, change } => Plan::Schema(self.table_change(name, change)?),
             Body::CreateSelect(create) => self.create_select(create)?,
             Body::View(create) => self.create_view(create)?,
@@ -130,7 +131,8 @@ impl Translator<'_> {
         let tables = std::mem::take(&mut self.tables);
         let found_rows = if wants_found_rows(query) { Some(self.found_rows(query)?) } else { None };
         let locking = self.locking(query)?;
-        Ok(Read { program, columns, databases, tables, locking, found_rows, into })
+        let unlimited = query.limit_clause.is_none() && into.is_empty();
+        Ok(Read { program, columns, databases, tables, locking, found_rows, unlimited, into })
     }
 
     /// One row of expressions without tables.

@@ -361,6 +361,7 @@ impl Translator<'_> {
             database: None,
             sql_alias: "\"show\"".to_string(),
             texts: Vec::new(),
+            view: None,
             columns: columns.collect(),
             table: None,
         };
@@ -477,16 +478,20 @@ fn index_rows(table: &Table, index: &Index) -> Vec<Vec<Value>> {
         let nullable = table.column_by_id(part.column).is_some_and(|c| c.nullable);
         vec![
             text(&table.name),
-            Value::Int(i64::from(index.kind == IndexKind::Plain)),
+            Value::Int(i64::from(!index.kind.is_unique())),
             text(&index.name),
             Value::Int(i as i64 + 1),
             text(table.name_of(part.column)),
-            text(if part.descending { "D" } else { "A" }),
+            match (index.kind, part.descending) {
+                (IndexKind::FullText, _) => Value::Null,
+                (_, true) => text("D"),
+                (_, false) => text("A"),
+            },
             Value::Int(0),
             part.prefix.map_or(Value::Null, |n| Value::Int(i64::from(n))),
             Value::Null,
             text(if nullable { "YES" } else { "" }),
-            text("BTREE"),
+            text(index.kind.structure()),
             text(""),
             text(&index.comment),
             text(if index.invisible { "NO" } else { "YES" }),

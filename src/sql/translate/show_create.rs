@@ -25,7 +25,11 @@ pub fn show_create_table(table: &Table) -> String {
         lines.push(format!("  PRIMARY KEY {}", key_parts(table, primary)));
     }
     for index in &table.indexes {
-        let kind = if index.kind == IndexKind::Unique { "UNIQUE KEY" } else { "KEY" };
+        let kind = match index.kind {
+            IndexKind::Unique => "UNIQUE KEY",
+            IndexKind::FullText => "FULLTEXT KEY",
+            IndexKind::Primary | IndexKind::Plain => "KEY",
+        };
         let mut line = format!("  {kind} {} {}", backquoted(&index.name), key_parts(table, index));
         if !index.comment.is_empty() {
             line.push_str(&format!(" COMMENT {}", quoted(&index.comment)));

@@ -3,6 +3,7 @@
 use super::scope::{Scope, SourceColumn};
 use super::session::Context;
 use super::typed::{Typed, text_type};
+use super::updatable::Merging;
 use crate::sql::catalog::{Collation, Database, Table, View};
 use crate::sql::column_type::{BinaryKind, ColumnType, TextKind};
 use crate::sql::decimal::MAX_SCALE;
@@ -15,7 +16,7 @@ use crate::sql::tokens::{Tokens, token_number};
 use crate::types::{CollationRules, DatabaseName, Value};
 use sqlparser::ast::{Expr, ValueWithSpan};
 use sqlparser::tokenizer::Span;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// SQLite allows 32 766; a statement with more literals has them written into its text.
@@ -56,6 +57,15 @@ pub struct Translator<'a> {
     pub inserted: Option<super::scope::Source>,
     /// The views whose queries this one is inside of.
     pub views: Vec<(DatabaseName, String)>,
+    /// Which views in FROM are put together with their tables.
+    pub merging: Merging,
+    /// What the names of the outermost query's tables begin with in the SQLite text: it is a view's, and part of another
+    /// statement.
+    pub alias_prefix: String,
+    /// In LOAD DATA: the fields that are read into user variables.
+    pub field_variables: BTreeMap<String, String>,
+    /// Inside a common table expression of WITH RECURSIVE, whose UNION SQLite must see.
+    pub in_recursive: bool,
     /// What each outermost `*` stands for, while a view is created.
     pub expansions: Option<Vec<super::view::Expansion>>,
 }
@@ -138,14 +148,18 @@ fn disallowed(clause: &str) -> Error {
     Error { code, state: "HY000", message: message.to_string() }
 }
 
-/// Whether an expression asks for other rows than the one it is about: queries, aggregate and window functions.
+/// Whether an expression asks for other rows than the one it is about: queries, full-text searches, aggregate and window
+/// functions.
 pub fn needs_rows(expression: &sqlparser::ast::Expr) -> bool {
     use sqlparser::ast::Expr;
     let found = sqlparser::ast::visit_expressions(expression, |e| {
         let needs = match e {
             Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. } => true,
             Expr::AnyOp { .. } | Expr::AllOp { .. } => true,
-            Expr::Function(f) => f.over.is_some() || super::aggregate::is_aggregate(&f.name.to_string()),
+            Expr::Function(f) => {
+                let name = f.name.to_string();
+                f.over.is_some() || super::aggregate::is_aggregate(&name) || name == "#match"
+            }
             _ => false,
         };
         if needs { std::ops::ControlFlow::Break(()) } else { std::ops::ControlFlow::Continue(()) }
@@ -205,6 +219,10 @@ impl<'a> Translator<'a> {
             depth: 0,
             inserted: None,
             views: vec![],
+            merging: Merging::Never,
+            alias_prefix: String::new(),
+            in_recursive: false,
+            field_variables: BTreeMap::new(),
             expansions: None,
         }
     }
@@ -326,6 +344,9 @@ impl<'a> Translator<'a> {
             return Ok(self.wanted(Wanted::System(scope, name), None));
         }
         if let Some(name) = text.strip_prefix('@') {
+            if let Some(field) = self.field_variables.get(&name.to_lowercase()) {
+                return Ok(Typed::new(field.clone(), text_type()));
+            }
             let before = self.wanted(Wanted::User(name.to_string()), None);
             if !self.tokens.assigns_variables {
                 return Ok(before);

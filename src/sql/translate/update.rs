@@ -4,6 +4,7 @@ use super::from::table_source;
 use super::scope::{AliasUse, Scope, Source};
 use super::translator::{Translator, quote_name};
 use super::typed::Typed;
+use super::updatable::{MergedView, Merging, new_cells};
 use crate::sql::catalog::{Column, Database, Table};
 use crate::sql::column_type::ColumnType;
 use crate::sql::error::Error;
@@ -40,26 +41,69 @@ impl Translator<'_> {
     pub fn update(&mut self, update: &Update) -> Result<Write, Error> {
         let verb = if update.ignore { "UPDATE OR IGNORE" } else { "UPDATE" };
         let Some((name, alias)) = single(&update.tables)? else { return self.joined_update(update, verb) };
-        let (database, table) = self.find_changeable(&name)?;
-        let (database, table) = (database.clone(), table.clone());
-        let alias = alias.unwrap_or_else(|| table.name.clone());
-        let source = table_source(&database.name, &table, &alias);
+        let Some(Target { database, table, source, view }) = self.only_target(&name, alias, "UPDATE")? else {
+            return self.joined_update(update, verb);
+        };
         let quoted = source.sql_alias.clone();
-        self.scopes.push(Scope { sources: vec![source], ..Scope::default() });
+        self.scopes.push(Scope { sources: vec![source.clone()], ..Scope::default() });
         let target = format!("{}.{} AS {quoted}", quote_name(&database.name), quote_name(&table.name));
-        let pairs = pairs(&update.assignments);
-        let set = self.assignments(&table, &pairs, update.ignore)?;
-        let condition = self.rows_condition(
+        let named = pairs(&update.assignments, view.as_deref())?;
+        let pairs: Vec<_> = named.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+        let list = self.assigned_columns(&table, &pairs, update.ignore)?;
+        let check = match (&view, list.is_empty()) {
+            (Some(view), false) => {
+                let base = Source { table: Some(table.clone()), view: None, ..source };
+                self.view_check(view, &base, new_cells(&list, &quoted))?
+            }
+            _ => None,
+        };
+        let mut set = self.with_touched(&table, &list)?;
+        let mut condition = self.rows_condition(
             &table,
             &target,
             &quoted,
-            update.condition.as_ref(),
+            (view.as_deref(), update.condition.as_ref()),
             &update.order_by,
             update.limit.as_ref(),
         )?;
+        match (&check, list.first()) {
+            // A row that fails is left out, which is up to the condition.
+            (Some(check), _) if update.ignore => {
+                let found = condition.strip_prefix(" WHERE ").unwrap_or("1").to_string();
+                condition = format!(" WHERE CASE WHEN {found} THEN {} ELSE 0 END", check.as_condition());
+            }
+            (Some(check), Some((column, value))) => {
+                set = check.within(&set, column, value);
+            }
+            _ => {}
+        }
         self.scopes.pop();
         let sql = format!("{verb} {target} SET {set}{condition}");
         Ok(self.write(WriteKind::Update, sql, &database, &table, update.ignore))
+    }
+
+    /// The one table that a statement changes, by its name or that of a view over it; `None`: the view has several.
+    fn only_target(&mut self, name: &TableName, alias: Option<String>, verb: &str) -> Result<Option<Target>, Error> {
+        let Some(view) = self.target_view(name, verb)? else {
+            let (database, table) = self.find_changeable(name)?;
+            let (database, table) = (database.clone(), table.clone());
+            let source = table_source(&database.name, &table, alias.as_deref().unwrap_or(&table.name));
+            return Ok(Some(Target { database, table, source, view: None }));
+        };
+        let Some((base, table)) = view.only_base().and_then(|b| Some((b, b.table.clone()?))) else { return Ok(None) };
+        let database = self.changeable_database(base)?;
+        let of_view = self.database_of(name)?;
+        let source = view.source(alias.as_deref().unwrap_or(&name.name), of_view);
+        Ok(Some(Target { database, table, source, view: Some(view) }))
+    }
+
+    /// The database of a table that is to change.
+    ///
+    /// # Errors
+    /// 1044 for a system database.
+    fn changeable_database(&self, source: &Source) -> Result<Arc<Database>, Error> {
+        let database = self.find_database(source.database.as_deref().unwrap_or_default())?;
+        if database.system { Err(Error::access_denied_system(&database.name)) } else { Ok(database.clone()) }
     }
 
     fn write(&mut self, kind: WriteKind, sql: String, database: &Database, table: &Table, ignore: bool) -> Write {
@@ -86,16 +130,18 @@ impl Translator<'_> {
         table: &Table,
         target: &str,
         alias: &str,
-        condition: Option<&Expr>,
+        (view, condition): (Option<&MergedView>, Option<&Expr>),
         order_by: &[OrderByExpr],
         limit: Option<&Expr>,
     ) -> Result<String, Error> {
-        let condition = match condition {
-            Some(condition) => format!(" WHERE {}", self.in_clause("where clause", |t| t.condition(condition))?),
-            None => String::new(),
-        };
+        let chosen = condition;
+        let conditions = view.map_or(Vec::new(), MergedView::conditions);
+        let condition = self.where_clause(conditions, condition)?;
         let mark = self.parameters.len();
         let order_by = self.in_clause("order clause", |t| t.order_list(order_by, None))?;
+        if limit.is_none() && self.context.modes.safe_updates() && !self.names_key(table, view, chosen) {
+            return Err(Error::unsafe_update());
+        }
         let Some(limit) = limit else {
             // All rows, in any order: what the order would need is not asked for.
             self.parameters.truncate(mark);
@@ -108,6 +154,62 @@ impl Translator<'_> {
         Ok(format!(" WHERE {}", key_in(table, alias, &query)))
     }
 
+    /// ` WHERE ...` of conditions that are there already and one more.
+    fn where_clause(&mut self, mut conditions: Vec<String>, condition: Option<&Expr>) -> Result<String, Error> {
+        if let Some(condition) = condition {
+            conditions.push(self.in_clause("where clause", |t| t.condition(condition))?);
+        }
+        Ok(match conditions.is_empty() {
+            true => String::new(),
+            false => format!(" WHERE {}", super::expression::balanced(&conditions, " AND ")),
+        })
+    }
+
+    /// Whether a condition asks for rows by the first column of a key, all of its parts holding.
+    fn names_key(&self, table: &Table, view: Option<&MergedView>, condition: Option<&Expr>) -> bool {
+        use sqlparser::ast::BinaryOperator as B;
+        let leads = |operand: &Expr| {
+            let name = match operand {
+                Expr::Identifier(name) => &name.value,
+                Expr::CompoundIdentifier(path) => match path.last() {
+                    Some(name) => &name.value,
+                    None => return false,
+                },
+                _ => return false,
+            };
+            let name = match view {
+                Some(view) => view.base_of(name, "").map(|(_, name)| name).unwrap_or_default(),
+                None => name.as_str(),
+            };
+            let column = table.column(name).map(|(_, c)| c.id);
+            let first = |i: &crate::sql::catalog::Index| i.columns.first().map(|part| part.column);
+            let indexes = table.primary.iter().chain(&table.indexes).filter(|i| !table.is_definition_only(i));
+            column.is_some() && indexes.map(first).any(|id| id == column)
+        };
+        match condition {
+            None => false,
+            Some(Expr::Nested(inner)) => self.names_key(table, view, Some(inner)),
+            Some(Expr::BinaryOp { left, op: B::And, right }) => {
+                self.names_key(table, view, Some(left)) || self.names_key(table, view, Some(right))
+            }
+            Some(Expr::BinaryOp { left, op, right }) => {
+                matches!(op, B::Eq | B::Lt | B::LtEq | B::Gt | B::GtEq | B::Spaceship) && (leads(left) || leads(right))
+            }
+            Some(
+                Expr::InList { expr, negated: false, .. }
+                | Expr::InSubquery { expr, negated: false, .. }
+                | Expr::Between { expr, negated: false, .. }
+                | Expr::IsNull(expr),
+            ) => leads(expr),
+            Some(_) => false,
+        }
+    }
+
+    /// The conditions of the views among the sources that are put together with their tables.
+    fn conditions_of_views(&mut self) -> Vec<String> {
+        self.scope().sources.iter().filter_map(|s| s.view.as_ref()).flat_map(|v| v.conditions()).collect()
+    }
+
     /// `a = x, b = y`, left to right: a later value sees the earlier ones. Adds ON UPDATE CURRENT_TIMESTAMP columns.
     pub fn assignments(
         &mut self,
@@ -115,6 +217,17 @@ impl Translator<'_> {
         pairs: &[(&str, Option<&Expr>)],
         ignore: bool,
     ) -> Result<String, Error> {
+        let list = self.assigned_columns(table, pairs, ignore)?;
+        self.with_touched(table, &list)
+    }
+
+    /// The columns assigned and their new values, the last of each.
+    pub fn assigned_columns(
+        &mut self,
+        table: &Arc<Table>,
+        pairs: &[(&str, Option<&Expr>)],
+        ignore: bool,
+    ) -> Result<Vec<(Column, String)>, Error> {
         let mut list: Vec<(Column, String)> = Vec::new();
         for (name, value) in pairs {
             let Some((_, column)) = table.column(name) else { return Err(Error::unknown_column(name, "field list")) };
@@ -140,19 +253,27 @@ impl Translator<'_> {
             }
             let sql = self.assigned_value(&value, &column, table)?;
             let scope = self.scope();
-            scope.assigned.retain(|(n, _)| !n.eq_ignore_ascii_case(&column.name));
-            scope.assigned.push((column.name.clone(), Typed::new(sql.clone(), column.ty.clone())));
+            let names = scope.sources.first().map_or(vec![column.name.clone()], |s| s.names_of(&column.name));
+            for name in names {
+                scope.assigned.retain(|(n, _)| !n.eq_ignore_ascii_case(&name));
+                scope.assigned.push((name, Typed::new(sql.clone(), column.ty.clone())));
+            }
             list.retain(|(c, _)| c.id != column.id);
             list.push((column, sql));
         }
         self.scope().assigned.clear();
+        Ok(list)
+    }
+
+    /// `a = x, b = y` of [`Self::assigned_columns`], with the ON UPDATE CURRENT_TIMESTAMP columns.
+    pub(super) fn with_touched(&mut self, table: &Arc<Table>, list: &[(Column, String)]) -> Result<String, Error> {
         if list.is_empty() {
             // Nothing but generated columns, set to what they are: rows are found, and none changes.
             let key = table.key_columns().first().map_or(String::new(), |k| quote_name(k));
             return Ok(format!("{key} = {key}"));
         }
         let alias = self.scope().sources.first().map(|s| s.sql_alias.clone()).unwrap_or_default();
-        let touched = self.touched(table, &alias, &list)?;
+        let touched = self.touched(table, &alias, list)?;
         let touched = touched.iter().map(|(name, sql)| format!("{} = {sql}", quote_name(name)));
         let mut parts: Vec<String> = list.iter().map(|(c, sql)| format!("{} = {sql}", quote_name(&c.name))).collect();
         parts.extend(touched);
@@ -202,13 +323,25 @@ impl Translator<'_> {
             return Err(Error::wrong_usage("UPDATE", if update.limit.is_some() { "LIMIT" } else { "ORDER BY" }));
         }
         self.scopes.push(Scope::default());
+        self.merging = Merging::of(&update.tables);
         let from = self.source_list(&update.tables)?;
-        let mut targets: Vec<Target> = Vec::new();
+        self.merging = Merging::Never;
+        let mut targets: Vec<Changed> = Vec::new();
         for (path, value) in &update.assignments {
             let place = self.assigned_source(path)?;
-            let source = self.scope().sources[place].clone();
-            let Some(table) = source.table.clone() else { return Err(Error::unsupported("UPDATE of a derived table")) };
-            let name = path.last().map_or("", String::as_str);
+            let mut source = self.scope().sources[place].clone();
+            let mut name = path.last().map_or("", String::as_str);
+            let view = source.view.take();
+            if let Some(view) = &view {
+                let (base, column) = view.base_of(name, "field list")?;
+                name = column;
+                source = view.bases[base].clone();
+                let other = |t: &&Changed| t.view.as_ref().is_some_and(|v| Arc::ptr_eq(v, view));
+                if targets.iter().find(other).is_some_and(|t| t.source.sql_alias != source.sql_alias) {
+                    return Err(Error::join_view_several_tables(&view.name));
+                }
+            }
+            let Some(table) = source.table.clone() else { return Err(Error::not_updatable(&source.alias, "UPDATE")) };
             let Some((_, column)) = table.column(name) else { return Err(Error::unknown_column(name, "field list")) };
             let column = column.clone();
             if column.generated().is_some() {
@@ -224,19 +357,26 @@ impl Translator<'_> {
             let value = self.assigned_value(&value, &column, &table)?;
             match targets.iter_mut().find(|t| t.source.sql_alias == source.sql_alias) {
                 Some(target) => target.list.push((column, value)),
-                None => targets.push(Target { source, table, list: vec![(column, value)] }),
+                None => targets.push(Changed { source, table, view, list: vec![(column, value)] }),
             }
         }
-        for target in &targets {
-            let database = target.source.database.as_deref().unwrap_or_default();
-            if self.find_database(database)?.system {
-                return Err(Error::access_denied_system(database));
+        for target in &mut targets {
+            self.changeable_database(&target.source)?;
+            let Some(view) = &target.view else { continue };
+            let alias = target.source.sql_alias.clone();
+            let Some(check) = self.view_check(view, &target.source, new_cells(&target.list, &alias))? else { continue };
+            if update.ignore {
+                return Err(Error::unsupported("UPDATE IGNORE of a view WITH CHECK OPTION among several tables"));
+            }
+            if let Some((_, value)) = target.list.first_mut() {
+                *value = check.around(value);
             }
         }
-        let condition = match &update.condition {
-            Some(condition) => format!(" WHERE {}", self.in_clause("where clause", |t| t.condition(condition))?),
-            None => String::new(),
-        };
+        if update.condition.is_none() && self.context.modes.safe_updates() {
+            return Err(Error::unsafe_update());
+        }
+        let conditions = self.conditions_of_views();
+        let condition = self.where_clause(conditions, update.condition.as_ref())?;
         let rows = format!("FROM {from}{condition}");
         let write = match targets.as_slice() {
             [] => return Err(Error::no_tables_used()),
@@ -248,8 +388,8 @@ impl Translator<'_> {
     }
 
     /// One table's rows, joined by key with the query of their new values.
-    fn update_by_join(&mut self, target: &Target, verb: &str, rows: &str, ignore: bool) -> Result<Write, Error> {
-        let Target { source, table, list } = target;
+    fn update_by_join(&mut self, target: &Changed, verb: &str, rows: &str, ignore: bool) -> Result<Write, Error> {
+        let Changed { source, table, list, .. } = target;
         let database = self.find_database(source.database.as_deref().unwrap_or_default())?.clone();
         let mut columns = key_list(table, &source.sql_alias);
         let mut names: Vec<String> = (0..columns.len()).map(|i| format!("k{i}")).collect();
@@ -278,9 +418,9 @@ impl Translator<'_> {
     }
 
     /// Rows of several tables, by the keys and new values that one query gives.
-    fn update_by_keys(&mut self, targets: &[Target], verb: &str, rows: &str, ignore: bool) -> Result<Write, Error> {
+    fn update_by_keys(&mut self, targets: &[Changed], verb: &str, rows: &str, ignore: bool) -> Result<Write, Error> {
         let (mut columns, mut keyed, mut databases) = (Vec::new(), Vec::new(), Vec::new());
-        for Target { source, table, list } in targets {
+        for Changed { source, table, list, .. } in targets {
             let database = self.find_database(source.database.as_deref().unwrap_or_default())?.clone();
             columns.extend(key_list(table, &source.sql_alias));
             let mut names: Vec<String> = list.iter().map(|(c, _)| c.name.clone()).collect();
@@ -319,10 +459,14 @@ impl Translator<'_> {
     pub fn delete(&mut self, delete: &Delete) -> Result<Write, Error> {
         match &delete.target {
             DeleteTarget::Single { table: name, alias } => {
-                let (database, table) = self.find_changeable(name)?;
-                let (database, table) = (database.clone(), table.clone());
-                let alias = alias.clone().unwrap_or_else(|| table.name.clone());
-                let source = table_source(&database.name, &table, &alias);
+                let Some(target) = self.only_target(name, alias.clone(), "DELETE")? else {
+                    let database = self.database_of(name)?;
+                    return Err(Error::join_view_delete(format!("{}.{}", database.name, name.name)));
+                };
+                let Target { database, table, source, view } = target;
+                if view.is_some() && delete.returning.is_some() {
+                    return Err(Error::unsupported("RETURNING of a view"));
+                }
                 let quoted = source.sql_alias.clone();
                 self.scopes.push(Scope { sources: vec![source], ..Scope::default() });
                 let target = format!("{}.{} AS {quoted}", quote_name(&database.name), quote_name(&table.name));
@@ -330,7 +474,7 @@ impl Translator<'_> {
                     &table,
                     &target,
                     &quoted,
-                    delete.condition.as_ref(),
+                    (view.as_deref(), delete.condition.as_ref()),
                     &delete.order_by,
                     delete.limit.as_ref(),
                 )?;
@@ -356,31 +500,34 @@ impl Translator<'_> {
             return Err(Error::unsupported("RETURNING of a DELETE from several tables"));
         }
         self.scopes.push(Scope { alias_use: AliasUse::Never, ..Scope::default() });
+        self.merging = Merging::of(tables);
         let from = self.source_list(tables)?;
+        self.merging = Merging::Never;
         let mut sources: Vec<Source> = Vec::new();
         for target in targets {
             let source = self.scope().source(target.database.as_deref(), &target.name).cloned();
-            let Some(source) = source else { return Err(Error::unknown_table_in(&target.name, "MULTI DELETE")) };
+            let Some(mut source) = source else { return Err(Error::unknown_table_in(&target.name, "MULTI DELETE")) };
+            if let Some(view) = source.view.take() {
+                let base = view.only_base().ok_or_else(|| Error::join_view_delete(&view.name))?;
+                source = base.clone();
+            }
             if sources.iter().any(|s| s.sql_alias == source.sql_alias) {
                 return Err(Error::not_unique_table(&target.name));
             }
             sources.push(source);
         }
-        let condition = match &delete.condition {
-            Some(condition) => format!(" WHERE {}", self.in_clause("where clause", |t| t.condition(condition))?),
-            None => String::new(),
-        };
+        if delete.condition.is_none() && self.context.modes.safe_updates() {
+            return Err(Error::unsafe_update());
+        }
+        let conditions = self.conditions_of_views();
+        let condition = self.where_clause(conditions, delete.condition.as_ref())?;
         self.scopes.pop();
         let mut places = Vec::new();
         for source in &sources {
             let Some(table) = source.table.clone() else {
-                return Err(Error::unsupported("DELETE from a derived table"));
+                return Err(Error::not_updatable(&source.alias, "DELETE"));
             };
-            let database = self.find_database(source.database.as_deref().unwrap_or_default())?.clone();
-            if database.system {
-                return Err(Error::access_denied_system(&database.name));
-            }
-            places.push((database, table));
+            places.push((self.changeable_database(source)?, table));
         }
         let keys = |place: usize| key_list(&places[place].1, &sources[place].sql_alias);
         let Some((database, table)) = places.first() else { return Err(Error::no_tables_used()) };
@@ -402,10 +549,19 @@ impl Translator<'_> {
     }
 }
 
-/// A table that an UPDATE of several changes, and its columns with their new values.
+/// The only table that a statement changes, and the view through which, if it is one's.
 struct Target {
+    database: Arc<Database>,
+    table: Arc<Table>,
+    source: Source,
+    view: Option<Arc<MergedView>>,
+}
+
+/// A table that an UPDATE of several changes, and its columns with their new values.
+struct Changed {
     source: Source,
     table: Arc<Table>,
+    view: Option<Arc<MergedView>>,
     list: Vec<(Column, String)>,
 }
 
@@ -426,6 +582,18 @@ fn keyed_change(database: &Database, table: &Table, columns: Option<(&str, &[Str
     KeyedChange { keys: keys.len(), values, sql }
 }
 
-fn pairs(assignments: &[(Vec<String>, Option<Expr>)]) -> Vec<(&str, Option<&Expr>)> {
-    assignments.iter().map(|(path, value)| (path.last().map_or("", String::as_str), value.as_ref())).collect()
+/// The columns assigned, as the table calls them, and their values.
+fn pairs<'e>(
+    assignments: &'e [(Vec<String>, Option<Expr>)],
+    view: Option<&MergedView>,
+) -> Result<Vec<(String, Option<&'e Expr>)>, Error> {
+    let pair = |(path, value): &'e (Vec<String>, Option<Expr>)| {
+        let name = path.last().map_or("", String::as_str);
+        let column = match view {
+            Some(view) => view.base_of(name, "field list")?.1,
+            None => name,
+        };
+        Ok((column.to_string(), value.as_ref()))
+    };
+    assignments.iter().map(pair).collect()
 }

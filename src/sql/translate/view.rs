@@ -13,6 +13,7 @@ use crate::sql::parse::{CreateView, parse_one};
 use crate::sql::plan::{Plan, ResultType};
 use crate::sql::schema_change::SchemaChange;
 use crate::types::{ColumnId, TableId};
+use sqlparser::ast::Query;
 use sqlparser::tokenizer::Token;
 
 /// A `*` of a view's query: the number of its SELECT token, its place among the items, and what it stands for.
@@ -108,7 +109,10 @@ impl Translator<'_> {
             let message = format!("View's SELECT refers to a temporary table '{table}'");
             return Err(Error { code: 1352, state: "HY000", message });
         }
-        let block = named(block, &create.columns)?;
+        let block = match create.columns.is_empty() {
+            true => unique_names(block, &create.query)?,
+            false => named(block, &create.columns)?,
+        };
         let view = View {
             name: create.name.name.clone(),
             columns: columns_of(&block.columns),
@@ -119,6 +123,10 @@ impl Translator<'_> {
             algorithm: create.algorithm.to_string(),
             invoker: create.invoker,
         };
+        let place = self.find_database(&database)?.clone();
+        if create.check_option != "NONE" && self.merged_view(&place, &view, &view.name)?.is_none() {
+            return Err(Error::check_on_non_updatable_view(format!("{database}.{}", view.name)));
+        }
         Ok(Plan::Schema(SchemaChange::CreateView {
             database,
             verb: create.verb,
@@ -168,6 +176,25 @@ impl Translator<'_> {
     /// # Errors
     /// 1356 if what it needs is not there any more, 1462 if it contains itself.
     pub fn view_block(&mut self, database: &Database, view: &View) -> Result<Block, Error> {
+        let invalid = || Error::invalid_view(&database.name, &view.name);
+        let block = self.within_view(database, view, |inner, query| inner.query(query, true))?;
+        if block.columns.len() != view.columns.len() {
+            return Err(invalid());
+        }
+        let names: Vec<String> = view.columns.iter().map(|c| c.name.clone()).collect();
+        named(block, &names)
+    }
+
+    /// Runs `read` on the query of a view, in which names mean what they meant when it was created.
+    ///
+    /// # Errors
+    /// As [`Self::view_block`].
+    pub(super) fn within_view<T>(
+        &mut self,
+        database: &Database,
+        view: &View,
+        read: impl FnOnce(&mut Translator<'_>, &Query) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let own = (database.name.clone(), view.name.clone());
         if self.views.contains(&own) {
             return Err(Error::view_recursion(&database.name, &view.name));
@@ -188,20 +215,44 @@ impl Translator<'_> {
         inner.tables = std::mem::take(&mut self.tables);
         inner.views = std::mem::take(&mut self.views);
         inner.views.push(own);
-        let block = stacker::maybe_grow(256 << 10, 2 << 20, || inner.query(query, true));
+        let outcome = stacker::maybe_grow(256 << 10, 2 << 20, || read(&mut inner, query));
         inner.views.pop();
         (self.parameters, self.databases) = (inner.parameters, inner.databases);
         (self.tables, self.views) = (inner.tables, inner.views);
         if !self.databases.contains(&database.name) {
             self.databases.push(database.name.clone());
         }
-        let block = block.map_err(|e| if matches!(e.code, 1049 | 1054 | 1146 | 1305) { invalid() } else { e })?;
-        if block.columns.len() != view.columns.len() {
-            return Err(invalid());
-        }
-        let names: Vec<String> = view.columns.iter().map(|c| c.name.clone()).collect();
-        named(block, &names)
+        outcome.map_err(|e| if matches!(e.code, 1049 | 1054 | 1146 | 1305) { invalid() } else { e })
     }
+}
+
+/// A query's columns under their own names; an expression that nobody named has another if its own is taken.
+fn unique_names(mut block: Block, query: &Query) -> Result<Block, Error> {
+    if let sqlparser::ast::SetExpr::Select(select) = &*query.body
+        && select.projection.len() == block.columns.len()
+    {
+        use sqlparser::ast::{Expr, SelectItem};
+        let column = |e: &Expr| matches!(e, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
+        let unnamed = |item: &SelectItem| matches!(item, SelectItem::UnnamedExpr(e) if !column(e));
+        for (i, item) in select.projection.iter().enumerate() {
+            let name = block.columns[i].name.clone();
+            let taken = |name: &str, columns: &[SourceColumn]| {
+                let others = columns.iter().enumerate().filter(|(n, _)| *n != i);
+                let fixed = others.filter(|(n, _)| *n < i || !unnamed(&select.projection[*n]));
+                fixed.map(|(_, c)| &c.name).any(|other| other.eq_ignore_ascii_case(name))
+            };
+            if !unnamed(item) || !taken(&name, &block.columns) {
+                continue;
+            }
+            let numbered = (1..).map(|n| format!("My_exp_{n}_{name}"));
+            let mut names = std::iter::once(format!("My_exp_{name}")).chain(numbered);
+            if let Some(free) = names.find(|n| !taken(n, &block.columns)) {
+                block.columns[i].name = free;
+            }
+        }
+    }
+    block.check_names()?;
+    Ok(block)
 }
 
 /// A query's columns under the names given, if any are.
