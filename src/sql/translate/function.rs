@@ -66,7 +66,7 @@ impl Translator<'_> {
             }
             Err(()) => return Err(Error::parameter_count(&name)),
         };
-        let values = self.expressions(&arguments.into_iter().cloned().collect::<Vec<_>>())?;
+        let values = self.each(&arguments)?;
         fill(entry, &values)
     }
 

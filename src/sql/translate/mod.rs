@@ -19,6 +19,8 @@ mod function;
 mod function_table;
 mod insert;
 mod json_call;
+mod measure;
+mod measure_call;
 mod operator;
 mod order;
 mod rollup;

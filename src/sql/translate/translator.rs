@@ -58,6 +58,8 @@ pub struct Translator<'a> {
     pub views: Vec<(DatabaseName, String)>,
     /// What each outermost `*` stands for, while a view is created.
     pub expansions: Option<Vec<super::view::Expansion>>,
+    /// The types of expressions as columns, where CREATE TABLE ... SELECT asks for them.
+    pub measures: Option<super::measure::Measures>,
 }
 
 /// Whether parameter `number` occurs in the text.
@@ -206,6 +208,7 @@ impl<'a> Translator<'a> {
             inserted: None,
             views: vec![],
             expansions: None,
+            measures: None,
         }
     }
 
