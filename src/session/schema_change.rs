@@ -95,7 +95,8 @@ impl Session {
             version: (previous + 1).max(now.0 << 16),
             now: super::state::moment(self.state.micros, 0, 0),
             foreign_key_checks: self.state.settings.foreign_keys,
-            collations: self.state.settings.modes.collations(),
+            modes: self.state.settings.modes,
+            warnings: Vec::new(),
         };
         Ok(change.compile(&schema.catalog, &mut context)?)
     }

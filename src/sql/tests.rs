@@ -79,7 +79,8 @@ impl Scripts {
                     version: 1,
                     now,
                     foreign_key_checks: true,
-                    collations: self.modes.collations(),
+                    modes: self.modes,
+                    warnings: Vec::new(),
                 };
                 let compiled = change.compile(&self.catalog, &mut context)?;
                 for warning in &compiled.warnings {

@@ -181,6 +181,29 @@ async fn guarded_clauses_do_what_they_can() {
     another_member_agrees(&node, &mut c, &["SHOW COLUMNS FROM t", "SHOW INDEX FROM t"]).await;
 }
 
+#[tokio::test]
+async fn clauses_name_what_was_there_before_the_statement() {
+    let (node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE t (a INT, b INT DEFAULT (a + 1), KEY k (a), KEY l (b), CHECK (a < b))").await;
+    c.ok("INSERT INTO t VALUES (1, 2)").await;
+    c.ok("ALTER TABLE t CHANGE a b INT, CHANGE b a INT DEFAULT (b + 1)").await;
+    assert_eq!(c.lines("SELECT a, b FROM t").await, ["2 1"]);
+    c.ok("ALTER TABLE t ADD KEY k (b, a), RENAME KEY k TO m, DROP KEY l").await;
+    assert_eq!(c.code("ALTER TABLE t ADD KEY n (a), RENAME KEY n TO o").await, 1176);
+    c.ok("CREATE TABLE one (i INT)").await;
+    c.ok("ALTER TABLE one DROP i, ADD i VARCHAR(5) DEFAULT 'new'").await;
+    assert_eq!(c.code("ALTER TABLE one DROP i").await, 1090);
+    c.ok("ALTER TABLE t ADD COLUMN c INT, CHANGE COLUMN IF EXISTS nope c INT").await;
+    let questions = ["SHOW CREATE TABLE t", "SHOW CREATE TABLE one", "SELECT * FROM t"];
+    assert!(c.value("SHOW CREATE TABLE t").await.starts_with('t'));
+    let shown = c.lines("SHOW CREATE TABLE t").await.join("\n");
+    assert!(
+        shown.contains("KEY `m` (`b`)") && shown.contains("KEY `k` (`b`,`a`)") && shown.contains("(`b` < `a`)"),
+        "{shown}"
+    );
+    another_member_agrees(&node, &mut c, &questions).await;
+}
+
 /// There are no stored programs, so that none can be dropped or called.
 #[tokio::test]
 async fn stored_programs_are_missing() {

@@ -89,3 +89,56 @@ async fn a_client_that_follows_its_session_is_told_what_changes() {
     assert_eq!(c.ok("SET NAMES utf8mb3").await.changes.len(), 3);
     assert_eq!(c.ok("DROP DATABASE d").await.changes, [SessionChange::Schema(String::new())]);
 }
+
+#[tokio::test]
+async fn what_strict_modes_refuse_others_change() {
+    let (_node, mut c) = Node::with_database().await;
+    assert_eq!(c.code("CREATE TABLE t (v VARCHAR(70000))").await, 1074);
+    assert_eq!(c.code("CREATE TABLE t (b VARBINARY(70000))").await, 1074);
+    assert_eq!(c.code("CREATE TABLE t (s SET('a','b','a'))").await, 1291);
+    assert_eq!(c.code("CREATE TABLE t (at TIMESTAMP DEFAULT 0)").await, 1067);
+    let many: Vec<String> = (0..65).map(|n| format!("'{n}'")).collect();
+    assert_eq!(c.code(&format!("CREATE TABLE t (s SET({}))", many.join(","))).await, 1097);
+    c.ok("CREATE TABLE d (d DATE, t DATETIME)").await;
+    assert_eq!(c.code("INSERT INTO d (d) VALUES (CAST('0000-00-00' AS DATE))").await, 1292);
+    assert_eq!(c.code("INSERT INTO d (d) VALUES (STR_TO_DATE('32.1.2004', '%d.%m.%Y'))").await, 1411);
+    assert_eq!(c.value("SELECT STR_TO_DATE('32.1.2004', '%d.%m.%Y')").await, "NULL");
+    let warning = "Warning 1411 Incorrect datetime value: '32.1.2004' for function str_to_date";
+    assert_eq!(c.lines("SHOW WARNINGS").await, [warning]);
+    c.ok("SET sql_mode = ''").await;
+    let made =
+        c.ok("CREATE TABLE t (v VARCHAR(70000), b VARBINARY(70000), s SET('a','b','a'), at TIMESTAMP DEFAULT 0)");
+    assert_eq!(made.await.warnings, 3);
+    let lines = c.lines("DESCRIBE t").await;
+    assert_eq!(lines[..2], ["v mediumtext YES  NULL ", "b mediumblob YES  NULL "]);
+    assert_eq!(c.value("SELECT CAST('0000-00-00' AS DATE)").await, "0000-00-00");
+}
+
+#[tokio::test]
+async fn names_are_quoted_as_the_mode_says() {
+    let (_node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE `a\"b` (`x``y` INT, KEY k (`x``y`))").await;
+    c.ok("SET sql_mode = 'ANSI_QUOTES'").await;
+    let shown = c.lines("SHOW CREATE TABLE \"a\"\"b\"").await.join("\n");
+    assert!(
+        shown.contains("CREATE TABLE \"a\"\"b\" (\n  \"x`y\" int(11) DEFAULT NULL,\n  KEY \"k\" (\"x`y\")"),
+        "{shown}"
+    );
+}
+
+#[tokio::test]
+async fn columns_are_named_by_the_text_of_their_own_statement() {
+    let (_node, mut c) = Node::with_database().await;
+    for text in ["COALESCE(1,2)", "COALESCE(1, 2)", "COALESCE( 1 , 2 )"] {
+        let answer = c.results(&format!("SELECT {text}")).await;
+        let Recorded::Rows { columns, .. } = &answer[0] else { panic!("{answer:?}") };
+        assert_eq!(columns[0].name, text);
+    }
+    assert_eq!(c.code("SELECT -9223372036854775808 - 1").await, 1690);
+    assert_eq!(c.value("SELECT NULLIF('1', TIME'00:00:00')").await, "1");
+    assert_eq!(c.value("SELECT TIME('900:00:00')").await, "838:59:59");
+    c.ok("CREATE TABLE t (a INT NOT NULL, b INT DEFAULT 5)").await;
+    assert_eq!(c.code("INSERT INTO t VALUES (DEFAULT(a), 1)").await, 1364);
+    c.ok("INSERT INTO t VALUES (1, DEFAULT(b) + 1)").await;
+    assert_eq!(c.value("SELECT b FROM t").await, "6");
+}

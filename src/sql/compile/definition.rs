@@ -46,12 +46,12 @@ pub fn new_table(
         foreign_keys: vec![],
         checks: vec![],
         options: new_options(&definition.options, &database.collation, &context.now)?,
-        collations: context.collations,
+        collations: context.modes.collations(),
         next_column: 1,
         next_index: 1,
     };
     for column in &definition.columns {
-        add_column(&mut table, column)?;
+        add_column(&mut table, column, context)?;
     }
     for column in &definition.columns {
         add_inline_key(&mut table, column)?;
@@ -193,12 +193,16 @@ pub fn change_options(options: &mut TableOptions, change: &OptionsDefinition) ->
 }
 
 /// Adds a column at the end, under a fresh id.
-pub fn add_column(table: &mut Table, definition: &ColumnDefinition) -> Result<(), Error> {
+pub fn add_column(
+    table: &mut Table,
+    definition: &ColumnDefinition,
+    context: &mut CompileContext<'_>,
+) -> Result<(), Error> {
     if table.column(&definition.name).is_some() {
         return Err(Error::duplicate_column(&definition.name));
     }
     let id = ColumnId(table.next_column);
-    let column = column_of(definition, id, &table.options.collation)?;
+    let column = column_of(definition, id, &table.options.collation, context)?;
     table.next_column += 1;
     table.columns.push(column);
     Ok(())
@@ -216,7 +220,12 @@ pub fn add_inline_key(table: &mut Table, definition: &ColumnDefinition) -> Resul
 ///
 /// # Errors
 /// 1059, 1067, 1101, 1166 and those of types.
-pub fn column_of(definition: &ColumnDefinition, id: ColumnId, inherited: &Collation) -> Result<Column, Error> {
+pub fn column_of(
+    definition: &ColumnDefinition,
+    id: ColumnId,
+    inherited: &Collation,
+    context: &mut CompileContext<'_>,
+) -> Result<Column, Error> {
     let name = &definition.name;
     check_name(name)?;
     if name.is_empty()
@@ -229,7 +238,7 @@ pub fn column_of(definition: &ColumnDefinition, id: ColumnId, inherited: &Collat
     let mut column = Column {
         id,
         name: name.clone(),
-        ty: resolve_type(&definition.ty, inherited, name)?,
+        ty: resolve_type(&definition.ty, inherited, name, context)?,
         nullable: definition.nullable.unwrap_or(true),
         default: None,
         on_update: definition.on_update,
@@ -250,7 +259,7 @@ pub fn column_of(definition: &ColumnDefinition, id: ColumnId, inherited: &Collat
     // A key makes it NOT NULL; that is known only later.
     let nullable = column.nullable && definition.key != Some(IndexKind::Primary);
     column.default = match &definition.default {
-        Some(default) => checked_default(&column, nullable, default)?,
+        Some(default) => checked_default(&column, nullable, default, context.modes)?,
         None => None,
     };
     Ok(column)
@@ -269,6 +278,7 @@ pub fn checked_default(
     column: &Column,
     nullable: bool,
     default: &ColumnDefault,
+    modes: Modes,
 ) -> Result<Option<ColumnDefault>, Error> {
     Ok(match default {
         ColumnDefault::Now(fsp) => {
@@ -281,14 +291,14 @@ pub fn checked_default(
         // A hexadecimal or bit literal is a number to numbers and a string to others.
         ColumnDefault::Constant(Value::Blob(bytes)) if column.ty.is_numeric() => {
             let number = bytes.iter().fold(0i64, |n, b| n << 8 | i64::from(*b));
-            Some(ColumnDefault::Constant(crate::sql::translate::default_cell(column, &Value::Int(number))?))
+            Some(ColumnDefault::Constant(crate::sql::translate::default_cell(column, &Value::Int(number), modes)?))
         }
         ColumnDefault::Constant(Value::Blob(bytes)) if !matches!(column.ty, ColumnType::Binary { .. }) => {
             let text = Value::text(String::from_utf8_lossy(bytes).into_owned());
-            Some(ColumnDefault::Constant(crate::sql::translate::default_cell(column, &text)?))
+            Some(ColumnDefault::Constant(crate::sql::translate::default_cell(column, &text, modes)?))
         }
         ColumnDefault::Constant(value) => {
-            Some(ColumnDefault::Constant(crate::sql::translate::default_cell(column, value)?))
+            Some(ColumnDefault::Constant(crate::sql::translate::default_cell(column, value, modes)?))
         }
     })
 }

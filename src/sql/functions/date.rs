@@ -20,7 +20,7 @@ macro_rules! functions {
 functions! {
     "marmot_get_format" 2 |_, a| Ok(maybe_text(text(&a[0]).zip(text(&a[1])).and_then(|(k, s)| get_format(&k, &s))));
     "marmot_date" 1 |_, a| Ok(maybe_text(as_datetime(&a[0]).map(|p| p.value.date_text())));
-    "marmot_time" 2 |_, a| Ok(maybe_text(as_time(&a[0]).map(|p| time_text(p.value, fsp(&a[1])))));
+    "marmot_time" 2 |_, a| Ok(maybe_text(as_time(&a[0]).map(|p| time_text(p.value.clamp(-MAX_TIME, MAX_TIME), fsp(&a[1])))));
     "marmot_datetime" 2 |c, a| Ok(maybe_text(to_datetime(c, &a[0]).and_then(|d| d.rounded(fsp(&a[1]))).map(|d| d.text(fsp(&a[1])))));
     "marmot_time_today" 2 |c, a| Ok(maybe_text(time_today(c, &a[0]).and_then(|d| d.rounded(fsp(&a[1]))).map(|d| d.text(fsp(&a[1])))));
     "marmot_extract" 2 |_, a| Ok(extract(a));
@@ -31,7 +31,7 @@ functions! {
     "marmot_addtime" 3 |_, a| Ok(addtime(a));
     "marmot_date_format" 2 |_, a| Ok(date_format(a));
     "marmot_time_format" 2 |_, a| Ok(time_format(a));
-    "marmot_str_to_date" 2 |_, a| Ok(str_to_date(a));
+    "marmot_str_to_date" 2 str_to_date;
     "marmot_unix_timestamp" 1 |c, a| Ok(unix_timestamp(c, &a[0]));
     "marmot_from_unixtime" 1 |c, a| Ok(from_unixtime(c, &a[0]));
     "marmot_last_day" 1 |_, a| Ok(last_day(&a[0]));

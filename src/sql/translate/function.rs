@@ -165,7 +165,9 @@ impl Translator<'_> {
             "NULLIF" => {
                 count(2, 2)?;
                 let (first, mut second) = (self.expression(arguments[0])?, self.expression(arguments[1])?);
-                let mut compared = first.clone();
+                // A literal may be compared as something else than what it is.
+                let mut compared =
+                    if first.parameter.is_some() { self.expression(arguments[0])? } else { first.clone() };
                 let (l, r) = self.comparable(&mut compared, &mut second);
                 let sql = format!("(CASE WHEN {l} = {r} THEN NULL ELSE {} END)", first.sql);
                 let ty = match first.known() {
@@ -384,6 +386,14 @@ impl Translator<'_> {
 
     /// `DEFAULT(column)`.
     fn default_of(&mut self, argument: &Expr) -> Result<Typed, Error> {
+        // Where a row is put together its columns are not those of a table that is read.
+        if let (Expr::Identifier(name), Some(table)) = (argument, &self.target)
+            && self.scopes.last().is_some_and(|s| s.sources.iter().all(|s| s.database.is_none()))
+            && let Some((_, column)) = table.column(&name.value)
+        {
+            let column = column.clone();
+            return self.default_value(&column)?.ok_or_else(|| Error::no_default(&column.name));
+        }
         let value = self.expression(argument)?;
         let Some(origin) = value.origin.clone() else { return Err(Error::wrong_arguments("DEFAULT")) };
         let table = self.context.catalog.table(&origin.database, &origin.table);
@@ -448,6 +458,9 @@ impl Translator<'_> {
             }
             ["DATETIME", ..] if is_time(&value) => {
                 Typed::new(format!("marmot_time_today({}, {fsp})", value.sql), ColumnType::DateTime(fsp))
+            }
+            ["DATE"] if value.kind() == Kind::Temporal => {
+                Typed::new(format!("marmot_date({})", value.sql), ColumnType::Date)
             }
             ["DATE"] => Typed::new(format!("marmot_cast_date({})", value.sql), ColumnType::Date),
             ["DATETIME", ..] => {

@@ -22,6 +22,7 @@ impl Translator<'_> {
     pub fn insert(&mut self, insert: &Insert) -> Result<Write, Error> {
         let (database, table) = self.find_writable(&insert.table)?;
         let (database, table) = (database.clone(), table.clone());
+        self.target = Some(table.clone());
         let targets = target_columns(insert, &table)?;
         let shortened = given_rows(insert, &table, &targets, self.context.modes.strict() && !insert.ignore)?;
         let columns: Vec<Column> = targets.iter().filter(|c| c.generated().is_none()).cloned().collect();
@@ -601,9 +602,11 @@ fn auto_increment(
 ///
 /// # Errors
 /// 1067 if it is no value of the column's type.
-pub fn default_cell(column: &Column, value: &Value) -> Result<Value, Error> {
+pub fn default_cell(column: &Column, value: &Value, modes: Modes) -> Result<Value, Error> {
     let context = crate::sql::functions::FunctionContext::default();
     context.strict.set(true);
+    context.no_zero_date.set(modes.strict() && modes.no_zero_date());
+    context.no_zero_in_date.set(modes.strict() && modes.no_zero_in_date());
     let rule = Rule { nullable: true, ..Rule::of(column, false) };
     store(&rule, value.clone(), 1, &context).map_err(|_| Error::invalid_default(&column.name))
 }
