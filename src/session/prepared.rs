@@ -27,12 +27,14 @@ impl PreparedText {
         self.planned.markers
     }
 
-    /// Whether it is itself a PREPARE, EXECUTE or DEALLOCATE, which MySQL does not allow.
+    /// Whether it is itself a PREPARE, EXECUTE or DEALLOCATE, which MySQL does not allow, or SET STATEMENT.
     pub fn is_indirect(&self) -> bool {
-        use crate::sql::SessionCommand::{Deallocate, Execute, ExecuteImmediate, Prepare};
+        use crate::sql::SessionCommand::{Deallocate, Execute, ExecuteImmediate, Prepare, SetStatement};
         matches!(
             &*self.planned.plan,
-            Plan::Session(Prepare { .. } | Execute { .. } | ExecuteImmediate { .. } | Deallocate { .. })
+            Plan::Session(
+                Prepare { .. } | Execute { .. } | ExecuteImmediate { .. } | Deallocate { .. } | SetStatement { .. }
+            )
         )
     }
 

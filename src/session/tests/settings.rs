@@ -96,7 +96,6 @@ async fn what_strict_modes_refuse_others_change() {
     assert_eq!(c.code("CREATE TABLE t (v VARCHAR(70000))").await, 1074);
     assert_eq!(c.code("CREATE TABLE t (b VARBINARY(70000))").await, 1074);
     assert_eq!(c.code("CREATE TABLE t (s SET('a','b','a'))").await, 1291);
-    assert_eq!(c.code("CREATE TABLE t (at TIMESTAMP DEFAULT 0)").await, 1067);
     let many: Vec<String> = (0..65).map(|n| format!("'{n}'")).collect();
     assert_eq!(c.code(&format!("CREATE TABLE t (s SET({}))", many.join(","))).await, 1097);
     c.ok("CREATE TABLE d (d DATE, t DATETIME)").await;
@@ -106,8 +105,7 @@ async fn what_strict_modes_refuse_others_change() {
     let warning = "Warning 1411 Incorrect datetime value: '32.1.2004' for function str_to_date";
     assert_eq!(c.lines("SHOW WARNINGS").await, [warning]);
     c.ok("SET sql_mode = ''").await;
-    let made =
-        c.ok("CREATE TABLE t (v VARCHAR(70000), b VARBINARY(70000), s SET('a','b','a'), at TIMESTAMP DEFAULT 0)");
+    let made = c.ok("CREATE TABLE t (v VARCHAR(70000), b VARBINARY(70000), s SET('a','b','a'))");
     assert_eq!(made.await.warnings, 3);
     let lines = c.lines("DESCRIBE t").await;
     assert_eq!(lines[..2], ["v mediumtext YES  NULL ", "b mediumblob YES  NULL "]);
@@ -141,4 +139,18 @@ async fn columns_are_named_by_the_text_of_their_own_statement() {
     assert_eq!(c.code("INSERT INTO t VALUES (DEFAULT(a), 1)").await, 1364);
     c.ok("INSERT INTO t VALUES (1, DEFAULT(b) + 1)").await;
     assert_eq!(c.value("SELECT b FROM t").await, "6");
+}
+
+#[tokio::test]
+async fn set_statement_is_for_one_statement() {
+    let (_node, mut c) = Node::with_database().await;
+    let before = c.value("SELECT @@sql_mode").await;
+    c.ok("SET STATEMENT sql_mode = 'ANSI_QUOTES', group_concat_max_len = 8 FOR CREATE TABLE \"t\" (a INT DEFAULT 3)")
+        .await;
+    assert_eq!(c.value("SET STATEMENT sql_mode = '' FOR SELECT @@sql_mode").await, "");
+    assert_eq!(c.code("SET STATEMENT sql_mode = '' FOR SELECT nope").await, 1054);
+    assert_eq!(c.code("SET STATEMENT sql_mode = '' FOR PREPARE s FROM 'SELECT 1'").await, 1295);
+    assert_eq!(c.code("SET STATEMENT nope = 1 FOR SELECT 1").await, 1193);
+    assert_eq!(c.code("SET STATEMENT sql_mode = '' FOR").await, 1064);
+    assert_eq!(c.lines("SELECT @@sql_mode, @@group_concat_max_len").await, [format!("{before} 1024")]);
 }

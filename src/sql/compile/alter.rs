@@ -218,7 +218,7 @@ fn apply(
         Alteration::SetDefault { column, default } => {
             let at = position(table, column)?;
             let nullable = table.columns[at].nullable;
-            table.columns[at].default = checked_default(&table.columns[at], nullable, default, context.modes)?;
+            table.columns[at].default = checked_default(&table.columns[at], nullable, default)?;
             Ok(())
         }
         Alteration::DropDefault { column } => {

@@ -259,7 +259,7 @@ pub fn column_of(
     // A key makes it NOT NULL; that is known only later.
     let nullable = column.nullable && definition.key != Some(IndexKind::Primary);
     column.default = match &definition.default {
-        Some(default) => checked_default(&column, nullable, default, context.modes)?,
+        Some(default) => checked_default(&column, nullable, default)?,
         None => None,
     };
     Ok(column)
@@ -278,7 +278,6 @@ pub fn checked_default(
     column: &Column,
     nullable: bool,
     default: &ColumnDefault,
-    modes: Modes,
 ) -> Result<Option<ColumnDefault>, Error> {
     Ok(match default {
         ColumnDefault::Now(fsp) => {
@@ -291,14 +290,14 @@ pub fn checked_default(
         // A hexadecimal or bit literal is a number to numbers and a string to others.
         ColumnDefault::Constant(Value::Blob(bytes)) if column.ty.is_numeric() => {
             let number = bytes.iter().fold(0i64, |n, b| n << 8 | i64::from(*b));
-            Some(ColumnDefault::Constant(crate::sql::translate::default_cell(column, &Value::Int(number), modes)?))
+            Some(ColumnDefault::Constant(crate::sql::translate::default_cell(column, &Value::Int(number))?))
         }
         ColumnDefault::Constant(Value::Blob(bytes)) if !matches!(column.ty, ColumnType::Binary { .. }) => {
             let text = Value::text(String::from_utf8_lossy(bytes).into_owned());
-            Some(ColumnDefault::Constant(crate::sql::translate::default_cell(column, &text, modes)?))
+            Some(ColumnDefault::Constant(crate::sql::translate::default_cell(column, &text)?))
         }
         ColumnDefault::Constant(value) => {
-            Some(ColumnDefault::Constant(crate::sql::translate::default_cell(column, value, modes)?))
+            Some(ColumnDefault::Constant(crate::sql::translate::default_cell(column, value)?))
         }
     })
 }

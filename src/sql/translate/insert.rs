@@ -602,11 +602,9 @@ fn auto_increment(
 ///
 /// # Errors
 /// 1067 if it is no value of the column's type.
-pub fn default_cell(column: &Column, value: &Value, modes: Modes) -> Result<Value, Error> {
+pub fn default_cell(column: &Column, value: &Value) -> Result<Value, Error> {
     let context = crate::sql::functions::FunctionContext::default();
     context.strict.set(true);
-    context.no_zero_date.set(modes.strict() && modes.no_zero_date());
-    context.no_zero_in_date.set(modes.strict() && modes.no_zero_in_date());
     let rule = Rule { nullable: true, ..Rule::of(column, false) };
     store(&rule, value.clone(), 1, &context).map_err(|_| Error::invalid_default(&column.name))
 }

@@ -178,7 +178,11 @@ impl Translator<'_> {
                 self.none_null(&[expr, pattern]).map(|nullable| (value.ty.clone(), nullable))
             }
             Expr::Collate { expr, .. } => self.string(&[expr], &value, |a| a[0].characters()),
-            Expr::Trim { expr, .. } => self.string(&[expr], &value, |a| a[0].characters()),
+            Expr::Trim { expr, trim_what, .. } => {
+                let operands: Vec<&Expr> =
+                    [Some(expr), trim_what.as_ref()].into_iter().flatten().map(|e| &**e).collect();
+                self.string(&operands, &value, |a| a[0].characters())
+            }
             Expr::Substring { expr, substring_from, substring_for, .. } => {
                 let parts = [Some(expr), substring_from.as_ref(), substring_for.as_ref()];
                 let all: Vec<&Expr> = parts.into_iter().flatten().map(|e| &**e).collect();
