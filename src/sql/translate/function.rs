@@ -66,7 +66,10 @@ impl Translator<'_> {
             }
             Err(()) => return Err(Error::parameter_count(&name)),
         };
-        let values = self.each(&arguments)?;
+        let mut values = self.each(&arguments)?;
+        if entry.takes_date() {
+            values.iter_mut().filter(|v| is_time(v)).for_each(|v| *v = of_today(v));
+        }
         fill(entry, &values)
     }
 
@@ -352,7 +355,11 @@ impl Translator<'_> {
             (Some(_), Some(scale)) if few => ResultType::Known(double_of(scale)),
             (Some(_), _) => ResultType::Known(ColumnType::double()),
         };
-        let function = if name == "ROUND" { "marmot_round" } else { "marmot_truncate" };
+        let function = match (name, value.known()) {
+            ("ROUND", Some(ColumnType::Float { .. } | ColumnType::Text { .. })) => "marmot_round_double",
+            ("ROUND", _) => "marmot_round",
+            _ => "marmot_truncate",
+        };
         Ok(Typed { ty, ..Typed::dynamic(format!("{function}({}, {decimals})", value.sql)) })
     }
 
@@ -491,6 +498,13 @@ impl Translator<'_> {
             _ => value.sql.clone(),
         }
     }
+}
+
+/// A TIME as the DATETIME it is today.
+pub fn of_today(time: &Typed) -> Typed {
+    let fsp = time.fsp();
+    let ty = ResultType::Known(ColumnType::DateTime(fsp));
+    Typed { ty, ..time.with_sql(format!("marmot_time_today({}, {fsp})", time.sql)) }
 }
 
 /// The text of arguments between commas.

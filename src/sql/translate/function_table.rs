@@ -94,7 +94,33 @@ const OF_TEXT: &[&str] = &[
 /// Functions whose result is binary if an argument is, and that carry bytes through.
 const CARRIES_BYTES: &[&str] = &["CONCAT", "CONCAT_WS", "ELT", "LTRIM", "RTRIM", "REPEAT"];
 
+/// Functions of dates: a TIME among their arguments is one of today.
+const OF_DATES: &[&str] = &[
+    "DATE",
+    "DATEDIFF",
+    "DATE_FORMAT",
+    "DAY",
+    "DAYNAME",
+    "DAYOFMONTH",
+    "DAYOFWEEK",
+    "DAYOFYEAR",
+    "LAST_DAY",
+    "MONTH",
+    "MONTHNAME",
+    "QUARTER",
+    "TO_DAYS",
+    "TO_SECONDS",
+    "WEEK",
+    "WEEKDAY",
+    "WEEKOFYEAR",
+    "YEAR",
+    "YEARWEEK",
+];
+
 impl Entry {
+    pub fn takes_date(&self) -> bool {
+        OF_DATES.contains(&self.name)
+    }
     pub fn takes_text(&self) -> bool {
         OF_TEXT.contains(&self.name)
     }

@@ -1,6 +1,7 @@
 //! Functions of dates and times whose type or arguments need care.
 
 use super::function::plain_arguments;
+use super::operator::is_time;
 use super::translator::{Translator, quote_text};
 use super::typed::{Kind, Typed, text_type};
 use crate::sql::column_type::ColumnType;
@@ -130,6 +131,7 @@ impl Translator<'_> {
                     }
                     Some(value) => {
                         let value = self.expression(value)?;
+                        let value = if is_time(&value) { super::function::of_today(&value) } else { value };
                         let fsp = self.visible_fsp(&value);
                         let ty = if fsp == 0 { ColumnType::bigint() } else { ColumnType::decimal(20, fsp) };
                         Typed::new(format!("marmot_unix_timestamp({})", value.sql), ty)
