@@ -95,6 +95,7 @@ impl Session {
             version: (previous + 1).max(now.0 << 16),
             now: super::state::moment(self.state.micros, 0, 0),
             foreign_key_checks: self.state.settings.foreign_keys,
+            engine: self.state.settings.engines.0,
             modes: self.state.settings.modes,
             warnings: Vec::new(),
         };

@@ -20,6 +20,8 @@ pub struct Settings {
     pub auto_ids: AutoIdMode,
     pub read_only: bool,
     pub foreign_keys: bool,
+    /// The storage engine of tables that name none, and of temporary ones.
+    pub engines: (&'static str, &'static str),
     /// Collation number of text in results.
     pub charset: u16,
     pub max_errors: usize,
@@ -62,6 +64,7 @@ impl Settings {
             _ => None,
         };
         let results = text("collation_connection");
+        let engine = |name| crate::sql::storage_engine(&text(name)).unwrap_or("InnoDB");
         Settings {
             autocommit: int("autocommit") != 0,
             // The variable holds only checked values; an impossible one would mean MySQL's default.
@@ -75,6 +78,7 @@ impl Settings {
             auto_ids: text("marmot_auto_id_mode").parse().unwrap_or_default(),
             read_only: int("transaction_read_only") != 0,
             foreign_keys: int("foreign_key_checks") != 0,
+            engines: (engine("default_storage_engine"), engine("default_tmp_storage_engine")),
             charset: charset::collation(&results).map_or(crate::mysql::collation::UTF8MB4_GENERAL_CI, |c| c.id),
             max_errors: usize::try_from(int("max_error_count")).unwrap_or(0),
             max_age: span("marmot_transaction_max_age"),

@@ -85,6 +85,7 @@ impl Session {
             version: generation,
             now: super::state::moment(self.state.micros, 0, 0),
             foreign_key_checks: self.state.settings.foreign_keys,
+            engine: self.state.settings.engines.1,
             modes: self.state.settings.modes,
             warnings: Vec::new(),
         };

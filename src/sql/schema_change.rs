@@ -100,6 +100,8 @@ pub struct CompileContext<'a> {
     pub now: String,
     /// `foreign_key_checks`: off, tables may refer to parents that do not exist yet, and parents may go.
     pub foreign_key_checks: bool,
+    /// What a table is labelled with that names no engine: `default_storage_engine`.
+    pub engine: &'static str,
     /// `sql_mode`, with how the texts of new tables compare. Not strict, a type that does not do becomes another.
     pub modes: Modes,
     /// What the definition is not taken as it is written.

@@ -79,6 +79,7 @@ impl Scripts {
                     version: 1,
                     now,
                     foreign_key_checks: true,
+                    engine: "InnoDB",
                     modes: self.modes,
                     warnings: Vec::new(),
                 };

@@ -154,3 +154,41 @@ async fn set_statement_is_for_one_statement() {
     assert_eq!(c.code("SET STATEMENT sql_mode = '' FOR").await, 1064);
     assert_eq!(c.lines("SELECT @@sql_mode, @@group_concat_max_len").await, [format!("{before} 1024")]);
 }
+
+#[tokio::test]
+async fn tables_are_labelled_with_the_default_engine() {
+    let (_node, mut c) = Node::with_database().await;
+    assert_eq!(c.code("SET default_storage_engine = 'gemini'").await, 1286);
+    c.ok("SET default_storage_engine = heap, default_tmp_storage_engine = 'myisam'").await;
+    assert_eq!(c.lines("SELECT @@default_storage_engine, @@default_tmp_storage_engine").await, ["MEMORY MyISAM"]);
+    c.ok("CREATE TABLE t (a INT)").await;
+    c.ok("CREATE TEMPORARY TABLE s (a INT)").await;
+    c.ok("CREATE TABLE u (a INT) ENGINE = InnoDB").await;
+    for (table, engine) in [("t", "MEMORY"), ("s", "MyISAM"), ("u", "InnoDB")] {
+        let shown = c.lines(&format!("SHOW CREATE TABLE {table}")).await.join(" ");
+        assert!(shown.contains(&format!("ENGINE={engine} ")), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn dates_and_times_are_numbers_and_times_are_of_today() {
+    let (_node, mut c) = Node::with_database().await;
+    for (expression, value) in [
+        ("FORMAT(DATE'2019-12-31', 0)", "20,191,231"),
+        ("ABS(TIME'-10:00:00')", "100000"),
+        ("ROUND(TIME'23:55:04.34')", "235504"),
+        ("CHAR(0x41, 66 USING utf8mb4)", "AB"),
+        ("SQRT(0x10)", "4"),
+        ("ROUND(2.5e0)", "2"),
+        ("ROUND(2.5)", "3"),
+        ("SEC_TO_TIME(1.5)", "00:00:01.5"),
+        ("MAKETIME(1, 2, 3.5)", "01:02:03.5"),
+        ("TIMEDIFF(TIME'10:00:00.250', '09:00:00')", "01:00:00.250"),
+        ("ADDTIME('01:00:00', '1998-01-01 01:01:01')", "NULL"),
+        ("ADDTIME('1997-12-31 23:59:59', '1 1:1:1')", "1998-01-02 01:01:00"),
+        ("DATE_FORMAT(TIME'09:00:00', '%l.%i %p')", "9.00 AM"),
+        ("YEAR(TIME'09:00:00') = YEAR(NOW())", "1"),
+    ] {
+        assert_eq!(c.value(&format!("SELECT {expression}")).await, value, "{expression}");
+    }
+}

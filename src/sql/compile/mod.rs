@@ -17,5 +17,6 @@ mod table;
 mod view;
 
 pub use collation::resolve_collation;
+pub use definition::storage_engine;
 pub use sqlite_table::create_all as create_statements;
 pub use table::compile;

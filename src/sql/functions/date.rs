@@ -135,6 +135,14 @@ fn bare_time(value: &Value) -> Option<i64> {
     (body.as_bytes().get(digits) == Some(&b':')).then(|| as_time(value).map(|p| p.value))?
 }
 
+/// Whether a value is text that begins with a date.
+fn has_date(value: &Value) -> bool {
+    let Value::Text(text) = value else { return false };
+    let body = text.trim_start();
+    let digits = body.bytes().take_while(u8::is_ascii_digit).count();
+    digits > 0 && body.as_bytes().get(digits) == Some(&b'-')
+}
+
 fn extract_time(unit: Unit, micros: i64) -> i64 {
     let sign = micros.signum();
     let absolute = micros.abs();
@@ -232,6 +240,9 @@ fn timediff(a: &[Value]) -> Value {
 /// `addtime(value, time, sign)`.
 fn addtime(a: &[Value]) -> Value {
     let (Some(time), Some(sign)) = (as_time(&a[1]), integer(&a[2])) else { return Value::Null };
+    if has_date(&a[1]) {
+        return Value::Null;
+    }
     let delta = if sign < 0 { -time.value } else { time.value };
     if let Some(first) = bare_time(&a[0]) {
         let sum = (first + delta).clamp(-MAX_TIME, MAX_TIME);

@@ -66,7 +66,17 @@ impl Translator<'_> {
             }
             Err(()) => return Err(Error::parameter_count(&name)),
         };
-        let mut values = self.each(&arguments)?;
+        let mut values = Vec::with_capacity(arguments.len());
+        for (place, argument) in arguments.into_iter().enumerate() {
+            values.push(match (entry.takes_number(place), Self::hex_number(argument)) {
+                (true, Some(number)) => number,
+                (true, None) => {
+                    let value = self.expression(argument)?;
+                    self.temporal_as_number(value)
+                }
+                (false, _) => self.expression(argument)?,
+            });
+        }
         if entry.takes_date() {
             values.iter_mut().filter(|v| is_time(v)).for_each(|v| *v = of_today(v));
         }
@@ -326,8 +336,21 @@ impl Translator<'_> {
         }
     }
 
+    /// A date or time in numeric context; anything else as it is.
+    fn temporal_as_number(&mut self, value: Typed) -> Typed {
+        if value.kind() != Kind::Temporal {
+            return value;
+        }
+        let ty = match value.fsp() {
+            0 => ColumnType::bigint(),
+            fsp => ColumnType::decimal(14 + fsp, fsp),
+        };
+        Typed { ty: ResultType::Known(ty), ..value.with_sql(self.numeric_operand(&value)) }
+    }
+
     fn round(&mut self, name: &str, arguments: &[&Expr]) -> Result<Typed, Error> {
         let value = self.expression(arguments[0])?;
+        let value = self.temporal_as_number(value);
         let wanted = arguments.get(1).map(|d| match d {
             // Rounding to tens leaves no decimals.
             Expr::UnaryOp { op: sqlparser::ast::UnaryOperator::Minus, expr } => {
@@ -512,6 +535,12 @@ pub fn join(values: &[Typed]) -> String {
     values.iter().map(|v| v.sql.as_str()).collect::<Vec<_>>().join(", ")
 }
 
+/// The fraction digits of a time: those of the seconds that it is made of.
+fn seconds(entry: &Entry, values: &[Typed]) -> u8 {
+    let place = if entry.name == "MAKETIME" { 2 } else { 0 };
+    values.get(place).map_or(0, Typed::fsp)
+}
+
 fn fill(entry: &Entry, values: &[Typed]) -> Result<Typed, Error> {
     let arguments: Vec<String> = match entry.takes_text() {
         true => values.iter().map(Typed::text_operand).collect(),
@@ -551,11 +580,17 @@ fn fill(entry: &Entry, values: &[Typed]) -> Result<Typed, Error> {
         },
         Returns::Blob => ColumnType::varbinary(65_535),
         Returns::Date => ColumnType::Date,
-        Returns::Time => ColumnType::Time(first.map_or(0, |v| if v.kind() == Kind::Temporal { v.fsp() } else { 0 })),
+        Returns::Time => {
+            let fsp = seconds(entry, values);
+            if fsp > 0 {
+                sql = format!("marmot_time({sql}, {fsp})");
+            }
+            ColumnType::Time(fsp)
+        }
         Returns::DateTime => match first.and_then(Typed::known) {
             Some(ColumnType::Time(fsp)) => ColumnType::Time(*fsp),
             Some(ColumnType::Text { .. }) | None => text_type(),
-            _ => ColumnType::DateTime(first.map_or(0, |v| if v.kind() == Kind::Temporal { v.fsp() } else { 0 })),
+            _ => ColumnType::DateTime(first.map_or(0, Typed::fsp)),
         },
         Returns::Json => ColumnType::Json,
         Returns::String => first.map_or_else(text_type, super::expression::string_like),

@@ -117,7 +117,34 @@ const OF_DATES: &[&str] = &[
     "YEARWEEK",
 ];
 
+/// Functions of numbers: of the first argument, and of all.
+const OF_A_NUMBER: &[&str] = &[
+    "ABS",
+    "ACOS",
+    "ASIN",
+    "BIT_COUNT",
+    "COS",
+    "COT",
+    "DEGREES",
+    "EXP",
+    "FORMAT",
+    "LN",
+    "LOG10",
+    "LOG2",
+    "RADIANS",
+    "SIGN",
+    "SIN",
+    "SPACE",
+    "SQRT",
+    "TAN",
+];
+const OF_NUMBERS: &[&str] = &["#CHAR_USING", "ATAN", "ATAN2", "CHAR", "CHR", "INTERVAL", "LOG", "POW", "POWER"];
+
 impl Entry {
+    /// Whether an argument is wanted as a number: a hexadecimal literal there is one, and so is a date.
+    pub fn takes_number(&self, place: usize) -> bool {
+        place == 0 && OF_A_NUMBER.contains(&self.name) || OF_NUMBERS.contains(&self.name)
+    }
     pub fn takes_date(&self) -> bool {
         OF_DATES.contains(&self.name)
     }
@@ -250,7 +277,6 @@ entries! {
     "PERIOD_DIFF" 2 2 "marmot_period_diff({*})" Int;
     "LAST_DAY" 1 1 "marmot_last_day({0})" Date;
     "DATEDIFF" 2 2 "marmot_datediff({*})" Int;
-    "TIMEDIFF" 2 2 "marmot_timediff({*})" Time;
     "DATE_FORMAT" 2 2 "marmot_date_format({*})" Text;
     "TIME_FORMAT" 2 2 "marmot_time_format({*})" Text;
     "DAYNAME" 1 1 "marmot_dayname({0})" Text;

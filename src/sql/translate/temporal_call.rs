@@ -86,6 +86,12 @@ impl Translator<'_> {
                 let sql = format!("marmot_timestampdiff('{}', {}, {})", unit.name(), from.sql, to.sql);
                 Typed::new(sql, ColumnType::bigint())
             }
+            "TIMEDIFF" => {
+                check(2, 2)?;
+                let (x, y) = (self.expression(arguments[0])?, self.expression(arguments[1])?);
+                let fsp = self.visible_fsp(&x).max(self.visible_fsp(&y));
+                Typed::new(format!("marmot_time(marmot_timediff({}, {}), {fsp})", x.sql, y.sql), ColumnType::Time(fsp))
+            }
             "#EXTRACT" => {
                 let unit = self.constant_text(arguments[1]).and_then(|u| Unit::parse(&u));
                 let Some(unit) = unit else { return Err(Error::wrong_arguments("EXTRACT")) };
