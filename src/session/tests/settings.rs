@@ -188,6 +188,17 @@ async fn dates_and_times_are_numbers_and_times_are_of_today() {
         ("ADDTIME('1997-12-31 23:59:59', '1 1:1:1')", "1998-01-02 01:01:00"),
         ("DATE_FORMAT(TIME'09:00:00', '%l.%i %p')", "9.00 AM"),
         ("YEAR(TIME'09:00:00') = YEAR(NOW())", "1"),
+        ("TIME'10:11:12.5' + 0", "101112.5"),
+        ("SECOND(75)", "NULL"),
+        ("HOUR(101112)", "10"),
+        ("MICROSECOND(1.5)", "500000"),
+        ("TIMESTAMP(1)", "NULL"),
+        ("DATE(TIMESTAMP(TIME'10:00:00')) = CURDATE()", "1"),
+        ("FROM_DAYS(200)", "0000-00-00"),
+        ("FROM_UNIXTIME(1.5)", "1970-01-01 00:00:01.5"),
+        ("LTRIM(1e3)", "1000"),
+        ("CONCAT(LENGTH(18446744073709551615), RTRIM(18446744073709551615))", "2018446744073709551615"),
+        ("OCT(18446744073709551615)", "1777777777777777777777"),
     ] {
         assert_eq!(c.value(&format!("SELECT {expression}")).await, value, "{expression}");
     }

@@ -43,7 +43,7 @@ functions! {
     "marmot_week" 2 |_, a| Ok(maybe_int(real_date(&a[0]).zip(integer(&a[1])).map(|(d, m)| week(&d, m).1)));
     "marmot_yearweek" 2 |_, a| Ok(yearweek(a));
     "marmot_to_days" 1 |_, a| Ok(maybe_int(real_date(&a[0]).map(|d| d.day_number())));
-    "marmot_from_days" 1 |_, a| Ok(maybe_text(integer(&a[0]).map(|n| date_of(n).unwrap_or_default().date_text())));
+    "marmot_from_days" 1 |_, a| Ok(maybe_text(integer(&a[0]).map(from_days)));
     "marmot_to_seconds" 1 |_, a| Ok(maybe_int(real_date(&a[0]).map(|d| d.micros() / 1_000_000)));
     "marmot_time_to_sec" 1 |_, a| Ok(maybe_int(as_time(&a[0]).map(|p| p.value / 1_000_000)));
     "marmot_sec_to_time" 1 |_, a| Ok(sec_to_time(&a[0]));
@@ -73,10 +73,12 @@ fn real_date(value: &Value) -> Option<DateTime> {
 
 /// A datetime; of a bare time that of today.
 fn to_datetime(context: &FunctionContext, value: &Value) -> Option<DateTime> {
-    if let Some(parsed) = as_datetime(value) {
-        return Some(parsed.value);
+    match (as_datetime(value), value) {
+        (Some(parsed), _) => Some(parsed.value),
+        // A number is a date, if anything.
+        (None, Value::Int(_) | Value::Real(_)) => None,
+        (None, _) => time_today(context, value),
     }
-    time_today(context, value)
 }
 
 /// A TIME as a DATETIME: on the current day.
@@ -92,10 +94,12 @@ fn unit_of(value: &Value) -> Option<Unit> {
 
 fn extract(a: &[Value]) -> Value {
     let Some(unit) = unit_of(&a[1]) else { return Value::Null };
-    if !unit.is_date()
-        && let Some(time) = bare_time(&a[0])
-    {
-        return Value::Int(extract_time(unit, time));
+    let is_number = matches!(a[0], Value::Int(_) | Value::Real(_));
+    if !unit.is_date() {
+        let time = if is_number { as_time(&a[0]).map(|p| p.value) } else { bare_time(&a[0]) };
+        if let Some(time) = time {
+            return Value::Int(extract_time(unit, time));
+        }
     }
     let Some(parsed) = as_datetime(&a[0]) else { return Value::Null };
     let d = parsed.value;
@@ -368,9 +372,18 @@ fn as_temporal(a: &[Value]) -> Value {
     to_temporal(&a[0], &ty)
 }
 
+/// The date of a day number; the year 0 has none.
+fn from_days(number: i64) -> String {
+    date_of(number).filter(|_| number > 365).unwrap_or_default().date_text()
+}
+
 fn temporal_number(value: &Value) -> Value {
     if let Some(time) = bare_time(value) {
-        return Value::Int(extract_time(Unit::HourSecond, time));
+        let whole = extract_time(Unit::HourSecond, time);
+        return match time % 1_000_000 {
+            0 => Value::Int(whole),
+            micros => Value::real(whole as f64 + micros as f64 / 1e6),
+        };
     }
     match as_datetime(value) {
         Some(parsed) => {

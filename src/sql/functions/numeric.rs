@@ -43,7 +43,7 @@ functions! {
     "marmot_exp" 1 |_, a| bounded("exp", a, |x, _| x.exp());
     "marmot_ln" 1 |_, a| Ok(logarithm(&a[0], f64::ln));
     "marmot_log" 2 |_, a| Ok(log(a));
-    "marmot_log2" 1 |_, a| Ok(logarithm(&a[0], f64::log2));
+    "marmot_log2" 1 |_, a| Ok(logarithm(&a[0], |x| x.ln() / std::f64::consts::LN_2));
     "marmot_log10" 1 |_, a| Ok(logarithm(&a[0], f64::log10));
     "marmot_pow" 2 |_, a| bounded("pow", a, f64::powf);
     "marmot_sin" 1 |_, a| Ok(unary(&a[0], f64::sin));

@@ -590,7 +590,13 @@ fn fill(entry: &Entry, values: &[Typed]) -> Result<Typed, Error> {
         Returns::DateTime => match first.and_then(Typed::known) {
             Some(ColumnType::Time(fsp)) => ColumnType::Time(*fsp),
             Some(ColumnType::Text { .. }) | None => text_type(),
-            _ => ColumnType::DateTime(first.map_or(0, Typed::fsp)),
+            _ => {
+                let fsp = first.map_or(0, Typed::fsp);
+                if entry.name == "FROM_UNIXTIME" && fsp > 0 {
+                    sql = format!("marmot_datetime({sql}, {fsp})");
+                }
+                ColumnType::DateTime(fsp)
+            }
         },
         Returns::Json => ColumnType::Json,
         Returns::String => first.map_or_else(text_type, super::expression::string_like),

@@ -121,6 +121,7 @@ impl Translator<'_> {
             "TIMESTAMP" => {
                 check(1, 2)?;
                 let value = self.expression(arguments[0])?;
+                let value = if is_time(&value) { super::function::of_today(&value) } else { value };
                 let fsp = self.visible_fsp(&value);
                 let mut sql = format!("marmot_datetime({}, {fsp})", value.sql);
                 if let Some(time) = arguments.get(1) {
@@ -176,6 +177,7 @@ impl Translator<'_> {
                 }
                 _ => 6,
             },
+            Kind::Number => value.fsp(),
             _ => 0,
         }
     }

@@ -185,6 +185,9 @@ impl Typed {
             Some(ColumnType::Float { display: Some((_, d)), .. }) if *d > 0 => {
                 format!("marmot_decimal_text({}, {d})", self.sql)
             }
+            // Where SQLite would write them otherwise.
+            Some(ColumnType::Float { .. }) => format!("marmot_concat({})", self.sql),
+            Some(ty) if is_big_unsigned(ty) => format!("marmot_concat({})", self.sql),
             _ => self.sql.clone(),
         }
     }
