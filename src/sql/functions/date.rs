@@ -139,6 +139,15 @@ fn bare_time(value: &Value) -> Option<i64> {
     (body.as_bytes().get(digits) == Some(&b':')).then(|| as_time(value).map(|p| p.value))?
 }
 
+/// A time without a date, also one that is written as a number.
+fn plain_time(value: &Value) -> Option<i64> {
+    match value {
+        Value::Int(n) if n.unsigned_abs() < 10_000_000_000 => as_time(value).map(|p| p.value),
+        Value::Real(x) if x.0.abs() < 1e10 => as_time(value).map(|p| p.value),
+        _ => bare_time(value),
+    }
+}
+
 /// Whether a value is text that begins with a date.
 fn has_date(value: &Value) -> bool {
     let Value::Text(text) = value else { return false };
@@ -230,7 +239,7 @@ fn timestampdiff(a: &[Value]) -> Value {
 }
 
 fn timediff(a: &[Value]) -> Value {
-    let micros = match (bare_time(&a[0]), bare_time(&a[1])) {
+    let micros = match (plain_time(&a[0]), plain_time(&a[1])) {
         (Some(x), Some(y)) => x - y,
         (None, None) => match (real_date(&a[0]), real_date(&a[1])) {
             (Some(x), Some(y)) => x.micros() - y.micros(),
@@ -248,7 +257,7 @@ fn addtime(a: &[Value]) -> Value {
         return Value::Null;
     }
     let delta = if sign < 0 { -time.value } else { time.value };
-    if let Some(first) = bare_time(&a[0]) {
+    if let Some(first) = plain_time(&a[0]) {
         let sum = (first + delta).clamp(-MAX_TIME, MAX_TIME);
         return Value::text(time_text(sum, fsp_for((sum.unsigned_abs() % 1_000_000) as u32)));
     }

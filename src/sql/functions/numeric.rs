@@ -26,7 +26,7 @@ fn unary(value: &Value, f: fn(f64) -> f64) -> Value {
 fn bounded(name: &str, a: &[Value], f: fn(f64, f64) -> f64) -> Result<Value, Error> {
     let (Some(x), Some(y)) = (real(nth(a, 0)), a.get(1).map_or(Some(0.0), real)) else { return Ok(Value::Null) };
     let result = f(x, y);
-    if result.is_infinite() {
+    if !result.is_finite() {
         let arguments: Vec<String> = a.iter().filter_map(|v| text(v).map(|t| t.into_owned())).collect();
         return Err(Error::numeric_out_of_range("DOUBLE", format_args!("{name}({})", arguments.join(","))));
     }

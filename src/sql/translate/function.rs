@@ -195,6 +195,7 @@ impl Translator<'_> {
                 count(2, usize::MAX)?;
                 let values = self.each(arguments)?;
                 let ty = values.iter().fold(ResultType::Null, |ty, v| unify(&ty, &v.ty));
+                let ty = dates_among_numbers(&values).map_or(ty, ResultType::Known);
                 if values.iter().all(is_time) {
                     let times: Vec<String> = values.iter().map(|v| format!("marmot_time_micros({})", v.sql)).collect();
                     let function = if name == "LEAST" { "min" } else { "max" };
@@ -208,7 +209,16 @@ impl Translator<'_> {
                     None => values.iter().any(|v| v.kind() == Kind::Binary),
                 };
                 let exact = if exact { "_exact" } else { "" };
-                let sql = format!("marmot_{}{exact}({})", name.to_lowercase(), join(&values));
+                let as_date = matches!(ty, ResultType::Known(ColumnType::Date));
+                let parts = values.iter().map(|v| match v.kind() {
+                    Kind::Number if as_date => format!("marmot_cast_date({})", v.sql),
+                    Kind::Number if matches!(ty, ResultType::Known(ColumnType::DateTime(_))) => {
+                        format!("marmot_cast_datetime({}, 0)", v.sql)
+                    }
+                    _ => v.as_part_of(&ty),
+                });
+                let parts: Vec<String> = parts.collect();
+                let sql = format!("marmot_{}{exact}({})", name.to_lowercase(), parts.join(", "));
                 Typed { ty, ..Typed::dynamic(sql) }
             }
             "ROUND" | "TRUNCATE" => {
@@ -520,6 +530,21 @@ impl Translator<'_> {
             Some(ColumnType::Enum { .. } | ColumnType::Set { .. }) if numeric => self.numeric_operand(value),
             _ => value.sql.clone(),
         }
+    }
+}
+
+/// What GREATEST and LEAST of dates and numbers are: the numbers are dates too. `None` for others.
+fn dates_among_numbers(values: &[Typed]) -> Option<ColumnType> {
+    let dated = |v: &&Typed| v.kind() == Kind::Temporal && !is_time(v);
+    if !values.iter().all(|v| v.kind() == Kind::Number || dated(&v)) || values.iter().all(|v| v.kind() == Kind::Number)
+    {
+        return None;
+    }
+    let dates = values.iter().filter(dated).fold(ResultType::Null, |ty, v| unify(&ty, &v.ty));
+    match dates {
+        ResultType::Known(ColumnType::Timestamp(fsp)) => Some(ColumnType::DateTime(fsp)),
+        ResultType::Known(ty) => Some(ty),
+        _ => None,
     }
 }
 

@@ -142,7 +142,20 @@ const OF_A_NUMBER: &[&str] = &[
     "SQRT",
     "TAN",
 ];
-const OF_NUMBERS: &[&str] = &["#CHAR_USING", "ATAN", "ATAN2", "CHAR", "CHR", "INTERVAL", "LOG", "POW", "POWER"];
+const OF_NUMBERS: &[&str] = &[
+    "#CHAR_USING",
+    "ATAN",
+    "ATAN2",
+    "CHAR",
+    "CHR",
+    "INTERVAL",
+    "LOG",
+    "MAKEDATE",
+    "PERIOD_ADD",
+    "PERIOD_DIFF",
+    "POW",
+    "POWER",
+];
 
 impl Entry {
     /// Whether an argument is wanted as a number: a hexadecimal literal there is one, and so is a date.

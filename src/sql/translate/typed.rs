@@ -193,7 +193,14 @@ impl Typed {
     }
     /// The text of this value as a result of type `ty`.
     pub fn as_part_of(&self, ty: &ResultType) -> String {
+        let is_time = matches!(self.known(), Some(ColumnType::Time(_)));
         match ty {
+            ResultType::Known(ColumnType::DateTime(fsp)) if is_time => {
+                format!("marmot_time_today({}, {fsp})", self.sql)
+            }
+            ResultType::Known(ColumnType::Float { .. }) if self.is_big_unsigned() => {
+                format!("marmot_cast_double({})", self.sql)
+            }
             ResultType::Known(ColumnType::DateTime(fsp)) if self.has_other_form(*fsp) => {
                 format!("marmot_cast_datetime({}, {fsp})", self.sql)
             }
@@ -314,6 +321,10 @@ pub fn unify(a: &ResultType, b: &ResultType) -> ResultType {
             ColumnType::DateTime(*f.max(g))
         }
         (ColumnType::Time(f), ColumnType::Time(g)) => ColumnType::Time(*f.max(g)),
+        // A time is one of today.
+        (ColumnType::Time(f), ColumnType::Date) | (ColumnType::Date, ColumnType::Time(f)) => ColumnType::DateTime(*f),
+        (ColumnType::Time(f), ColumnType::DateTime(g) | ColumnType::Timestamp(g))
+        | (ColumnType::DateTime(f) | ColumnType::Timestamp(f), ColumnType::Time(g)) => ColumnType::DateTime(*f.max(g)),
         (ColumnType::Binary { .. }, _) | (_, ColumnType::Binary { .. }) => {
             let bytes = |ty: &ColumnType| match ty {
                 ColumnType::Text { .. } | ColumnType::Enum { .. } | ColumnType::Set { .. } => characters(ty) * 4,
