@@ -45,6 +45,9 @@ impl Session {
                 let mut prepared = self.prepare_text(&text).await?;
                 return self.execute_prepared(&mut prepared, &values, out).await;
             }
+            SessionCommand::SetStatement { assignments, text } => {
+                return self.set_for_statement(run, assignments, text, out).await;
+            }
             SessionCommand::Kill { connection, query_only } => {
                 if !self.server.registry.kill(*connection, !query_only) {
                     return Err(mysql::NO_SUCH_THREAD.with(&[connection]).into());
@@ -196,7 +199,7 @@ impl Session {
         Ok(())
     }
 
-    async fn execute_prepared(
+    pub(super) async fn execute_prepared(
         &mut self,
         prepared: &mut PreparedText,
         values: &[Value],

@@ -32,14 +32,17 @@ impl PreparedText {
         matches!(&*self.planned.plan, Plan::Load(_))
     }
 
-    /// Whether it is itself a PREPARE, EXECUTE or DEALLOCATE, or LOAD DATA, which MySQL does not allow.
+    /// Whether it is itself a PREPARE, EXECUTE or DEALLOCATE, or LOAD DATA, which MySQL does not allow, or SET STATEMENT.
     pub fn is_indirect(&self) -> bool {
-        use crate::sql::SessionCommand::{Deallocate, Execute, ExecuteImmediate, Prepare};
-        self.reads_a_file()
-            || matches!(
-                &*self.planned.plan,
-                Plan::Session(Prepare { .. } | Execute { .. } | ExecuteImmediate { .. } | Deallocate { .. })
+        use crate::sql::SessionCommand::{Deallocate, Execute, ExecuteImmediate, Prepare, SetStatement};
+        let plan = &*self.planned.plan;
+        let indirect = |command: &_| {
+            matches!(
+                command,
+                Prepare { .. } | Execute { .. } | ExecuteImmediate { .. } | Deallocate { .. } | SetStatement { .. }
             )
+        };
+        self.reads_a_file() || matches!(plan, Plan::Session(command) if indirect(command))
     }
 
     /// The result's columns as far as they are known before it runs.

@@ -95,7 +95,9 @@ impl Session {
             version: (previous + 1).max(now.0 << 16),
             now: super::state::moment(self.state.micros, 0, 0),
             foreign_key_checks: self.state.settings.foreign_keys,
-            collations: self.state.settings.modes.collations(),
+            engine: self.state.settings.engines.0,
+            modes: self.state.settings.modes,
+            warnings: Vec::new(),
         };
         Ok(change.compile(&schema.catalog, &mut context)?)
     }

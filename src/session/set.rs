@@ -4,7 +4,7 @@ use super::execute::{Failure, Run};
 use super::session::Session;
 use super::state::which;
 use super::variables::{VariableError, Which, charset};
-use crate::mysql::SqlError;
+use crate::mysql::{ResultWriter, SqlError};
 use crate::sql::{Assignment, SetTarget, SetValue, VariableScope};
 use crate::types::Value;
 
@@ -27,6 +27,35 @@ impl Session {
             self.commit().await?;
         }
         Ok(())
+    }
+
+    /// One statement with other values of session variables, which have their own again after it.
+    pub(super) async fn set_for_statement(
+        &mut self,
+        run: Run<'_>,
+        assignments: &[Assignment],
+        text: &str,
+        out: &mut ResultWriter<'_>,
+    ) -> Result<(), Failure> {
+        let names = assignments.iter().filter_map(|a| match &a.target {
+            SetTarget::System { name, .. } => Some(name.as_str()),
+            _ => None,
+        });
+        let mut before = Vec::new();
+        for name in names {
+            let value = self.state.variables.get(name, Which::Session).map_err(SqlError::from)?;
+            before.push((name, value));
+        }
+        self.set(run, assignments).await?;
+        let outcome = match self.prepare_text(text).await {
+            Ok(prepared) if prepared.is_indirect() => Err(crate::mysql::UNSUPPORTED_PS.with(&[]).into()),
+            Ok(mut prepared) => self.execute_prepared(&mut prepared, &[], out).await,
+            Err(error) => Err(error.into()),
+        };
+        for (name, value) in before {
+            self.set_system(Which::Session, name, Some(&value))?;
+        }
+        outcome
     }
 
     async fn assign(&mut self, run: Run<'_>, assignment: &Assignment) -> Result<(), Failure> {

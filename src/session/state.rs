@@ -21,6 +21,8 @@ pub struct Settings {
     pub auto_ids: AutoIdMode,
     pub read_only: bool,
     pub foreign_keys: bool,
+    /// The storage engine of tables that name none, and of temporary ones.
+    pub engines: (&'static str, &'static str),
     /// Collation number of text in results.
     pub charset: u16,
     /// What the client writes and reads, where it is not UTF-8.
@@ -71,6 +73,7 @@ impl Settings {
         let connection = charset::collation(&text("collation_connection"));
         let reads = text("character_set_results");
         let results = connection.filter(|c| *c.charset == *reads).or_else(|| charset::default_collation(&reads));
+        let engine = |name| crate::sql::storage_engine(&text(name)).unwrap_or("InnoDB");
         Settings {
             autocommit: int("autocommit") != 0,
             // The variable holds only checked values; an impossible one would mean MySQL's default.
@@ -85,6 +88,7 @@ impl Settings {
             auto_ids: text("marmot_auto_id_mode").parse().unwrap_or_default(),
             read_only: int("transaction_read_only") != 0,
             foreign_keys: int("foreign_key_checks") != 0,
+            engines: (engine("default_storage_engine"), engine("default_tmp_storage_engine")),
             charset: results.or(connection).map_or(crate::mysql::collation::UTF8MB4_GENERAL_CI, |c| c.id),
             client: sql::encoding::encoding(&text("character_set_client")),
             results: sql::encoding::encoding(&reads),

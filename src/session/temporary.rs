@@ -85,7 +85,9 @@ impl Session {
             version: generation,
             now: super::state::moment(self.state.micros, 0, 0),
             foreign_key_checks: self.state.settings.foreign_keys,
-            collations: self.state.settings.modes.collations(),
+            engine: self.state.settings.engines.1,
+            modes: self.state.settings.modes,
+            warnings: Vec::new(),
         };
         let compiled = change.compile(&catalog, &mut context)?;
         self.push_warnings(&compiled.warnings);

@@ -139,9 +139,13 @@ errors! {
     too_long(name, row) = 1406 "22001" "Data too long for column '{name}' at row {row}";
     incorrect_value(kind, value, name, row) = 1366 "HY000" "Incorrect {kind} value: '{value}' for column '{name}' at row {row}";
     incorrect_temporal(kind, value, name, row) = 1292 "22007" "Incorrect {kind} value: '{value}' for column '{name}' at row {row}";
+    incorrect_datetime(value) = 1292 "22007" "Incorrect datetime value: '{value}'";
+    not_by_pattern(value) = 1411 "HY000" "Incorrect datetime value: '{value}' for function str_to_date";
     truncated_value(kind, value) = 1292 "22007" "Truncated incorrect {kind} value: '{value}'";
     no_default(name) = 1364 "HY000" "Field '{name}' doesn't have a default value";
-    duplicate_set_value(name, value) = 1291 "HY000" "Column '{name}' has duplicated value '{value}' in ENUM";
+    duplicate_set_value(name, value, kind) = 1291 "HY000" "Column '{name}' has duplicated value '{value}' in {kind}";
+    too_many_strings(name, kind) = 1097 "HY000" "Too many strings for column {name} and {kind}";
+    converted_column(name, from, to) = 1246 "HY000" "Converting column '{name}' from {from} to {to}";
     subquery_on_target(name) = 1093 "HY000" "You can't specify target table '{name}' for update in FROM clause";
     parameter_count(name) = 1582 "42000" "Incorrect parameter count in the call to native function '{name}'";
     no_such_function(name) = 1305 "42000" "FUNCTION {name} does not exist";

@@ -82,7 +82,7 @@ pub use catalog::{
 pub use catalog::{is_temporary, public_name, temporary_database};
 pub use collate::CollationOrder;
 pub use column_type::{BinaryKind, ColumnType, IntegerSize, TextKind};
-pub use compile::create_statements;
+pub use compile::{create_statements, storage_engine};
 pub use definition::{
     CheckDefinition, ColumnDefinition, ForeignKeyDefinition, KeyDefinition, KeyPart, OptionsDefinition,
     TableDefinition, TypeDefinition,

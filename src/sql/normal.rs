@@ -8,7 +8,8 @@ use super::parameter::Literal;
 /// One statement's shape and what was taken out of it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Normalised {
-    /// The text with every number and string replaced by a mark of its kind, and one space between lexemes.
+    /// The text with every number and string replaced by a mark of its kind, and one space between lexemes; between those
+    /// of a select list, whose text names the columns, what is written there.
     pub key: String,
     /// In the order of the text.
     pub literals: Vec<Literal>,
@@ -29,8 +30,16 @@ pub fn normalise(sql: &str, modes: Modes) -> Result<Normalised, Error> {
     let mut lexer = Lexer::new(sql, modes);
     let mut normal =
         Normalised { key: String::with_capacity(sql.len().min(4096)), is_empty: true, ..Default::default() };
+    let mut lists = SelectLists::default();
+    let mut last = 0;
     loop {
         let (lexeme, start, end) = lexer.next()?;
+        let inside = lists.inside();
+        lists.see(&lexeme);
+        if inside && lists.inside() {
+            normal.key.push_str(sql.get(last..start).unwrap_or_default());
+        }
+        last = end;
         match lexeme {
             Lexeme::End | Lexeme::Semicolon => {
                 normal.end = end;
@@ -62,6 +71,35 @@ pub fn normalise(sql: &str, modes: Modes) -> Result<Normalised, Error> {
     }
 }
 
+/// Tells whether the lexemes read so far end inside a select list.
+#[derive(Default)]
+struct SelectLists {
+    depth: usize,
+    /// The depths of the lists around the current place.
+    open: Vec<usize>,
+}
+
+impl SelectLists {
+    fn inside(&self) -> bool {
+        !self.open.is_empty()
+    }
+
+    fn see(&mut self, lexeme: &Lexeme<'_>) {
+        match lexeme {
+            Lexeme::Word(word) if word.eq_ignore_ascii_case("SELECT") => self.open.push(self.depth),
+            Lexeme::Word(word) if word.eq_ignore_ascii_case("FROM") => {
+                self.open.pop_if(|depth| *depth == self.depth);
+            }
+            Lexeme::Symbol("(") => self.depth += 1,
+            Lexeme::Symbol(")") => {
+                self.depth = self.depth.saturating_sub(1);
+                while self.open.pop_if(|depth| *depth > self.depth).is_some() {}
+            }
+            _ => {}
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,5 +115,9 @@ mod tests {
         assert_ne!(a.key, shape("SELECT * FROM t WHERE a = '1' AND b = 'x'").key);
         assert_ne!(shape("SELECT 1.5").key, shape("SELECT 1.50").key);
         assert!(shape(" -- nothing\n").is_empty);
+        // The text of an item is its name.
+        assert_ne!(shape("SELECT f(1,2)").key, shape("SELECT f(1, 2)").key);
+        assert_ne!(shape("SELECT (SELECT 1+1), 2").key, shape("SELECT (SELECT 1 +1), 2").key);
+        assert_eq!(shape("SELECT a FROM t WHERE f(1,2)").key, shape("SELECT a  FROM t WHERE f( 1, 2)").key);
     }
 }

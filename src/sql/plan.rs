@@ -310,6 +310,11 @@ pub enum SessionCommand {
         text: SetValue,
         using: Vec<SetValue>,
     },
+    /// `SET STATEMENT variable = value, ... FOR statement` (MariaDB): the session's variables are others for that statement.
+    SetStatement {
+        assignments: Vec<Assignment>,
+        text: Arc<str>,
+    },
     /// `DEALLOCATE PREPARE name`.
     Deallocate {
         name: String,

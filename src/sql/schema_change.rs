@@ -4,9 +4,10 @@ use super::alteration::Alteration;
 use super::catalog::{Catalog, Collation, Database, Table, View};
 use super::definition::TableDefinition;
 use super::error::{Error, Warning};
+use super::modes::Modes;
 use super::parse::{CreateFunction, ViewVerb};
 use super::routine::Routine;
-use crate::types::{CollationRules, DatabaseName, TableId};
+use crate::types::{DatabaseName, TableId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -99,8 +100,12 @@ pub struct CompileContext<'a> {
     pub now: String,
     /// `foreign_key_checks`: off, tables may refer to parents that do not exist yet, and parents may go.
     pub foreign_key_checks: bool,
-    /// How the texts of new tables compare.
-    pub collations: CollationRules,
+    /// What a table is labelled with that names no engine: `default_storage_engine`.
+    pub engine: &'static str,
+    /// `sql_mode`, with how the texts of new tables compare. Not strict, a type that does not do becomes another.
+    pub modes: Modes,
+    /// What the definition is not taken as it is written.
+    pub warnings: Vec<Warning>,
 }
 
 /// What every node does for a schema change, in order with DML. Encode it with postcard into [`crate::types::Ddl`].
@@ -223,6 +228,8 @@ impl SchemaChange {
     /// Turns the change into a program against `catalog`, which must be the state under the schema lock. Fails with
     /// MySQL's errors (1050, 1060, 1146, ...) and then has no effect.
     pub fn compile(&self, catalog: &Catalog, context: &mut CompileContext<'_>) -> Result<Compiled, Error> {
-        super::compile::compile(self, catalog, context)
+        let mut compiled = super::compile::compile(self, catalog, context)?;
+        compiled.warnings.append(&mut context.warnings);
+        Ok(compiled)
     }
 }

@@ -20,7 +20,6 @@ type Binding = u8;
 const OR: Binding = 10;
 const XOR: Binding = 12;
 const AND: Binding = 15;
-const NOT: Binding = 20;
 const COMPARISON: Binding = 25;
 const PREDICATE: Binding = 30;
 const BIT_OR: Binding = 34;
@@ -94,7 +93,8 @@ impl<'a> Speller<'a> {
             }
             Expr::RLike { negated, expr, pattern, .. } => {
                 let (value, pattern) = (self.print(expr, PREDICATE + 1)?, self.print(pattern, PREDICATE + 1)?);
-                Some((format!("{value}{} regexp {pattern}", not(*negated)), PREDICATE))
+                let text = format!("{value} regexp {pattern}");
+                Some(if *negated { (format!("!({text})"), SIGN) } else { (text, PREDICATE) })
             }
             Expr::Case { operand, conditions, else_result, .. } => {
                 atom(self.case(operand.as_deref(), conditions, else_result.as_deref())?)
@@ -136,7 +136,7 @@ impl<'a> Speller<'a> {
     }
 
     fn suffix(&self, operand: &Expr, test: &str) -> Option<(String, Binding)> {
-        Some((format!("{} {test}", self.print(operand, COMPARISON + 1)?), COMPARISON))
+        Some((format!("{} {test}", self.print(operand, COMPARISON)?), COMPARISON))
     }
 
     fn unary(&self, op: &UnaryOperator, operand: &Expr) -> Option<(String, Binding)> {
@@ -150,7 +150,7 @@ impl<'a> Speller<'a> {
             UnaryOperator::BitwiseNot => (format!("~{}", self.print(operand, SIGN)?), SIGN),
             UnaryOperator::Not => match opposite(operand) {
                 Some(opposite) => self.node(&opposite)?,
-                None => (format!("not {}", self.print(operand, NOT + 1)?), NOT),
+                None => (format!("!{}", self.print(operand, SIGN)?), SIGN),
             },
             _ => return None,
         })
@@ -159,9 +159,9 @@ impl<'a> Speller<'a> {
     fn binary(&self, left: &Expr, op: &BinaryOperator, right: &Expr) -> Option<(String, Binding)> {
         use BinaryOperator as B;
         let (word, binding) = match op {
-            B::Or => ("or", OR),
+            B::Or => return self.condition(left, "or", right, OR),
             B::Xor => ("xor", XOR),
-            B::And => ("and", AND),
+            B::And => return self.condition(left, "and", right, AND),
             B::Eq => ("=", COMPARISON),
             B::NotEq => ("<>", COMPARISON),
             B::Lt => ("<", COMPARISON),
@@ -194,6 +194,15 @@ impl<'a> Speller<'a> {
             _ => return None,
         };
         Some((format!("{} {word} {}", self.print(left, binding)?, self.print(right, binding + 1)?), binding))
+    }
+
+    /// AND and OR, whose operands are truth values.
+    fn condition(&self, left: &Expr, word: &str, right: &Expr, binding: Binding) -> Option<(String, Binding)> {
+        let side = |operand: &Expr, around: Binding| match column(operand) {
+            Some(column) => Some(format!("{} <> 0", self.print(column, COMPARISON)?)),
+            None => self.print(operand, around),
+        };
+        Some((format!("{} {word} {}", side(left, binding)?, side(right, binding + 1)?), binding))
     }
 
     fn case(&self, operand: Option<&Expr>, arms: &[CaseWhen], otherwise: Option<&Expr>) -> Option<String> {
@@ -249,10 +258,14 @@ impl<'a> Speller<'a> {
                     "unsigned integer" | "unsigned int" => "unsigned",
                     other => other,
                 };
+                let target = match target.strip_prefix("binary") {
+                    Some(length) if !target.contains("charset") => format!("char{length} charset binary"),
+                    _ => target.to_string(),
+                };
                 atom(format!("cast({} as {target})", self.print(value, 0)?))
             }
             ("#extract", [value, unit]) => atom(format!("extract({} from {})", constant(unit)?, self.print(value, 0)?)),
-            ("#binary", [value]) => atom(format!("cast({} as binary)", self.print(value, 0)?)),
+            ("#binary", [value]) => atom(format!("cast({} as char charset binary)", self.print(value, 0)?)),
             ("#date" | "#time" | "#timestamp", [value]) => {
                 atom(format!("{}{}", name[1..].to_uppercase(), self.print(value, 0)?))
             }
@@ -358,13 +371,50 @@ fn literal(value: &Value) -> Option<String> {
     })
 }
 
-/// The comparison that holds where `operand` does not; NULL stays NULL.
+/// The column that `expression` is.
+fn column(expression: &Expr) -> Option<&Expr> {
+    match expression {
+        Expr::Nested(inner) => column(inner),
+        Expr::Identifier(_) | Expr::CompoundIdentifier(_) => Some(expression),
+        _ => None,
+    }
+}
+
+/// What holds where `operand` does not, without a NOT around it; NULL stays NULL.
 fn opposite(operand: &Expr) -> Option<Expr> {
     use BinaryOperator as B;
     match operand {
         Expr::Nested(inner) => opposite(inner),
+        Expr::Identifier(_) | Expr::CompoundIdentifier(_) => {
+            let (left, right) = (Box::new(operand.clone()), Value::Number("0".to_string(), false));
+            Some(Expr::BinaryOp { left, op: B::Eq, right: Box::new(Expr::Value(right.into())) })
+        }
+        Expr::UnaryOp { op: UnaryOperator::Not, expr } => {
+            let left = Box::new(column(expr)?.clone());
+            let right = Value::Number("0".to_string(), false);
+            Some(Expr::BinaryOp { left, op: B::NotEq, right: Box::new(Expr::Value(right.into())) })
+        }
         Expr::IsNull(e) => Some(Expr::IsNotNull(e.clone())),
         Expr::IsNotNull(e) => Some(Expr::IsNull(e.clone())),
+        Expr::InList { expr, list, negated } => {
+            Some(Expr::InList { expr: expr.clone(), list: list.clone(), negated: !negated })
+        }
+        Expr::Between { expr, negated, low, high } => {
+            let (expr, low, high) = (expr.clone(), low.clone(), high.clone());
+            Some(Expr::Between { expr, negated: !negated, low, high })
+        }
+        Expr::Like { negated, any, expr, pattern, escape_char } => {
+            let (expr, pattern, escape_char) = (expr.clone(), pattern.clone(), escape_char.clone());
+            Some(Expr::Like { negated: !negated, any: *any, expr, pattern, escape_char })
+        }
+        Expr::BinaryOp { left, op: op @ (B::And | B::Or), right } => {
+            let not = |side: &Expr| {
+                let negation = || Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(side.clone()) };
+                Box::new(opposite(side).unwrap_or_else(negation))
+            };
+            let op = if *op == B::And { B::Or } else { B::And };
+            Some(Expr::BinaryOp { left: not(left), op, right: not(right) })
+        }
         Expr::BinaryOp { left, op, right } => {
             let op = match op {
                 B::Eq => B::NotEq,
@@ -413,15 +463,18 @@ mod tests {
     #[test]
     fn parentheses_stand_where_precedence_asks_for_them() {
         for (written, shown) in [
-            ("(a+b)*2>3 AND ((c))", "(`a` + `b`) * 2 > 3 and `c`"),
+            ("(a+b)*2>3 AND ((c))", "(`a` + `b`) * 2 > 3 and `c` <> 0"),
             ("a-(b-1)-1", "`a` - (`b` - 1) - 1"),
-            ("(a OR b) AND NOT (c AND d)", "(`a` or `b`) and not (`c` and `d`)"),
+            ("(a OR b) AND NOT (c AND d)", "(`a` <> 0 or `b` <> 0) and (`c` = 0 or `d` = 0)"),
             ("a|b&1 ^ 2 << 3", "`a` | `b` & 1 ^ 2 << 3"),
             ("NOT (a=1)", "`a` <> 1"),
-            ("!a AND ~b AND - -1 < 0", "not `a` and ~`b` and -(-1) < 0"),
+            ("!a AND ~b AND - -1 < 0", "`a` = 0 and ~`b` and -(-1) < 0"),
+            ("NOT (a = 1 OR a IN (2,3)) AND NOT !1", "`a` <> 1 and `a` not in (2,3) and !!1"),
+            ("NOT s REGEXP 'a' AND s NOT LIKE 'b' = !2", "!(`s` regexp 'a') and `s` not like 'b' = !2"),
             ("(a between 1 and 2) = 1", "`a` between 1 and 2 = 1"),
             ("a = (b < 2)", "`a` = (`b` < 2)"),
-            ("(a is null) is null", "(`a` is null) is null"),
+            ("(a = 1) is false", "`a` = 1 is false"),
+            ("(a is null) is null", "`a` is null is null"),
         ] {
             assert_eq!(spell(written), shown, "{written}");
         }

@@ -83,7 +83,9 @@ impl Scripts {
                     version: 1,
                     now,
                     foreign_key_checks: true,
-                    collations: self.modes.collations(),
+                    engine: "InnoDB",
+                    modes: self.modes,
+                    warnings: Vec::new(),
                 };
                 let compiled = change.compile(&self.catalog, &mut context)?;
                 for warning in &compiled.warnings {

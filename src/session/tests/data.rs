@@ -451,3 +451,13 @@ async fn dumps_of_mariadb_name_values_of_generated_columns() {
     assert_eq!(c.ok("INSERT INTO t VALUES (1, 2, 2), (2, 77, 77)").await.affected_rows, 2);
     assert_eq!(c.lines("SELECT * FROM t ORDER BY a").await, ["1 2 2", "2 4 3"]);
 }
+
+#[tokio::test]
+async fn a_default_that_is_an_expression_sees_the_values_of_its_row() {
+    let (_node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE t (a INT DEFAULT (b + 1), b INT, c INT DEFAULT (a * 10))").await;
+    c.ok("INSERT INTO t VALUES (DEFAULT, 5, DEFAULT), (1, 2, DEFAULT), (DEFAULT, 3, 4)").await;
+    c.ok("INSERT INTO t (b, a) VALUES (7, DEFAULT)").await;
+    c.ok("INSERT INTO t SET b = 8").await;
+    assert_eq!(c.lines("SELECT * FROM t ORDER BY b").await, ["1 2 10", "4 3 4", "6 5 60", "8 7 80", "9 8 90"]);
+}

@@ -104,6 +104,50 @@ async fn a_table_is_made_of_a_query() {
 }
 
 #[tokio::test]
+async fn columns_made_of_a_query_are_as_long_as_its_values() {
+    let (_node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE t (n INT, k TINYINT NOT NULL, p DECIMAL(10,3), s VARCHAR(20) NOT NULL, long_one TEXT, at TIME)")
+        .await;
+    let select = "SELECT 1 AS one, -1.50 AS price, 'abc' AS word, n + 1 AS next, k * k AS square, p / 3 AS third, at + 0 AS number,
+        CONCAT(s, '-', n) AS joined, REPEAT(s, 3) AS repeated, LEFT(long_one, 4) AS beginning, CONCAT(long_one, '!') AS longer,
+        IF(n, k, n) AS chosen, COALESCE(s, 'x') AS given, LENGTH(s) AS size, UNHEX(s) AS bytes, COUNT(*) AS many,
+        FORMAT(p, 2) AS shown, CAST(n AS CHAR) AS text, s LIKE 'a' AS found FROM t GROUP BY n, k, p, s, long_one, at";
+    c.ok(&format!("CREATE TABLE made {select}")).await;
+    let described = c.lines("DESCRIBE made").await;
+    let types: Vec<String> = described
+        .iter()
+        .map(|line| line.split(' ').take_while(|w| !w.is_empty()).collect::<Vec<_>>().join(" "))
+        .collect();
+    assert_eq!(
+        types,
+        [
+            "one int(1) NO",
+            "price decimal(3,2) NO",
+            "word varchar(3) NO",
+            "next bigint(12) YES",
+            "square int(7) NO",
+            "third decimal(14,7) YES",
+            "number int(9) YES",
+            "joined varchar(32) YES",
+            "repeated varchar(60) NO",
+            "beginning varchar(4) YES",
+            "longer mediumtext YES",
+            "chosen int(11) YES",
+            "given varchar(20) NO",
+            "size int(10) NO",
+            "bytes varbinary(40) YES",
+            "many bigint(21) NO",
+            "shown varchar(14) YES",
+            "text varchar(11) YES",
+            "found int(1) NO",
+        ]
+    );
+    // Plans of plain statements are for every literal.
+    c.ok("INSERT INTO made (one, word, price, square, joined, repeated, given, size, many, found) SELECT 10, 'x', 1, 1, 'a', 'b', 'c', 1, 1, 1").await;
+    assert_eq!(c.value("SELECT COUNT(*) FROM made WHERE word = 'x' AND one = 10").await, "1");
+}
+
+#[tokio::test]
 async fn or_replace_is_one_step() {
     let (node, mut c) = Node::with_database().await;
     c.ok("CREATE TABLE t (id INT PRIMARY KEY)").await;
@@ -134,6 +178,29 @@ async fn guarded_clauses_do_what_they_can() {
     assert_eq!(c.ok("DROP INDEX IF EXISTS i ON t").await.warnings, 1);
     assert_eq!(c.ok("ALTER TABLE IF EXISTS nope ADD COLUMN a INT").await.warnings, 1);
     another_member_agrees(&node, &mut c, &["SHOW COLUMNS FROM t", "SHOW INDEX FROM t"]).await;
+}
+
+#[tokio::test]
+async fn clauses_name_what_was_there_before_the_statement() {
+    let (node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE t (a INT, b INT DEFAULT (a + 1), KEY k (a), KEY l (b), CHECK (a < b))").await;
+    c.ok("INSERT INTO t VALUES (1, 2)").await;
+    c.ok("ALTER TABLE t CHANGE a b INT, CHANGE b a INT DEFAULT (b + 1)").await;
+    assert_eq!(c.lines("SELECT a, b FROM t").await, ["2 1"]);
+    c.ok("ALTER TABLE t ADD KEY k (b, a), RENAME KEY k TO m, DROP KEY l").await;
+    assert_eq!(c.code("ALTER TABLE t ADD KEY n (a), RENAME KEY n TO o").await, 1176);
+    c.ok("CREATE TABLE one (i INT)").await;
+    c.ok("ALTER TABLE one DROP i, ADD i VARCHAR(5) DEFAULT 'new'").await;
+    assert_eq!(c.code("ALTER TABLE one DROP i").await, 1090);
+    c.ok("ALTER TABLE t ADD COLUMN c INT, CHANGE COLUMN IF EXISTS nope c INT").await;
+    let questions = ["SHOW CREATE TABLE t", "SHOW CREATE TABLE one", "SELECT * FROM t"];
+    assert!(c.value("SHOW CREATE TABLE t").await.starts_with('t'));
+    let shown = c.lines("SHOW CREATE TABLE t").await.join("\n");
+    assert!(
+        shown.contains("KEY `m` (`b`)") && shown.contains("KEY `k` (`b`,`a`)") && shown.contains("(`b` < `a`)"),
+        "{shown}"
+    );
+    another_member_agrees(&node, &mut c, &questions).await;
 }
 
 /// There are no stored programs, so that none can be dropped or called.

@@ -28,6 +28,8 @@ pub enum Kind {
     Real(f64, f64),
     /// One of these, by name or by place.
     Choice(&'static [&'static str]),
+    /// The name of a storage engine.
+    Engine,
     /// A set of SQL modes.
     SqlMode,
     /// A character set name. `NULL` is allowed for `character_set_results`.
@@ -141,8 +143,8 @@ pub const DEFINITIONS: &[Definition] = &[
         &["utf8mb4_0900_ai_ci", "utf8mb4_general_ci"],
         crate::sql::Collation::DEFAULT,
     ),
-    choice("default_storage_engine", &["InnoDB"], "InnoDB"),
-    choice("default_tmp_storage_engine", &["InnoDB"], "InnoDB"),
+    var("default_storage_engine", Scope::Both, true, Kind::Engine, Default::Text("InnoDB")),
+    var("default_tmp_storage_engine", Scope::Both, true, Kind::Engine, Default::Text("InnoDB")),
     int("default_week_format", 0, 0, 7),
     int("div_precision_increment", 4, 0, 30),
     bool("end_markers_in_json", false),

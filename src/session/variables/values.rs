@@ -36,6 +36,8 @@ pub enum VariableError {
     WrongValue { name: &'static str, value: String },
     #[error("Incorrect argument type to variable '{0}'")]
     WrongType(&'static str),
+    #[error("Unknown storage engine '{0}'")]
+    UnknownEngine(String),
     #[error("Unknown character set: '{0}'")]
     UnknownCharset(String),
     #[error("Unknown collation: '{0}'")]
@@ -56,6 +58,7 @@ impl VariableError {
             VariableError::CannotBeGlobal(_) => (1228, "HY000"),
             VariableError::WrongValue { .. } => (1231, "42000"),
             VariableError::WrongType(_) => (1232, "42000"),
+            VariableError::UnknownEngine(_) => (1286, "42000"),
             VariableError::UnknownCharset(_) => (1115, "42000"),
             VariableError::UnknownCollation(_) => (1273, "HY000"),
             VariableError::UnknownTimeZone(_) => (1298, "HY000"),
@@ -152,6 +155,13 @@ pub fn check(d: &'static Definition, value: &Value) -> Checked {
                 _ => None,
             };
             plain(Value::text(*chosen.ok_or_else(wrong)?))
+        }
+        Kind::Engine => {
+            let name = text.ok_or(VariableError::WrongType(d.name))?;
+            match crate::sql::storage_engine(&name) {
+                Some(engine) => plain(Value::text(engine)),
+                None => Err(VariableError::UnknownEngine(name)),
+            }
         }
         Kind::SqlMode => {
             let text = match (value, text) {

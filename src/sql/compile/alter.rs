@@ -5,18 +5,16 @@ use super::definition::{add_column, add_inline_key, change_options, check_table_
 use super::drop::{drop_checks, drop_column, drop_constraint, index_position};
 use super::foreign_key::{add_check, add_foreign_key};
 use super::key::{add_key, check_table};
+use super::rename::{rename_columns, rename_own_parent_column, rename_parent_column, renames_missing};
 use super::sqlite_table::{column_definition, create_index, create_table, index_name, is_widening, parenthesised};
 use super::table::{follow_parent, rename_parent};
 use crate::sql::alteration::{Alteration, Place};
 use crate::sql::catalog::{Catalog, CheckPlace, Column, ColumnDefault, Database, HIDDEN_KEY, Table};
 use crate::sql::error::{Error, Warning};
-use crate::sql::modes::Modes;
 use crate::sql::schema_change::{CompileContext, SchemaProgram};
 use crate::sql::storage_rule::Rule;
-use crate::sql::tokens::tokenise;
 use crate::sql::translate::{constant_expression, quote_name, quote_text, quote_value};
 use crate::types::{CollationRules, ColumnId};
-use sqlparser::tokenizer::Token;
 use std::sync::Arc;
 
 /// The name of a table while it is rebuilt.
@@ -34,19 +32,26 @@ pub fn alter_table(
 ) -> Result<bool, Error> {
     let mut new = (**old).clone();
     let mut explicit_null = Vec::new();
-    // Drops come first in MySQL, so that a key can be replaced by another of its name.
-    let (drops, others): (Vec<&Alteration>, Vec<&Alteration>) = alterations.iter().partition(|a| is_key_drop(a));
-    rename_columns(&mut new, alterations, warnings)?;
-    // `None`: checks of the columns that go, unless a clause has dropped them.
-    for alteration in drops.into_iter().map(Some).chain([None]).chain(others.into_iter().map(Some)) {
-        let Some(alteration) = alteration else {
+    let mut ordered: Vec<&Alteration> = alterations.iter().collect();
+    ordered.sort_by_key(|a| step(a));
+    let mut before = Step::DropKey;
+    for alteration in ordered {
+        let step = step(alteration);
+        if before == Step::DropKey && step > before {
+            // Those of the columns that go, unless a clause has dropped them.
             drop_checks(&mut new, alterations)?;
-            continue;
-        };
+        }
+        if before < Step::RenameKey && step >= Step::RenameKey {
+            rename_columns(&mut new, alterations, warnings)?;
+        }
+        before = step;
         let Alteration::Guarded(guarded) = alteration else {
             apply(&mut new, alteration, catalog, database, context, &mut explicit_null)?;
             continue;
         };
+        if renames_missing(guarded, old) {
+            continue;
+        }
         // A clause that fails may have changed something first.
         let before = new.clone();
         match apply(&mut new, guarded, catalog, database, context, &mut explicit_null) {
@@ -56,6 +61,9 @@ pub fn alter_table(
             }
             applied => applied?,
         }
+    }
+    if new.columns.is_empty() {
+        return Err(Error::cannot_remove_all());
     }
     check_table(&mut new, |name| explicit_null.iter().any(|n: &String| n.eq_ignore_ascii_case(name)))?;
     super::definition::check_defaults(&new)?;
@@ -84,15 +92,46 @@ fn names_what_is_missing_or_there(error: &Error) -> bool {
     matches!(error.code, 1054 | 1060 | 1061 | 1068 | 1091 | 1176 | 1826 | 3940 | 3822)
 }
 
-fn is_key_drop(alteration: &Alteration) -> bool {
-    matches!(
-        alteration.inner(),
+/// The clauses of one statement are carried out in this order: what it names is what was there before, and a column or key
+/// can be replaced by another of its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Step {
+    DropKey,
+    DropColumn,
+    RenameKey,
+    /// What is there changes, and columns are added: a new one may stand after one that moves.
+    Columns,
+    AddKey,
+    Table,
+}
+
+fn step(alteration: &Alteration) -> Step {
+    match alteration.inner() {
         Alteration::DropKey(_)
-            | Alteration::DropPrimaryKey
-            | Alteration::DropForeignKey(_)
-            | Alteration::DropCheck(_)
-            | Alteration::DropConstraint(_)
-    )
+        | Alteration::DropPrimaryKey
+        | Alteration::DropForeignKey(_)
+        | Alteration::DropCheck(_)
+        | Alteration::DropConstraint(_) => Step::DropKey,
+        Alteration::DropColumn(_) => Step::DropColumn,
+        Alteration::RenameKey { .. } => Step::RenameKey,
+        Alteration::AddColumn { .. }
+        | Alteration::ChangeColumn { .. }
+        | Alteration::RenameColumn { .. }
+        | Alteration::SetDefault { .. }
+        | Alteration::DropDefault { .. }
+        | Alteration::SetColumnVisible { .. } => Step::Columns,
+        Alteration::AddKey(_)
+        | Alteration::ReplaceKey(_)
+        | Alteration::SetKeyVisible { .. }
+        | Alteration::AddForeignKey(_)
+        | Alteration::AddCheck(_)
+        | Alteration::EnforceCheck { .. } => Step::AddKey,
+        Alteration::RenameTable(_)
+        | Alteration::Options(_)
+        | Alteration::ConvertTo { .. }
+        | Alteration::Guarded(_)
+        | Alteration::Nothing => Step::Table,
+    }
 }
 
 /// The new table and the tables that refer to it, into the catalog change.
@@ -118,23 +157,7 @@ fn record(database: &Database, old: &Table, new: Table, program: &mut SchemaProg
     program.catalog.upsert.push(Arc::new(new));
 }
 
-fn rename_parent_column(database: &mut Database, parent: &str, from: &str, to: &str) {
-    for table in database.tables.values_mut() {
-        if table.foreign_keys.iter().any(|k| k.parent_table.eq_ignore_ascii_case(parent)) {
-            rename_own_parent_column(Arc::make_mut(table), parent, from, to);
-        }
-    }
-}
-
-fn rename_own_parent_column(table: &mut Table, parent: &str, from: &str, to: &str) {
-    for key in table.foreign_keys.iter_mut().filter(|k| k.parent_table.eq_ignore_ascii_case(parent)) {
-        for column in key.parent_columns.iter_mut().filter(|c| c.eq_ignore_ascii_case(from)) {
-            *column = to.to_string();
-        }
-    }
-}
-
-fn position(table: &Table, name: &str) -> Result<usize, Error> {
+pub fn position(table: &Table, name: &str) -> Result<usize, Error> {
     match table.column(name) {
         Some((position, _)) => Ok(position),
         None => Err(Error::unknown_column(name, &table.name)),
@@ -163,12 +186,12 @@ fn apply(
     alteration: &Alteration,
     catalog: &Catalog,
     database: &Database,
-    context: &CompileContext<'_>,
+    context: &mut CompileContext<'_>,
     explicit_null: &mut Vec<String>,
 ) -> Result<(), Error> {
     match alteration {
         Alteration::AddColumn { column, place } => {
-            add_column(table, column)?;
+            add_column(table, column, context)?;
             add_inline_key(table, column)?;
             if column.nullable == Some(true) {
                 explicit_null.push(column.name.clone());
@@ -178,15 +201,9 @@ fn apply(
         }
         Alteration::DropColumn(name) => drop_column(table, name, database),
         Alteration::ChangeColumn { name, column, place } => {
-            let at = position(table, name)?;
-            if !name.eq_ignore_ascii_case(&column.name) && table.column(&column.name).is_some() {
-                return Err(Error::duplicate_column(&column.name));
-            }
-            let changed = column_of(column, table.columns[at].id, &table.options.collation)?;
-            if table.columns[at].name != changed.name {
-                rename_in_checks(table, &table.columns[at].name.clone(), &changed.name)?;
-            }
-            table.columns[at] = changed;
+            // It has its new name already, if it is there.
+            let at = position(table, &column.name).map_err(|_| Error::unknown_column(name, &table.name))?;
+            table.columns[at] = column_of(column, table.columns[at].id, &table.options.collation, context)?;
             add_inline_key(table, column)?;
             if column.nullable == Some(true) {
                 explicit_null.push(column.name.clone());
@@ -289,62 +306,6 @@ fn apply(
         Alteration::Guarded(inner) => apply(table, inner, catalog, database, context, explicit_null),
         Alteration::Nothing => Ok(()),
     }
-}
-
-/// All RENAME COLUMN clauses at once, by the names before the statement: two columns may swap theirs.
-fn rename_columns(table: &mut Table, alterations: &[Alteration], warnings: &mut Vec<Warning>) -> Result<(), Error> {
-    let mut renames = Vec::new();
-    for alteration in alterations {
-        if let Alteration::RenameColumn { name, to } = alteration.inner() {
-            super::key::check_name(to)?;
-            match position(table, name) {
-                Err(error) if matches!(alteration, Alteration::Guarded(_)) => warnings.push(Warning::note(error)),
-                at => renames.push((at?, to)),
-            }
-        }
-    }
-    for (at, _) in &renames {
-        rename_in_checks(table, &table.columns[*at].name.clone(), &format!("{REBUILT}_{at}"))?;
-    }
-    for (at, to) in &renames {
-        rename_in_checks(table, &format!("{REBUILT}_{at}"), to)?;
-        table.columns[*at].name = (*to).clone();
-    }
-    for (at, to) in renames {
-        if table.columns.iter().enumerate().any(|(i, c)| i != at && c.name.eq_ignore_ascii_case(to)) {
-            return Err(Error::duplicate_column(to));
-        }
-    }
-    Ok(())
-}
-
-/// A column's new name inside CHECK expressions and expression defaults.
-fn rename_in_checks(table: &mut Table, from: &str, to: &str) -> Result<(), Error> {
-    let replaced = |text: &str| -> Result<String, Error> {
-        let tokens = tokenise(text, Modes::NONE)?;
-        let mut out = String::new();
-        let mut copied = 0;
-        for (token, (start, end)) in tokens.tokens.iter().zip(&tokens.ranges) {
-            if matches!(&token.token, Token::Word(w) if w.value.eq_ignore_ascii_case(from)) {
-                out.push_str(&text[copied..*start]);
-                out.push_str(&crate::sql::translate::backquoted(to));
-                copied = *end;
-            }
-        }
-        out.push_str(&text[copied..]);
-        Ok(out)
-    };
-    for check in &mut table.checks {
-        check.expression = replaced(&check.expression)?;
-    }
-    for column in &mut table.columns {
-        if let Some(ColumnDefault::Expression(text) | ColumnDefault::Generated { expression: text, .. }) =
-            &mut column.default
-        {
-            *text = replaced(text)?;
-        }
-    }
-    Ok(())
 }
 
 /// What identifies a row: the key columns' ids with their types and collations.

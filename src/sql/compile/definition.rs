@@ -45,13 +45,13 @@ pub fn new_table(
         indexes: vec![],
         foreign_keys: vec![],
         checks: vec![],
-        options: new_options(&definition.options, &database.collation, &context.now)?,
-        collations: context.collations,
+        options: new_options(&definition.options, &database.collation, context)?,
+        collations: context.modes.collations(),
         next_column: 1,
         next_index: 1,
     };
     for column in &definition.columns {
-        add_column(&mut table, column)?;
+        add_column(&mut table, column, context)?;
     }
     for column in &definition.columns {
         add_inline_key(&mut table, column)?;
@@ -146,9 +146,14 @@ fn check_generated(table: &Table, place: usize, expression: &str) -> Result<(), 
     Ok(())
 }
 
-fn new_options(options: &OptionsDefinition, inherited: &Collation, now: &str) -> Result<TableOptions, Error> {
+fn new_options(
+    options: &OptionsDefinition,
+    inherited: &Collation,
+    context: &CompileContext<'_>,
+) -> Result<TableOptions, Error> {
+    let now = context.now.as_str();
     let mut new = TableOptions {
-        engine: "InnoDB".to_string(),
+        engine: context.engine.to_string(),
         collation: inherited.clone(),
         comment: String::new(),
         auto_increment: None,
@@ -159,17 +164,21 @@ fn new_options(options: &OptionsDefinition, inherited: &Collation, now: &str) ->
     Ok(new)
 }
 
+/// The storage engine of a name: tables carry it as a label.
+pub fn storage_engine(name: &str) -> Option<&'static str> {
+    let known = ["InnoDB", "MyISAM", "MEMORY", "CSV", "ARCHIVE", "BLACKHOLE", "MRG_MYISAM", "FEDERATED", "Aria"];
+    let name = if name.eq_ignore_ascii_case("HEAP") { "MEMORY" } else { name };
+    known.into_iter().find(|k| k.eq_ignore_ascii_case(name))
+}
+
 /// Applies table options.
 ///
 /// # Errors
 /// 1115, 1253, 1273; 1286 for an engine that MySQL does not have.
 pub fn change_options(options: &mut TableOptions, change: &OptionsDefinition) -> Result<(), Error> {
     if let Some(engine) = &change.engine {
-        let known = ["InnoDB", "MyISAM", "MEMORY", "CSV", "ARCHIVE", "BLACKHOLE", "MRG_MYISAM", "FEDERATED", "Aria"];
-        let heap = engine.eq_ignore_ascii_case("HEAP");
-        let found = if heap { Some(&"MEMORY") } else { known.iter().find(|k| k.eq_ignore_ascii_case(engine)) };
-        match found {
-            Some(name) => options.engine = (*name).to_string(),
+        match storage_engine(engine) {
+            Some(name) => options.engine = name.to_string(),
             None => {
                 let message = format!("Unknown storage engine '{engine}'");
                 return Err(Error { code: 1286, state: "42000", message });
@@ -193,12 +202,16 @@ pub fn change_options(options: &mut TableOptions, change: &OptionsDefinition) ->
 }
 
 /// Adds a column at the end, under a fresh id.
-pub fn add_column(table: &mut Table, definition: &ColumnDefinition) -> Result<(), Error> {
+pub fn add_column(
+    table: &mut Table,
+    definition: &ColumnDefinition,
+    context: &mut CompileContext<'_>,
+) -> Result<(), Error> {
     if table.column(&definition.name).is_some() {
         return Err(Error::duplicate_column(&definition.name));
     }
     let id = ColumnId(table.next_column);
-    let column = column_of(definition, id, &table.options.collation)?;
+    let column = column_of(definition, id, &table.options.collation, context)?;
     table.next_column += 1;
     table.columns.push(column);
     Ok(())
@@ -216,7 +229,12 @@ pub fn add_inline_key(table: &mut Table, definition: &ColumnDefinition) -> Resul
 ///
 /// # Errors
 /// 1059, 1067, 1101, 1166 and those of types.
-pub fn column_of(definition: &ColumnDefinition, id: ColumnId, inherited: &Collation) -> Result<Column, Error> {
+pub fn column_of(
+    definition: &ColumnDefinition,
+    id: ColumnId,
+    inherited: &Collation,
+    context: &mut CompileContext<'_>,
+) -> Result<Column, Error> {
     let name = &definition.name;
     check_name(name)?;
     if name.is_empty()
@@ -229,7 +247,7 @@ pub fn column_of(definition: &ColumnDefinition, id: ColumnId, inherited: &Collat
     let mut column = Column {
         id,
         name: name.clone(),
-        ty: resolve_type(&definition.ty, inherited, name)?,
+        ty: resolve_type(&definition.ty, inherited, name, context.modes, &mut context.warnings)?,
         nullable: definition.nullable.unwrap_or(true),
         default: None,
         on_update: definition.on_update,

@@ -36,9 +36,6 @@ pub fn drop_constraint(table: &mut Table, name: &str) -> Result<(), Error> {
 pub fn drop_column(table: &mut Table, name: &str, database: &Database) -> Result<(), Error> {
     let Some((at, column)) = table.column(name) else { return Err(Error::cannot_drop(name)) };
     let id = column.id;
-    if table.columns.len() == 1 {
-        return Err(Error::cannot_remove_all());
-    }
     if let Some(key) = table.foreign_keys.iter().find(|k| k.columns.contains(&id)) {
         return Err(Error::foreign_key_in_use(name, &key.name));
     }

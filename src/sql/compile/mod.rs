@@ -10,11 +10,13 @@ mod definition;
 mod drop;
 mod foreign_key;
 mod key;
+mod rename;
 mod routine;
 mod sqlite_table;
 mod table;
 mod view;
 
 pub use collation::{resolve_collation, resolve_type};
+pub use definition::storage_engine;
 pub use sqlite_table::create_all as create_statements;
 pub use table::compile;

@@ -19,7 +19,7 @@ pub fn create_function(
     database: &Database,
     create: &CreateFunction,
     modes: u32,
-    context: &CompileContext<'_>,
+    context: &mut CompileContext<'_>,
     program: &mut SchemaProgram,
 ) -> Result<Option<Warning>, Error> {
     let name = &create.name.name;
@@ -32,11 +32,11 @@ pub fn create_function(
             (false, false) => return Err(error),
         }
     }
-    let column = |name: &str, ty: &TypeDefinition| -> Result<Column, Error> {
+    let mut column = |name: &str, ty: &TypeDefinition| -> Result<Column, Error> {
         Ok(Column {
             id: ColumnId(0),
             name: name.to_string(),
-            ty: resolve_type(ty, &database.collation, name)?,
+            ty: resolve_type(ty, &database.collation, name, context.modes, &mut context.warnings)?,
             nullable: true,
             default: None,
             on_update: None,

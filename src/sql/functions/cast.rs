@@ -30,7 +30,7 @@ functions! {
     "marmot_cast_double" 1 |c, a| Ok(real(&checked(c, &a[0], "DOUBLE")).map_or(Value::Null, Value::real));
     "marmot_cast_char" 2 |_, a| Ok(character(a));
     "marmot_cast_binary" 2 |_, a| Ok(binary(a));
-    "marmot_cast_date" 1 |_, a| Ok(cast_date(&a[0]));
+    "marmot_cast_date" 1 |c, a| cast_date(c, &a[0]);
     "marmot_cast_datetime" 2 |_, a| Ok(cast_datetime(a));
     "marmot_cast_time" 2 |_, a| Ok(cast_time(a));
     "marmot_cast_year" 1 |_, a| Ok(as_datetime(&a[0]).map_or_else(|| signed(&a[0]), |p| Value::Int(i64::from(p.value.year))));
@@ -159,8 +159,14 @@ fn binary(a: &[Value]) -> Value {
     Value::Blob(out.into())
 }
 
-fn cast_date(value: &Value) -> Value {
-    maybe_text(as_datetime(value).filter(|p| !p.value.is_zero_date()).map(|p| p.value.date_text()))
+/// What is no date yet as one; the zero date is none in the SQL mode NO_ZERO_DATE.
+fn cast_date(context: &FunctionContext, value: &Value) -> Result<Value, Error> {
+    match as_datetime(value) {
+        Some(parsed) if parsed.value.is_zero_date() && context.no_zero_date.get() => {
+            context.refuse(|| Error::incorrect_datetime(store::as_text(value)))
+        }
+        parsed => Ok(maybe_text(parsed.map(|p| p.value.date_text()))),
+    }
 }
 
 fn cast_datetime(a: &[Value]) -> Value {

@@ -20,7 +20,7 @@ macro_rules! functions {
 functions! {
     "marmot_get_format" 2 |_, a| Ok(maybe_text(text(&a[0]).zip(text(&a[1])).and_then(|(k, s)| get_format(&k, &s))));
     "marmot_date" 1 |_, a| Ok(maybe_text(as_datetime(&a[0]).map(|p| p.value.date_text())));
-    "marmot_time" 2 |_, a| Ok(maybe_text(as_time(&a[0]).map(|p| time_text(p.value, fsp(&a[1])))));
+    "marmot_time" 2 |_, a| Ok(maybe_text(as_time(&a[0]).map(|p| time_text(p.value.clamp(-MAX_TIME, MAX_TIME), fsp(&a[1])))));
     "marmot_datetime" 2 |c, a| Ok(maybe_text(to_datetime(c, &a[0]).and_then(|d| d.rounded(fsp(&a[1]))).map(|d| d.text(fsp(&a[1])))));
     "marmot_time_today" 2 |c, a| Ok(maybe_text(time_today(c, &a[0]).and_then(|d| d.rounded(fsp(&a[1]))).map(|d| d.text(fsp(&a[1])))));
     "marmot_extract" 2 |_, a| Ok(extract(a));
@@ -31,7 +31,7 @@ functions! {
     "marmot_addtime" 3 |_, a| Ok(addtime(a));
     "marmot_date_format" 2 |_, a| Ok(date_format(a));
     "marmot_time_format" 2 |_, a| Ok(time_format(a));
-    "marmot_str_to_date" 2 |_, a| Ok(str_to_date(a));
+    "marmot_str_to_date" 2 str_to_date;
     "marmot_unix_timestamp" 1 |c, a| Ok(unix_timestamp(c, &a[0]));
     "marmot_from_unixtime" 1 |c, a| Ok(from_unixtime(c, &a[0]));
     "marmot_last_day" 1 |_, a| Ok(last_day(&a[0]));
@@ -43,7 +43,7 @@ functions! {
     "marmot_week" 2 |_, a| Ok(maybe_int(real_date(&a[0]).zip(integer(&a[1])).map(|(d, m)| week(&d, m).1)));
     "marmot_yearweek" 2 |_, a| Ok(yearweek(a));
     "marmot_to_days" 1 |_, a| Ok(maybe_int(real_date(&a[0]).map(|d| d.day_number())));
-    "marmot_from_days" 1 |_, a| Ok(maybe_text(integer(&a[0]).map(|n| date_of(n).unwrap_or_default().date_text())));
+    "marmot_from_days" 1 |_, a| Ok(maybe_text(integer(&a[0]).map(from_days)));
     "marmot_to_seconds" 1 |_, a| Ok(maybe_int(real_date(&a[0]).map(|d| d.micros() / 1_000_000)));
     "marmot_time_to_sec" 1 |_, a| Ok(maybe_int(as_time(&a[0]).map(|p| p.value / 1_000_000)));
     "marmot_sec_to_time" 1 |_, a| Ok(sec_to_time(&a[0]));
@@ -73,10 +73,12 @@ fn real_date(value: &Value) -> Option<DateTime> {
 
 /// A datetime; of a bare time that of today.
 fn to_datetime(context: &FunctionContext, value: &Value) -> Option<DateTime> {
-    if let Some(parsed) = as_datetime(value) {
-        return Some(parsed.value);
+    match (as_datetime(value), value) {
+        (Some(parsed), _) => Some(parsed.value),
+        // A number is a date, if anything.
+        (None, Value::Int(_) | Value::Real(_)) => None,
+        (None, _) => time_today(context, value),
     }
-    time_today(context, value)
 }
 
 /// A TIME as a DATETIME: on the current day.
@@ -92,10 +94,12 @@ fn unit_of(value: &Value) -> Option<Unit> {
 
 fn extract(a: &[Value]) -> Value {
     let Some(unit) = unit_of(&a[1]) else { return Value::Null };
-    if !unit.is_date()
-        && let Some(time) = bare_time(&a[0])
-    {
-        return Value::Int(extract_time(unit, time));
+    let is_number = matches!(a[0], Value::Int(_) | Value::Real(_));
+    if !unit.is_date() {
+        let time = if is_number { as_time(&a[0]).map(|p| p.value) } else { bare_time(&a[0]) };
+        if let Some(time) = time {
+            return Value::Int(extract_time(unit, time));
+        }
     }
     let Some(parsed) = as_datetime(&a[0]) else { return Value::Null };
     let d = parsed.value;
@@ -133,6 +137,23 @@ fn bare_time(value: &Value) -> Option<i64> {
     let body = whole.trim_start().trim_start_matches('-');
     let digits = body.bytes().take_while(u8::is_ascii_digit).count();
     (body.as_bytes().get(digits) == Some(&b':')).then(|| as_time(value).map(|p| p.value))?
+}
+
+/// A time without a date, also one that is written as a number.
+fn plain_time(value: &Value) -> Option<i64> {
+    match value {
+        Value::Int(n) if n.unsigned_abs() < 10_000_000_000 => as_time(value).map(|p| p.value),
+        Value::Real(x) if x.0.abs() < 1e10 => as_time(value).map(|p| p.value),
+        _ => bare_time(value),
+    }
+}
+
+/// Whether a value is text that begins with a date.
+fn has_date(value: &Value) -> bool {
+    let Value::Text(text) = value else { return false };
+    let body = text.trim_start();
+    let digits = body.bytes().take_while(u8::is_ascii_digit).count();
+    digits > 0 && body.as_bytes().get(digits) == Some(&b'-')
 }
 
 fn extract_time(unit: Unit, micros: i64) -> i64 {
@@ -218,7 +239,7 @@ fn timestampdiff(a: &[Value]) -> Value {
 }
 
 fn timediff(a: &[Value]) -> Value {
-    let micros = match (bare_time(&a[0]), bare_time(&a[1])) {
+    let micros = match (plain_time(&a[0]), plain_time(&a[1])) {
         (Some(x), Some(y)) => x - y,
         (None, None) => match (real_date(&a[0]), real_date(&a[1])) {
             (Some(x), Some(y)) => x.micros() - y.micros(),
@@ -232,8 +253,11 @@ fn timediff(a: &[Value]) -> Value {
 /// `addtime(value, time, sign)`.
 fn addtime(a: &[Value]) -> Value {
     let (Some(time), Some(sign)) = (as_time(&a[1]), integer(&a[2])) else { return Value::Null };
+    if has_date(&a[1]) {
+        return Value::Null;
+    }
     let delta = if sign < 0 { -time.value } else { time.value };
-    if let Some(first) = bare_time(&a[0]) {
+    if let Some(first) = plain_time(&a[0]) {
         let sum = (first + delta).clamp(-MAX_TIME, MAX_TIME);
         return Value::text(time_text(sum, fsp_for((sum.unsigned_abs() % 1_000_000) as u32)));
     }
@@ -357,9 +381,18 @@ fn as_temporal(a: &[Value]) -> Value {
     to_temporal(&a[0], &ty)
 }
 
+/// The date of a day number; the year 0 has none.
+fn from_days(number: i64) -> String {
+    date_of(number).filter(|_| number > 365).unwrap_or_default().date_text()
+}
+
 fn temporal_number(value: &Value) -> Value {
     if let Some(time) = bare_time(value) {
-        return Value::Int(extract_time(Unit::HourSecond, time));
+        let whole = extract_time(Unit::HourSecond, time);
+        return match time % 1_000_000 {
+            0 => Value::Int(whole),
+            micros => Value::real(whole as f64 + micros as f64 / 1e6),
+        };
     }
     match as_datetime(value) {
         Some(parsed) => {

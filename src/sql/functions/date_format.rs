@@ -1,6 +1,8 @@
 //! DATE_FORMAT, STR_TO_DATE and weeks (manual, "Date and Time Functions").
 
 use super::argument::{maybe_text, text};
+use super::registry::FunctionContext;
+use crate::sql::error::Error;
 use crate::sql::store::{as_datetime, as_time};
 use crate::sql::temporal::{DateTime, date_of, day_number, time_text};
 use crate::types::Value;
@@ -169,19 +171,27 @@ pub fn pattern_parts(pattern: &str) -> (bool, bool, bool) {
     (has("YymcdeDMbjUuVvXxWaw"), has("HkhIlisSfprT"), has("f"))
 }
 
-pub(super) fn str_to_date(a: &[Value]) -> Value {
-    let (Some(source), Some(pattern)) = (text(&a[0]), text(&a[1])) else { return Value::Null };
+/// STR_TO_DATE.
+///
+/// # Errors
+/// 1411 for what is no date by the pattern, where it would be stored. In the SQL mode NO_ZERO_DATE a date with a zero for
+/// its year, month or day is none.
+pub(super) fn str_to_date(context: &FunctionContext, a: &[Value]) -> Result<Value, Error> {
+    let (Some(source), Some(pattern)) = (text(&a[0]), text(&a[1])) else { return Ok(Value::Null) };
     let (has_date, has_time, has_fraction) = pattern_parts(&pattern);
-    let Some(d) = scan_date(&source, &pattern) else { return Value::Null };
-    if !d.is_plausible() || (has_date && !d.is_real() && !d.is_zero_date() && (d.month > 12 || d.day > 31)) {
-        return Value::Null;
-    }
+    let has_zero = |d: &DateTime| has_date && (d.year == 0 || d.month == 0 || d.day == 0);
+    let is_date = |d: &DateTime| {
+        d.is_plausible() && (!has_date || d.is_real() || has_zero(d)) && !(context.no_zero_date.get() && has_zero(d))
+    };
+    let Some(d) = scan_date(&source, &pattern).filter(is_date) else {
+        return context.refuse(|| Error::not_by_pattern(&source));
+    };
     let fsp = if has_fraction { 6 } else { 0 };
-    Value::text(match (has_date, has_time) {
+    Ok(Value::text(match (has_date, has_time) {
         (true, false) => d.date_text(),
         (false, true) => time_text(d.time_micros(), fsp),
         _ => d.text(fsp),
-    })
+    }))
 }
 
 /// Reads `source` by `pattern`.

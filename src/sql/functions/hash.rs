@@ -59,10 +59,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         name: "marmot_inet_aton",
         arity: 1,
         deterministic: true,
-        eval: |_, a| {
-            let address = text(&a[0]).and_then(|t| t.trim().parse::<core::net::Ipv4Addr>().ok());
-            Ok(address.map_or(Value::Null, |a| Value::Int(i64::from(u32::from(a)))))
-        },
+        eval: |_, a| Ok(text(&a[0]).and_then(|t| inet_aton(&t)).map_or(Value::Null, Value::Int)),
     },
     Function {
         name: "marmot_inet_ntoa",
@@ -174,6 +171,14 @@ fn bin_to_uuid(_: &FunctionContext, a: &[Value]) -> Result<Value, Error> {
     Ok(Value::text(format!("{}-{}-{}-{}-{}", &h[..8], &h[8..12], &h[12..16], &h[16..20], &h[20..])))
 }
 
+/// An IPv4 address as a number; of fewer parts than four the last stands at the end (manual, INET_ATON()).
+fn inet_aton(address: &str) -> Option<i64> {
+    let parts: Vec<i64> =
+        address.split('.').map(|part| part.parse::<u8>().ok().map(i64::from)).collect::<Option<_>>()?;
+    let (last, first) = parts.split_last().filter(|_| parts.len() <= 4)?;
+    Some(first.iter().zip([24, 16, 8]).fold(*last, |sum, (part, shift)| sum | part << shift))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -189,6 +194,9 @@ mod tests {
         let bin = call("marmot_uuid_to_bin", &[Value::from(uuid), Value::Int(1)]);
         assert_eq!(call("marmot_bin_to_uuid", &[bin, Value::Int(1)]), Value::from(uuid));
         assert_eq!(call("marmot_inet_aton", &[Value::from("10.0.5.9")]), Value::Int(167_773_449));
+        assert_eq!(call("marmot_inet_aton", &[Value::from("127.1")]), Value::Int(0x7f00_0001));
+        assert_eq!(call("marmot_inet_aton", &[Value::from("1.2.3.4.5")]), Value::Null);
+        assert_eq!(call("marmot_inet_aton", &[Value::from("256.1")]), Value::Null);
         let made = call("marmot_uuid", &[]);
         assert_eq!(call("marmot_is_uuid", &[made]), Value::Int(1));
     }

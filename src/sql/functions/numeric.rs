@@ -26,7 +26,7 @@ fn unary(value: &Value, f: fn(f64) -> f64) -> Value {
 fn bounded(name: &str, a: &[Value], f: fn(f64, f64) -> f64) -> Result<Value, Error> {
     let (Some(x), Some(y)) = (real(nth(a, 0)), a.get(1).map_or(Some(0.0), real)) else { return Ok(Value::Null) };
     let result = f(x, y);
-    if result.is_infinite() {
+    if !result.is_finite() {
         let arguments: Vec<String> = a.iter().filter_map(|v| text(v).map(|t| t.into_owned())).collect();
         return Err(Error::numeric_out_of_range("DOUBLE", format_args!("{name}({})", arguments.join(","))));
     }
@@ -37,12 +37,13 @@ functions! {
     "marmot_ceil" 1 |_, a| Ok(to_whole(&a[0], true));
     "marmot_floor" 1 |_, a| Ok(to_whole(&a[0], false));
     "marmot_round" 2 |_, a| Ok(round(a));
+    "marmot_round_double" 2 |_, a| Ok(round_double(a));
     "marmot_truncate" 2 |_, a| Ok(truncate(a));
     "marmot_sqrt" 1 |_, a| Ok(unary(&a[0], f64::sqrt));
     "marmot_exp" 1 |_, a| bounded("exp", a, |x, _| x.exp());
     "marmot_ln" 1 |_, a| Ok(logarithm(&a[0], f64::ln));
     "marmot_log" 2 |_, a| Ok(log(a));
-    "marmot_log2" 1 |_, a| Ok(logarithm(&a[0], f64::log2));
+    "marmot_log2" 1 |_, a| Ok(logarithm(&a[0], |x| x.ln() / std::f64::consts::LN_2));
     "marmot_log10" 1 |_, a| Ok(logarithm(&a[0], f64::log10));
     "marmot_pow" 2 |_, a| bounded("pow", a, f64::powf);
     "marmot_sin" 1 |_, a| Ok(unary(&a[0], f64::sin));
@@ -153,6 +154,18 @@ fn round(a: &[Value]) -> Value {
         };
     }
     scaled(&number, decimals, true)
+}
+
+/// ROUND of a DOUBLE: as C rounds, halves to even (manual, "Mathematical Functions").
+fn round_double(a: &[Value]) -> Value {
+    let (Some(number), Some(decimals)) = (real(&a[0]), integer(&a[1])) else { return Value::Null };
+    let tens = 10f64.powi(i32::try_from(decimals.unsigned_abs()).unwrap_or(i32::MAX));
+    maybe_real(Some(match decimals {
+        ..0 if tens.is_infinite() => 0.0,
+        ..0 => (number / tens).round_ties_even() * tens,
+        _ if !(number * tens).is_finite() => number,
+        _ => (number * tens).round_ties_even() / tens,
+    }))
 }
 
 /// ROUND and TRUNCATE of a number in text form.
@@ -282,6 +295,11 @@ mod tests {
         assert_eq!(call("marmot_round", &[r(1.298), i(1)]), r(1.3));
         assert_eq!(call("marmot_round", &[r(23.298), i(-1)]), i(20));
         assert_eq!(call("marmot_round", &[r(2.5), i(0)]), r(3.0));
+        assert_eq!(call("marmot_round_double", &[r(2.5), i(0)]), r(2.0));
+        assert_eq!(call("marmot_round_double", &[r(-3.5), i(0)]), r(-4.0));
+        assert_eq!(call("marmot_round_double", &[r(1.345), i(2)]), r(1.34));
+        assert_eq!(call("marmot_round_double", &[r(1250.0), i(-2)]), r(1200.0));
+        assert_eq!(call("marmot_round_double", &[r(1e300), i(400)]), r(1e300));
         assert_eq!(call("marmot_truncate", &[r(1.999), i(1)]), r(1.9));
         assert_eq!(call("marmot_truncate", &[i(122), i(-2)]), i(100));
         assert_eq!(call("marmot_ceil", &[r(-1.23)]), i(-1));

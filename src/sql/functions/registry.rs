@@ -121,6 +121,18 @@ impl FunctionContext {
     pub fn is_strict(&self) -> bool {
         self.strict.get() && !self.ignore.get()
     }
+    /// A value that a function does not take: an error where the statement stores what comes of it, else NULL with a
+    /// warning.
+    ///
+    /// # Errors
+    /// The one that is given.
+    pub fn refuse(&self, error: impl FnOnce() -> Error) -> Result<Value, Error> {
+        if self.writes.get() && self.is_strict() {
+            return Err(error());
+        }
+        self.warn_with(|| Warning::of(error()));
+        Ok(Value::Null)
+    }
     /// The next 64 random bits (splitmix64).
     pub fn next_random(&self) -> u64 {
         let state = self.random.get().wrapping_add(0x9e37_79b9_7f4a_7c15);

@@ -52,8 +52,8 @@ functions! {
     "marmot_soundex" 1 |_, a| Ok(maybe_text(text(&a[0]).map(|t| soundex(&t))));
     "marmot_like" 4 like;
     "marmot_conv" 3 |_, a| Ok(conv(a));
-    "marmot_bin" 1 |_, a| Ok(maybe_text(cut(&a[0]).map(|n| format!("{n:b}"))));
-    "marmot_oct" 1 |_, a| Ok(maybe_text(cut(&a[0]).map(|n| format!("{n:o}"))));
+    "marmot_bin" 1 |_, a| Ok(maybe_text(whole_bits(&a[0]).map(|n| format!("{n:b}"))));
+    "marmot_oct" 1 |_, a| Ok(maybe_text(whole_bits(&a[0]).map(|n| format!("{n:o}"))));
     "marmot_make_set" -1 |_, a| Ok(make_set(a));
     "marmot_export_set" -1 |_, a| Ok(export_set(a));
 }
@@ -455,6 +455,15 @@ fn matches_like_by(text: &[char], pattern: &[char], escape: Option<char>, same: 
 }
 
 /// The whole number that a value begins with: decimals are cut off.
+/// A number without its decimals, as 64 bits.
+fn whole_bits(value: &Value) -> Option<u64> {
+    let unsigned = match value {
+        Value::Text(cell) => crate::sql::unsigned::parse(cell),
+        _ => None,
+    };
+    unsigned.or_else(|| cut(value).map(i64::cast_unsigned))
+}
+
 fn cut(value: &Value) -> Option<i64> {
     match crate::sql::store::to_number(value) {
         Value::Real(x) => integer(&Value::real(x.0.trunc())),

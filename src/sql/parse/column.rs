@@ -410,8 +410,8 @@ impl Reader<'_> {
                 binary(BinaryKind::Binary, length as u32)
             }
             "VARBINARY" => match self.optional_length()? {
-                Some(length @ 0..=65_535) => binary(BinaryKind::VarBinary, length as u32),
-                Some(_) => return Err(Error::column_too_long(column, 65_535)),
+                Some(length @ 0..=MAX_LENGTH) => binary(BinaryKind::VarBinary, length as u32),
+                Some(_) => return Err(Error::display_width(column, MAX_LENGTH)),
                 None => return self.unexpected(),
             },
             "TINYBLOB" => binary(BinaryKind::TinyBlob, 0),
@@ -429,9 +429,7 @@ impl Reader<'_> {
     }
 
     fn varchar(&self, column: &str, length: u64) -> Result<ColumnType, Error> {
-        if length > 65_535 {
-            return Err(Error::column_too_long(column, 16_383));
-        }
-        Ok(ColumnType::Text { kind: TextKind::VarChar, length: length as u32, collation: Collation::default() })
+        let length = u32::try_from(length).map_err(|_| Error::display_width(column, MAX_LENGTH))?;
+        Ok(ColumnType::Text { kind: TextKind::VarChar, length, collation: Collation::default() })
     }
 }

@@ -55,13 +55,24 @@ impl Reader<'_> {
                 return Err(Error::unsupported(feature));
             }
         }
+        let for_statement = self.accept("STATEMENT");
         let mut items = Vec::new();
         loop {
             self.set_item(&mut items)?;
             if !self.take(&Token::Comma) {
-                return Ok(Body::Set(items));
+                break;
             }
         }
+        if !for_statement {
+            return Ok(Body::Set(items));
+        }
+        self.expect("FOR")?;
+        let first = self.position();
+        while !self.at_end() {
+            self.skip();
+        }
+        let text = self.text_since(first);
+        if text.is_empty() { self.unexpected() } else { Ok(Body::SetStatement { items, text }) }
     }
 
     fn set_item(&mut self, items: &mut Vec<SetItem>) -> Result<(), Error> {
@@ -126,7 +137,10 @@ impl Reader<'_> {
 
     fn set_value(&mut self) -> Result<SetExpression, Error> {
         let at = self.position();
-        let ends = |t: Option<&Token>| matches!(t, Some(Token::Comma | Token::EOF) | None);
+        let ends = |t: Option<&Token>| match t {
+            Some(Token::Word(word)) => word.value.eq_ignore_ascii_case("FOR"),
+            other => matches!(other, Some(Token::Comma | Token::EOF) | None),
+        };
         let single = ends(self.tokens.tokens.get(at + 1).map(|t| &t.token));
         if let (Token::Word(word), true) = (self.peek(), single) {
             let value = match word.value.to_ascii_uppercase().as_str() {

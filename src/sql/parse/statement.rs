@@ -69,6 +69,11 @@ pub enum Body {
         if_exists: bool,
     },
     Set(Vec<SetItem>),
+    /// `SET STATEMENT items FOR text`.
+    SetStatement {
+        items: Vec<SetItem>,
+        text: String,
+    },
     Show(Show),
     /// DESCRIBE table [column pattern].
     Describe {

@@ -78,10 +78,14 @@ impl Translator<'_> {
         // Without sign the result must not be below zero, nor above what SQLite's integers reach.
         let unsigned = whole(&l) && whole(&r) && (unsigned(&l) || unsigned(&r));
         let signed_result = *op == B::Minus && self.context.modes.no_unsigned_subtraction();
-        let checked = unsigned || l.is_big_unsigned() || r.is_big_unsigned();
+        let large = l.is_big_unsigned() || r.is_big_unsigned();
+        let exact = |v: &Typed| v.is_decimal() || v.known().is_none_or(is_whole);
         let result = u8::from(unsigned && !signed_result);
         let simple = |symbol: &str, function: &str| {
-            if checked {
+            if large && !(exact(&l) && exact(&r)) {
+                // Floating point, since one of them is or becomes that.
+                format!("(marmot_cast_double({l_sql}) {symbol} marmot_cast_double({r_sql}))")
+            } else if unsigned || large {
                 format!("marmot_{function}({l_sql}, {r_sql}, {result})")
             } else {
                 format!("({l_sql} {symbol} {r_sql})")
@@ -112,7 +116,7 @@ impl Translator<'_> {
             B::Modulo if whole(&l) && whole(&r) => {
                 (format!("marmot_mod({l_sql}, {r_sql})"), ResultType::Known(sign_of_dividend(&l)))
             }
-            B::Modulo if is_float(&l) || is_float(&r) => {
+            B::Modulo if is_inexact(&l) || is_inexact(&r) => {
                 (format!("marmot_fmod({l_sql}, {r_sql})"), arithmetic_type(&l, &r, |a, b| a.max(b)))
             }
             B::Modulo => (format!("marmot_mod({l_sql}, {r_sql})"), arithmetic_type(&l, &r, |a, b| a.max(b))),
@@ -196,7 +200,7 @@ fn arithmetic_type(l: &Typed, r: &Typed, scale: fn(u8, u8) -> u8) -> ResultType 
     })
 }
 
-/// FLOAT and DOUBLE.
-fn is_float(value: &Typed) -> bool {
-    matches!(value.known(), Some(ColumnType::Float { .. }))
+/// FLOAT and DOUBLE, and strings, which become that.
+fn is_inexact(value: &Typed) -> bool {
+    matches!(value.known(), Some(ColumnType::Float { .. } | ColumnType::Text { .. } | ColumnType::Binary { .. }))
 }

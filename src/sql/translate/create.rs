@@ -72,6 +72,7 @@ impl Translator<'_> {
     /// CREATE TABLE ... SELECT: the table the query's columns make, and the INSERT that fills it.
     pub fn create_select(&mut self, create: &CreateSelect) -> Result<Plan, Error> {
         let database = self.database_to_create_in(&create.name, create.create)?;
+        self.measures = Some(Default::default());
         let block = self.query(&create.query, true)?;
         block.check_names()?;
         let own = (database.clone(), create.name.name.clone());
@@ -119,6 +120,7 @@ impl Translator<'_> {
 
     fn column_from_query(&self, column: &SourceColumn) -> Result<ColumnDefinition, Error> {
         let ty = match &column.ty {
+            ResultType::Known(ty) if column.origin.is_none() => super::measure::declared(ty),
             ResultType::Known(ty) => ty.clone(),
             ResultType::Null => ColumnType::Binary { kind: BinaryKind::Binary, length: 0 },
             ResultType::Dynamic => {

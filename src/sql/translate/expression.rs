@@ -16,6 +16,7 @@ impl Translator<'_> {
     /// Any expression.
     pub fn expression(&mut self, expression: &Expr) -> Result<Typed, Error> {
         let value = stacker::maybe_grow(RED_ZONE, STACK, || self.node(expression))?;
+        let value = self.measure(expression, value);
         Ok(self.rolled(expression, value))
     }
 

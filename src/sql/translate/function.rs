@@ -66,7 +66,20 @@ impl Translator<'_> {
             }
             Err(()) => return Err(Error::parameter_count(&name)),
         };
-        let values = self.expressions(&arguments.into_iter().cloned().collect::<Vec<_>>())?;
+        let mut values = Vec::with_capacity(arguments.len());
+        for (place, argument) in arguments.into_iter().enumerate() {
+            values.push(match (entry.takes_number(place), Self::hex_number(argument)) {
+                (true, Some(number)) => number,
+                (true, None) => {
+                    let value = self.expression(argument)?;
+                    self.temporal_as_number(value)
+                }
+                (false, _) => self.expression(argument)?,
+            });
+        }
+        if entry.takes_date() {
+            values.iter_mut().filter(|v| is_time(v)).for_each(|v| *v = of_today(v));
+        }
         fill(entry, &values)
     }
 
@@ -165,7 +178,9 @@ impl Translator<'_> {
             "NULLIF" => {
                 count(2, 2)?;
                 let (first, mut second) = (self.expression(arguments[0])?, self.expression(arguments[1])?);
-                let mut compared = first.clone();
+                // A literal may be compared as something else than what it is.
+                let mut compared =
+                    if first.parameter.is_some() { self.expression(arguments[0])? } else { first.clone() };
                 let (l, r) = self.comparable(&mut compared, &mut second);
                 let sql = format!("(CASE WHEN {l} = {r} THEN NULL ELSE {} END)", first.sql);
                 let ty = match first.known() {
@@ -180,6 +195,7 @@ impl Translator<'_> {
                 count(2, usize::MAX)?;
                 let values = self.each(arguments)?;
                 let ty = values.iter().fold(ResultType::Null, |ty, v| unify(&ty, &v.ty));
+                let ty = dates_among_numbers(&values).map_or(ty, ResultType::Known);
                 if values.iter().all(is_time) {
                     let times: Vec<String> = values.iter().map(|v| format!("marmot_time_micros({})", v.sql)).collect();
                     let function = if name == "LEAST" { "min" } else { "max" };
@@ -193,7 +209,16 @@ impl Translator<'_> {
                     None => values.iter().any(|v| v.kind() == Kind::Binary),
                 };
                 let exact = if exact { "_exact" } else { "" };
-                let sql = format!("marmot_{}{exact}({})", name.to_lowercase(), join(&values));
+                let as_date = matches!(ty, ResultType::Known(ColumnType::Date));
+                let parts = values.iter().map(|v| match v.kind() {
+                    Kind::Number if as_date => format!("marmot_cast_date({})", v.sql),
+                    Kind::Number if matches!(ty, ResultType::Known(ColumnType::DateTime(_))) => {
+                        format!("marmot_cast_datetime({}, 0)", v.sql)
+                    }
+                    _ => v.as_part_of(&ty),
+                });
+                let parts: Vec<String> = parts.collect();
+                let sql = format!("marmot_{}{exact}({})", name.to_lowercase(), parts.join(", "));
                 Typed { ty, ..Typed::dynamic(sql) }
             }
             "ROUND" | "TRUNCATE" => {
@@ -351,8 +376,21 @@ impl Translator<'_> {
         }
     }
 
+    /// A date or time in numeric context; anything else as it is.
+    fn temporal_as_number(&mut self, value: Typed) -> Typed {
+        if value.kind() != Kind::Temporal {
+            return value;
+        }
+        let ty = match value.fsp() {
+            0 => ColumnType::bigint(),
+            fsp => ColumnType::decimal(14 + fsp, fsp),
+        };
+        Typed { ty: ResultType::Known(ty), ..value.with_sql(self.numeric_operand(&value)) }
+    }
+
     fn round(&mut self, name: &str, arguments: &[&Expr]) -> Result<Typed, Error> {
         let value = self.expression(arguments[0])?;
+        let value = self.temporal_as_number(value);
         let wanted = arguments.get(1).map(|d| match d {
             // Rounding to tens leaves no decimals.
             Expr::UnaryOp { op: sqlparser::ast::UnaryOperator::Minus, expr } => {
@@ -380,7 +418,11 @@ impl Translator<'_> {
             (Some(_), Some(scale)) if few => ResultType::Known(double_of(scale)),
             (Some(_), _) => ResultType::Known(ColumnType::double()),
         };
-        let function = if name == "ROUND" { "marmot_round" } else { "marmot_truncate" };
+        let function = match (name, value.known()) {
+            ("ROUND", Some(ColumnType::Float { .. } | ColumnType::Text { .. })) => "marmot_round_double",
+            ("ROUND", _) => "marmot_round",
+            _ => "marmot_truncate",
+        };
         Ok(Typed { ty, ..Typed::dynamic(format!("{function}({}, {decimals})", value.sql)) })
     }
 
@@ -414,6 +456,14 @@ impl Translator<'_> {
 
     /// `DEFAULT(column)`.
     fn default_of(&mut self, argument: &Expr) -> Result<Typed, Error> {
+        // Where a row is put together its columns are not those of a table that is read.
+        if let (Expr::Identifier(name), Some(table)) = (argument, &self.target)
+            && self.scopes.last().is_some_and(|s| s.sources.iter().all(|s| s.database.is_none()))
+            && let Some((_, column)) = table.column(&name.value)
+        {
+            let column = column.clone();
+            return self.default_value(&column)?.ok_or_else(|| Error::no_default(&column.name));
+        }
         let value = self.expression(argument)?;
         let Some(origin) = value.origin.clone() else { return Err(Error::wrong_arguments("DEFAULT")) };
         let table = self.context.catalog.table(&origin.database, &origin.table);
@@ -479,6 +529,9 @@ impl Translator<'_> {
             ["DATETIME", ..] if is_time(&value) => {
                 Typed::new(format!("marmot_time_today({}, {fsp})", value.sql), ColumnType::DateTime(fsp))
             }
+            ["DATE"] if value.kind() == Kind::Temporal => {
+                Typed::new(format!("marmot_date({})", value.sql), ColumnType::Date)
+            }
             ["DATE"] => Typed::new(format!("marmot_cast_date({})", value.sql), ColumnType::Date),
             ["DATETIME", ..] => {
                 Typed::new(format!("marmot_cast_datetime({}, {fsp})", value.sql), ColumnType::DateTime(fsp))
@@ -510,9 +563,37 @@ impl Translator<'_> {
     }
 }
 
+/// What GREATEST and LEAST of dates and numbers are: the numbers are dates too. `None` for others.
+fn dates_among_numbers(values: &[Typed]) -> Option<ColumnType> {
+    let dated = |v: &&Typed| v.kind() == Kind::Temporal && !is_time(v);
+    if !values.iter().all(|v| v.kind() == Kind::Number || dated(&v)) || values.iter().all(|v| v.kind() == Kind::Number)
+    {
+        return None;
+    }
+    let dates = values.iter().filter(dated).fold(ResultType::Null, |ty, v| unify(&ty, &v.ty));
+    match dates {
+        ResultType::Known(ColumnType::Timestamp(fsp)) => Some(ColumnType::DateTime(fsp)),
+        ResultType::Known(ty) => Some(ty),
+        _ => None,
+    }
+}
+
+/// A TIME as the DATETIME it is today.
+pub fn of_today(time: &Typed) -> Typed {
+    let fsp = time.fsp();
+    let ty = ResultType::Known(ColumnType::DateTime(fsp));
+    Typed { ty, ..time.with_sql(format!("marmot_time_today({}, {fsp})", time.sql)) }
+}
+
 /// The text of arguments between commas.
 pub fn join(values: &[Typed]) -> String {
     values.iter().map(|v| v.sql.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// The fraction digits of a time: those of the seconds that it is made of.
+fn seconds(entry: &Entry, values: &[Typed]) -> u8 {
+    let place = if entry.name == "MAKETIME" { 2 } else { 0 };
+    values.get(place).map_or(0, Typed::fsp)
 }
 
 fn fill(entry: &Entry, values: &[Typed]) -> Result<Typed, Error> {
@@ -554,11 +635,23 @@ fn fill(entry: &Entry, values: &[Typed]) -> Result<Typed, Error> {
         },
         Returns::Blob => ColumnType::varbinary(65_535),
         Returns::Date => ColumnType::Date,
-        Returns::Time => ColumnType::Time(first.map_or(0, |v| if v.kind() == Kind::Temporal { v.fsp() } else { 0 })),
+        Returns::Time => {
+            let fsp = seconds(entry, values);
+            if fsp > 0 {
+                sql = format!("marmot_time({sql}, {fsp})");
+            }
+            ColumnType::Time(fsp)
+        }
         Returns::DateTime => match first.and_then(Typed::known) {
             Some(ColumnType::Time(fsp)) => ColumnType::Time(*fsp),
             Some(ColumnType::Text { .. }) | None => text_type(),
-            _ => ColumnType::DateTime(first.map_or(0, |v| if v.kind() == Kind::Temporal { v.fsp() } else { 0 })),
+            _ => {
+                let fsp = first.map_or(0, Typed::fsp);
+                if entry.name == "FROM_UNIXTIME" && fsp > 0 {
+                    sql = format!("marmot_datetime({sql}, {fsp})");
+                }
+                ColumnType::DateTime(fsp)
+            }
         },
         Returns::Json => ColumnType::Json,
         Returns::String => first.map_or_else(text_type, super::expression::string_like),

@@ -94,7 +94,77 @@ const OF_TEXT: &[&str] = &[
 /// Functions whose result is binary if an argument is, and that carry bytes through.
 const CARRIES_BYTES: &[&str] = &["CONCAT", "CONCAT_WS", "ELT", "LTRIM", "RTRIM", "REPEAT"];
 
+/// Functions of dates: a TIME among their arguments is one of today.
+const OF_DATES: &[&str] = &[
+    "DATE",
+    "DATEDIFF",
+    "DATE_FORMAT",
+    "DAY",
+    "DAYNAME",
+    "DAYOFMONTH",
+    "DAYOFWEEK",
+    "DAYOFYEAR",
+    "LAST_DAY",
+    "MONTH",
+    "MONTHNAME",
+    "QUARTER",
+    "TO_DAYS",
+    "TO_SECONDS",
+    "WEEK",
+    "WEEKDAY",
+    "WEEKOFYEAR",
+    "YEAR",
+    "YEARWEEK",
+];
+
+/// Functions of numbers: of the first argument, and of all.
+const OF_A_NUMBER: &[&str] = &[
+    "ABS",
+    "ACOS",
+    "ASIN",
+    "BIT_COUNT",
+    "COS",
+    "COT",
+    "DEGREES",
+    "EXP",
+    "FORMAT",
+    "FROM_DAYS",
+    "FROM_UNIXTIME",
+    "INET_NTOA",
+    "LN",
+    "LOG10",
+    "LOG2",
+    "RADIANS",
+    "SEC_TO_TIME",
+    "SIGN",
+    "SIN",
+    "SPACE",
+    "SQRT",
+    "TAN",
+];
+const OF_NUMBERS: &[&str] = &[
+    "#CHAR_USING",
+    "ATAN",
+    "ATAN2",
+    "CHAR",
+    "CHR",
+    "INTERVAL",
+    "LOG",
+    "MAKEDATE",
+    "PERIOD_ADD",
+    "PERIOD_DIFF",
+    "POW",
+    "POWER",
+];
+
 impl Entry {
+    /// Whether an argument is wanted as a number: a hexadecimal literal there is one, and so is a date.
+    pub fn takes_number(&self, place: usize) -> bool {
+        place == 0 && OF_A_NUMBER.contains(&self.name) || OF_NUMBERS.contains(&self.name)
+    }
+    pub fn takes_date(&self) -> bool {
+        OF_DATES.contains(&self.name)
+    }
     pub fn takes_text(&self) -> bool {
         OF_TEXT.contains(&self.name)
     }
@@ -224,7 +294,6 @@ entries! {
     "PERIOD_DIFF" 2 2 "marmot_period_diff({*})" Int;
     "LAST_DAY" 1 1 "marmot_last_day({0})" Date;
     "DATEDIFF" 2 2 "marmot_datediff({*})" Int;
-    "TIMEDIFF" 2 2 "marmot_timediff({*})" Time;
     "DATE_FORMAT" 2 2 "marmot_date_format({*})" Text;
     "TIME_FORMAT" 2 2 "marmot_time_format({*})" Text;
     "DAYNAME" 1 1 "marmot_dayname({0})" Text;

@@ -48,6 +48,7 @@ impl Translator<'_> {
         table: &Arc<Table>,
         target: &InsertTarget<'_>,
     ) -> Result<Write, Error> {
+        self.target = Some(table.clone());
         let targets = match &insert.source {
             InsertSource::Fields(fields) => self.loaded_columns(fields, table)?,
             InsertSource::Rows(_) | InsertSource::Query(_) => target_columns(insert, table)?,
@@ -260,7 +261,10 @@ impl Translator<'_> {
         rows: &[Vec<Option<Expr>>],
         tail: &[String],
     ) -> Result<String, Error> {
-        let names_columns = !computed.is_empty() || rows.iter().flatten().flatten().any(names_something);
+        let is_computed = |column: &Column| matches!(column.default, Some(ColumnDefault::Expression(_)));
+        let names_columns = !computed.is_empty()
+            || columns.iter().any(is_computed)
+            || rows.iter().flatten().flatten().any(names_something);
         self.scopes.push(Scope::default());
         let mut lines = Vec::with_capacity(rows.len());
         for (i, row) in rows.iter().enumerate() {
@@ -269,11 +273,15 @@ impl Translator<'_> {
             if row.len() != columns.len() && !all_defaults {
                 return Err(Error::value_count(number));
             }
-            let mut cells = Vec::with_capacity(columns.len() + computed.len() + tail.len());
             if names_columns {
                 *self.scope() = row_before(table);
             }
-            for (n, column) in columns.iter().chain(computed).enumerate() {
+            // Also DEFAULT where that is an expression waits for the values that the row is given.
+            let given = |n: usize, column: &Column| !is_computed(column) || matches!(row.get(n), Some(Some(_)));
+            let (first, later): (Vec<_>, Vec<_>) =
+                columns.iter().chain(computed).enumerate().partition(|(n, column)| given(*n, column));
+            let mut cells = vec![String::new(); columns.len() + computed.len()];
+            for (n, column) in first.into_iter().chain(later) {
                 let value = match row.get(n) {
                     Some(Some(expression)) => self.insert_operand(expression, column)?,
                     Some(None) | None => self.insert_default(column, insert.ignore)?,
@@ -282,7 +290,7 @@ impl Translator<'_> {
                 if names_columns {
                     self.assign(column, if column.auto_increment { &value.sql } else { &cell });
                 }
-                cells.push(cell);
+                cells[n] = cell;
             }
             cells.extend_from_slice(tail);
             lines.push(format!("({})", cells.join(", ")));

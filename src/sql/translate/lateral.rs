@@ -155,7 +155,8 @@ impl Translator<'_> {
         let end = (place + 2..self.tokens.tokens.len()).find(ends).unwrap_or(self.tokens.tokens.len());
         let text = self.tokens.between(place + 1, end - 1);
         let definition = parse_type(text, &name.value, self.context.modes)?;
-        resolve_type(&definition, &Collation::default(), &name.value)
+        // A query is no place for notes on definitions.
+        resolve_type(&definition, &Collation::default(), &name.value, self.context.modes, &mut Vec::new())
     }
 
     fn json_path(&mut self, path: &ValueWithSpan) -> Result<String, Error> {

@@ -23,6 +23,8 @@ mod insert;
 mod json_call;
 mod lateral;
 mod load;
+mod measure;
+mod measure_call;
 mod operator;
 mod order;
 mod rollup;

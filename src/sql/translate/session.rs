@@ -10,7 +10,7 @@ use crate::sql::parameter::Literal;
 use crate::sql::parse::{Body, Executed, Maintenance, SetExpression, SetItem, Statement, TableName};
 use crate::sql::plan::{
     Assignment, LockTarget, Locking, Plan, Program, Read, ResultColumn, ResultType, SessionCommand, SetTarget,
-    SetValue, Write,
+    SetValue, VariableScope, Write,
 };
 use crate::sql::schema_change::SchemaChange;
 use crate::types::Value;
@@ -77,6 +77,14 @@ impl Translator<'_> {
             Body::Call(name) => self.missing_program("PROCEDURE", name, false)?,
             Body::RenameTables { renames, if_exists } => Plan::Schema(self.rename_tables(renames, *if_exists)?),
             Body::Set(items) => Plan::Set(self.set(items)?),
+            Body::SetStatement { items, text } => {
+                let assignments = self.set(items)?;
+                let of_session = |a: &Assignment| matches!(&a.target, SetTarget::System { scope, .. } if *scope == VariableScope::Session);
+                if !assignments.iter().all(of_session) {
+                    return Err(Error::unsupported("SET STATEMENT of anything but session variables"));
+                }
+                Plan::Session(SessionCommand::SetStatement { assignments, text: text.as_str().into() })
+            }
             Body::Show(show) => self.show(show)?,
             Body::Describe { table, column } => self.describe(table, column.as_deref())?,
             Body::Explain(inner) => self.explain(inner)?,

@@ -37,7 +37,8 @@ impl Translator<'_> {
                     return Ok(show_view(view, self.context));
                 }
                 let (database, table) = self.find_table(name)?;
-                let mut definition = show_create_table(table);
+                let ansi = self.context.modes.ansi_quotes();
+                let mut definition = show_create_table(table, if ansi { quote_name } else { backquoted });
                 if crate::sql::catalog::is_temporary(&database.name) {
                     definition.insert_str("CREATE ".len(), "TEMPORARY ");
                 }

@@ -18,11 +18,14 @@ pub fn quoted(text: &str) -> String {
     format!("'{}'", escaped.replace('\'', "''"))
 }
 
+/// How names are quoted.
+pub type Quote = fn(&str) -> String;
+
 /// The statement that makes `table` again.
-pub fn show_create_table(table: &Table) -> String {
-    let mut lines: Vec<String> = table.columns.iter().map(|c| format!("  {}", column_line(table, c))).collect();
+pub fn show_create_table(table: &Table, quote: Quote) -> String {
+    let mut lines: Vec<String> = table.columns.iter().map(|c| format!("  {}", column_line(table, c, quote))).collect();
     if let Some(primary) = &table.primary {
-        lines.push(format!("  PRIMARY KEY {}", key_parts(table, primary)));
+        lines.push(format!("  PRIMARY KEY {}", key_parts(table, primary, quote)));
     }
     for index in &table.indexes {
         let kind = match index.kind {
@@ -30,7 +33,7 @@ pub fn show_create_table(table: &Table) -> String {
             IndexKind::FullText => "FULLTEXT KEY",
             IndexKind::Primary | IndexKind::Plain => "KEY",
         };
-        let mut line = format!("  {kind} {} {}", backquoted(&index.name), key_parts(table, index));
+        let mut line = format!("  {kind} {} {}", quote(&index.name), key_parts(table, index, quote));
         if !index.comment.is_empty() {
             line.push_str(&format!(" COMMENT {}", quoted(&index.comment)));
         }
@@ -39,12 +42,12 @@ pub fn show_create_table(table: &Table) -> String {
         }
         lines.push(line);
     }
-    lines.extend(table.foreign_keys.iter().map(|key| format!("  {}", foreign_key_line(table, key))));
+    lines.extend(table.foreign_keys.iter().map(|key| format!("  {}", foreign_key_line(table, key, quote))));
     for check in table.checks.iter().filter(|c| !matches!(c.place, CheckPlace::Column(_))) {
         let off = if check.enforced() { "" } else { " /*!80016 NOT ENFORCED */" };
-        lines.push(format!("  CONSTRAINT {} CHECK ({}){off}", backquoted(&check.name), check.expression));
+        lines.push(format!("  CONSTRAINT {} CHECK ({}){off}", quote(&check.name), check.expression));
     }
-    format!("CREATE TABLE {} (\n{}\n){}", backquoted(&table.name), lines.join(",\n"), table_options(&table.options))
+    format!("CREATE TABLE {} (\n{}\n){}", quote(&table.name), lines.join(",\n"), table_options(&table.options))
 }
 
 /// The order in which options are printed; others follow as they were given.
@@ -88,8 +91,8 @@ fn table_options(options: &TableOptions) -> String {
     tail
 }
 
-fn column_line(table: &Table, column: &Column) -> String {
-    let mut line = format!("{} {}", backquoted(&column.name), column.ty);
+fn column_line(table: &Table, column: &Column, quote: Quote) -> String {
+    let mut line = format!("{} {}", quote(&column.name), column.ty);
     if let Some(collation) = column.ty.collation()
         && *collation != table.options.collation
     {
@@ -172,27 +175,27 @@ pub fn default_text(column: &Column) -> Value {
     }
 }
 
-fn key_parts(table: &Table, index: &Index) -> String {
+fn key_parts(table: &Table, index: &Index, quote: Quote) -> String {
     let parts: Vec<String> = index
         .columns
         .iter()
         .map(|part| {
             let prefix = part.prefix.map(|n| format!("({n})")).unwrap_or_default();
             let order = if part.descending { " DESC" } else { "" };
-            format!("{}{prefix}{order}", backquoted(table.name_of(part.column)))
+            format!("{}{prefix}{order}", quote(table.name_of(part.column)))
         })
         .collect();
     format!("({})", parts.join(","))
 }
 
-fn foreign_key_line(table: &Table, key: &ForeignKey) -> String {
-    let own: Vec<String> = key.columns.iter().map(|c| backquoted(table.name_of(*c))).collect();
-    let parent: Vec<String> = key.parent_columns.iter().map(|c| backquoted(c)).collect();
+fn foreign_key_line(table: &Table, key: &ForeignKey, quote: Quote) -> String {
+    let own: Vec<String> = key.columns.iter().map(|c| quote(table.name_of(*c))).collect();
+    let parent: Vec<String> = key.parent_columns.iter().map(|c| quote(c)).collect();
     let mut line = format!(
         "CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} ({})",
-        backquoted(&key.name),
+        quote(&key.name),
         own.join(", "),
-        backquoted(&key.parent_table),
+        quote(&key.parent_table),
         parent.join(", ")
     );
     for (event, action) in [("DELETE", key.on_delete), ("UPDATE", key.on_update)] {

@@ -1,6 +1,7 @@
 //! Functions of dates and times whose type or arguments need care.
 
 use super::function::plain_arguments;
+use super::operator::is_time;
 use super::translator::{Translator, quote_text};
 use super::typed::{Kind, Typed, text_type};
 use crate::sql::column_type::ColumnType;
@@ -85,6 +86,12 @@ impl Translator<'_> {
                 let sql = format!("marmot_timestampdiff('{}', {}, {})", unit.name(), from.sql, to.sql);
                 Typed::new(sql, ColumnType::bigint())
             }
+            "TIMEDIFF" => {
+                check(2, 2)?;
+                let (x, y) = (self.expression(arguments[0])?, self.expression(arguments[1])?);
+                let fsp = self.visible_fsp(&x).max(self.visible_fsp(&y));
+                Typed::new(format!("marmot_time(marmot_timediff({}, {}), {fsp})", x.sql, y.sql), ColumnType::Time(fsp))
+            }
             "#EXTRACT" => {
                 let unit = self.constant_text(arguments[1]).and_then(|u| Unit::parse(&u));
                 let Some(unit) = unit else { return Err(Error::wrong_arguments("EXTRACT")) };
@@ -114,6 +121,7 @@ impl Translator<'_> {
             "TIMESTAMP" => {
                 check(1, 2)?;
                 let value = self.expression(arguments[0])?;
+                let value = if is_time(&value) { super::function::of_today(&value) } else { value };
                 let fsp = self.visible_fsp(&value);
                 let mut sql = format!("marmot_datetime({}, {fsp})", value.sql);
                 if let Some(time) = arguments.get(1) {
@@ -130,6 +138,7 @@ impl Translator<'_> {
                     }
                     Some(value) => {
                         let value = self.expression(value)?;
+                        let value = if is_time(&value) { super::function::of_today(&value) } else { value };
                         let fsp = self.visible_fsp(&value);
                         let ty = if fsp == 0 { ColumnType::bigint() } else { ColumnType::decimal(20, fsp) };
                         Typed::new(format!("marmot_unix_timestamp({})", value.sql), ty)
@@ -168,6 +177,7 @@ impl Translator<'_> {
                 }
                 _ => 6,
             },
+            Kind::Number => value.fsp(),
             _ => 0,
         }
     }

@@ -53,6 +53,8 @@ pub struct Translator<'a> {
     pub inline: bool,
     /// Queries around this one.
     pub depth: usize,
+    /// The table that INSERT puts rows into.
+    pub target: Option<Arc<Table>>,
     /// Inside `ON DUPLICATE KEY UPDATE`: what VALUES(c) means.
     pub inserted: Option<super::scope::Source>,
     /// The views whose queries this one is inside of.
@@ -68,6 +70,8 @@ pub struct Translator<'a> {
     pub in_recursive: bool,
     /// What each outermost `*` stands for, while a view is created.
     pub expansions: Option<Vec<super::view::Expansion>>,
+    /// The types of expressions as columns, where CREATE TABLE ... SELECT asks for them.
+    pub measures: Option<super::measure::Measures>,
 }
 
 /// Whether parameter `number` occurs in the text.
@@ -217,6 +221,7 @@ impl<'a> Translator<'a> {
             clause: "field list",
             inline: tokens.literals.len() > MAX_PARAMETERS,
             depth: 0,
+            target: None,
             inserted: None,
             views: vec![],
             merging: Merging::Never,
@@ -224,6 +229,7 @@ impl<'a> Translator<'a> {
             in_recursive: false,
             field_variables: BTreeMap::new(),
             expansions: None,
+            measures: None,
         }
     }
 
@@ -311,8 +317,17 @@ impl<'a> Translator<'a> {
         let literal = &self.tokens.literals[index];
         let ty = match literal {
             Literal::Int(_) => ColumnType::bigint(),
+            Literal::Decimal(digits) if negate && !digits.contains('.') => {
+                // Its type depends on its value.
+                self.looked_at.insert(index);
+                if digits.trim_start_matches('0') == "9223372036854775808" {
+                    let sql = quote_value(&Value::Int(i64::MIN));
+                    return Typed { nullable: false, ..Typed::new(sql, ColumnType::bigint()) };
+                }
+                ColumnType::decimal(65, 0)
+            }
             Literal::Decimal(digits) if !digits.contains('.') => {
-                if digits.len() <= 20 && !negate {
+                if digits.len() <= 20 {
                     ColumnType::bigint_unsigned()
                 } else {
                     ColumnType::decimal(65, 0)

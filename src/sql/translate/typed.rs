@@ -1,7 +1,8 @@
 //! An expression as SQLite text, with what MySQL knows about it.
 
+use super::measure::characters;
 use crate::sql::catalog::Collation;
-use crate::sql::column_type::{ColumnType, IntegerSize, TextKind};
+use crate::sql::column_type::{BinaryKind, ColumnType, IntegerSize, TextKind};
 use crate::sql::plan::{Origin, ResultType};
 use crate::types::CollationRules;
 use std::sync::Arc;
@@ -184,12 +185,22 @@ impl Typed {
             Some(ColumnType::Float { display: Some((_, d)), .. }) if *d > 0 => {
                 format!("marmot_decimal_text({}, {d})", self.sql)
             }
+            // Where SQLite would write them otherwise.
+            Some(ColumnType::Float { .. }) => format!("marmot_concat({})", self.sql),
+            Some(ty) if is_big_unsigned(ty) => format!("marmot_concat({})", self.sql),
             _ => self.sql.clone(),
         }
     }
     /// The text of this value as a result of type `ty`.
     pub fn as_part_of(&self, ty: &ResultType) -> String {
+        let is_time = matches!(self.known(), Some(ColumnType::Time(_)));
         match ty {
+            ResultType::Known(ColumnType::DateTime(fsp)) if is_time => {
+                format!("marmot_time_today({}, {fsp})", self.sql)
+            }
+            ResultType::Known(ColumnType::Float { .. }) if self.is_big_unsigned() => {
+                format!("marmot_cast_double({})", self.sql)
+            }
             ResultType::Known(ColumnType::DateTime(fsp)) if self.has_other_form(*fsp) => {
                 format!("marmot_cast_datetime({}, {fsp})", self.sql)
             }
@@ -276,6 +287,16 @@ pub fn unify(a: &ResultType, b: &ResultType) -> ResultType {
     }
     let integer = |ty: &ColumnType| ty.is_integer();
     Known(match (x, y) {
+        (
+            ColumnType::Integer { size, unsigned, width, .. },
+            ColumnType::Integer { size: s, unsigned: u, width: w, .. },
+        ) if unsigned == u => {
+            let wide = |size: &IntegerSize, width: &Option<u8>| width.unwrap_or(size.usual_width(*unsigned));
+            let widest = wide(size, width).max(wide(s, w));
+            let (size, unsigned) = (*size.max(s), *unsigned);
+            let width = (width.is_some() || w.is_some()).then_some(widest).filter(|w| *w != size.usual_width(unsigned));
+            ColumnType::Integer { size, unsigned, zerofill: false, width }
+        }
         _ if integer(x) && integer(y) => {
             if x.is_unsigned() && y.is_unsigned() {
                 ColumnType::bigint_unsigned()
@@ -289,10 +310,7 @@ pub fn unify(a: &ResultType, b: &ResultType) -> ResultType {
         (ColumnType::Float { .. }, _) if y.is_numeric() => ColumnType::double(),
         (_, ColumnType::Float { .. }) if x.is_numeric() => ColumnType::double(),
         _ if x.is_numeric() && y.is_numeric() => {
-            let part = |ty: &ColumnType| match ty {
-                ColumnType::Decimal { precision, scale, .. } => (*precision, *scale),
-                _ => (20, 0),
-            };
+            let part = |ty: &ColumnType| super::measure::digits(ty).unwrap_or((20, 0));
             let ((p, s), (q, t)) = (part(x), part(y));
             let scale = s.max(t);
             ColumnType::decimal(((p - s).max(q - t) + scale).min(65), scale)
@@ -303,7 +321,18 @@ pub fn unify(a: &ResultType, b: &ResultType) -> ResultType {
             ColumnType::DateTime(*f.max(g))
         }
         (ColumnType::Time(f), ColumnType::Time(g)) => ColumnType::Time(*f.max(g)),
-        (ColumnType::Binary { .. }, _) | (_, ColumnType::Binary { .. }) => ColumnType::varbinary(65_535),
+        // A time is one of today.
+        (ColumnType::Time(f), ColumnType::Date) | (ColumnType::Date, ColumnType::Time(f)) => ColumnType::DateTime(*f),
+        (ColumnType::Time(f), ColumnType::DateTime(g) | ColumnType::Timestamp(g))
+        | (ColumnType::DateTime(f) | ColumnType::Timestamp(f), ColumnType::Time(g)) => ColumnType::DateTime(*f.max(g)),
+        (ColumnType::Binary { .. }, _) | (_, ColumnType::Binary { .. }) => {
+            let bytes = |ty: &ColumnType| match ty {
+                ColumnType::Text { .. } | ColumnType::Enum { .. } | ColumnType::Set { .. } => characters(ty) * 4,
+                _ => characters(ty),
+            };
+            let length = bytes(x).max(bytes(y));
+            ColumnType::Binary { kind: BinaryKind::VarBinary, length: u32::try_from(length).unwrap_or(u32::MAX) }
+        }
         (ColumnType::Text { kind, length, collation }, ColumnType::Text { kind: k, length: l, collation: c }) => {
             let varying =
                 matches!(kind, TextKind::Char | TextKind::VarChar) && matches!(k, TextKind::Char | TextKind::VarChar);
@@ -313,6 +342,11 @@ pub fn unify(a: &ResultType, b: &ResultType) -> ResultType {
         }
         (ColumnType::Text { kind: TextKind::LongText | TextKind::MediumText | TextKind::Text, .. }, _) => x.clone(),
         (_, ColumnType::Text { kind: TextKind::LongText | TextKind::MediumText | TextKind::Text, .. }) => y.clone(),
-        _ => text_type(),
+        _ => {
+            let length = u32::try_from(characters(x).max(characters(y))).unwrap_or(u32::MAX);
+            let collation = x.collation().or(y.collation()).cloned().unwrap_or_default();
+            let (kind, length) = if length > 16_383 { (TextKind::LongText, 0) } else { (TextKind::VarChar, length) };
+            ColumnType::Text { kind, length, collation }
+        }
     })
 }
