@@ -93,8 +93,15 @@ fn compiled(change: &SchemaChange, catalog: &Catalog) -> Result<Catalog, Error> 
     };
     let version = catalog.database(change.database()).map_or(0, |d| d.version) + 1;
     let now = "2024-03-15 10:20:30".to_string();
-    let collations = Default::default();
-    let mut context = CompileContext { fresh: &mut fresh, version, now, foreign_key_checks: true, collations };
+    let mut context = CompileContext {
+        fresh: &mut fresh,
+        version,
+        now,
+        foreign_key_checks: true,
+        engine: "InnoDB",
+        modes: Default::default(),
+        warnings: vec![],
+    };
     let compiled = change.compile(catalog, &mut context)?;
     Ok(compiled.program.map_or_else(|| catalog.clone(), |program| program.apply(catalog)))
 }

@@ -297,7 +297,9 @@ impl Engine {
             version: self.version,
             now: "2024-03-15 10:20:30".to_string(),
             foreign_key_checks: true,
-            collations: Default::default(),
+            engine: "InnoDB",
+            modes: Default::default(),
+            warnings: vec![],
         };
         let compiled = change.compile(&self.catalog, &mut context)?;
         let Some(program) = compiled.program else { return Ok(()) };

@@ -108,9 +108,6 @@ impl Translator<'_> {
                 let r_sql = if inexact(&r) { format!("marmot_cast_double({r_sql})") } else { r_sql };
                 (format!("(CAST({l_sql} AS REAL) / {r_sql})"), ResultType::Known(ty))
             }
-            B::MyIntegerDivide if both_integers && !unsigned => {
-                (format!("({l_sql} / {r_sql})"), ResultType::Known(quotient))
-            }
             B::MyIntegerDivide => (format!("marmot_div({l_sql}, {r_sql}, {result})"), ResultType::Known(quotient)),
             B::Modulo if both_integers => (format!("({l_sql} % {r_sql})"), ResultType::Known(sign_of_dividend(&l))),
             B::Modulo if whole(&l) && whole(&r) => {
