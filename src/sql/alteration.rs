@@ -57,6 +57,11 @@ pub enum Alteration {
         enforced: bool,
     },
     RenameTable(String),
+    /// RENAME TO database.name: the translator knows whether that is the table's own database.
+    MoveTable {
+        database: String,
+        name: String,
+    },
     Options(OptionsDefinition),
     /// `CONVERT TO CHARACTER SET`: also changes every character column.
     ConvertTo {

@@ -183,10 +183,10 @@ impl Reader<'_> {
             self.take(&Token::Eq);
         }
         let name = self.table_name()?;
-        if name.database.is_some() {
-            return Err(Error::unsupported("ALTER TABLE ... RENAME into another database"));
-        }
-        Ok(Alteration::RenameTable(name.name))
+        Ok(match name.database {
+            Some(database) => Alteration::MoveTable { database, name: name.name },
+            None => Alteration::RenameTable(name.name),
+        })
     }
 
     fn alter_alter(&mut self) -> Result<Alteration, Error> {

@@ -3,6 +3,7 @@
 use super::scope::SourceColumn;
 use super::show_create::backquoted;
 use super::translator::Translator;
+use crate::sql::alteration::Alteration;
 use crate::sql::catalog::{ColumnDefault, is_temporary, public_name, temporary_database};
 use crate::sql::column_type::{BinaryKind, ColumnType};
 use crate::sql::definition::{ColumnDefinition, TypeDefinition};
@@ -63,7 +64,16 @@ impl Translator<'_> {
                     return Err(Error::not_a_table(&database, &table));
                 }
                 let if_exists = matches!(change, TableChange::AlterIfExists(_));
-                SchemaChange::AlterTable { database, name: table, if_exists, alterations: alterations.clone() }
+                let mut alterations = alterations.clone();
+                for alteration in &mut alterations {
+                    if let Alteration::MoveTable { database: other, name } = alteration {
+                        if *public_name(&database) != **other {
+                            return Err(Error::unsupported("ALTER TABLE ... RENAME into another database"));
+                        }
+                        *alteration = Alteration::RenameTable(std::mem::take(name));
+                    }
+                }
+                SchemaChange::AlterTable { database, name: table, if_exists, alterations }
             }
             TableChange::Truncate => SchemaChange::Truncate { database: self.database_of_table(name)?, name: table },
         })
