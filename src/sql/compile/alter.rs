@@ -127,6 +127,7 @@ fn step(alteration: &Alteration) -> Step {
         | Alteration::AddCheck(_)
         | Alteration::EnforceCheck { .. } => Step::AddKey,
         Alteration::RenameTable(_)
+        | Alteration::MoveTable { .. }
         | Alteration::Options(_)
         | Alteration::ConvertTo { .. }
         | Alteration::Guarded(_)
