@@ -62,6 +62,8 @@ pub struct ResultWriter<'a> {
     finished: Option<Finished>,
     rows: u64,
     results: u64,
+    /// Stored programs within which results are written.
+    programs: u32,
 }
 
 enum Finished {
@@ -78,15 +80,27 @@ impl<'a> ResultWriter<'a> {
         capabilities: CapabilityFlags,
     ) -> ResultWriter<'a> {
         let deprecate_eof = capabilities.contains(CapabilityFlags::CLIENT_DEPRECATE_EOF);
-        ResultWriter { out, drain, format, deprecate_eof, open: None, finished: None, rows: 0, results: 0 }
+        ResultWriter { out, drain, format, deprecate_eof, open: None, finished: None, rows: 0, results: 0, programs: 0 }
     }
 
     pub fn format(&self) -> RowFormat {
         self.format
     }
 
+    /// A stored program begins: until it ends, statements without rows give no result of their own.
+    pub fn begin_program(&mut self) {
+        self.programs += 1;
+    }
+
+    pub fn end_program(&mut self) {
+        self.programs = self.programs.saturating_sub(1);
+    }
+
     /// A result without rows.
     pub fn ok(&mut self, completion: Completion) -> Result<(), SqlError> {
+        if self.programs > 0 {
+            return Ok(());
+        }
         self.begin_result()?;
         self.finished = Some(Finished::Plain(completion));
         Ok(())

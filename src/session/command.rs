@@ -69,6 +69,8 @@ impl Session {
                 }
             }
             SessionCommand::Do(read) => self.run_quietly(run, read).await?,
+            SessionCommand::Signal(signal) => self.signal(run, signal).await?,
+            SessionCommand::GetDiagnostics(get) => self.get_diagnostics(run, get).await?,
         }
         self.take_warnings();
         self.state.row_count = 0;

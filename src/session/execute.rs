@@ -1,6 +1,7 @@
 //! From a statement's text to the part of the session that runs it.
 
 use super::plans::Planned;
+use super::program::Loaded;
 use super::session::Session;
 use crate::core::{MemberChange, Request, Response};
 use crate::mysql::{ResultWriter, SqlError};
@@ -30,6 +31,8 @@ pub(super) struct Run<'a> {
     pub text: &'a str,
     /// The database its unqualified names are in.
     pub database: &'a Option<DatabaseName>,
+    /// The stored program it is a statement of, and which: its variables are then the values in `client`.
+    pub leaf: Option<(&'a Loaded, usize)>,
 }
 
 impl Session {
@@ -63,7 +66,7 @@ impl Session {
                 return Err(self.syntax_error(&rest[used..]));
             }
             let database = self.state.database.clone();
-            let run = Run { planned: &planned, client: &[], text: &rest[..used], database: &database };
+            let run = Run { planned: &planned, client: &[], text: &rest[..used], database: &database, leaf: None };
             self.run_planned(run, out).await?;
             first = false;
             rest = &rest[used..];
@@ -83,6 +86,9 @@ impl Session {
 
     /// Runs one planned statement and writes its result.
     pub(super) async fn run_planned(&mut self, run: Run<'_>, out: &mut ResultWriter<'_>) -> Result<(), SqlError> {
+        if self.running.is_within() {
+            return self.attempt(run, out).await;
+        }
         self.server.counters().statement(run.text);
         let now = self.server.clock.now();
         let started = now.mono;
@@ -131,7 +137,12 @@ impl Session {
                     }
                     return Err(error);
                 }
-                Err(Failure::Stale) => again = self.plan_in(run.database, run.text)?,
+                Err(Failure::Stale) => {
+                    again = match run.leaf {
+                        Some((loaded, leaf)) => Some(self.plan_leaf(loaded, leaf)?),
+                        None => self.plan_in(run.database, run.text)?,
+                    }
+                }
             }
         }
         Err(SqlError::internal("the schema changes too quickly"))
@@ -178,6 +189,7 @@ impl Session {
             Plan::Session(command) => return self.command(run, command, out).await,
             Plan::Rows { columns, rows } => return Ok(self.literal_rows(columns, rows, out).await?),
             Plan::Admin(Admin::RemoveNode(node)) => self.change_members(MemberChange::Remove(*node)).await?,
+            Plan::Call(call) => return self.call(run, call, out).await,
             Plan::Nothing(warnings) => self.push_warnings(warnings),
         }
         self.take_warnings();
@@ -203,7 +215,7 @@ impl Session {
     }
 
     /// Sets up what functions know during the statement.
-    fn prepare_context(&self, plan: &Plan) {
+    pub(super) fn prepare_context(&self, plan: &Plan) {
         let settings = &self.state.settings;
         let context = self.context.lock();
         context.strict.set(settings.modes.strict());
@@ -264,7 +276,9 @@ fn keeps_diagnostics(plan: &Plan) -> bool {
         _ => false,
     };
     match plan {
-        Plan::Session(SessionCommand::ShowWarnings { .. }) => true,
+        Plan::Session(
+            SessionCommand::ShowWarnings { .. } | SessionCommand::GetDiagnostics(_) | SessionCommand::Signal(_),
+        ) => true,
         Plan::Read(read) => read.program.parameters.iter().any(counts),
         _ => false,
     }

@@ -71,6 +71,7 @@ mod metadata;
 mod nap;
 mod plans;
 mod prepared;
+mod program;
 mod read;
 mod refusal;
 mod registry;

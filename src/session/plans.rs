@@ -30,6 +30,7 @@ impl Session {
             catalog: own.as_ref().unwrap_or(&schema.catalog),
             database: self.state.database.as_deref(),
             modes: self.state.settings.modes,
+            names: None,
         };
         // Plans that are shared know nothing of a session's temporary tables.
         let plans = if own.is_some() { &self.temporary.plans } else { &self.server.plans };

@@ -5,6 +5,7 @@ use super::functions::SharedContext;
 use super::lease::Lease;
 use super::nap::Naps;
 use super::prepared::PreparedText;
+use super::program::Running;
 use super::registry::{Connection, Stop};
 use super::server::{Schema, Server};
 use super::state::State;
@@ -48,6 +49,8 @@ pub struct Session {
     pub(super) tracking: Tracking,
     /// What encrypts the client's link.
     pub(super) encryption: Option<Encryption>,
+    /// The stored programs that run, innermost last.
+    pub(super) running: Running,
     interrupts: Arc<Mutex<Vec<Interrupt>>>,
 }
 
@@ -69,6 +72,7 @@ impl Session {
             big_ids: Lease::default(),
             tracking: Tracking::default(),
             encryption: None,
+            running: Running::default(),
             interrupts: Arc::default(),
             server,
         }
@@ -173,6 +177,7 @@ impl Session {
         self.state.connection_id = u64::from(login.connection);
         self.state.found_rows_wanted = login.found_rows();
         self.state.multi_statements = login.multi_statements();
+        self.state.multi_results = login.multi_results();
         self.state.interactive = login.interactive();
         self.encryption = login.tls.clone();
         self.state.database = None;

@@ -53,6 +53,7 @@ mod parameter;
 mod parse;
 mod plan;
 mod present;
+mod program;
 mod routine;
 mod schema_change;
 mod spelling;
@@ -88,11 +89,18 @@ pub use normal::{Normalised, normalise};
 pub use parameter::{Convert, Environment, Literal, Parameter, Source, Wanted, bind};
 pub use parse::{Statement, parse};
 pub use plan::{
-    Admin, Assignment, AutoIncrement, Completion, KeyedChange, LockTarget, Locking, Origin, Plan, Program, Read,
-    ResultColumn, ResultType, SessionCommand, SetTarget, SetValue, VariableScope, Write, WriteKind,
+    Admin, Argument, Assignment, AutoIncrement, Call, Called, Completion, GetDiagnostics, KeyedChange, LockTarget,
+    Locking, Origin, Plan, Program, Read, ResultColumn, ResultType, SessionCommand, SetTarget, SetValue, Signal,
+    VariableScope, VariableTarget, Write, WriteKind,
+};
+pub use program::{
+    Code, ConditionValue, Handler, Instruction, Leaf, LeafKind, Names, ParameterMode, ProgramParameter, RowEvent,
+    StoredKind, StoredProgram, Trigger, Variable, begins_program, compile_program,
 };
 pub use routine::{Nature, Routine};
 pub use schema_change::{CatalogChange, CompileContext, Compiled, ProgramKind, SchemaChange, SchemaProgram};
+pub use store::local_value;
 pub use translate::{
-    Context, canonical_query, column_key, default_text, extra, show_create_table, translate, view_as_table,
+    Context, canonical_query, column_key, default_text, extra, show_create_table, translate, translate_leaf,
+    view_as_table,
 };

@@ -1,8 +1,10 @@
 //! What a statement becomes: SQLite text with parameters, or a request to the session.
 
+use super::catalog::Column;
 use super::column_type::ColumnType;
 use super::error::Warning;
 use super::parameter::Parameter;
+use super::program::StoredKind;
 use super::schema_change::SchemaChange;
 use crate::types::{DatabaseName, NodeId, TableId, Value};
 use std::sync::Arc;
@@ -50,6 +52,7 @@ pub enum Plan {
         rows: Vec<Vec<Value>>,
     },
     Admin(Admin),
+    Call(Call),
     /// Accepted without effect.
     Nothing(Vec<Warning>),
 }
@@ -82,8 +85,43 @@ pub struct Read {
     pub locking: Option<Locking>,
     /// `SQL_CALC_FOUND_ROWS`: a query of one number, the rows there would be without LIMIT.
     pub found_rows: Option<Program>,
-    /// `SELECT ... INTO @a, @b`: one row at most (1172), assigned instead of returned.
-    pub into: Vec<String>,
+    /// `SELECT ... INTO @a, b`: one row at most (1172), assigned instead of returned.
+    pub into: Vec<VariableTarget>,
+    /// The stored functions of statements that are called, each once: the session has them at hand while it runs.
+    pub calls: Vec<Called>,
+}
+
+/// A variable that a statement assigns.
+#[derive(Clone, Debug, PartialEq)]
+pub enum VariableTarget {
+    /// `@name`, in lower case.
+    User(String),
+    /// Of the stored program that the statement is in.
+    Local { slot: usize, column: Option<Arc<Column>> },
+}
+
+/// A stored program that a statement calls.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Called {
+    pub database: DatabaseName,
+    pub kind: StoredKind,
+    pub name: String,
+}
+
+/// CALL of a procedure.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    pub procedure: Called,
+    pub arguments: Vec<Argument>,
+}
+
+/// One argument of a CALL.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Argument {
+    /// What the parameter has at first, converted to its type; `None`: NULL, for it only gives a value.
+    pub value: Option<Read>,
+    /// What gets the parameter's value in the end.
+    pub target: Option<VariableTarget>,
 }
 
 /// What a locking read locks.
@@ -181,6 +219,16 @@ pub struct ResultColumn {
     pub nullable: bool,
     /// Where a plain column comes from.
     pub origin: Option<Arc<Origin>>,
+}
+
+impl ResultColumn {
+    /// A cell as the client would see it.
+    pub fn present(&self, value: Value) -> Value {
+        match &self.ty {
+            ResultType::Known(ty) => ty.present(value),
+            ResultType::Dynamic | ResultType::Null => value,
+        }
+    }
 }
 
 /// The type of a result column.
@@ -295,10 +343,32 @@ pub enum SessionCommand {
     Deallocate {
         name: String,
     },
+    /// SIGNAL, RESIGNAL.
+    Signal(Signal),
+    GetDiagnostics(GetDiagnostics),
     /// Runs a query and throws its rows away.
     Do(Read),
     /// `EXPLAIN statement`: runs SQLite's EXPLAIN QUERY PLAN over the program and shows it in MySQL's columns.
     Explain(Program, Vec<DatabaseName>),
+}
+
+/// A condition to be raised.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Signal {
+    pub resignal: bool,
+    /// Its SQLSTATE; `None`: that of the condition being handled.
+    pub state: Option<String>,
+    /// By MySQL's names, once each.
+    pub items: Vec<(&'static str, SetValue)>,
+}
+
+/// GET DIAGNOSTICS.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GetDiagnostics {
+    pub stacked: bool,
+    /// The number of the condition, from 1; `None`: items of the statement.
+    pub condition: Option<SetValue>,
+    pub items: Vec<(VariableTarget, &'static str)>,
 }
 
 /// Cluster administration.

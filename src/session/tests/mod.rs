@@ -6,6 +6,7 @@ mod data;
 mod definitions;
 mod ids;
 mod prepared;
+mod programs;
 mod schema;
 mod schema_text;
 mod settings;

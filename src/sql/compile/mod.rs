@@ -10,11 +10,12 @@ mod definition;
 mod drop;
 mod foreign_key;
 mod key;
+mod program;
 mod routine;
 mod sqlite_table;
 mod table;
 mod view;
 
-pub use collation::resolve_collation;
+pub use collation::{resolve_collation, resolve_type};
 pub use sqlite_table::create_all as create_statements;
 pub use table::compile;

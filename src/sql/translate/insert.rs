@@ -1,5 +1,6 @@
 //! INSERT and REPLACE.
 
+use super::Context;
 use super::from::table_source;
 use super::scope::{Scope, Source, SourceColumn};
 use super::translator::{Translator, quote_name, quote_text, quote_value};
@@ -193,7 +194,8 @@ impl Translator<'_> {
             Some(ColumnDefault::Expression(text)) => {
                 let (expression, tokens) = crate::sql::parse::parse_expression(text, Modes::NONE)?;
                 // Its literals are not the statement's: they are written into the text.
-                let mut inner = Translator::new(self.context, &tokens);
+                let context = Context { names: None, ..*self.context };
+                let mut inner = Translator::new(&context, &tokens);
                 inner.inline = true;
                 inner.parameters = std::mem::take(&mut self.parameters);
                 // The columns it names are the row's.

@@ -21,6 +21,7 @@ mod insert;
 mod json_call;
 mod operator;
 mod order;
+mod program;
 mod rollup;
 mod routine;
 mod rows;
@@ -38,9 +39,11 @@ mod view;
 mod view_text;
 
 pub use insert::{default_cell, is_key};
+pub use program::translate_leaf;
+pub use routine::typed_text;
 pub use session::{Context, Translated, translate, translate_all};
 pub use show::{column_key, extra};
-pub use show_create::{backquoted, default_text, show_create_table};
+pub use show_create::{backquoted, default_text, quoted, show_create_table};
 pub use translator::{
     GENERATED_CLAUSE, check_default, constant_expression, placeholder_bytes, quote_name, quote_text, quote_value,
 };

@@ -12,7 +12,9 @@ use crate::sql::plan::{
     Assignment, LockTarget, Locking, Plan, Program, Read, ResultColumn, ResultType, SessionCommand, SetTarget,
     SetValue, Write,
 };
+use crate::sql::program::Names;
 use crate::sql::schema_change::SchemaChange;
+use crate::sql::tokens::IntoName;
 use crate::types::Value;
 use sqlparser::ast::{Expr, LockType, NonBlock, OrderByKind, Query, SetExpr};
 
@@ -23,6 +25,8 @@ pub struct Context<'a> {
     /// The session's current database.
     pub database: Option<&'a str>,
     pub modes: Modes,
+    /// Those of the stored program that the statement is in.
+    pub names: Option<&'a Names>,
 }
 
 /// A plan, and the literals it holds for.
@@ -62,7 +66,7 @@ fn without_sleep(write: Write) -> Result<Write, Error> {
 impl Translator<'_> {
     fn statement(&mut self, body: &Body) -> Result<Plan, Error> {
         Ok(match body {
-            Body::Query { query, into } => Plan::Read(self.read(query, into.clone())?),
+            Body::Query { query, into } => Plan::Read(self.read(query, into)?),
             Body::Insert(insert) => Plan::Write(without_sleep(self.insert(insert)?)?),
             Body::Update(update) => Plan::Write(without_sleep(self.update(update)?)?),
             Body::Delete(delete) => Plan::Write(without_sleep(self.delete(delete)?)?),
@@ -73,7 +77,11 @@ impl Translator<'_> {
             Body::DropViews { names, if_exists } => Plan::Schema(self.drop_views(names, *if_exists)?),
             Body::DropProgram { kind, name, if_exists } => self.drop_program(kind, name, *if_exists)?,
             Body::CreateFunction(create) => self.create_function(create)?,
-            Body::Call(name) => self.missing_program("PROCEDURE", name, false)?,
+            Body::Program(create) => self.create_program(create)?,
+            Body::AlterProgram { kind, name, change } => self.alter_program(*kind, name, change)?,
+            Body::Call(call) => self.call_procedure(call)?,
+            Body::Signal(signal) => self.signal(signal)?,
+            Body::Diagnostics(get) => self.get_diagnostics(get)?,
             Body::RenameTables { renames, if_exists } => Plan::Schema(self.rename_tables(renames, *if_exists)?),
             Body::Set(items) => Plan::Set(self.set(items)?),
             Body::Show(show) => self.show(show)?,
@@ -112,7 +120,8 @@ impl Translator<'_> {
         })
     }
 
-    fn read(&mut self, query: &Query, into: Vec<String>) -> Result<Read, Error> {
+    fn read(&mut self, query: &Query, into: &[IntoName]) -> Result<Read, Error> {
+        let into = into.iter().map(|name| self.variable_target(name)).collect::<Result<Vec<_>, Error>>()?;
         let block = self.query(query, true)?;
         if !into.is_empty() && into.len() != block.columns.len() {
             let message = "The used SELECT statements have a different number of columns".to_string();
@@ -130,11 +139,12 @@ impl Translator<'_> {
         let tables = std::mem::take(&mut self.tables);
         let found_rows = if wants_found_rows(query) { Some(self.found_rows(query)?) } else { None };
         let locking = self.locking(query)?;
-        Ok(Read { program, columns, databases, tables, locking, found_rows, into })
+        let calls = std::mem::take(&mut self.calls);
+        Ok(Read { program, columns, databases, tables, locking, found_rows, into, calls })
     }
 
     /// One row of expressions without tables.
-    fn constant_row(&mut self, values: &[Typed]) -> Read {
+    pub(super) fn constant_row(&mut self, values: &[Typed]) -> Read {
         let sql = format!("SELECT {}", super::function::join(values));
         let columns = values.iter().map(|v| ResultColumn {
             name: "".into(),
@@ -147,6 +157,7 @@ impl Translator<'_> {
             program: self.program(sql),
             databases: std::mem::take(&mut self.databases),
             tables: std::mem::take(&mut self.tables),
+            calls: std::mem::take(&mut self.calls),
             ..Read::default()
         }
     }
@@ -254,7 +265,7 @@ impl Translator<'_> {
     }
 
     /// A value that the session computes before it runs something with it.
-    fn session_value(&mut self, expression: &Expr) -> Result<SetValue, Error> {
+    pub(super) fn session_value(&mut self, expression: &Expr) -> Result<SetValue, Error> {
         if let Some(value) = self.constant_value(expression) {
             return Ok(SetValue::Constant(value));
         }

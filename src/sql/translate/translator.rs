@@ -10,7 +10,7 @@ use crate::sql::error::Error;
 use crate::sql::modes::Modes;
 use crate::sql::parameter::{Convert, Literal, Parameter, Source, Wanted};
 use crate::sql::parse::TableName;
-use crate::sql::plan::Program;
+use crate::sql::plan::{Called, Program};
 use crate::sql::tokens::{Tokens, token_number};
 use crate::types::{CollationRules, DatabaseName, Value};
 use sqlparser::ast::{Expr, ValueWithSpan};
@@ -58,6 +58,8 @@ pub struct Translator<'a> {
     pub views: Vec<(DatabaseName, String)>,
     /// What each outermost `*` stands for, while a view is created.
     pub expansions: Option<Vec<super::view::Expansion>>,
+    /// The stored functions of statements that were called so far.
+    pub calls: Vec<Called>,
 }
 
 /// Whether parameter `number` occurs in the text.
@@ -168,7 +170,7 @@ fn over_columns(text: &str, table: Option<&Table>, clause: &'static str) -> Resu
         return Err(disallowed(clause));
     }
     let catalog = crate::sql::catalog::Catalog::new();
-    let context = Context { catalog: &catalog, database: None, modes: Modes::default() };
+    let context = Context { catalog: &catalog, database: None, modes: Modes::default(), names: None };
     let mut translator = Translator::new(&context, &tokens);
     translator.inline = true;
     translator.clause = clause;
@@ -206,6 +208,7 @@ impl<'a> Translator<'a> {
             inserted: None,
             views: vec![],
             expansions: None,
+            calls: vec![],
         }
     }
 
