@@ -131,7 +131,7 @@ impl Session {
                 Ok(()) => return Ok(()),
                 Err(Failure::Sql(error)) => {
                     self.take_warnings();
-                    if self.open.is_some() && self.is_lost() {
+                    if self.open.is_some() && self.is_lost() && !self.running.is_in_statement() {
                         // SQLite gave the transaction up on an error: so must the client.
                         self.roll_back();
                     }

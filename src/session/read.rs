@@ -77,6 +77,14 @@ impl Session {
         let replicated = |database: &DatabaseName| !Session::is_system(database) && !crate::sql::is_temporary(database);
         let of_user = read.tables.iter().any(|(database, _)| replicated(database));
         let of_system = read.tables.iter().any(|(database, _)| Session::is_system(database));
+        if self.running.is_in_statement() {
+            if of_system {
+                return Err(SqlError::unsupported("system tables in a trigger").into());
+            }
+            self.join_statement(&read.databases)?;
+            self.copy_temporary(&read.tables)?;
+            return Ok(Place::Workspace);
+        }
         if of_user {
             self.open_implicitly();
         }

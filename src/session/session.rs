@@ -115,7 +115,8 @@ impl Session {
 
     /// The catalog that statements of this session are translated against: that of the open transaction's snapshot.
     pub(super) fn schema(&self) -> Result<Arc<Schema>, SqlError> {
-        match self.open.as_ref().and_then(Open::schema) {
+        let of_statement = self.running.schema();
+        match of_statement.or_else(|| self.open.as_ref().and_then(Open::schema)) {
             Some(schema) => Ok(schema.clone()),
             None => self.server.schema(),
         }

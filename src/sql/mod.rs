@@ -90,8 +90,9 @@ pub use parameter::{Convert, Environment, Literal, Parameter, Source, Wanted, bi
 pub use parse::{Statement, parse};
 pub use plan::{
     Admin, Argument, Assignment, AutoIncrement, Call, Called, Completion, GetDiagnostics, KeyedChange, LockTarget,
-    Locking, Origin, Plan, Program, Read, ResultColumn, ResultType, SessionCommand, SetTarget, SetValue, Signal,
-    VariableScope, VariableTarget, Write, WriteKind,
+    Locking, Origin, Plan, Program, Read, ResultColumn, ResultType, RowChange, RowChangeKind, RowDelete, RowInsert,
+    RowUpdate, SessionCommand, SetTarget, SetValue, Signal, Triggered, UniqueKey, VariableScope, VariableTarget, Write,
+    WriteKind,
 };
 pub use program::{
     Code, ConditionValue, Handler, Instruction, Leaf, LeafKind, Names, ParameterMode, ProgramParameter, RowEvent,

@@ -1,6 +1,6 @@
 //! What a statement becomes: SQLite text with parameters, or a request to the session.
 
-use super::catalog::Column;
+use super::catalog::{Column, Table};
 use super::column_type::ColumnType;
 use super::error::Warning;
 use super::parameter::Parameter;
@@ -171,6 +171,73 @@ pub struct Write {
     pub by_row: Option<String>,
     /// RETURNING: the columns of the rows that the program gives; empty without it.
     pub returning: Vec<ResultColumn>,
+    /// A table that has triggers for what is done to it: the program is a query of the rows, and each is changed by itself.
+    pub triggered: Option<Arc<Triggered>>,
+}
+
+/// A change of tables with triggers, row by row. The rows of the query have one part for each of the tables, one after the
+/// other.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Triggered {
+    pub parts: Vec<RowChange>,
+}
+
+/// What happens to the rows of one table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RowChange {
+    pub database: DatabaseName,
+    pub table: Arc<Table>,
+    pub kind: RowChangeKind,
+}
+
+/// How a row changes. Statements take the primary key's columns as `?1..` in the key's order.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RowChangeKind {
+    Insert(RowInsert),
+    Update(RowUpdate),
+    Delete(RowDelete),
+}
+
+/// The part of a row is the values of these columns, as their places in the table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RowInsert {
+    pub columns: Vec<usize>,
+    /// Inserts one row: its parameters are the cells of all columns but generated ones.
+    pub insert: Write,
+    /// For REPLACE and ON DUPLICATE KEY UPDATE: finds the row that has the same unique key.
+    pub keys: Vec<UniqueKey>,
+    /// REPLACE: what happens to those rows.
+    pub replaced: Option<RowDelete>,
+    /// ON DUPLICATE KEY UPDATE: what happens to the first of those rows.
+    pub updated: Option<RowUpdate>,
+    /// Finds that row as the part of an update: its parameters are those of the statement, then the cells of all columns of
+    /// the new row, then the key.
+    pub update_of: String,
+}
+
+/// A unique key of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UniqueKey {
+    /// Its columns, as places in the table.
+    pub columns: Vec<usize>,
+    /// Gives key and cells of the row whose columns of this key are `?1..`, as the part of a deletion has them.
+    pub find: String,
+}
+
+/// The part of a row is its key, the cells of all columns, and new values for these columns.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RowUpdate {
+    pub keys: usize,
+    pub columns: Vec<usize>,
+    /// Changes the row: its parameters are the key, then the cells of all columns but generated ones.
+    pub update: Write,
+}
+
+/// The part of a row is its key and the cells of all columns.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RowDelete {
+    pub keys: usize,
+    pub delete: Write,
 }
 
 /// The part of a DELETE or UPDATE that one of several tables has.

@@ -6,6 +6,9 @@
 //!   cursors are its own business (`frame`, `interpreter`). Whatever needs SQLite or the cluster it asks of its [`Host`].
 //! * The session is the host of procedures (`call`): each statement of theirs runs as if the client had sent it, is a
 //!   transaction of its own with autocommit, and sends its rows to the client as one of several results.
+//! * A statement that fires triggers changes its rows one by one, and is done or undone with all that they did (`trigger`).
+//!   Triggers run where the statement was sent, and nowhere else: what they changed is in the statement's write set, and whoever
+//!   applies that fires nothing.
 //! * Conditions, SIGNAL and GET DIAGNOSTICS are in `condition`.
 //!
 //! Every so many steps the interpreter lets other sessions run and looks whether it is to stop, so that an endless loop can
@@ -18,6 +21,7 @@ mod host;
 mod interpreter;
 mod loaded;
 mod running;
+mod trigger;
 
 pub(super) use loaded::{Loaded, Programs};
 pub(super) use running::Running;

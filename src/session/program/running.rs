@@ -1,7 +1,10 @@
 //! Which stored programs a session is running.
 
 use crate::mysql::{self, SqlError};
+use crate::session::server::Schema;
 use crate::sql::Called;
+use crate::types::DatabaseName;
+use std::sync::Arc;
 
 /// Programs within programs; MySQL's `max_sp_recursion_depth` goes to 255.
 const MOST_FRAMES: usize = 300;
@@ -9,10 +12,14 @@ const MOST_FRAMES: usize = 300;
 const MOST_INTERPRETERS: usize = 32;
 
 /// The stored programs that run, innermost last.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Running {
     programs: Vec<Called>,
     interpreters: usize,
+    /// The statements that fired triggers which run, innermost last: their tables.
+    firing: Vec<Vec<(DatabaseName, String)>>,
+    /// The schema of the outermost of these statements.
+    schema: Option<Arc<Schema>>,
 }
 
 impl Running {
@@ -44,6 +51,34 @@ impl Running {
     /// The innermost program ended.
     pub fn leave(&mut self) {
         self.programs.pop();
+    }
+
+    /// A statement over these tables, planned for this schema, begins to fire triggers.
+    pub fn begin_firing(&mut self, tables: &[(DatabaseName, String)], schema: &Arc<Schema>) {
+        self.schema.get_or_insert_with(|| schema.clone());
+        self.firing.push(tables.to_vec());
+    }
+
+    pub fn end_firing(&mut self) {
+        self.firing.pop();
+        if self.firing.is_empty() {
+            self.schema = None;
+        }
+    }
+
+    /// Whether what runs is part of a statement that is not done: it cannot commit, and has no client.
+    pub fn is_in_statement(&self) -> bool {
+        !self.firing.is_empty()
+    }
+
+    /// The schema that the statement is of.
+    pub fn schema(&self) -> Option<&Arc<Schema>> {
+        self.schema.as_ref()
+    }
+
+    /// Whether a statement that is not done uses this table.
+    pub fn uses(&self, database: &DatabaseName, table: &str) -> bool {
+        self.firing.iter().flatten().any(|(d, t)| d == database && t == table)
     }
 
     /// An interpreter begins.

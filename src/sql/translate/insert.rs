@@ -5,6 +5,8 @@ use super::from::table_source;
 use super::scope::{Scope, Source, SourceColumn};
 use super::translator::{Translator, quote_name, quote_text, quote_value};
 use super::typed::{Kind, Typed};
+use super::triggered::has_triggers;
+use super::update::joined;
 use super::upsert::{RowByRow, conflict_clauses};
 use crate::sql::catalog::{Column, ColumnDefault, Database, HIDDEN_KEY, Table};
 use crate::sql::column_type::{ColumnType, IntegerSize};
@@ -13,6 +15,7 @@ use crate::sql::modes::Modes;
 use crate::sql::parameter::{Convert, Source as From, Wanted};
 use crate::sql::parse::{Insert, InsertSource};
 use crate::sql::plan::{AutoIncrement, ResultColumn, ResultType, Write, WriteKind};
+use crate::sql::program::RowEvent;
 use crate::sql::storage_rule::Rule;
 use crate::sql::store::store;
 use crate::types::Value;
@@ -27,6 +30,12 @@ impl Translator<'_> {
         let shortened = given_rows(insert, &table, &targets, self.context.modes.strict() && !insert.ignore)?;
         let columns: Vec<Column> = targets.iter().filter(|c| c.generated().is_none()).cloned().collect();
         let upsert = !insert.on_duplicate.is_empty();
+        let events: &[RowEvent] = match (insert.replace, upsert) {
+            (true, _) => &[RowEvent::Insert, RowEvent::Delete],
+            (_, true) => &[RowEvent::Insert, RowEvent::Update],
+            _ => &[RowEvent::Insert],
+        };
+        self.row_by_row = has_triggers(&database, &table, events);
         let verb = match (insert.replace, insert.ignore) {
             (true, _) => "INSERT OR REPLACE",
             // With an UPSERT clause OR IGNORE still covers NOT NULL and CHECK.
@@ -44,10 +53,11 @@ impl Translator<'_> {
             names.push(quote_name(HIDDEN_KEY));
         }
         let mut tail: Vec<String> = omitted.iter().map(|(_, sql)| sql.clone()).collect();
-        if table.primary.is_none() {
+        if table.primary.is_none() && !self.row_by_row {
             tail.push("marmot_row_id()".to_string());
         }
         if let (true, InsertSource::Query(query)) = (upsert && computed.is_empty(), &insert.source)
+            && !self.row_by_row
             && self.names_the_query(insert, &table, &database)
             && let Some(found) = self.upsert_rows(insert, query, (&database.name, &table), (&columns, &omitted))?
         {
@@ -62,6 +72,11 @@ impl Translator<'_> {
                 (self.insert_query(insert, &table, (&columns, &computed), query, &tail)?, None)
             }
         };
+        if self.row_by_row {
+            let given: Vec<&Column> = columns.iter().chain(&computed).chain(omitted.iter().map(|(c, _)| c)).collect();
+            let auto = auto_increment(&table, &targets, insert, |e| self.is_given_id(e));
+            return self.triggered_insert(insert, (&database, &table), &given, &rows_sql, (rows, auto));
+        }
         let alias = quote_name(&table.name);
         let target = format!("{}.{alias} AS {alias}", quote_name(&database.name));
         let mut sql = format!("{verb} INTO {target} ({}) {rows_sql}", names.join(", "));
@@ -88,6 +103,7 @@ impl Translator<'_> {
             keyed: Vec::new(),
             by_row: None,
             returning,
+            triggered: None,
         })
     }
 
@@ -124,6 +140,7 @@ impl Translator<'_> {
             keyed: Vec::new(),
             by_row: Some(found.row),
             returning: Vec::new(),
+            triggered: None,
         }
     }
 
@@ -165,7 +182,8 @@ impl Translator<'_> {
                 continue;
             }
             if column.auto_increment {
-                all.push((column.clone(), "marmot_auto_id(NULL)".to_string()));
+                let sql = if self.row_by_row { "NULL" } else { "marmot_auto_id(NULL)" };
+                all.push((column.clone(), sql.to_string()));
                 continue;
             }
             match &column.default {
@@ -179,6 +197,8 @@ impl Translator<'_> {
                     None => return Err(Error::no_default(&column.name)),
                 },
                 None if column.nullable => {}
+                // A trigger may still give it a value.
+                None if self.row_by_row => {}
                 None if self.context.modes.strict() && !ignore => return Err(Error::no_default(&column.name)),
                 None => all.push((column.clone(), quote_value(&column.ty.implicit_default()))),
             }
@@ -245,6 +265,9 @@ impl Translator<'_> {
             lines.push(format!("({})", cells.join(", ")));
         }
         self.scopes.pop();
+        if self.row_by_row && lines.iter().all(|l| l == "()") {
+            return Ok(format!("VALUES {}", vec!["(NULL)"; lines.len()].join(", ")));
+        }
         if lines.iter().all(|l| l == "()") {
             return Ok("DEFAULT VALUES".to_string());
         }
@@ -286,6 +309,10 @@ impl Translator<'_> {
 
     /// A value as the column's cell, with an id where the column makes its own.
     fn cell(&mut self, value: &Typed, column: &Column, table: &Table, row: u32, ignore: bool) -> Result<String, Error> {
+        if self.row_by_row {
+            let column = Column { nullable: true, ..column.clone() };
+            return self.stored(value, &column, table, row);
+        }
         let null = value.ty == ResultType::Null;
         if null && !column.nullable && !column.auto_increment && !ignore {
             return Err(Error::column_cannot_be_null(&column.name));
@@ -373,6 +400,16 @@ impl Translator<'_> {
         database: &crate::types::DatabaseName,
         table: &Arc<Table>,
     ) -> Result<String, Error> {
+        Ok(conflict_clauses(table, &joined(&self.new_values(insert, database, table)?)))
+    }
+
+    /// The values of ON DUPLICATE KEY UPDATE, over the old row and the one called "excluded".
+    pub(super) fn new_values(
+        &mut self,
+        insert: &Insert,
+        database: &crate::types::DatabaseName,
+        table: &Arc<Table>,
+    ) -> Result<Vec<(String, String)>, Error> {
         let target = table_source(database, table, &table.name);
         let mut excluded = target.clone();
         excluded.sql_alias = "\"excluded\"".to_string();
@@ -400,7 +437,7 @@ impl Translator<'_> {
         let list = self.assignment_list(table, &insert.on_duplicate);
         self.scopes.pop();
         self.inserted = None;
-        Ok(conflict_clauses(table, &list?))
+        list
     }
 
     fn on_duplicate_renamed(
@@ -411,7 +448,7 @@ impl Translator<'_> {
         row: Source,
         targets: &[Column],
         names: &[String],
-    ) -> Result<String, Error> {
+    ) -> Result<Vec<(String, String)>, Error> {
         // New names resolve as if already assigned: each stands for the excluded column.
         let aliases = targets.iter().zip(names).filter_map(|(column, name)| {
             let source = row.column(&column.name)?;
@@ -439,20 +476,21 @@ impl Translator<'_> {
         let list = self.assignment_list(table, &insert.on_duplicate);
         self.scopes.truncate(self.scopes.len() - 2);
         self.inserted = None;
-        let list = list?;
         // `alias.new` came out as "excluded"."new": give it the column's own name.
-        let renamed = targets.iter().zip(names).fold(list, |text, (column, name)| {
-            let from = format!("\"excluded\".{}", quote_name(name));
-            text.replace(&from, &format!("\"excluded\".{}", quote_name(&column.name)))
-        });
-        Ok(conflict_clauses(table, &renamed))
+        let renamed = |text: String| {
+            targets.iter().zip(names).fold(text, |text, (column, name)| {
+                let from = format!("\"excluded\".{}", quote_name(name));
+                text.replace(&from, &format!("\"excluded\".{}", quote_name(&column.name)))
+            })
+        };
+        Ok(list?.into_iter().map(|(name, sql)| (name, renamed(sql))).collect())
     }
 
     pub(super) fn assignment_list(
         &mut self,
         table: &Arc<Table>,
         assignments: &[(Vec<String>, Expr)],
-    ) -> Result<String, Error> {
+    ) -> Result<Vec<(String, String)>, Error> {
         let pairs: Vec<(&str, Option<&Expr>)> = assignments
             .iter()
             .map(|(path, value)| {

@@ -32,6 +32,7 @@ mod show;
 mod show_create;
 mod temporal_call;
 mod translator;
+mod triggered;
 mod typed;
 mod update;
 mod upsert;

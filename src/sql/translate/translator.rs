@@ -58,6 +58,8 @@ pub struct Translator<'a> {
     pub views: Vec<(DatabaseName, String)>,
     /// What each outermost `*` stands for, while a view is created.
     pub expansions: Option<Vec<super::view::Expansion>>,
+    /// The rows go through triggers before they are written: ids are made and NULL is refused then.
+    pub row_by_row: bool,
     /// The stored functions of statements that were called so far.
     pub calls: Vec<Called>,
 }
@@ -208,6 +210,7 @@ impl<'a> Translator<'a> {
             inserted: None,
             views: vec![],
             expansions: None,
+            row_by_row: false,
             calls: vec![],
         }
     }

@@ -2,6 +2,7 @@
 
 use super::from::table_source;
 use super::scope::{AliasUse, Scope, Source};
+use super::triggered::{delete_part, has_triggers, update_part};
 use super::translator::{Translator, quote_name};
 use super::typed::Typed;
 use crate::sql::catalog::{Column, Database, Table};
@@ -10,11 +11,12 @@ use crate::sql::error::Error;
 use crate::sql::parameter::Wanted;
 use crate::sql::parse::{Delete, DeleteTarget, TableName, Update};
 use crate::sql::plan::{KeyedChange, Write, WriteKind};
+use crate::sql::program::RowEvent;
 use sqlparser::ast::{Expr, OrderByExpr, TableFactor, TableWithJoins};
 use std::sync::Arc;
 
 /// The key columns of a table, quoted.
-fn key_list(table: &Table, alias: &str) -> Vec<String> {
+pub(super) fn key_list(table: &Table, alias: &str) -> Vec<String> {
     table.key_columns().iter().map(|c| format!("{alias}.{}", quote_name(c))).collect()
 }
 
@@ -45,6 +47,7 @@ impl Translator<'_> {
         let alias = alias.unwrap_or_else(|| table.name.clone());
         let source = table_source(&database.name, &table, &alias);
         let quoted = source.sql_alias.clone();
+        self.row_by_row = has_triggers(&database, &table, &[RowEvent::Update]);
         self.scopes.push(Scope { sources: vec![source], ..Scope::default() });
         let target = format!("{}.{} AS {quoted}", quote_name(&database.name), quote_name(&table.name));
         let pairs = pairs(&update.assignments);
@@ -58,11 +61,17 @@ impl Translator<'_> {
             update.limit.as_ref(),
         )?;
         self.scopes.pop();
+        if self.row_by_row {
+            let part = update_part(&database, &table, &quoted, verb, &set);
+            let rows = format!("FROM {target}{condition}");
+            return self.triggered(WriteKind::Update, vec![part], &rows, update.ignore);
+        }
+        let set = joined(&set);
         let sql = format!("{verb} {target} SET {set}{condition}");
         Ok(self.write(WriteKind::Update, sql, &database, &table, update.ignore))
     }
 
-    fn write(&mut self, kind: WriteKind, sql: String, database: &Database, table: &Table, ignore: bool) -> Write {
+    pub(super) fn write(&mut self, kind: WriteKind, sql: String, database: &Database, table: &Table, ignore: bool) -> Write {
         Write {
             kind,
             program: self.program(sql),
@@ -77,6 +86,7 @@ impl Translator<'_> {
             keyed: Vec::new(),
             by_row: None,
             returning: Vec::new(),
+            triggered: None,
         }
     }
 
@@ -108,13 +118,14 @@ impl Translator<'_> {
         Ok(format!(" WHERE {}", key_in(table, alias, &query)))
     }
 
-    /// `a = x, b = y`, left to right: a later value sees the earlier ones. Adds ON UPDATE CURRENT_TIMESTAMP columns.
+    /// Columns and their new values, left to right: a later value sees the earlier ones. Adds ON UPDATE CURRENT_TIMESTAMP
+    /// columns.
     pub fn assignments(
         &mut self,
         table: &Arc<Table>,
         pairs: &[(&str, Option<&Expr>)],
         ignore: bool,
-    ) -> Result<String, Error> {
+    ) -> Result<Vec<(String, String)>, Error> {
         let mut list: Vec<(Column, String)> = Vec::new();
         for (name, value) in pairs {
             let Some((_, column)) = table.column(name) else { return Err(Error::unknown_column(name, "field list")) };
@@ -135,7 +146,8 @@ impl Translator<'_> {
                     None => return Err(Error::no_default(&column.name)),
                 },
             };
-            if value.ty == crate::sql::plan::ResultType::Null && !column.nullable && !ignore {
+            let refuses_null = !column.nullable && !ignore && !self.row_by_row;
+            if value.ty == crate::sql::plan::ResultType::Null && refuses_null {
                 return Err(Error::column_cannot_be_null(&column.name));
             }
             let sql = self.assigned_value(&value, &column, table)?;
@@ -148,15 +160,12 @@ impl Translator<'_> {
         self.scope().assigned.clear();
         if list.is_empty() {
             // Nothing but generated columns, set to what they are: rows are found, and none changes.
-            let key = table.key_columns().first().map_or(String::new(), |k| quote_name(k));
-            return Ok(format!("{key} = {key}"));
+            let key = table.key_columns().first().copied().unwrap_or_default();
+            return Ok(vec![(key.to_string(), quote_name(key))]);
         }
         let alias = self.scope().sources.first().map(|s| s.sql_alias.clone()).unwrap_or_default();
         let touched = self.touched(table, &alias, &list)?;
-        let touched = touched.iter().map(|(name, sql)| format!("{} = {sql}", quote_name(name)));
-        let mut parts: Vec<String> = list.iter().map(|(c, sql)| format!("{} = {sql}", quote_name(&c.name))).collect();
-        parts.extend(touched);
-        Ok(parts.join(", "))
+        Ok(list.into_iter().map(|(c, sql)| (c.name, sql)).chain(touched).collect())
     }
 
     fn assigned_value(&mut self, value: &Typed, column: &Column, table: &Table) -> Result<String, Error> {
@@ -166,7 +175,8 @@ impl Translator<'_> {
             return Ok(value.sql.clone());
         }
         // An AUTO_INCREMENT column makes ids only when rows are inserted.
-        let column = Column { auto_increment: false, ..column.clone() };
+        let nullable = column.nullable || self.row_by_row;
+        let column = Column { auto_increment: false, nullable, ..column.clone() };
         self.stored(value, &column, table, 1)
     }
 
@@ -204,6 +214,11 @@ impl Translator<'_> {
         self.scopes.push(Scope::default());
         let from = self.source_list(&update.tables)?;
         let mut targets: Vec<Target> = Vec::new();
+        for (path, _) in &update.assignments {
+            let place = self.assigned_source(path)?;
+            let source = self.scope().sources[place].clone();
+            self.row_by_row |= self.source_has_triggers(&source, RowEvent::Update);
+        }
         for (path, value) in &update.assignments {
             let place = self.assigned_source(path)?;
             let source = self.scope().sources[place].clone();
@@ -239,6 +254,7 @@ impl Translator<'_> {
         };
         let rows = format!("FROM {from}{condition}");
         let write = match targets.as_slice() {
+            targets @ [_, ..] if self.row_by_row => self.triggered_update(targets, verb, &rows, update.ignore),
             [] => return Err(Error::no_tables_used()),
             [target] => self.update_by_join(target, verb, &rows, update.ignore),
             several => self.update_by_keys(several, verb, &rows, update.ignore),
@@ -275,6 +291,18 @@ impl Translator<'_> {
             on.join(" AND ")
         );
         Ok(self.write(WriteKind::Update, sql, &database, table, ignore))
+    }
+
+    /// Rows of tables with triggers.
+    fn triggered_update(&mut self, targets: &[Target], verb: &str, rows: &str, ignore: bool) -> Result<Write, Error> {
+        let mut parts = Vec::new();
+        for Target { source, table, list } in targets {
+            let database = self.find_database(source.database.as_deref().unwrap_or_default())?.clone();
+            let mut set: Vec<(String, String)> = list.iter().map(|(c, sql)| (c.name.clone(), sql.clone())).collect();
+            set.extend(self.touched(table, &source.sql_alias, list)?);
+            parts.push(update_part(&database, table, &source.sql_alias, verb, &set));
+        }
+        self.triggered(WriteKind::Update, parts, rows, ignore)
     }
 
     /// Rows of several tables, by the keys and new values that one query gives.
@@ -335,6 +363,14 @@ impl Translator<'_> {
                     delete.limit.as_ref(),
                 )?;
                 self.scopes.pop();
+                if has_triggers(&database, &table, &[RowEvent::Delete]) {
+                    if delete.returning.is_some() {
+                        return Err(Error::unsupported("RETURNING of a table with triggers"));
+                    }
+                    let part = delete_part(&database, &table, &quoted);
+                    let rows = format!("FROM {target}{condition}");
+                    return self.triggered(WriteKind::Delete, vec![part], &rows, delete.ignore);
+                }
                 let mut sql = format!("DELETE FROM {target}{condition}");
                 let returning = self.returning(&mut sql, &database, &table, delete.returning.as_deref())?;
                 Ok(Write { returning, ..self.write(WriteKind::Delete, sql, &database, &table, delete.ignore) })
@@ -382,6 +418,14 @@ impl Translator<'_> {
             }
             places.push((database, table));
         }
+        if places.iter().any(|(database, table)| has_triggers(database, table, &[RowEvent::Delete])) {
+            let part = |((database, table), source): (&(Arc<Database>, Arc<Table>), &Source)| {
+                delete_part(database, table, &source.sql_alias)
+            };
+            let parts = places.iter().zip(&sources).map(part).collect();
+            let rows = format!("FROM {from}{condition}");
+            return self.triggered(WriteKind::Delete, parts, &rows, delete.ignore);
+        }
         let keys = |place: usize| key_list(&places[place].1, &sources[place].sql_alias);
         let Some((database, table)) = places.first() else { return Err(Error::no_tables_used()) };
         if places.len() > 1 {
@@ -424,6 +468,12 @@ fn keyed_change(database: &Database, table: &Table, columns: Option<(&str, &[Str
         }
     };
     KeyedChange { keys: keys.len(), values, sql }
+}
+
+/// `a = x, b = y`.
+pub(super) fn joined(assignments: &[(String, String)]) -> String {
+    let parts: Vec<String> = assignments.iter().map(|(name, sql)| format!("{} = {sql}", quote_name(name))).collect();
+    parts.join(", ")
 }
 
 fn pairs(assignments: &[(Vec<String>, Option<Expr>)]) -> Vec<(&str, Option<&Expr>)> {

@@ -159,6 +159,6 @@ impl Translator<'_> {
         let list = self.assignment_list(table, &insert.on_duplicate);
         self.scopes.truncate(self.scopes.len() - 2);
         self.inserted = None;
-        list
+        Ok(super::update::joined(&list?))
     }
 }

@@ -3,6 +3,7 @@
 mod conditions;
 mod definitions;
 mod procedures;
+mod triggers;
 
 use super::{Client, Recorded};
 
