@@ -1,6 +1,7 @@
 //! The diagnostics area: what the last statement had to say (`SHOW WARNINGS`, `SHOW ERRORS`).
 
 use crate::mysql::{ErrorCode, SqlError, SqlState};
+use crate::sql::{Warning, WarningLevel};
 use std::collections::BTreeMap;
 
 /// The condition that a query or a cursor has no row.
@@ -84,6 +85,16 @@ impl Diagnostics {
 
     pub fn warning(&mut self, code: u16, message: impl Into<String>) {
         self.push_plain(Level::Warning, code, message);
+    }
+
+    /// What functions warned of.
+    pub fn warnings(&mut self, warnings: &[Warning]) {
+        for warning in warnings {
+            match warning.level {
+                WarningLevel::Note => self.note(warning.code, &*warning.message),
+                WarningLevel::Warning => self.warning(warning.code, &*warning.message),
+            }
+        }
     }
 
     pub fn error(&mut self, error: &SqlError) {

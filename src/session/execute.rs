@@ -5,7 +5,7 @@ use super::program::Loaded;
 use super::session::Session;
 use crate::core::{MemberChange, Request, Response};
 use crate::mysql::{ResultWriter, SqlError};
-use crate::sql::{self, Admin, Plan, SessionCommand, Warning, WarningLevel, bind};
+use crate::sql::{self, Admin, Plan, SessionCommand, Warning, bind};
 use crate::sql::{Parameter, Program, Source, Wanted};
 use crate::types::{DatabaseName, Span, Value};
 use std::sync::Arc;
@@ -241,6 +241,7 @@ impl Session {
             let context = self.context.lock();
             (context.warnings.take(), context.last_insert_id.take(), context.assigned.take())
         };
+        self.end_calls();
         self.state.user_variables.extend(assigned);
         self.push_warnings(&warnings);
         if let Some(id) = last_insert_id {
@@ -250,16 +251,14 @@ impl Session {
     }
 
     pub(super) fn push_warnings(&mut self, warnings: &[Warning]) {
-        for warning in warnings {
-            match warning.level {
-                WarningLevel::Note => self.state.diagnostics.note(warning.code, &*warning.message),
-                WarningLevel::Warning => self.state.diagnostics.warning(warning.code, &*warning.message),
-            }
-        }
+        self.state.diagnostics.warnings(warnings);
     }
 
     /// The values of a program's parameters.
-    pub(super) fn bind(&self, run: Run<'_>, program: &Program) -> Result<Vec<Value>, SqlError> {
+    pub(super) fn bind(&mut self, run: Run<'_>, program: &Program) -> Result<Vec<Value>, SqlError> {
+        if program.calls {
+            self.begin_calls()?;
+        }
         self.bind_parameters(run, &program.parameters)
     }
 

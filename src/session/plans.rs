@@ -31,6 +31,7 @@ impl Session {
             database: self.state.database.as_deref(),
             modes: self.state.settings.modes,
             names: None,
+            visited: None,
         };
         // Plans that are shared know nothing of a session's temporary tables.
         let plans = if own.is_some() { &self.temporary.plans } else { &self.server.plans };

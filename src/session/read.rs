@@ -51,7 +51,10 @@ impl Session {
         let sent = {
             let rows = match place {
                 Place::Workspace => self.workspace()?.query(&read.program.sql, &parameters),
-                Place::Reader => self.reader()?.query(&read.databases, &read.program.sql, &parameters),
+                Place::Reader => {
+                    let program = &read.program;
+                    self.reader()?.query(&read.databases, &program.sql, &parameters, program.calls)
+                }
             };
             match rows {
                 Ok(rows) => Sending { columns: &read.columns, charset, status, naps }.rows(rows, out).await,
@@ -154,7 +157,10 @@ impl Session {
         let place = self.place(run, read).await?;
         let rows = match place {
             Place::Workspace => self.workspace()?.query(&read.program.sql, &parameters),
-            Place::Reader => self.reader()?.query(&read.databases, &read.program.sql, &parameters),
+            Place::Reader => {
+                    let program = &read.program;
+                    self.reader()?.query(&read.databases, &program.sql, &parameters, program.calls)
+                }
         };
         let collected = rows.and_then(|mut rows| {
             let (mut list, mut bytes) = (Vec::new(), 0);
@@ -238,7 +244,7 @@ impl Session {
         let parameters = self.bind(run, program)?;
         let rows = match place {
             Place::Workspace => self.workspace()?.query(&program.sql, &parameters),
-            Place::Reader => self.reader()?.query(&read.databases, &program.sql, &parameters),
+            Place::Reader => self.reader()?.query(&read.databases, &program.sql, &parameters, program.calls),
         };
         let counted = rows.and_then(|mut rows| Ok(rows.next()?.map(|row| row.value(0))));
         match counted.map_err(|e| self.sqlite_error(e))? {
@@ -276,7 +282,7 @@ impl Session {
     ) -> Result<Vec<String>, SqlError> {
         let parameters = self.bind(run, program)?;
         let sql = format!("EXPLAIN QUERY PLAN {}", program.sql);
-        let rows = self.reader()?.query(databases, &sql, &parameters).and_then(Rows::collect).map_err(plain)?;
+        let rows = self.reader()?.query(databases, &sql, &parameters, program.calls).and_then(Rows::collect).map_err(plain)?;
         let detail = |row: Vec<Value>| match row.into_iter().nth(3) {
             Some(Value::Text(text)) => text.to_string(),
             _ => String::new(),

@@ -232,7 +232,7 @@ pub(super) fn plain(error: crate::sqlite::Error) -> SqlError {
     constraint::to_sql(error, None, None)
 }
 
-fn stop_error(stop: Stop) -> SqlError {
+pub(super) fn stop_error(stop: Stop) -> SqlError {
     match stop {
         Stop::Killed => SqlError::new(1317, "Query execution was interrupted"),
         Stop::StatementTooLong => mysql::QUERY_TIMEOUT.with(&[]),

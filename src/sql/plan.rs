@@ -70,6 +70,8 @@ pub struct Program {
     /// Tables are written `"database"."table"`.
     pub sql: String,
     pub parameters: Vec<Parameter>,
+    /// It calls stored functions whose bodies are statements.
+    pub calls: bool,
 }
 
 /// A query.
@@ -87,8 +89,6 @@ pub struct Read {
     pub found_rows: Option<Program>,
     /// `SELECT ... INTO @a, b`: one row at most (1172), assigned instead of returned.
     pub into: Vec<VariableTarget>,
-    /// The stored functions of statements that are called, each once: the session has them at hand while it runs.
-    pub calls: Vec<Called>,
 }
 
 /// A variable that a statement assigns.

@@ -4,6 +4,7 @@ use super::cell::Cell;
 use super::cost::Cost;
 use super::error::{Error, Result};
 use super::functions::Functions;
+use super::nested::NestedStatements;
 use super::statement::{ColumnInfo, Statement, error_of};
 use crate::sql::CollationOrder;
 use crate::types::Value;
@@ -54,7 +55,15 @@ pub(super) struct Connection {
     busy_timeout_ms: u32,
     /// Of the queries since it was last taken.
     cost: Cost,
+    nested: NestedStatements,
     inner: rusqlite::Connection,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // The functions that share them go with the connection, which closes only without statements.
+        self.nested.forget();
+    }
 }
 
 /// `text` as an SQL identifier.
@@ -127,7 +136,8 @@ impl Connection {
             ffi::sqlite3_extended_result_codes(inner.handle(), 1);
             ffi::sqlite3_busy_timeout(inner.handle(), busy_timeout_ms as c_int);
         }
-        functions.register(&inner, &fault)?;
+        let nested = NestedStatements::default();
+        functions.register(&inner, &fault, &nested)?;
         inner.collation_needed(provide_collation).map_err(outer_error)?;
         let connection = Connection {
             cache: BTreeMap::new(),
@@ -136,6 +146,7 @@ impl Connection {
             interrupt,
             busy_timeout_ms,
             cost: Cost::default(),
+            nested,
             inner,
         };
         connection.set_option(ffi::SQLITE_DBCONFIG_DQS_DML, false)?;
@@ -293,6 +304,7 @@ impl Connection {
     /// Forgets compiled statements, so that nothing refers to a database about to be detached.
     pub(super) fn forget_statements(&mut self) {
         self.cache.clear();
+        self.nested.forget();
     }
 
     pub(super) fn busy_timeout(&self) -> c_int {

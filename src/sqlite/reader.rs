@@ -61,11 +61,19 @@ impl Reader {
     }
 
     /// Runs a query over `databases`, attaching them as needed: one statement, one snapshot over all of them.
-    pub fn query(&mut self, databases: &[DatabaseName], sql: &str, params: &[Value]) -> Result<Rows<'_>> {
+    ///
+    /// `calls`: the text calls functions that run queries; they are to see the same snapshot.
+    pub fn query(
+        &mut self,
+        databases: &[DatabaseName],
+        sql: &str,
+        params: &[Value],
+        calls: bool,
+    ) -> Result<Rows<'_>> {
         for database in databases {
             self.attach(database)?;
         }
-        if databases.len() > 1 {
+        if databases.len() > 1 || calls {
             // Attaching one may have detached another.
             if let Some(gone) = databases.iter().find(|d| self.attached.find(d).is_none()) {
                 self.attach(gone)?;

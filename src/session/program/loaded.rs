@@ -31,12 +31,6 @@ impl Loaded {
         Ok(Loaded { program: program.clone(), database: Some(database.name.clone()), code, plans })
     }
 
-    /// How it is called.
-    pub fn called(&self) -> Called {
-        let database = self.database.clone().unwrap_or_else(|| "".into());
-        Called { database, kind: self.program.kind, name: self.program.name.clone() }
-    }
-
     /// The plan of a leaf, as it was made or is made now. `own`: a catalog that nobody else has, whose plans are not kept.
     pub fn plan(
         &self,
@@ -54,7 +48,7 @@ impl Loaded {
             return Ok(planned.clone());
         }
         let catalog = own.unwrap_or(&schema.catalog);
-        let context = Context { catalog, database: self.database.as_deref(), modes, names: None };
+        let context = Context { catalog, database: self.database.as_deref(), modes, names: None, visited: None };
         let leaf = &self.code.leaves[leaf];
         let plan = translate_leaf(leaf, &context)?;
         let literals = leaf.literals().into();

@@ -9,6 +9,7 @@
 //! * A statement that fires triggers changes its rows one by one, and is done or undone with all that they did (`trigger`).
 //!   Triggers run where the statement was sent, and nowhere else: what they changed is in the statement's write set, and whoever
 //!   applies that fires nothing.
+//! * A function is called by SQLite, row by row, and runs within the statement on the same connection (`function`).
 //! * Conditions, SIGNAL and GET DIAGNOSTICS are in `condition`.
 //!
 //! Every so many steps the interpreter lets other sessions run and looks whether it is to stop, so that an endless loop can
@@ -17,11 +18,13 @@
 mod call;
 mod condition;
 mod frame;
+mod function;
 mod host;
 mod interpreter;
 mod loaded;
 mod running;
 mod trigger;
 
+pub(super) use function::{SharedCalls, call_function};
 pub(super) use loaded::{Loaded, Programs};
 pub(super) use running::Running;

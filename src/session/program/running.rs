@@ -48,6 +48,11 @@ impl Running {
         Ok(())
     }
 
+    /// Whether the program runs.
+    pub fn has(&self, program: &Called) -> bool {
+        self.programs.contains(program)
+    }
+
     /// The innermost program ended.
     pub fn leave(&mut self) {
         self.programs.pop();

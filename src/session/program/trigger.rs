@@ -328,7 +328,7 @@ impl Session {
         if done.executed.rows.inserted == 0 {
             return Ok(());
         }
-        if let (Some(at), Some(id)) = (auto, done.ids.last) {
+        if let (Some(at), Some(id)) = (auto, done.ids.generated.or(done.ids.last)) {
             cells[at] = Value::Int(id);
         }
         self.fire(rows, &rows.insert.after, None, Some(cells)).await.map(drop)

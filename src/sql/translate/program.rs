@@ -1,8 +1,8 @@
 //! Stored programs: their definitions, CALL, SIGNAL, and the names and leaves of their bodies.
 
 use super::routine::{converted, show_create_function};
-use super::session::{Context, text_columns, translate};
-use super::translator::Translator;
+use super::session::{Context, Visited, text_columns, translate};
+use super::translator::{Translator, quote_text};
 use super::typed::{Typed, text_type};
 use crate::sql::catalog::{Collation, Column, Database};
 use crate::sql::error::Error;
@@ -13,7 +13,9 @@ use crate::sql::parse::{
     Signal as ParsedSignal, SignalSubject, TRIGGERS, TableName,
 };
 use crate::sql::plan::{Argument, Call, Called, GetDiagnostics, Plan, Read, SessionCommand, Signal, VariableTarget};
-use crate::sql::program::{ConditionValue, Leaf, LeafKind, ParameterMode, StoredKind, Variable};
+use crate::sql::program::{
+    ConditionValue, Leaf, LeafKind, ParameterMode, StoredKind, StoredProgram, Variable, compile_program,
+};
 use crate::sql::schema_change::SchemaChange;
 use crate::sql::tokens::{IntoName, Tokens};
 use crate::types::Value;
@@ -364,11 +366,66 @@ impl Translator<'_> {
         Ok(Plan::Rows { columns: text_columns(&columns), rows: vec![cells] })
     }
 
-    /// Remembers that the statement calls a function whose body is statements.
-    pub(super) fn remember_call(&mut self, database: &Arc<Database>, name: &str) {
-        let called = Called { database: database.name.clone(), kind: StoredKind::Function, name: name.to_string() };
-        if !self.calls.contains(&called) {
-            self.calls.push(called);
+    /// A call of a function whose body is statements: it runs within the statement, on the same connection.
+    ///
+    /// # Errors
+    /// 1318 for another number of arguments.
+    pub(super) fn call_of_function(
+        &mut self,
+        database: &Database,
+        program: &Arc<StoredProgram>,
+        arguments: &[&Expr],
+    ) -> Result<Typed, Error> {
+        if program.parameters.len() != arguments.len() {
+            let (expected, got) = (program.parameters.len(), arguments.len());
+            let name = format!("{}.{}", database.name, program.name);
+            let message = format!("Incorrect number of arguments for FUNCTION {name}; expected {expected}, got {got}");
+            return Err(Error { code: 1318, state: "42000", message });
+        }
+        let mut sql = format!("marmot_call({}, {}", quote_text(&database.name), quote_text(&program.name));
+        for (parameter, argument) in program.parameters.iter().zip(arguments) {
+            let value = match Self::hex_number(argument) {
+                Some(number) if parameter.column.ty.is_numeric() => number,
+                _ => self.expression(argument)?,
+            };
+            sql.push_str(&format!(", {}", converted(&value, &parameter.column)));
+        }
+        sql.push(')');
+        self.calls = true;
+        self.visit(database, program);
+        let ty = program.returns.as_ref().map_or_else(text_type, |returns| returns.ty.clone());
+        Ok(Typed { nullable: true, ..Typed::new(sql, ty) })
+    }
+
+    /// Takes the tables that a function reads for the statement's own: its connection must have them. What is wrong with
+    /// the function shows when it runs.
+    fn visit(&mut self, database: &Database, program: &Arc<StoredProgram>) {
+        if !self.databases.contains(&database.name) {
+            self.databases.push(database.name.clone());
+        }
+        let own = Visited::default();
+        let visited = self.context.visited.unwrap_or(&own);
+        if !visited.borrow_mut().insert((database.name.clone(), program.name.clone())) {
+            return;
+        }
+        let Ok(code) = compile_program(program, database) else { return };
+        let modes = Modes::from_bits(program.modes);
+        let visited = Some(visited);
+        let context =
+            Context { catalog: self.context.catalog, database: Some(&database.name), modes, names: None, visited };
+        for leaf in &code.leaves {
+            let plan = stacker::maybe_grow(256 << 10, 2 << 20, || translate_leaf(leaf, &context));
+            let Ok(Plan::Read(read)) = plan else { continue };
+            for name in read.databases {
+                if !self.databases.contains(&name) {
+                    self.databases.push(name);
+                }
+            }
+            for table in read.tables {
+                if !self.tables.contains(&table) {
+                    self.tables.push(table);
+                }
+            }
         }
     }
 }

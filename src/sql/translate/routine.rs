@@ -5,11 +5,12 @@ use super::scope::{Scope, Source, SourceColumn};
 use super::show_create::backquoted;
 use super::translator::{Translator, needs_rows, quote_text};
 use super::typed::{Kind, Typed};
-use crate::sql::catalog::Column;
+use crate::sql::catalog::{Column, Database};
 use crate::sql::error::Error;
 use crate::sql::modes::Modes;
 use crate::sql::parse::{CreateFunction, parse_expression};
 use crate::sql::plan::{Plan, ResultType};
+use crate::sql::program::StoredKind;
 use crate::sql::routine::Routine;
 use crate::sql::schema_change::SchemaChange;
 use crate::sql::storage_rule::Rule;
@@ -66,6 +67,22 @@ impl Translator<'_> {
     pub fn stored_function(&mut self, name: &str, arguments: &[&Expr]) -> Result<Option<Typed>, Error> {
         let current = self.context.database.and_then(|d| self.context.catalog.database(d));
         let Some(database) = current else { return Ok(None) };
+        self.function_of(database, name, arguments)
+    }
+
+    /// A call of a stored function of a database; `None` if it has none of that name.
+    ///
+    /// # Errors
+    /// As [`Translator::stored_function`].
+    pub fn function_of(
+        &mut self,
+        database: &Database,
+        name: &str,
+        arguments: &[&Expr],
+    ) -> Result<Option<Typed>, Error> {
+        if let Some(program) = database.program(StoredKind::Function, name) {
+            return self.call_of_function(database, program, arguments).map(Some);
+        }
         let Some(routine) = database.routine(name).cloned() else { return Ok(None) };
         if routine.parameters.len() != arguments.len() {
             let message = format!(
@@ -114,7 +131,7 @@ impl Translator<'_> {
         if !self.databases.contains(&database.name) {
             self.databases.push(database.name.clone());
         }
-        let context = Context { catalog: self.context.catalog, database: Some(&database.name), modes, names: None };
+        let context = Context { catalog: self.context.catalog, database: Some(&database.name), modes, names: None, visited: self.context.visited };
         // Its literals are not the statement's: they are written into the text.
         let mut inner = Translator::new(&context, &tokens);
         inner.inline = true;
@@ -123,7 +140,7 @@ impl Translator<'_> {
         inner.databases = std::mem::take(&mut self.databases);
         inner.tables = std::mem::take(&mut self.tables);
         inner.views = std::mem::take(&mut self.views);
-        inner.calls = std::mem::take(&mut self.calls);
+        inner.calls = self.calls;
         inner.views.push(own);
         inner.scopes.push(scope);
         let value = stacker::maybe_grow(256 << 10, 2 << 20, || inner.expression(&expression));

@@ -27,7 +27,12 @@ pub struct Context<'a> {
     pub modes: Modes,
     /// Those of the stored program that the statement is in.
     pub names: Option<&'a Names>,
+    /// Stored functions whose bodies were looked through for the tables of the statement.
+    pub visited: Option<&'a Visited>,
 }
+
+/// Stored functions, by database and name.
+pub type Visited = std::cell::RefCell<std::collections::BTreeSet<(crate::types::DatabaseName, String)>>;
 
 /// A plan, and the literals it holds for.
 #[derive(Clone, Debug, PartialEq)]
@@ -139,8 +144,7 @@ impl Translator<'_> {
         let tables = std::mem::take(&mut self.tables);
         let found_rows = if wants_found_rows(query) { Some(self.found_rows(query)?) } else { None };
         let locking = self.locking(query)?;
-        let calls = std::mem::take(&mut self.calls);
-        Ok(Read { program, columns, databases, tables, locking, found_rows, into, calls })
+        Ok(Read { program, columns, databases, tables, locking, found_rows, into })
     }
 
     /// One row of expressions without tables.
@@ -157,7 +161,6 @@ impl Translator<'_> {
             program: self.program(sql),
             databases: std::mem::take(&mut self.databases),
             tables: std::mem::take(&mut self.tables),
-            calls: std::mem::take(&mut self.calls),
             ..Read::default()
         }
     }

@@ -10,7 +10,7 @@ use crate::sql::error::Error;
 use crate::sql::modes::Modes;
 use crate::sql::parameter::{Convert, Literal, Parameter, Source, Wanted};
 use crate::sql::parse::TableName;
-use crate::sql::plan::{Called, Program};
+use crate::sql::plan::Program;
 use crate::sql::tokens::{Tokens, token_number};
 use crate::types::{CollationRules, DatabaseName, Value};
 use sqlparser::ast::{Expr, ValueWithSpan};
@@ -60,8 +60,8 @@ pub struct Translator<'a> {
     pub expansions: Option<Vec<super::view::Expansion>>,
     /// The rows go through triggers before they are written: ids are made and NULL is refused then.
     pub row_by_row: bool,
-    /// The stored functions of statements that were called so far.
-    pub calls: Vec<Called>,
+    /// A stored function whose body is statements was called.
+    pub calls: bool,
 }
 
 /// Whether parameter `number` occurs in the text.
@@ -172,7 +172,7 @@ fn over_columns(text: &str, table: Option<&Table>, clause: &'static str) -> Resu
         return Err(disallowed(clause));
     }
     let catalog = crate::sql::catalog::Catalog::new();
-    let context = Context { catalog: &catalog, database: None, modes: Modes::default(), names: None };
+    let context = Context { catalog: &catalog, database: None, modes: Modes::default(), names: None, visited: None };
     let mut translator = Translator::new(&context, &tokens);
     translator.inline = true;
     translator.clause = clause;
@@ -211,7 +211,7 @@ impl<'a> Translator<'a> {
             views: vec![],
             expansions: None,
             row_by_row: false,
-            calls: vec![],
+            calls: false,
         }
     }
 
@@ -222,7 +222,7 @@ impl<'a> Translator<'a> {
         while !parameters.is_empty() && !mentions(&sql, parameters.len()) {
             parameters.pop();
         }
-        Program { sql, parameters }
+        Program { sql, parameters, calls: self.calls }
     }
 
     /// A new parameter.

@@ -29,7 +29,7 @@ pub(super) struct Part {
 fn row_write(kind: WriteKind, sql: String, database: &Database, table: &Table) -> Write {
     Write {
         kind,
-        program: Program { sql, parameters: Vec::new() },
+        program: Program { sql, ..Program::default() },
         database: database.name.clone(),
         table: table.name.clone(),
         table_id: table.id,
@@ -222,7 +222,7 @@ impl Translator<'_> {
                 (_, true) => WriteKind::Upsert,
                 _ => WriteKind::Insert,
             },
-            program: Program { sql: format!("SELECT * FROM ({rows}){all}"), parameters },
+            program: Program { sql: format!("SELECT * FROM ({rows}){all}"), parameters, calls: self.calls },
             databases: std::mem::take(&mut self.databases),
             tables: std::mem::take(&mut self.tables),
             ignore: insert.ignore,

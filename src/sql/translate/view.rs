@@ -174,7 +174,7 @@ impl Translator<'_> {
         }
         let modes = Modes::from_bits(view.modes);
         let current = Some(&*view.database).filter(|d| !d.is_empty());
-        let context = Context { catalog: self.context.catalog, database: current, modes, names: None };
+        let context = Context { catalog: self.context.catalog, database: current, modes, names: None, visited: self.context.visited };
         let invalid = || Error::invalid_view(&database.name, &view.name);
         let (statement, _) = parse_one(&view.query, modes)?;
         let statement = statement.ok_or_else(invalid)?;
@@ -187,7 +187,7 @@ impl Translator<'_> {
         inner.databases = std::mem::take(&mut self.databases);
         inner.tables = std::mem::take(&mut self.tables);
         inner.views = std::mem::take(&mut self.views);
-        inner.calls = std::mem::take(&mut self.calls);
+        inner.calls = self.calls;
         inner.views.push(own);
         let block = stacker::maybe_grow(256 << 10, 2 << 20, || inner.query(query, true));
         inner.views.pop();

@@ -2,6 +2,7 @@
 
 mod conditions;
 mod definitions;
+mod functions;
 mod procedures;
 mod triggers;
 

@@ -35,15 +35,16 @@ async fn every_event_fires_for_each_row() {
     let done = c.ok("INSERT INTO t (v) VALUES (10), (20)").await;
     assert_eq!((done.affected_rows, done.last_insert_id, &*done.info), (2, 1, "Records: 2  Duplicates: 0  Warnings: 0"));
     assert_eq!(told(&mut c).await, ["bi 0,10,w", "ai 1,10,w", "bi 0,20,w", "ai 2,20,w"]);
-    // All of it is one transaction.
-    assert_eq!(commits(&node.requests()).len(), 2);
+    node.requests();
     let done = c.ok("UPDATE t SET v = v + 1 WHERE id <= 2").await;
     assert_eq!((done.affected_rows, &*done.info), (2, "Rows matched: 2  Changed: 2  Warnings: 0"));
+    // All of it is one transaction.
+    assert_eq!(commits(&node.requests()).len(), 1);
     assert_eq!(told(&mut c).await, ["bu 10>11", "au 10>11", "bu 20>21", "au 20>21"]);
     assert_eq!(c.ok("UPDATE t SET v = v").await.affected_rows, 0);
     assert_eq!(told(&mut c).await, ["bu 11>11", "au 11>11", "bu 21>21", "au 21>21"]);
     assert_eq!(c.ok("INSERT INTO t SELECT id + 10, v + 10, 'x' FROM t").await.affected_rows, 2);
-    assert_eq!(told(&mut c).await, ["bi 11,21,x", "ai 11,21,x", "bi 12,31,x", "ai 12,31,x"].map(|s| s.to_string()).to_vec().as_slice());
+    assert_eq!(told(&mut c).await, ["bi 11,21,x", "ai 11,21,x", "bi 12,31,x", "ai 12,31,x"]);
 }
 
 #[tokio::test]
