@@ -191,7 +191,13 @@ impl Session {
         let key = name.to_lowercase();
         let mut prepared = self.named.get(&key).cloned().ok_or_else(|| unknown_statement(name, "EXECUTE"))?;
         let values = self.session_values(run, using).await?;
+        self.given_out.clear();
         self.execute_prepared(&mut prepared, &values, out).await?;
+        for (marker, value) in std::mem::take(&mut self.given_out) {
+            if let Some(name) = using.get(marker).and_then(SetValue::user_variable) {
+                self.state.user_variables.insert(name.to_string(), value);
+            }
+        }
         if let Some(kept) = self.named.get_mut(&key) {
             *kept = prepared;
         }

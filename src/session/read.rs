@@ -155,12 +155,15 @@ impl Session {
     ) -> Result<Vec<Vec<Value>>, Failure> {
         let parameters = self.bind(run, &read.program)?;
         let place = self.place(run, read).await?;
+        if let Some(locking) = read.locking.as_ref().filter(|_| place == Place::Workspace) {
+            self.lock_rows(run, locking)?;
+        }
         let rows = match place {
             Place::Workspace => self.workspace()?.query(&read.program.sql, &parameters),
             Place::Reader => {
-                    let program = &read.program;
-                    self.reader()?.query(&read.databases, &program.sql, &parameters, program.calls)
-                }
+                let program = &read.program;
+                self.reader()?.query(&read.databases, &program.sql, &parameters, program.calls)
+            }
         };
         let collected = rows.and_then(|mut rows| {
             let (mut list, mut bytes) = (Vec::new(), 0);
@@ -282,7 +285,8 @@ impl Session {
     ) -> Result<Vec<String>, SqlError> {
         let parameters = self.bind(run, program)?;
         let sql = format!("EXPLAIN QUERY PLAN {}", program.sql);
-        let rows = self.reader()?.query(databases, &sql, &parameters, program.calls).and_then(Rows::collect).map_err(plain)?;
+        let rows =
+            self.reader()?.query(databases, &sql, &parameters, program.calls).and_then(Rows::collect).map_err(plain)?;
         let detail = |row: Vec<Value>| match row.into_iter().nth(3) {
             Some(Value::Text(text)) => text.to_string(),
             _ => String::new(),

@@ -51,6 +51,8 @@ pub struct Session {
     pub(super) encryption: Option<Encryption>,
     /// The stored programs that run, innermost last.
     pub(super) running: Running,
+    /// What the last CALL gave for parameters that were `?` markers, by marker.
+    pub(super) given_out: Vec<(usize, Value)>,
     interrupts: Arc<Mutex<Vec<Interrupt>>>,
 }
 
@@ -73,6 +75,7 @@ impl Session {
             tracking: Tracking::default(),
             encryption: None,
             running: Running::default(),
+            given_out: Vec::new(),
             interrupts: Arc::default(),
             server,
         }

@@ -256,7 +256,13 @@ impl Session {
         self.workspace.as_ref().is_some_and(crate::sqlite::Workspace::is_lost)
     }
 
-    pub(super) fn write_error(&self, error: Error, catalog: &Catalog, write: &Write, duplicate: Option<String>) -> SqlError {
+    pub(super) fn write_error(
+        &self,
+        error: Error,
+        catalog: &Catalog,
+        write: &Write,
+        duplicate: Option<String>,
+    ) -> SqlError {
         if matches!(error, Error::Interrupted { .. }) {
             return self.sqlite_error(error);
         }

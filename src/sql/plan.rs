@@ -3,7 +3,7 @@
 use super::catalog::{Column, Table};
 use super::column_type::ColumnType;
 use super::error::Warning;
-use super::parameter::Parameter;
+use super::parameter::{Parameter, Source, Wanted};
 use super::program::StoredKind;
 use super::schema_change::SchemaChange;
 use crate::types::{DatabaseName, NodeId, TableId, Value};
@@ -98,6 +98,21 @@ pub enum VariableTarget {
     User(String),
     /// Of the stored program that the statement is in.
     Local { slot: usize, column: Option<Arc<Column>> },
+    /// The n-th `?` marker of a prepared CALL, from 0: the value goes to whoever executes it.
+    Marker(usize),
+}
+
+impl SetValue {
+    /// The user variable that it is, if it is nothing else.
+    pub fn user_variable(&self) -> Option<&str> {
+        let SetValue::Query(read) = self else { return None };
+        match read.program.parameters.as_slice() {
+            [Parameter { source: Source::Environment(Wanted::User(name)), .. }] if read.program.sql == "SELECT ?1" => {
+                Some(name)
+            }
+            _ => None,
+        }
+    }
 }
 
 /// A stored program that a statement calls.

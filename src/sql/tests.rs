@@ -49,8 +49,13 @@ impl Scripts {
     fn statement(&mut self, sql: &str) -> Result<String, Error> {
         let (statement, _) = parse_one(sql, self.modes)?;
         let statement = statement.ok_or_else(Error::empty_query)?;
-        let context =
-            Context { catalog: &self.catalog, database: self.database.as_deref(), modes: self.modes, names: None, visited: None };
+        let context = Context {
+            catalog: &self.catalog,
+            database: self.database.as_deref(),
+            modes: self.modes,
+            names: None,
+            visited: None,
+        };
         let mut out = String::new();
         match translate(&statement, &context)? {
             Plan::Read(read) => {
@@ -260,7 +265,8 @@ proptest! {
 #[test]
 fn a_repeated_statement_is_not_parsed() {
     let catalog = with_table();
-    let context = Context { catalog: &catalog, database: Some("d"), modes: Modes::default(), names: None, visited: None };
+    let context =
+        Context { catalog: &catalog, database: Some("d"), modes: Modes::default(), names: None, visited: None };
     let cache = PlanCache::new(16);
     let first = cache.prepare("SELECT b FROM t WHERE a = 1", &context).unwrap().0.unwrap();
     let again = cache.prepare("SELECT b FROM t WHERE a = 2", &context).unwrap().0.unwrap();

@@ -73,9 +73,7 @@ impl Functions {
             };
             let call = AssertUnwindSafe(call);
             let call = move |context: &Context<'_>| (call.0)(context);
-            connection
-                .create_scalar_function(&**name, -1, FunctionFlags::SQLITE_UTF8, call)
-                .map_err(outer_error)?;
+            connection.create_scalar_function(&**name, -1, FunctionFlags::SQLITE_UTF8, call).map_err(outer_error)?;
         }
         for (name, arity, deterministic, eval) in &self.scalars {
             let mut flags = FunctionFlags::SQLITE_UTF8;

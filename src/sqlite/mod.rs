@@ -63,9 +63,9 @@ pub use data_dir::{DataDir, Options, SEQUENCES_TABLE, file_name, is_database_nam
 pub use error::{Constraint, Error, FunctionError, IdKind, Result};
 pub use foreign::{ForeignColumn, ForeignDatabase, ForeignIndex, ForeignKeyReference, ForeignTable};
 pub use functions::{Aggregate, Functions, NestedScalar, NewAggregate, Scalar};
-pub use nested::Nested;
 pub use ids::IdSource;
 pub use key::{Collation, encode as encode_key};
+pub use nested::Nested;
 pub use planted::{HostBug, HostPlanted};
 pub use reader::Reader;
 pub use schema::{FileChange, SchemaStep, TableIds, UniqueIds};

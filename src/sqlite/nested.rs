@@ -51,11 +51,7 @@ unsafe impl Send for Nested<'_> {}
 impl<'c> Nested<'c> {
     /// # Safety
     /// `raw` is the open connection that `fault` and `statements` belong to, running the statement that called.
-    pub(super) unsafe fn new(
-        raw: *mut ffi::sqlite3,
-        fault: &'c Fault,
-        statements: &'c NestedStatements,
-    ) -> Nested<'c> {
+    pub(super) unsafe fn new(raw: *mut ffi::sqlite3, fault: &'c Fault, statements: &'c NestedStatements) -> Nested<'c> {
         Nested { raw, fault, statements }
     }
 
@@ -82,14 +78,7 @@ impl<'c> Nested<'c> {
         // SAFETY: an open connection by contract; the text is readable for its length.
         let code = unsafe {
             let flags = ffi::SQLITE_PREPARE_PERSISTENT;
-            ffi::sqlite3_prepare_v3(
-                self.raw,
-                sql.as_ptr() as *const c_char,
-                length,
-                flags,
-                &mut raw,
-                ptr::null_mut(),
-            )
+            ffi::sqlite3_prepare_v3(self.raw, sql.as_ptr() as *const c_char, length, flags, &mut raw, ptr::null_mut())
         };
         if code != ffi::SQLITE_OK {
             // SAFETY: an open connection by contract.
@@ -107,12 +96,7 @@ impl<'c> Nested<'c> {
     }
 }
 
-fn collect(
-    statement: &mut Statement,
-    params: &[Value],
-    most: usize,
-    bytes: usize,
-) -> Result<Option<Vec<Vec<Value>>>> {
+fn collect(statement: &mut Statement, params: &[Value], most: usize, bytes: usize) -> Result<Option<Vec<Vec<Value>>>> {
     statement.bind_copies(params)?;
     let (mut rows, mut size) = (Vec::new(), 0usize);
     while rows.len() < most && statement.step()? {

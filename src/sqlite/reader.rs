@@ -63,13 +63,7 @@ impl Reader {
     /// Runs a query over `databases`, attaching them as needed: one statement, one snapshot over all of them.
     ///
     /// `calls`: the text calls functions that run queries; they are to see the same snapshot.
-    pub fn query(
-        &mut self,
-        databases: &[DatabaseName],
-        sql: &str,
-        params: &[Value],
-        calls: bool,
-    ) -> Result<Rows<'_>> {
+    pub fn query(&mut self, databases: &[DatabaseName], sql: &str, params: &[Value], calls: bool) -> Result<Rows<'_>> {
         for database in databases {
             self.attach(database)?;
         }

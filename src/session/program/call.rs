@@ -4,14 +4,17 @@ use super::condition::{self, Raised};
 use super::host::{Host, Step};
 use super::interpreter::{Interpreter, recursion};
 use super::loaded::Loaded;
-use crate::mysql::{ResultWriter, SqlError};
+use crate::mysql::{self, Completion, ResultWriter, RowFormat, SqlError, StatusFlags};
 use crate::session::execute::{Failure, Run};
 use crate::session::functions::SharedContext;
+use crate::session::metadata;
 use crate::session::plans::Planned;
 use crate::session::read::Bound;
 use crate::session::session::Session;
 use crate::session::state::State;
-use crate::sql::{Call, Called, GetDiagnostics, LeafKind, Read, SetValue, Signal, VariableTarget};
+use crate::sql::{
+    Call, Called, GetDiagnostics, LeafKind, Read, ResultColumn, ResultType, SetValue, Signal, VariableTarget,
+};
 use crate::types::Value;
 use std::future::Future;
 use std::pin::Pin;
@@ -146,10 +149,50 @@ impl Session {
         let outcome = OnLargeStack::new(running).await;
         out.end_program();
         self.running.end_interpreter();
-        outcome?;
+        let (values, _) = outcome?;
+        self.check_database()?;
+        self.give_out(call, &values, out)?;
         let affected = u64::try_from(self.state.row_count).unwrap_or(0);
         out.ok(self.done(affected, 0, String::new()))?;
         Ok(())
+    }
+
+    /// The current database may have been dropped.
+    fn check_database(&mut self) -> Result<(), SqlError> {
+        let schema = self.schema()?;
+        if self.state.database.as_ref().is_some_and(|d| schema.catalog.database(d).is_none()) {
+            self.state.database = None;
+            self.tell_database();
+        }
+        Ok(())
+    }
+
+    /// The values of parameters that were given as `?`: of the binary protocol a result of one row, else kept for EXECUTE.
+    fn give_out(&mut self, call: &Call, values: &[Value], out: &mut ResultWriter<'_>) -> Result<(), SqlError> {
+        let schema = self.schema()?;
+        let called = &call.procedure;
+        let database = schema.catalog.database(&called.database);
+        let Some(procedure) = database.and_then(|d| d.program(called.kind, &called.name)) else { return Ok(()) };
+        let (mut columns, mut row) = (Vec::new(), Vec::new());
+        self.given_out.clear();
+        for ((argument, parameter), value) in call.arguments.iter().zip(&procedure.parameters).zip(values) {
+            let Some(VariableTarget::Marker(marker)) = argument.target else { continue };
+            let column = &parameter.column;
+            let value = column.ty.present(value.clone());
+            let (name, ty) = (column.name.as_str().into(), ResultType::Known(column.ty.clone()));
+            columns.push(ResultColumn { name, ty, nullable: true, origin: None });
+            row.push(value.clone());
+            self.given_out.push((marker, value));
+        }
+        if columns.is_empty() || out.format() != RowFormat::Binary {
+            return Ok(());
+        }
+        let status = mysql::Handler::status(self) | StatusFlags::SERVER_PS_OUT_PARAMS;
+        let charset = self.state.settings.charset;
+        let described: Vec<_> = columns.iter().map(|c| metadata::describe(c, None, charset)).collect();
+        out.columns(&described, status)?;
+        out.row(row.iter().map(mysql::Cell::from))?;
+        out.end_rows(Completion { status, ..Completion::default() })
     }
 
     /// SIGNAL and RESIGNAL outside of programs.

@@ -10,6 +10,7 @@ use super::interpreter::Interpreter;
 use super::loaded::Loaded;
 use super::running::Running;
 use crate::mysql::{SqlError, SqlState};
+use crate::session::Stop;
 use crate::session::execute::Failure;
 use crate::session::functions::SharedContext;
 use crate::session::plans::Planned;
@@ -18,7 +19,6 @@ use crate::session::registry::Connection;
 use crate::session::server::{Schema, Server};
 use crate::session::session::{Session, plain, stop_error};
 use crate::session::state::State;
-use crate::session::Stop;
 use crate::sql::{
     Called, Catalog, LeafKind, Plan, Program, Read, SessionCommand, SetTarget, SetValue, StoredKind, bind,
 };
@@ -97,7 +97,8 @@ impl Callback<'_> {
 
     fn rows(&mut self, step: Step<'_>, program: &Program, bound: Bound) -> Result<Vec<Vec<Value>>, SqlError> {
         let stores = matches!(step.loaded.code.leaves[step.leaf].kind, LeafKind::Value { .. });
-        let calls = self.calls.as_deref().ok_or_else(|| SqlError::internal("a stored function that is called by itself"))?;
+        let calls =
+            self.calls.as_deref().ok_or_else(|| SqlError::internal("a stored function that is called by itself"))?;
         let parameters = {
             let context = self.context.lock();
             context.set_flags((calls.state.settings.modes.strict(), false, stores));

@@ -328,6 +328,7 @@ impl<'h, H: Host> Interpreter<'h, H> {
                             self.host.state().user_variables.insert(name.clone(), value);
                         }
                         VariableTarget::Local { slot, column } => self.store(*slot, value, column.as_deref())?,
+                        VariableTarget::Marker(_) => {}
                     }
                 }
                 self.host.take_warnings();
@@ -359,6 +360,8 @@ impl<'h, H: Host> Interpreter<'h, H> {
                 Ok(())
             }
             VariableTarget::Local { slot, column } => self.store(*slot, value, column.as_deref()),
+            // Of the CALL that began all this, which sees to it.
+            VariableTarget::Marker(_) => Ok(()),
         }
     }
 

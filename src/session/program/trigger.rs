@@ -17,8 +17,8 @@ use crate::session::session::{Session, plain};
 use crate::session::state::State;
 use crate::session::write::{Broken, Done};
 use crate::sql::{
-    Called, Plan, Read, RowChange, RowChangeKind, RowDelete, RowEvent, RowInsert, RowUpdate, SessionCommand, StoredKind,
-    Table, Triggered, Write,
+    Called, Plan, Read, RowChange, RowChangeKind, RowDelete, RowEvent, RowInsert, RowUpdate, SessionCommand,
+    StoredKind, Table, Triggered, Write,
 };
 use crate::types::Value;
 use std::collections::BTreeSet;
@@ -42,12 +42,22 @@ fn check(plan: &Plan) -> Result<(), SqlError> {
             Err(refused(1415, "0A000", "Not allowed to return a result set from a trigger"))
         }
         Plan::Schema(change) if crate::sql::is_temporary(change.database()) => Ok(()),
-        Plan::Schema(_) | Plan::Schemas(_) | Plan::CreateSelect { .. } | Plan::Begin { .. } | Plan::Commit(_)
-        | Plan::Rollback(_) | Plan::Admin(_) => {
+        Plan::CreateSelect { change, .. } if crate::sql::is_temporary(change.database()) => {
+            Err(SqlError::unsupported("CREATE TEMPORARY TABLE ... SELECT in a trigger"))
+        }
+        Plan::Schema(_)
+        | Plan::Schemas(_)
+        | Plan::CreateSelect { .. }
+        | Plan::Begin { .. }
+        | Plan::Commit(_)
+        | Plan::Rollback(_)
+        | Plan::Admin(_) => {
             let message = "Explicit or implicit commit is not allowed in stored function or trigger.";
             Err(refused(1422, "HY000", message))
         }
-        Plan::Savepoint(_) | Plan::RollbackTo(_) | Plan::Release(_) => Err(SqlError::unsupported("savepoints in a trigger")),
+        Plan::Savepoint(_) | Plan::RollbackTo(_) | Plan::Release(_) => {
+            Err(SqlError::unsupported("savepoints in a trigger"))
+        }
         Plan::Session(
             SessionCommand::Prepare { .. }
             | SessionCommand::Execute { .. }

@@ -339,6 +339,11 @@ impl<'t> Compiler<'t> {
             Some("FETCH") => self.fetch_statement(),
             Some(_) => self.close_statement(),
             None => {
+                let refused = ["FLUSH", "RESET"].into_iter().find(|word| self.scanner.looks_at(word));
+                if let Some(word) = refused.filter(|_| self.kind != StoredKind::Procedure) {
+                    let message = format!("{word} is not allowed in stored function or trigger");
+                    return Err(Error { code: 1336, state: "0A000", message });
+                }
                 let (start, piece) = self.scanner.piece(&[])?;
                 let leaf = self.ordinary(start, piece, 0)?;
                 self.emit(Instruction::Run { leaf });

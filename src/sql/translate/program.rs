@@ -12,7 +12,9 @@ use crate::sql::parse::{
     Call as ParsedCall, CreateProgram, Filter, GetDiagnostics as ParsedGet, NatureChange, ROUTINE_STATUS,
     Signal as ParsedSignal, SignalSubject, TRIGGERS, TableName,
 };
-use crate::sql::plan::{Argument, Call, Called, GetDiagnostics, Plan, Read, SessionCommand, Signal, VariableTarget};
+use crate::sql::plan::{
+    Argument, Call, Called, GetDiagnostics, Plan, Read, SessionCommand, SetValue, Signal, VariableTarget,
+};
 use crate::sql::program::{
     ConditionValue, Leaf, LeafKind, ParameterMode, StoredKind, StoredProgram, Variable, compile_program,
 };
@@ -20,6 +22,7 @@ use crate::sql::schema_change::SchemaChange;
 use crate::sql::tokens::{IntoName, Tokens};
 use crate::types::Value;
 use sqlparser::ast::Expr;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Translates a statement or expression of a stored program; `context` has its names.
@@ -210,11 +213,9 @@ impl Translator<'_> {
                 _ => None,
             },
             Expr::Value(value) => match &value.value {
-                sqlparser::ast::Value::Placeholder(text) if text.starts_with('?') => {
-                    return Err(Error::unsupported("OUT parameters given as ?"));
-                }
-                sqlparser::ast::Value::Placeholder(text) => match text.strip_prefix('@') {
-                    Some(name) if !name.starts_with('@') => Some(VariableTarget::User(name.to_string())),
+                sqlparser::ast::Value::Placeholder(text) => match (text.strip_prefix('@'), text.strip_prefix('?')) {
+                    (Some(name), _) if !name.starts_with('@') => Some(VariableTarget::User(name.to_string())),
+                    (_, Some(marker)) => marker.parse().ok().map(VariableTarget::Marker),
                     _ => None,
                 },
                 _ => None,
@@ -405,27 +406,55 @@ impl Translator<'_> {
         }
         let own = Visited::default();
         let visited = self.context.visited.unwrap_or(&own);
+        self.visit_in(database, program, visited);
+    }
+
+    fn visit_in(&mut self, database: &Database, program: &Arc<StoredProgram>, visited: &Visited) {
         if !visited.borrow_mut().insert((database.name.clone(), program.name.clone())) {
             return;
         }
         let Ok(code) = compile_program(program, database) else { return };
         let modes = Modes::from_bits(program.modes);
-        let visited = Some(visited);
-        let context =
-            Context { catalog: self.context.catalog, database: Some(&database.name), modes, names: None, visited };
+        let catalog = self.context.catalog;
+        let context = Context { catalog, database: Some(&database.name), modes, names: None, visited: Some(visited) };
         for leaf in &code.leaves {
             let plan = stacker::maybe_grow(256 << 10, 2 << 20, || translate_leaf(leaf, &context));
-            let Ok(Plan::Read(read)) = plan else { continue };
-            for name in read.databases {
-                if !self.databases.contains(&name) {
-                    self.databases.push(name);
-                }
+            let Ok(plan) = plan else { continue };
+            for read in reads_of(&plan) {
+                self.databases.extend(read.databases.clone());
+                self.tables.extend(read.tables.clone());
             }
-            for table in read.tables {
-                if !self.tables.contains(&table) {
-                    self.tables.push(table);
+            if let Plan::Call(call) = &plan {
+                let database = self.context.catalog.database(&call.procedure.database).cloned();
+                let found = database
+                    .and_then(|d| Some((d.clone(), d.program(call.procedure.kind, &call.procedure.name)?.clone())));
+                if let Some((database, procedure)) = found {
+                    stacker::maybe_grow(256 << 10, 2 << 20, || self.visit_in(&database, &procedure, visited));
                 }
             }
         }
+        // Once each.
+        let mut seen = BTreeSet::new();
+        self.databases.retain(|database| seen.insert(database.clone()));
+        let mut seen = BTreeSet::new();
+        self.tables.retain(|table| seen.insert(table.clone()));
+    }
+}
+
+fn query_of(value: &SetValue) -> Option<&Read> {
+    match value {
+        SetValue::Query(read) => Some(read),
+        SetValue::Default | SetValue::Constant(_) => None,
+    }
+}
+
+/// The queries of a statement in a function.
+fn reads_of(plan: &Plan) -> Vec<&Read> {
+    match plan {
+        Plan::Read(read) | Plan::Session(SessionCommand::Do(read)) => vec![read],
+        Plan::Set(assignments) => assignments.iter().filter_map(|a| query_of(&a.value)).collect(),
+        Plan::Session(SessionCommand::Signal(signal)) => signal.items.iter().filter_map(|(_, v)| query_of(v)).collect(),
+        Plan::Call(call) => call.arguments.iter().filter_map(|a| a.value.as_ref()).collect(),
+        _ => Vec::new(),
     }
 }

@@ -131,7 +131,13 @@ impl Translator<'_> {
         if !self.databases.contains(&database.name) {
             self.databases.push(database.name.clone());
         }
-        let context = Context { catalog: self.context.catalog, database: Some(&database.name), modes, names: None, visited: self.context.visited };
+        let context = Context {
+            catalog: self.context.catalog,
+            database: Some(&database.name),
+            modes,
+            names: None,
+            visited: self.context.visited,
+        };
         // Its literals are not the statement's: they are written into the text.
         let mut inner = Translator::new(&context, &tokens);
         inner.inline = true;

@@ -189,7 +189,8 @@ impl Translator<'_> {
             updated = Some(row_update(database, table, verb, &names));
         }
         let mut names: Vec<String> = written(table).map(|c| quote_name(&c.name)).collect();
-        let cell = |(c, i): (&Column, usize)| if c.auto_increment { format!("marmot_auto_id(?{i})") } else { format!("?{i}") };
+        let cell =
+            |(c, i): (&Column, usize)| if c.auto_increment { format!("marmot_auto_id(?{i})") } else { format!("?{i}") };
         let mut values: Vec<String> = written(table).zip(1..).map(cell).collect();
         if table.primary.is_none() {
             names.push(quote_name(HIDDEN_KEY));
@@ -199,7 +200,8 @@ impl Translator<'_> {
         let sql =
             format!("{verb} INTO {} ({}) VALUES ({})", place(database, table), names.join(", "), values.join(", "));
         let auto = auto_increment.clone().map(|auto| AutoIncrement { all_given: false, ..auto });
-        let row = Write { ignore: insert.ignore, auto_increment: auto, ..row_write(WriteKind::Insert, sql, database, table) };
+        let row =
+            Write { ignore: insert.ignore, auto_increment: auto, ..row_write(WriteKind::Insert, sql, database, table) };
         let place_of = |c: &&Column| table.column(&c.name).map_or(0, |(at, _)| at);
         let change = RowInsert {
             columns: given.iter().map(place_of).collect(),
@@ -215,7 +217,8 @@ impl Translator<'_> {
             0 => String::new(),
             count => format!(" WHERE (?{count} IS NULL OR 1)"),
         };
-        let part = RowChange { database: database.name.clone(), table: table.clone(), kind: RowChangeKind::Insert(change) };
+        let part =
+            RowChange { database: database.name.clone(), table: table.clone(), kind: RowChangeKind::Insert(change) };
         Ok(Write {
             kind: match (insert.replace, upsert) {
                 (true, _) => WriteKind::Replace,

@@ -2,8 +2,8 @@
 
 use super::from::table_source;
 use super::scope::{AliasUse, Scope, Source};
-use super::triggered::{delete_part, has_triggers, update_part};
 use super::translator::{Translator, quote_name};
+use super::triggered::{delete_part, has_triggers, update_part};
 use super::typed::Typed;
 use crate::sql::catalog::{Column, Database, Table};
 use crate::sql::column_type::ColumnType;
@@ -71,7 +71,14 @@ impl Translator<'_> {
         Ok(self.write(WriteKind::Update, sql, &database, &table, update.ignore))
     }
 
-    pub(super) fn write(&mut self, kind: WriteKind, sql: String, database: &Database, table: &Table, ignore: bool) -> Write {
+    pub(super) fn write(
+        &mut self,
+        kind: WriteKind,
+        sql: String,
+        database: &Database,
+        table: &Table,
+        ignore: bool,
+    ) -> Write {
         Write {
             kind,
             program: self.program(sql),

@@ -174,7 +174,13 @@ impl Translator<'_> {
         }
         let modes = Modes::from_bits(view.modes);
         let current = Some(&*view.database).filter(|d| !d.is_empty());
-        let context = Context { catalog: self.context.catalog, database: current, modes, names: None, visited: self.context.visited };
+        let context = Context {
+            catalog: self.context.catalog,
+            database: current,
+            modes,
+            names: None,
+            visited: self.context.visited,
+        };
         let invalid = || Error::invalid_view(&database.name, &view.name);
         let (statement, _) = parse_one(&view.query, modes)?;
         let statement = statement.ok_or_else(invalid)?;

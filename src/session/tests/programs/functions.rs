@@ -12,7 +12,10 @@ BEGIN
     RETURN f;
 END")
         .await;
-    assert_eq!(c.lines("SELECT id, fact(id + 2) FROM t WHERE fact(id) < 6 ORDER BY fact(id) DESC").await, ["2 24", "1 6"]);
+    assert_eq!(
+        c.lines("SELECT id, fact(id + 2) FROM t WHERE fact(id) < 6 ORDER BY fact(id) DESC").await,
+        ["2 24", "1 6"]
+    );
     c.ok("CREATE FUNCTION total(low INT) RETURNS DECIMAL(10,2) READS SQL DATA
 BEGIN
     DECLARE x INT; DECLARE sum DECIMAL(10,2) DEFAULT 0; DECLARE done BOOL DEFAULT FALSE;
@@ -47,7 +50,8 @@ END")
 #[tokio::test]
 async fn functions_call_functions_and_know_the_session() {
     let (_node, mut c) = Node::with_database().await;
-    c.ok("CREATE FUNCTION inner_one(a INT) RETURNS INT BEGIN SET @calls = IFNULL(@calls, 0) + 1; RETURN a + 1; END").await;
+    c.ok("CREATE FUNCTION inner_one(a INT) RETURNS INT BEGIN SET @calls = IFNULL(@calls, 0) + 1; RETURN a + 1; END")
+        .await;
     c.ok("CREATE FUNCTION outer_one(a INT) RETURNS VARCHAR(20) BEGIN DECLARE b INT; SET b = inner_one(a) + inner_one(a); RETURN CONCAT(DATABASE(), b, IF(NOW() > '2000-01-01', 'now', '')); END")
         .await;
     assert_eq!(c.value("SELECT outer_one(1)").await, "d4now");
@@ -104,7 +108,11 @@ async fn errors_of_functions() {
     assert_eq!(c.value("SELECT maybe(3)").await, "6");
     c.ok("CREATE OR REPLACE FUNCTION maybe(n INT) RETURNS INT BEGIN RETURN n * 3; END").await;
     assert_eq!(c.value("SELECT maybe(3)").await, "9");
-    assert!(c.value("SHOW CREATE FUNCTION maybe").await.contains("FUNCTION `maybe`(n INT) RETURNS int(11)\nBEGIN RETURN n * 3; END"));
+    assert!(
+        c.value("SHOW CREATE FUNCTION maybe")
+            .await
+            .contains("FUNCTION `maybe`(n INT) RETURNS int(11)\nBEGIN RETURN n * 3; END")
+    );
     c.ok("DROP FUNCTION maybe").await;
     assert_eq!(c.code("SELECT maybe(3)").await, 1305);
 }

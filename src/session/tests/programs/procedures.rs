@@ -225,4 +225,20 @@ async fn a_prepared_call() {
     c.ok("SET @a = 4").await;
     assert_eq!(c.told("EXECUTE s USING @a").await, ["4", "ok 0"]);
     assert_eq!(c.value("SELECT @b").await, "5");
+    c.ok("PREPARE s FROM 'CALL p(?, ?)'").await;
+    assert_eq!(c.told("EXECUTE s USING @a, @out").await, ["4", "ok 0"]);
+    assert_eq!(c.value("SELECT @out").await, "5");
+}
+
+#[tokio::test]
+async fn locking_reads_into_variables_lock() {
+    let (node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE t (id INT PRIMARY KEY, v INT)").await;
+    c.ok("INSERT INTO t VALUES (1, 10), (2, 20)").await;
+    c.ok("CREATE PROCEDURE p() BEGIN DECLARE x INT; START TRANSACTION; SELECT v INTO x FROM t WHERE id = 1 FOR UPDATE; UPDATE t SET v = x WHERE id = 2; END")
+        .await;
+    let mut other = node.another().await;
+    c.ok("CALL p()").await;
+    other.ok("UPDATE t SET v = 11 WHERE id = 1").await;
+    assert_eq!(c.code("COMMIT").await, 1213);
 }

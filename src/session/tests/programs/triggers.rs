@@ -33,7 +33,10 @@ async fn every_event_fires_for_each_row() {
     let (node, mut c) = with_triggers().await;
     node.requests();
     let done = c.ok("INSERT INTO t (v) VALUES (10), (20)").await;
-    assert_eq!((done.affected_rows, done.last_insert_id, &*done.info), (2, 1, "Records: 2  Duplicates: 0  Warnings: 0"));
+    assert_eq!(
+        (done.affected_rows, done.last_insert_id, &*done.info),
+        (2, 1, "Records: 2  Duplicates: 0  Warnings: 0")
+    );
     assert_eq!(told(&mut c).await, ["bi 0,10,w", "ai 1,10,w", "bi 0,20,w", "ai 2,20,w"]);
     node.requests();
     let done = c.ok("UPDATE t SET v = v + 1 WHERE id <= 2").await;
@@ -95,7 +98,10 @@ END")
     c.ok("CREATE TRIGGER b BEFORE UPDATE ON t FOR EACH ROW SET NEW.v = OLD.v + NEW.v").await;
     c.ok("INSERT INTO t (id, v) VALUES (1, 5), (2, NULL)").await;
     c.ok("INSERT INTO t (id) VALUES (3)").await;
-    assert_eq!(c.lines("SELECT * FROM t").await, ["1 10 2020-01-01 00:00:00", "2 14 2020-01-01 00:00:00", "3 14 2020-01-01 00:00:00"]);
+    assert_eq!(
+        c.lines("SELECT * FROM t").await,
+        ["1 10 2020-01-01 00:00:00", "2 14 2020-01-01 00:00:00", "3 14 2020-01-01 00:00:00"]
+    );
     c.ok("UPDATE t SET v = 1 WHERE id = 1").await;
     assert_eq!(c.value("SELECT v FROM t WHERE id = 1").await, "11");
     let error = c.error("INSERT INTO t (id, v) VALUES (4, 1), (5, 101)").await;
@@ -114,7 +120,9 @@ async fn several_triggers_of_one_event_have_an_order() {
     let (_node, mut c) = Node::with_database().await;
     c.ok("CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(20))").await;
     let mut add = async |name: &str, beside: &str| {
-        let sql = format!("CREATE TRIGGER {name} BEFORE INSERT ON t FOR EACH ROW {beside} SET NEW.v = CONCAT(NEW.v, '{name}')");
+        let sql = format!(
+            "CREATE TRIGGER {name} BEFORE INSERT ON t FOR EACH ROW {beside} SET NEW.v = CONCAT(NEW.v, '{name}')"
+        );
         c.ok(&sql).await;
     };
     add("m", "").await;
@@ -126,7 +134,9 @@ async fn several_triggers_of_one_event_have_an_order() {
     let order = "SELECT trigger_name, action_order FROM information_schema.triggers ORDER BY action_order";
     assert_eq!(c.lines(order).await, ["b 1", "m 2", "a 3", "z 4"]);
     assert_eq!(c.lines("SHOW TRIGGERS LIKE 't'").await.len(), 4);
-    assert!(c.value("SHOW CREATE TRIGGER m").await.contains("CREATE DEFINER=`root`@`%` TRIGGER `m` BEFORE INSERT ON `t` FOR EACH ROW SET NEW.v = CONCAT(NEW.v, 'm')"));
+    assert!(c.value("SHOW CREATE TRIGGER m").await.contains(
+        "CREATE DEFINER=`root`@`%` TRIGGER `m` BEFORE INSERT ON `t` FOR EACH ROW SET NEW.v = CONCAT(NEW.v, 'm')"
+    ));
     assert_eq!(c.code("CREATE TRIGGER y BEFORE INSERT ON t FOR EACH ROW FOLLOWS nobody SET @x = 1").await, 3011);
 }
 
