@@ -179,6 +179,8 @@ impl Session {
             }
             Ok(Some(list))
         });
+        // What functions set is known before what the rows are for is set.
+        self.end_calls();
         let rows: Option<Vec<Vec<Value>>> = match collected {
             Ok(rows) => rows,
             Err(error) => return Err(self.read_broke(run, error)),

@@ -15,6 +15,8 @@
 //! DDL becomes a [`SchemaChange`], which [`SchemaChange::compile`] turns into a [`SchemaProgram`] under the schema lock:
 //! SQLite statements and the catalog change, the same on every node.
 //!
+//! Stored programs are compiled by `program`; the session interprets them.
+//!
 //! # What differs from MySQL
 //!
 //! - By default `_ci` collations ignore case of ASCII letters only, and no accents; trailing spaces count. With
@@ -28,7 +30,7 @@
 //!   spelled out.
 //! - CREATE TABLE ... SELECT is two transactions: a node that dies in between leaves an empty table.
 //!
-//! What is refused by name (1235): changing rows through a view, triggers, procedures, functions of more than RETURN, events,
+//! What is refused by name (1235): changing rows through a view, stored functions that change data, events,
 //! accounts, UNIQUE over generated columns, FULLTEXT and SPATIAL, functional key parts, partition maintenance, LATERAL, JSON_TABLE, RENAME
 //! across databases, XA, HANDLER, LOAD DATA.
 
