@@ -9,11 +9,13 @@ use crate::core::Fatal;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, UnixListener};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Threads for clients: statements run on them to the end, so there are more than cores.
 const CLIENT_THREADS: usize = 32;
+/// How long a client may wait while another's statement keeps the thread that last looked at the sockets.
+const PULSE: Duration = Duration::from_millis(20);
 /// How long a stop may take before it is forced.
 const STOP_TIME: Duration = Duration::from_secs(20);
 
@@ -41,6 +43,7 @@ pub fn run(config: &Config, ready: impl FnOnce(&str)) -> Result<(), String> {
         clients: spawn_on(&clients),
         simulation: Simulation::default(),
     };
+    cluster.spawn(keep_awake(clients.handle().clone()));
     let result = cluster.block_on(async {
         // Caught from here on: a stop that comes before the node is open is a stop all the same.
         let mut signals = Signals::new()?;
@@ -73,6 +76,15 @@ pub fn run(config: &Config, ready: impl FnOnce(&str)) -> Result<(), String> {
         let _ = std::fs::remove_file(path);
     }
     result
+}
+
+/// Wakes a thread of a runtime regularly. The thread that finds work for itself at the sockets leaves them to nobody while it
+/// does that, and a statement may take long: whoever wakes looks at them.
+async fn keep_awake(runtime: Handle) {
+    loop {
+        tokio::time::sleep(PULSE).await;
+        drop(runtime.spawn(std::future::ready(())));
+    }
 }
 
 /// Starts the node, and imports what waits to be imported before anybody gets in.
