@@ -51,10 +51,7 @@ impl Session {
         let sent = {
             let rows = match place {
                 Place::Workspace => self.workspace()?.query(&read.program.sql, &parameters),
-                Place::Reader => {
-                    let program = &read.program;
-                    self.reader()?.query(&read.databases, &program.sql, &parameters, program.calls)
-                }
+                Place::Reader => self.query_reader(&read.databases, &read.program, &parameters)?,
             };
             match rows {
                 Ok(rows) => Sending { columns: &read.columns, charset, status, naps }.rows(rows, out).await,
@@ -160,10 +157,7 @@ impl Session {
         }
         let rows = match place {
             Place::Workspace => self.workspace()?.query(&read.program.sql, &parameters),
-            Place::Reader => {
-                let program = &read.program;
-                self.reader()?.query(&read.databases, &program.sql, &parameters, program.calls)
-            }
+            Place::Reader => self.query_reader(&read.databases, &read.program, &parameters)?,
         };
         let collected = rows.and_then(|mut rows| {
             let (mut list, mut bytes) = (Vec::new(), 0);
@@ -190,6 +184,20 @@ impl Session {
             naps.take().await.map_err(|e| self.sqlite_error(e))?;
         }
         Ok(rows)
+    }
+
+    /// Runs a program on the reading connection.
+    fn query_reader(
+        &mut self,
+        databases: &[DatabaseName],
+        program: &Program,
+        parameters: &[Value],
+    ) -> Result<sqlite::Result<Rows<'_>>, SqlError> {
+        let reader = self.reader()?;
+        Ok(match program.calls {
+            true => reader.query_calling(databases, &program.sql, parameters),
+            false => reader.query(databases, &program.sql, parameters),
+        })
     }
 
     /// A query that broke before anybody saw a row of it.
@@ -249,7 +257,7 @@ impl Session {
         let parameters = self.bind(run, program)?;
         let rows = match place {
             Place::Workspace => self.workspace()?.query(&program.sql, &parameters),
-            Place::Reader => self.reader()?.query(&read.databases, &program.sql, &parameters, program.calls),
+            Place::Reader => self.query_reader(&read.databases, program, &parameters)?,
         };
         let counted = rows.and_then(|mut rows| Ok(rows.next()?.map(|row| row.value(0))));
         match counted.map_err(|e| self.sqlite_error(e))? {
@@ -287,8 +295,7 @@ impl Session {
     ) -> Result<Vec<String>, SqlError> {
         let parameters = self.bind(run, program)?;
         let sql = format!("EXPLAIN QUERY PLAN {}", program.sql);
-        let rows =
-            self.reader()?.query(databases, &sql, &parameters, program.calls).and_then(Rows::collect).map_err(plain)?;
+        let rows = self.reader()?.query(databases, &sql, &parameters).and_then(Rows::collect).map_err(plain)?;
         let detail = |row: Vec<Value>| match row.into_iter().nth(3) {
             Some(Value::Text(text)) => text.to_string(),
             _ => String::new(),

@@ -182,7 +182,7 @@ impl Session {
         let row = table.primary.is_none().then(|| (IdKind::Row, "rowid".to_string(), 1));
         let reader = self.reader()?;
         for (kind, column, start) in auto.into_iter().chain(row) {
-            let rows = reader.query(&[], &format!("SELECT max({column}) FROM {from}"), &[], false);
+            let rows = reader.query(&[], &format!("SELECT max({column}) FROM {from}"), &[]);
             let highest = rows.and_then(|mut rows| Ok(rows.next()?.map(|row| row.value(0)))).map_err(plain)?;
             let next = match highest {
                 Some(Value::Int(n)) => n.saturating_add(1),
@@ -205,7 +205,7 @@ impl Session {
             let names = hidden.into_iter().chain(table.columns.iter().map(|c| c.name.as_str()));
             let columns: Vec<String> = names.map(quoted).collect();
             let select = format!("SELECT {} FROM {place}", columns.join(", "));
-            let rows = self.reader()?.query(&[], &select, &[], false).and_then(|rows| rows.collect()).map_err(plain)?;
+            let rows = self.reader()?.query(&[], &select, &[]).and_then(|rows| rows.collect()).map_err(plain)?;
             let create = crate::sql::create_statements(database, &table)?;
             let marks: Vec<String> = (1..=columns.len()).map(|i| format!("?{i}")).collect();
             let insert = format!("INSERT INTO {place} ({}) VALUES ({})", columns.join(", "), marks.join(", "));

@@ -208,7 +208,7 @@ pub struct RowChange {
 /// How a row changes. Statements take the primary key's columns as `?1..` in the key's order.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RowChangeKind {
-    Insert(RowInsert),
+    Insert(Box<RowInsert>),
     Update(RowUpdate),
     Delete(RowDelete),
 }

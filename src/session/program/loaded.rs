@@ -48,7 +48,7 @@ impl Loaded {
             return Ok(planned.clone());
         }
         let catalog = own.unwrap_or(&schema.catalog);
-        let context = Context { catalog, database: self.database.as_deref(), modes, names: None, visited: None };
+        let context = Context::new(catalog, self.database.as_deref(), modes);
         let leaf = &self.code.leaves[leaf];
         let plan = translate_leaf(leaf, &context)?;
         let literals = leaf.literals().into();

@@ -31,6 +31,13 @@ pub struct Context<'a> {
     pub visited: Option<&'a Visited>,
 }
 
+impl<'a> Context<'a> {
+    /// For a statement that is in no stored program.
+    pub fn new(catalog: &'a Catalog, database: Option<&'a str>, modes: Modes) -> Context<'a> {
+        Context { catalog, database, modes, names: None, visited: None }
+    }
+}
+
 /// Stored functions, by database and name.
 pub type Visited = std::cell::RefCell<std::collections::BTreeSet<(crate::types::DatabaseName, String)>>;
 

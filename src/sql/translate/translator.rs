@@ -172,7 +172,7 @@ fn over_columns(text: &str, table: Option<&Table>, clause: &'static str) -> Resu
         return Err(disallowed(clause));
     }
     let catalog = crate::sql::catalog::Catalog::new();
-    let context = Context { catalog: &catalog, database: None, modes: Modes::default(), names: None, visited: None };
+    let context = Context::new(&catalog, None, Modes::default());
     let mut translator = Translator::new(&context, &tokens);
     translator.inline = true;
     translator.clause = clause;

@@ -217,8 +217,11 @@ impl Translator<'_> {
             0 => String::new(),
             count => format!(" WHERE (?{count} IS NULL OR 1)"),
         };
-        let part =
-            RowChange { database: database.name.clone(), table: table.clone(), kind: RowChangeKind::Insert(change) };
+        let part = RowChange {
+            database: database.name.clone(),
+            table: table.clone(),
+            kind: RowChangeKind::Insert(Box::new(change)),
+        };
         Ok(Write {
             kind: match (insert.replace, upsert) {
                 (true, _) => WriteKind::Replace,
