@@ -396,6 +396,20 @@ impl Rows<'_> {
         Ok(self.on_row.then_some(RowRef { statement: self.statement }))
     }
 
+    /// Every remaining row, owned; `None` if together they have more bytes.
+    pub fn collect_below(mut self, most: usize) -> Result<Option<Vec<Vec<Value>>>> {
+        let (mut rows, mut bytes) = (Vec::new(), 0usize);
+        while let Some(row) = self.next()? {
+            let row = row.to_vec();
+            bytes = bytes.saturating_add(row.iter().map(Value::size).sum());
+            if bytes > most {
+                return Ok(None);
+            }
+            rows.push(row);
+        }
+        Ok(Some(rows))
+    }
+
     /// Every remaining row, owned.
     pub fn collect(mut self) -> Result<Vec<Vec<Value>>> {
         let mut rows = Vec::new();

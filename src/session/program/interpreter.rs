@@ -21,6 +21,8 @@ use std::sync::Arc;
 const BREATH: usize = 64;
 /// A statement whose schema keeps changing is planned again so often.
 const REPLANS: usize = 16;
+/// What one variable may take: MySQL's `max_allowed_packet`, which bounds the results of its functions.
+const VALUE_BYTES: usize = 64 << 20;
 /// What the rows of one cursor may take.
 const CURSOR_BYTES: usize = 64 << 20;
 /// One row and the question whether there is another.
@@ -196,6 +198,7 @@ impl<'h, H: Host> Interpreter<'h, H> {
             Instruction::Set { slot, leaf } => {
                 let mark = self.host.state().diagnostics.list().len();
                 let value = self.evaluate(&loaded, *leaf).await?;
+                check_size(&value)?;
                 self.frame()?.values[*slot] = value;
                 self.host.take_warnings();
                 self.handle_warnings(mark);
@@ -347,6 +350,7 @@ impl<'h, H: Host> Interpreter<'h, H> {
             }
             None => value,
         };
+        check_size(&value)?;
         self.frame()?.values[slot] = value;
         Ok(())
     }
@@ -431,6 +435,16 @@ impl<'h, H: Host> Interpreter<'h, H> {
         }
         Ok(())
     }
+}
+
+/// # Errors
+/// 1301 for what is too large for a variable.
+fn check_size(value: &Value) -> Result<(), SqlError> {
+    if value.size() <= VALUE_BYTES {
+        return Ok(());
+    }
+    let text = format!("Result of an expression was larger than max_allowed_packet ({VALUE_BYTES})");
+    Err(SqlError::new(1301, text))
 }
 
 /// The value of a query that has one.

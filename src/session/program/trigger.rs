@@ -25,6 +25,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 const SAVEPOINT: &str = "__marmot_triggered";
+/// What the rows of one statement may take.
+const MOST_BYTES: usize = 256 << 20;
 
 /// A session within a statement, as the host of triggers.
 struct Firing<'s> {
@@ -171,8 +173,11 @@ impl Session {
         triggered: &Triggered,
         parameters: &[Value],
     ) -> Result<Done, Broken> {
-        let found = self.workspace()?.query(&write.program.sql, parameters).and_then(|rows| rows.collect());
+        let found =
+            self.workspace()?.query(&write.program.sql, parameters).and_then(|rows| rows.collect_below(MOST_BYTES));
         let found = found.map_err(|e| self.row_error(e, schema, write))?;
+        let too_many = "Rows of a table with triggers are kept in memory while they change; change fewer at once";
+        let found = found.ok_or_else(|| SqlError::new(1197, too_many))?;
         self.workspace()?.savepoint(SAVEPOINT).map_err(plain)?;
         self.running.begin_firing(&write.tables, schema);
         let outcome = OnLargeStack::new(self.change_found(schema, write, triggered, parameters, found)).await;

@@ -115,7 +115,7 @@ impl Compiler<'_> {
             _ if rest.is_empty() => None,
             _ => return Err(self.scanner.placed(start, piece, Error::syntax(rest, 1))),
         };
-        // The default is evaluated once, before the names mean anything.
+        // The default is that of the first, in which none of the names means anything yet.
         let mut first = None;
         for name in names {
             let column = Arc::new(variable_column(name, &ty, &self.collation)?);
@@ -127,11 +127,10 @@ impl Compiler<'_> {
                 _ => None,
             };
             first = first.or(leaf);
-            let hidden = self.code.slots.len();
             let slot = self.variable(None, name, Some(column));
             match first {
                 None => self.emit(Instruction::SetNull { slot }),
-                Some(leaf) => self.emit(Instruction::Set { slot: hidden, leaf }),
+                Some(leaf) => self.emit(Instruction::Set { slot, leaf }),
             };
         }
         Ok(())

@@ -1,3 +1,5 @@
+//! Handlers, SIGNAL and GET DIAGNOSTICS.
+
 use super::super::Node;
 
 #[tokio::test]

@@ -1,3 +1,5 @@
+//! How programs are defined and shown, and what is refused at once.
+
 use super::super::Node;
 
 #[tokio::test]

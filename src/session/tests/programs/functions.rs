@@ -1,3 +1,5 @@
+//! Functions whose bodies are statements.
+
 use super::super::Node;
 
 #[tokio::test]

@@ -1,5 +1,10 @@
+//! Procedures: parameters, flow, rows for the client, cursors, calls within calls.
+
 use super::super::{Node, Recorded, commits};
-use crate::mysql::StatusFlags;
+use crate::mysql::{
+    CapabilityFlags, ColumnType, Handler, Keep, Outbound, Parameter, ResultWriter, RowFormat, StatementId, StatusFlags,
+};
+use crate::types::Value;
 
 #[tokio::test]
 async fn a_procedure_computes_with_its_parameters() {
@@ -241,4 +246,27 @@ async fn locking_reads_into_variables_lock() {
     c.ok("CALL p()").await;
     other.ok("UPDATE t SET v = 11 WHERE id = 1").await;
     assert_eq!(c.code("COMMIT").await, 1213);
+}
+
+#[tokio::test]
+async fn out_parameters_of_the_binary_protocol_are_a_result() {
+    let (_node, mut c) = Node::with_database().await;
+    c.ok("CREATE PROCEDURE p(a INT, OUT b INT, INOUT c VARCHAR(5)) BEGIN SET b = a + 1, c = CONCAT(c, '!'); SELECT a; END").await;
+    c.session.prepare(StatementId(1), b"CALL p(?, ?, ?)").await.expect("a call can be prepared");
+    let given: Vec<Parameter> = [Value::Int(4), Value::Null, Value::text("x")]
+        .into_iter()
+        .map(|value| Parameter { value, ty: ColumnType::MYSQL_TYPE_VAR_STRING, unsigned: false })
+        .collect();
+    let (mut wire, mut keep) = (Outbound::new(), Keep);
+    let capabilities = CapabilityFlags::CLIENT_DEPRECATE_EOF;
+    let mut out = ResultWriter::new(&mut wire, &mut keep, RowFormat::Binary, capabilities);
+    let outcome = c.session.execute(StatementId(1), &given, &mut out).await;
+    assert_eq!(out.results(), 3);
+    out.finish(outcome);
+    // The row of the parameters: header, no NULLs, 5, "x!"; its end says what it is, and that the end is near.
+    let row = [0, 0, 5, 0, 0, 0, 2, b'x', b'!'];
+    let at = wire.wire().windows(row.len()).position(|w| w == row).expect("a row of the parameters");
+    let end = &wire.wire()[at + row.len() + 4..];
+    let status = StatusFlags::from_bits_truncate(u16::from_le_bytes([end[3], end[4]]));
+    assert!(status.contains(StatusFlags::SERVER_PS_OUT_PARAMS | StatusFlags::SERVER_MORE_RESULTS_EXISTS));
 }

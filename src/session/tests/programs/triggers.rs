@@ -1,3 +1,5 @@
+//! Triggers.
+
 use super::super::{Client, Node, commits};
 
 /// A table `t`, and a table `log` in which triggers of `t` tell what they saw.
