@@ -238,6 +238,12 @@ impl<'t> Compiler<'t> {
             Some("FETCH") => self.fetch_statement(),
             Some(_) => self.close_statement(),
             None => {
+                let locks =
+                    ["LOCK", "UNLOCK"].into_iter().find(|verb| self.scanner.looks_at(&format!("{verb} TABLES")));
+                if let Some(verb) = locks {
+                    let message = format!("{verb} is not allowed in stored procedures");
+                    return Err(Error { code: 1314, state: "0A000", message });
+                }
                 let refused = ["FLUSH", "RESET"].into_iter().find(|word| self.scanner.looks_at(word));
                 if let Some(word) = refused.filter(|_| self.kind != StoredKind::Procedure) {
                     let message = format!("{word} is not allowed in stored function or trigger");

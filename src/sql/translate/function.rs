@@ -36,10 +36,10 @@ impl Translator<'_> {
     /// Any function call.
     pub fn call(&mut self, function: &Function) -> Result<Typed, Error> {
         if let [database, name] = super::from::name_parts(&function.name)?.as_slice() {
-            let database = self.find_database(database)?.clone();
+            let missing = || Error::no_such_function(format!("{database}.{name}"));
+            let database = self.find_database(database).map_err(|_| missing())?.clone();
             let arguments = plain_arguments(function)?;
-            let found = self.function_of(&database, name, &arguments)?;
-            return found.ok_or_else(|| Error::no_such_function(format!("{}.{name}", database.name)));
+            return self.function_of(&database, name, &arguments)?.ok_or_else(missing);
         }
         let name = function.name.to_string().trim_matches('`').to_ascii_uppercase();
         if function.filter.is_some() || !function.within_group.is_empty() {

@@ -171,7 +171,13 @@ impl Translator<'_> {
     /// # Errors
     /// 1305, 1318; 1414 where a value goes out into what is no variable.
     pub fn call_procedure(&mut self, call: &ParsedCall) -> Result<Plan, Error> {
-        let database = self.database_of(&call.name)?.clone();
+        let database = match &call.name.database {
+            Some(name) => self
+                .find_database(name)
+                .map_err(|_| Error::no_such_program("PROCEDURE", format!("{name}.{}", call.name.name)))?,
+            None => self.database_of(&call.name)?,
+        };
+        let database = database.clone();
         let full = format!("{}.{}", database.name, call.name.name);
         let procedure = database.program(StoredKind::Procedure, &call.name.name);
         let procedure = procedure.ok_or_else(|| Error::no_such_program("PROCEDURE", &full))?.clone();

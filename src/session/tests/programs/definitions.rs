@@ -56,6 +56,7 @@ async fn what_is_wrong_is_found_at_once() {
         ("BEGIN SELECT 1 INTO x; END", 1327),
         ("RETURN 1", 1313),
         ("USE d", 1314),
+        ("LOCK TABLES t READ", 1314),
         ("CREATE PROCEDURE q() BEGIN END", 1303),
         ("DROP PROCEDURE q", 1357),
         ("BEGIN DECLARE EXIT HANDLER FOR SQLSTATE '00000' BEGIN END; END", 1407),
@@ -73,6 +74,8 @@ async fn what_is_wrong_is_found_at_once() {
         c.ok("DROP PROCEDURE IF EXISTS p").await;
     }
     assert_eq!(c.code("CREATE PROCEDURE p(a INT, A INT) BEGIN END").await, 1330);
+    assert_eq!(c.code("CALL nowhere.p()").await, 1305);
+    assert_eq!(c.code("SELECT nowhere.f()").await, 1305);
     let near = c.error("CREATE PROCEDURE p() BEGIN SELECT 1; SELECT FROM; SET @a = 1; END").await.message;
     assert!(near.contains("near 'FROM; SET @a = 1; END'"), "{near}");
 }
