@@ -30,7 +30,7 @@ pub fn run(data: &[u8]) {
     let cache = PlanCache::new(8);
     let mut rest = text;
     for _ in 0..STATEMENTS {
-        let context = Context { catalog: &catalog, database: Some("d"), modes };
+        let context = Context::new(&catalog, Some("d"), modes);
         let Some((prepared, end)) = both_ways(rest, &cache, &context) else { return };
         rest = &rest[end..];
         let Some(prepared) = prepared else { return };
@@ -111,7 +111,7 @@ fn catalog() -> &'static Catalog {
     CATALOG.get_or_init(|| {
         let mut catalog = Catalog::new();
         for statement in parse(SCHEMA, Modes::default()).expect("a valid schema") {
-            let context = Context { catalog: &catalog, database: None, modes: Modes::default() };
+            let context = Context::new(&catalog, None, Modes::default());
             let plan = translate(&statement, &context).expect("a valid schema");
             let Plan::Schema(change) = plan else { panic!("a schema is made of schema changes") };
             catalog = compiled(&change, &catalog).expect("a valid schema");

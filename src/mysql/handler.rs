@@ -59,6 +59,10 @@ impl Login {
     pub fn multi_statements(&self) -> bool {
         self.capabilities.contains(CapabilityFlags::CLIENT_MULTI_STATEMENTS)
     }
+    /// A statement may have several results: CALL of a procedure that has queries.
+    pub fn multi_results(&self) -> bool {
+        self.multi_statements() || self.capabilities.contains(CapabilityFlags::CLIENT_MULTI_RESULTS)
+    }
     /// OK packets say what changed of the session.
     pub fn session_track(&self) -> bool {
         self.capabilities.contains(CapabilityFlags::CLIENT_SESSION_TRACK)

@@ -71,6 +71,8 @@ pub struct ResultWriter<'a> {
     finished: Option<Finished>,
     rows: u64,
     results: u64,
+    /// Stored programs within which results are written.
+    programs: u32,
 }
 
 enum Finished {
@@ -98,6 +100,7 @@ impl<'a> ResultWriter<'a> {
             finished: None,
             rows: 0,
             results: 0,
+            programs: 0,
         }
     }
 
@@ -110,8 +113,20 @@ impl<'a> ResultWriter<'a> {
         self.format
     }
 
+    /// A stored program begins: until it ends, statements without rows give no result of their own.
+    pub fn begin_program(&mut self) {
+        self.programs += 1;
+    }
+
+    pub fn end_program(&mut self) {
+        self.programs = self.programs.saturating_sub(1);
+    }
+
     /// A result without rows.
     pub fn ok(&mut self, completion: Completion) -> Result<(), SqlError> {
+        if self.programs > 0 {
+            return Ok(());
+        }
         self.begin_result()?;
         self.finished = Some(Finished::Plain(completion));
         Ok(())

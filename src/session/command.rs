@@ -72,6 +72,8 @@ impl Session {
                 }
             }
             SessionCommand::Do(read) => self.run_quietly(run, read).await?,
+            SessionCommand::Signal(signal) => self.signal(run, signal).await?,
+            SessionCommand::GetDiagnostics(get) => self.get_diagnostics(run, get).await?,
         }
         self.take_warnings();
         self.state.row_count = 0;
@@ -192,7 +194,13 @@ impl Session {
         let key = name.to_lowercase();
         let mut prepared = self.named.get(&key).cloned().ok_or_else(|| unknown_statement(name, "EXECUTE"))?;
         let values = self.session_values(run, using).await?;
+        self.given_out.clear();
         self.execute_prepared(&mut prepared, &values, out).await?;
+        for (marker, value) in std::mem::take(&mut self.given_out) {
+            if let Some(name) = using.get(marker).and_then(SetValue::user_variable) {
+                self.state.user_variables.insert(name.to_string(), value);
+            }
+        }
         if let Some(kept) = self.named.get_mut(&key) {
             *kept = prepared;
         }

@@ -40,7 +40,7 @@ impl Session {
     async fn fill_created(&mut self, run: Run<'_>, insert: &str, out: &mut ResultWriter<'_>) -> Result<(), SqlError> {
         let planned = self.plan_in(run.database, insert)?;
         let planned = planned.ok_or_else(|| SqlError::internal("an INSERT that is empty"))?;
-        let run = Run { planned: &planned, client: run.client, text: insert, database: run.database };
+        let run = Run { planned: &planned, client: run.client, text: insert, database: run.database, leaf: None };
         // The future would contain itself.
         Box::pin(self.attempt(run, out)).await
     }

@@ -1,6 +1,11 @@
 //! The diagnostics area: what the last statement had to say (`SHOW WARNINGS`, `SHOW ERRORS`).
 
-use crate::mysql::SqlError;
+use crate::mysql::{ErrorCode, SqlError, SqlState};
+use crate::sql::{Warning, WarningLevel};
+use std::collections::BTreeMap;
+
+/// The condition that a query or a cursor has no row.
+pub const NO_DATA: u16 = 1329;
 
 /// How bad a condition is, by the name SHOW WARNINGS prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +30,18 @@ impl Level {
 pub struct Condition {
     pub level: Level,
     pub code: u16,
+    pub state: SqlState,
     pub message: String,
+    /// What SIGNAL said besides, by MySQL's names of condition information items.
+    pub items: BTreeMap<&'static str, String>,
+}
+
+impl Condition {
+    /// An error without more to say of it.
+    pub fn error(error: &SqlError) -> Condition {
+        let (code, state, message) = (error.code, error.state, error.message.clone());
+        Condition { level: Level::Error, code, state, message, items: BTreeMap::new() }
+    }
 }
 
 /// The messages of one statement, at most `max_error_count` of them; all are counted.
@@ -43,26 +59,46 @@ impl Diagnostics {
         *self = Diagnostics { limit, ..Diagnostics::default() };
     }
 
-    pub fn push(&mut self, level: Level, code: u16, message: impl Into<String>) {
-        match level {
+    pub fn push(&mut self, condition: Condition) {
+        match condition.level {
             Level::Error => self.errors += 1,
             Level::Note | Level::Warning => self.warnings += 1,
         }
         if self.list.len() < self.limit {
-            self.list.push(Condition { level, code, message: message.into() });
+            self.list.push(condition);
         }
     }
 
+    fn push_plain(&mut self, level: Level, code: u16, message: impl Into<String>) {
+        // A warning that is no error has the class of warnings, unless there was no data.
+        let state = match ErrorCode::find(code) {
+            Some(known) => known.state,
+            None if code == NO_DATA => SqlState(*b"02000"),
+            None => SqlState(*b"01000"),
+        };
+        self.push(Condition { level, code, state, message: message.into(), items: BTreeMap::new() });
+    }
+
     pub fn note(&mut self, code: u16, message: impl Into<String>) {
-        self.push(Level::Note, code, message);
+        self.push_plain(Level::Note, code, message);
     }
 
     pub fn warning(&mut self, code: u16, message: impl Into<String>) {
-        self.push(Level::Warning, code, message);
+        self.push_plain(Level::Warning, code, message);
+    }
+
+    /// What functions warned of.
+    pub fn warnings(&mut self, warnings: &[Warning]) {
+        for warning in warnings {
+            match warning.level {
+                WarningLevel::Note => self.note(warning.code, &*warning.message),
+                WarningLevel::Warning => self.warning(warning.code, &*warning.message),
+            }
+        }
     }
 
     pub fn error(&mut self, error: &SqlError) {
-        self.push(Level::Error, error.code, error.message.clone());
+        self.push(Condition::error(error));
     }
 
     pub fn list(&self) -> &[Condition] {

@@ -1,10 +1,11 @@
 //! From a statement's text to the part of the session that runs it.
 
 use super::plans::Planned;
+use super::program::Loaded;
 use super::session::Session;
 use crate::core::{MemberChange, Request, Response};
 use crate::mysql::{ResultWriter, SqlError};
-use crate::sql::{self, Admin, Plan, SessionCommand, Warning, WarningLevel, bind};
+use crate::sql::{self, Admin, Plan, SessionCommand, Warning, bind};
 use crate::sql::{Parameter, Program, Source, Wanted};
 use crate::types::{DatabaseName, Span, Value};
 use std::sync::Arc;
@@ -30,6 +31,8 @@ pub(super) struct Run<'a> {
     pub text: &'a str,
     /// The database its unqualified names are in.
     pub database: &'a Option<DatabaseName>,
+    /// The stored program it is a statement of, and which: its variables are then the values in `client`.
+    pub leaf: Option<(&'a Loaded, usize)>,
 }
 
 impl Session {
@@ -63,7 +66,7 @@ impl Session {
                 return Err(self.syntax_error(&rest[used..]));
             }
             let database = self.state.database.clone();
-            let run = Run { planned: &planned, client: &[], text: &rest[..used], database: &database };
+            let run = Run { planned: &planned, client: &[], text: &rest[..used], database: &database, leaf: None };
             self.run_planned(run, out).await?;
             if self.loading.waits(rest) {
                 return Ok(());
@@ -86,6 +89,9 @@ impl Session {
 
     /// Runs one planned statement and writes its result.
     pub(super) async fn run_planned(&mut self, run: Run<'_>, out: &mut ResultWriter<'_>) -> Result<(), SqlError> {
+        if self.running.is_within() {
+            return self.attempt(run, out).await;
+        }
         self.server.counters().statement(run.text);
         let now = self.server.clock.now();
         let started = now.mono;
@@ -128,13 +134,18 @@ impl Session {
                 Ok(()) => return Ok(()),
                 Err(Failure::Sql(error)) => {
                     self.take_warnings();
-                    if self.open.is_some() && self.is_lost() {
+                    if self.open.is_some() && self.is_lost() && !self.running.is_in_statement() {
                         // SQLite gave the transaction up on an error: so must the client.
                         self.roll_back();
                     }
                     return Err(error);
                 }
-                Err(Failure::Stale) => again = self.plan_in(run.database, run.text)?,
+                Err(Failure::Stale) => {
+                    again = match run.leaf {
+                        Some((loaded, leaf)) => Some(self.plan_leaf(loaded, leaf)?),
+                        None => self.plan_in(run.database, run.text)?,
+                    }
+                }
             }
         }
         Err(SqlError::internal("the schema changes too quickly"))
@@ -182,6 +193,7 @@ impl Session {
             Plan::Session(command) => return self.command(run, command, out).await,
             Plan::Rows { columns, rows } => return Ok(self.literal_rows(columns, rows, out).await?),
             Plan::Admin(Admin::RemoveNode(node)) => self.change_members(MemberChange::Remove(*node)).await?,
+            Plan::Call(call) => return self.call(run, call, out).await,
             Plan::Nothing(warnings) => self.push_warnings(warnings),
         }
         self.take_warnings();
@@ -207,7 +219,7 @@ impl Session {
     }
 
     /// Sets up what functions know during the statement.
-    fn prepare_context(&self, plan: &Plan) {
+    pub(super) fn prepare_context(&self, plan: &Plan) {
         let settings = &self.state.settings;
         let context = self.context.lock();
         context.strict.set(settings.modes.strict());
@@ -238,6 +250,7 @@ impl Session {
             let context = self.context.lock();
             (context.warnings.take(), context.last_insert_id.take(), context.assigned.take())
         };
+        self.end_calls();
         self.state.user_variables.extend(assigned);
         self.push_warnings(&warnings);
         if let Some(id) = last_insert_id {
@@ -247,16 +260,14 @@ impl Session {
     }
 
     pub(super) fn push_warnings(&mut self, warnings: &[Warning]) {
-        for warning in warnings {
-            match warning.level {
-                WarningLevel::Note => self.state.diagnostics.note(warning.code, &*warning.message),
-                WarningLevel::Warning => self.state.diagnostics.warning(warning.code, &*warning.message),
-            }
-        }
+        self.state.diagnostics.warnings(warnings);
     }
 
     /// The values of a program's parameters.
-    pub(super) fn bind(&self, run: Run<'_>, program: &Program) -> Result<Vec<Value>, SqlError> {
+    pub(super) fn bind(&mut self, run: Run<'_>, program: &Program) -> Result<Vec<Value>, SqlError> {
+        if program.calls {
+            self.begin_calls()?;
+        }
         self.bind_parameters(run, &program.parameters)
     }
 
@@ -273,7 +284,9 @@ fn keeps_diagnostics(plan: &Plan) -> bool {
         _ => false,
     };
     match plan {
-        Plan::Session(SessionCommand::ShowWarnings { .. }) => true,
+        Plan::Session(
+            SessionCommand::ShowWarnings { .. } | SessionCommand::GetDiagnostics(_) | SessionCommand::Signal(_),
+        ) => true,
         Plan::Read(read) => read.program.parameters.iter().any(counts),
         _ => false,
     }

@@ -21,6 +21,7 @@
 //!   for them.
 //! * DDL locks the schema on a quorum, is compiled against the schema under the lock, tried out privately, and committed for
 //!   everyone (`schema_change`).
+//! * CALL, triggers and stored functions run code that was compiled once (`program`).
 //! * SHOW and `information_schema` are plain queries of tables that are filled just before (`system`).
 //!
 //! A plan belongs to a version of the schema. Where SQLite or the snapshot's version shows that it changed since, the
@@ -72,6 +73,7 @@ mod metadata;
 mod nap;
 mod plans;
 mod prepared;
+mod program;
 mod read;
 mod refusal;
 mod registry;

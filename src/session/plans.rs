@@ -26,11 +26,8 @@ impl Session {
     pub(super) fn plan(&mut self, text: &str) -> Result<(Option<Planned>, usize), SqlError> {
         let schema = self.schema()?;
         let own = (!self.temporary.is_empty()).then(|| self.temporary.catalog(&schema.catalog));
-        let context = Context {
-            catalog: own.as_ref().unwrap_or(&schema.catalog),
-            database: self.state.database.as_deref(),
-            modes: self.state.settings.modes,
-        };
+        let catalog = own.as_ref().unwrap_or(&schema.catalog);
+        let context = Context::new(catalog, self.state.database.as_deref(), self.state.settings.modes);
         // Plans that are shared know nothing of a session's temporary tables.
         let plans = if own.is_some() { &self.temporary.plans } else { &self.server.plans };
         let (prepared, used) = plans.prepare(text, &context)?;

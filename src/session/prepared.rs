@@ -91,8 +91,13 @@ impl Session {
             prepared.modes = self.state.settings.modes;
             prepared.generation = self.temporary.generation;
         }
-        let run =
-            Run { planned: &prepared.planned, client: values, text: &prepared.text, database: &prepared.database };
+        let run = Run {
+            planned: &prepared.planned,
+            client: values,
+            text: &prepared.text,
+            database: &prepared.database,
+            leaf: None,
+        };
         self.run_planned(run, out).await
     }
 

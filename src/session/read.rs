@@ -9,12 +9,20 @@ use super::session::{Session, plain};
 use super::system::{self, Facts, SystemTable};
 use crate::core::{Request, Response};
 use crate::mysql::{self, Cell, ResultWriter, SqlError};
-use crate::sql::{Locking, Program, Read, ResultColumn, ResultType};
+use crate::sql::{Locking, Program, Read, ResultColumn, ResultType, VariableTarget};
 use crate::sqlite::{self, Reader, RowRef, Rows};
 use crate::types::{DatabaseName, Key, KeyAccess, Mode, Value};
 
 /// At most this many entries of the conflict log are shown at once.
 const CONFLICTS_SHOWN: usize = 10_000;
+
+/// How much of a query's rows is taken.
+#[derive(Clone, Copy)]
+pub(super) struct Bound {
+    pub rows: usize,
+    /// More are an error.
+    pub bytes: usize,
+}
 
 /// Where a query runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -29,6 +37,9 @@ impl Session {
         if !read.into.is_empty() {
             return self.read_into(run, read, out).await;
         }
+        if self.running.is_within() && !self.state.multi_results {
+            return Err(mysql::SP_BADSELECT.with(&[&self.running.name()]).into());
+        }
         let parameters = self.bind(run, &read.program)?;
         let place = self.place(run, read).await?;
         if let Some(locking) = read.locking.as_ref().filter(|_| place == Place::Workspace) {
@@ -42,7 +53,7 @@ impl Session {
         let sent = {
             let rows = match place {
                 Place::Workspace => self.workspace()?.query(&read.program.sql, &parameters),
-                Place::Reader => self.reader()?.query(&read.databases, &read.program.sql, &parameters),
+                Place::Reader => self.query_reader(&read.databases, &read.program, &parameters)?,
             };
             match rows {
                 Ok(rows) => Sending { columns: &read.columns, charset, status, naps, limit }.rows(rows, out).await,
@@ -68,6 +79,14 @@ impl Session {
         let replicated = |database: &DatabaseName| !Session::is_system(database) && !crate::sql::is_temporary(database);
         let of_user = read.tables.iter().any(|(database, _)| replicated(database));
         let of_system = read.tables.iter().any(|(database, _)| Session::is_system(database));
+        if self.running.is_in_statement() {
+            if of_system {
+                return Err(SqlError::unsupported("system tables in a trigger").into());
+            }
+            self.join_statement(&read.databases)?;
+            self.copy_temporary(&read.tables)?;
+            return Ok(Place::Workspace);
+        }
         if of_user {
             self.open_implicitly();
         }
@@ -117,31 +136,80 @@ impl Session {
         self.schema().is_ok_and(|now| now.generation != schema.generation)
     }
 
-    /// The rows of a query the session runs for itself.
+    /// The rows of a query the session runs for itself, as the client would see them.
     async fn collect(&mut self, run: Run<'_>, read: &Read, at_most: usize) -> Result<Vec<Vec<Value>>, Failure> {
-        let parameters = self.bind(run, &read.program)?;
-        let place = self.place(run, read).await?;
-        let rows = match place {
-            Place::Workspace => self.workspace()?.query(&read.program.sql, &parameters),
-            Place::Reader => self.reader()?.query(&read.databases, &read.program.sql, &parameters),
-        };
-        let collected = rows.and_then(|mut rows| {
-            let mut list = Vec::new();
-            while list.len() < at_most
-                && let Some(row) = rows.next()?
-            {
-                list.push((0..read.columns.len()).map(|i| row.value(i)).collect());
-            }
-            Ok(list)
-        });
-        let mut rows: Vec<Vec<Value>> = collected.map_err(|e| self.sqlite_error(e))?;
-        if let Some(naps) = self.naps(&read.program.sql) {
-            naps.take().await.map_err(|e| self.sqlite_error(e))?;
-        }
+        let mut rows = self.stored_rows(run, read, Bound { rows: at_most, bytes: usize::MAX }).await?;
         for row in &mut rows {
             present_row(&read.columns, row)?;
         }
         Ok(rows)
+    }
+
+    /// The rows of a query the session runs for itself, as they are stored.
+    pub(super) async fn stored_rows(
+        &mut self,
+        run: Run<'_>,
+        read: &Read,
+        bound: Bound,
+    ) -> Result<Vec<Vec<Value>>, Failure> {
+        let parameters = self.bind(run, &read.program)?;
+        let place = self.place(run, read).await?;
+        if let Some(locking) = read.locking.as_ref().filter(|_| place == Place::Workspace) {
+            self.lock_rows(run, locking)?;
+        }
+        let rows = match place {
+            Place::Workspace => self.workspace()?.query(&read.program.sql, &parameters),
+            Place::Reader => self.query_reader(&read.databases, &read.program, &parameters)?,
+        };
+        let collected = rows.and_then(|mut rows| {
+            let (mut list, mut bytes) = (Vec::new(), 0);
+            while list.len() < bound.rows
+                && let Some(row) = rows.next()?
+            {
+                let row: Vec<Value> = (0..read.columns.len()).map(|i| row.value(i)).collect();
+                bytes += row.iter().map(Value::size).sum::<usize>();
+                if bytes > bound.bytes {
+                    return Ok(None);
+                }
+                list.push(row);
+            }
+            Ok(Some(list))
+        });
+        // What functions set is known before what the rows are for is set.
+        self.end_calls();
+        let rows: Option<Vec<Vec<Value>>> = match collected {
+            Ok(rows) => rows,
+            Err(error) => return Err(self.read_broke(run, error)),
+        };
+        let rows = rows.ok_or_else(|| SqlError::new(1041, "Out of memory: the rows of a cursor are too many"))?;
+        if let Some(naps) = self.naps(&read.program.sql) {
+            naps.take().await.map_err(|e| self.sqlite_error(e))?;
+        }
+        Ok(rows)
+    }
+
+    /// Runs a program on the reading connection.
+    fn query_reader(
+        &mut self,
+        databases: &[DatabaseName],
+        program: &Program,
+        parameters: &[Value],
+    ) -> Result<sqlite::Result<Rows<'_>>, SqlError> {
+        let reader = self.reader()?;
+        Ok(match program.calls {
+            true => reader.query_calling(databases, &program.sql, parameters),
+            false => reader.query(databases, &program.sql, parameters),
+        })
+    }
+
+    /// A query that broke before anybody saw a row of it.
+    fn read_broke(&self, run: Run<'_>, error: sqlite::Error) -> Failure {
+        match error {
+            sqlite::Error::Sqlite { .. } | sqlite::Error::NoSuchDatabase(_) if self.is_stale(&run.planned.schema) => {
+                Failure::Stale
+            }
+            error => self.sqlite_error(error).into(),
+        }
     }
 
     /// One value: `SET x = (SELECT ...)`.
@@ -165,7 +233,14 @@ impl Session {
         }
         let affected = rows.len() as u64;
         match rows.pop() {
-            Some(row) => self.state.user_variables.extend(read.into.iter().cloned().zip(row)),
+            Some(row) => {
+                for (target, value) in read.into.iter().zip(row) {
+                    // A statement outside of programs has no others.
+                    if let VariableTarget::User(name) = target {
+                        self.state.user_variables.insert(name.clone(), value);
+                    }
+                }
+            }
             None => self.state.diagnostics.warning(1329, "No data - zero rows fetched, selected, or processed"),
         }
         self.take_warnings();
@@ -184,7 +259,7 @@ impl Session {
         let parameters = self.bind(run, program)?;
         let rows = match place {
             Place::Workspace => self.workspace()?.query(&program.sql, &parameters),
-            Place::Reader => self.reader()?.query(&read.databases, &program.sql, &parameters),
+            Place::Reader => self.query_reader(&read.databases, program, &parameters)?,
         };
         let counted = rows.and_then(|mut rows| Ok(rows.next()?.map(|row| row.value(0))));
         match counted.map_err(|e| self.sqlite_error(e))? {

@@ -5,6 +5,7 @@ use super::constraint;
 use super::core_handle::CoreHandle;
 use super::counters::Counters;
 use super::plans;
+use super::program::Programs;
 use super::registry::Registry;
 use super::sequence::Sequences;
 use super::session::Session;
@@ -41,6 +42,7 @@ pub struct Server {
     pub(super) globals: Arc<Globals>,
     pub(super) registry: Registry,
     pub(super) plans: PlanCache,
+    pub(super) programs: Programs,
     pub(super) sequences: Sequences,
     pub(super) conflicts: Option<Arc<dyn ConflictLog>>,
     pub(super) started: Mono,
@@ -76,6 +78,7 @@ impl Server {
             globals: parts.globals,
             registry: Registry::default(),
             plans: PlanCache::new(plans::KEPT),
+            programs: Programs::default(),
             sequences: Sequences::default(),
             conflicts: parts.conflicts,
             started,

@@ -6,6 +6,7 @@ use super::lease::Lease;
 use super::load::Loading;
 use super::nap::Naps;
 use super::prepared::PreparedText;
+use super::program::Running;
 use super::registry::{Connection, Stop};
 use super::server::{Schema, Server};
 use super::state::State;
@@ -50,6 +51,10 @@ pub struct Session {
     /// What encrypts the client's link.
     pub(super) encryption: Option<Encryption>,
     pub(super) loading: Loading,
+    /// The stored programs that run, innermost last.
+    pub(super) running: Running,
+    /// What the last CALL gave for parameters that were `?` markers, by marker.
+    pub(super) given_out: Vec<(usize, Value)>,
     interrupts: Arc<Mutex<Vec<Interrupt>>>,
 }
 
@@ -72,6 +77,8 @@ impl Session {
             tracking: Tracking::default(),
             encryption: None,
             loading: Loading::default(),
+            running: Running::default(),
+            given_out: Vec::new(),
             interrupts: Arc::default(),
             server,
         }
@@ -114,7 +121,8 @@ impl Session {
 
     /// The catalog that statements of this session are translated against: that of the open transaction's snapshot.
     pub(super) fn schema(&self) -> Result<Arc<Schema>, SqlError> {
-        match self.open.as_ref().and_then(Open::schema) {
+        let of_statement = self.running.schema();
+        match of_statement.or_else(|| self.open.as_ref().and_then(Open::schema)) {
             Some(schema) => Ok(schema.clone()),
             None => self.server.schema(),
         }
@@ -176,6 +184,7 @@ impl Session {
         self.state.connection_id = u64::from(login.connection);
         self.state.found_rows_wanted = login.found_rows();
         self.state.multi_statements = login.multi_statements();
+        self.state.multi_results = login.multi_results();
         self.state.interactive = login.interactive();
         self.state.local_files = login.local_files();
         self.encryption = login.tls.clone();
@@ -230,7 +239,7 @@ pub(super) fn plain(error: crate::sqlite::Error) -> SqlError {
     constraint::to_sql(error, None, None)
 }
 
-fn stop_error(stop: Stop) -> SqlError {
+pub(super) fn stop_error(stop: Stop) -> SqlError {
     match stop {
         Stop::Killed => SqlError::new(1317, "Query execution was interrupted"),
         Stop::StatementTooLong => mysql::QUERY_TIMEOUT.with(&[]),

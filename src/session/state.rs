@@ -144,6 +144,8 @@ pub struct State {
     pub row_count: i64,
     pub found_rows: u64,
     pub last_insert_id: u64,
+    /// The client takes several results of one statement.
+    pub multi_results: bool,
     /// The moment the running statement began, in microseconds since the epoch.
     pub micros: i64,
 }
@@ -169,6 +171,7 @@ impl State {
             row_count: 0,
             found_rows: 0,
             last_insert_id: 0,
+            multi_results: false,
             micros: 0,
         }
     }

@@ -118,6 +118,9 @@ impl Session {
         if others().any(|(d, _)| Session::is_system(d)) {
             return Err(SqlError::unsupported("system tables in a statement that writes").into());
         }
+        if others().next().is_some() && self.running.is_in_statement() {
+            return Err(SqlError::unsupported("a temporary table written out of other tables in a trigger").into());
+        }
         if others().next().is_some() {
             self.open_implicitly();
             if self.open.is_some() {

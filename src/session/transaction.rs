@@ -101,6 +101,11 @@ impl Session {
             }
             return Ok(());
         }
+        self.join_statement(databases)
+    }
+
+    /// Makes `databases` part of the transaction on the workspace, which has begun.
+    pub(super) fn join_statement(&mut self, databases: &[DatabaseName]) -> Result<(), SqlError> {
         let schema = self.schema()?;
         for database in databases.iter().filter(|d| !Session::is_system(d) && !crate::sql::is_temporary(d)) {
             let workspace = self.workspace()?;

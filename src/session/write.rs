@@ -6,6 +6,7 @@ use super::execute::{Failure, Run};
 use super::ids::{Ids, Range, WrittenIds};
 use super::refusal;
 use super::retry::Retry;
+use super::server::Schema;
 use super::session::Session;
 use super::system;
 use crate::core::{Request, Response};
@@ -19,12 +20,12 @@ use std::sync::Arc;
 const ID_ATTEMPTS: usize = 3;
 
 /// What a statement did.
-#[derive(Clone, Debug)]
-struct Done {
-    executed: Executed,
+#[derive(Clone, Debug, Default)]
+pub(super) struct Done {
+    pub executed: Executed,
     /// The rows of RETURNING.
-    rows: Vec<Vec<Value>>,
-    ids: WrittenIds,
+    pub rows: Vec<Vec<Value>>,
+    pub ids: WrittenIds,
 }
 
 impl Session {
@@ -52,6 +53,9 @@ impl Session {
         }
         if write.tables.iter().any(|(database, _)| Session::is_system(database)) {
             return Err(SqlError::unsupported("system tables in a statement that writes").into());
+        }
+        if self.running.is_in_statement() {
+            return self.write_in_statement(run, write).await;
         }
         self.open_implicitly();
         if self.open.as_ref().is_some_and(|o| o.read_only) {
@@ -81,13 +85,40 @@ impl Session {
         Ok(())
     }
 
+    /// Within a statement that fired a trigger: part of what that statement does.
+    async fn write_in_statement(&mut self, run: Run<'_>, write: &Write) -> Result<(), Failure> {
+        let one = std::slice::from_ref(&(write.database.clone(), write.table.clone())).to_vec();
+        let targets = match &write.triggered {
+            Some(triggered) => triggered.parts.iter().map(|p| (p.database.clone(), p.table.name.clone())).collect(),
+            None if write.keyed.is_empty() => one,
+            // Which of the tables are changed is not said: all are taken for that.
+            None => write.tables.clone(),
+        };
+        if let Some((_, table)) = targets.iter().find(|(database, table)| self.running.uses(database, table)) {
+            return Err(mysql::CANT_UPDATE_USED_TABLE_IN_SF_OR_TRG.with(&[table]).into());
+        }
+        self.join_statement(&write.databases)?;
+        self.copy_temporary(&write.tables)?;
+        let parameters = self.bind(run, &write.program)?;
+        let schema = run.planned.schema.clone();
+        let done = self.execute(&schema, write, &parameters).await?;
+        self.take_warnings();
+        let affected = self.affected(write.kind, done.executed);
+        if let Some(id) = done.ids.generated {
+            self.state.last_insert_id = id.cast_unsigned();
+        }
+        self.state.row_count = i64::try_from(affected).unwrap_or(i64::MAX);
+        self.state.found_rows = affected;
+        Ok(())
+    }
+
     /// Within a transaction: a failure undoes the statement only, unless SQLite lost the whole transaction.
     async fn write_in_transaction(&mut self, run: Run<'_>, write: &Write) -> Result<Done, Failure> {
         self.pin(&write.databases).await?;
         self.check_planned(run)?;
         self.copy_temporary(&write.tables)?;
         let parameters = self.bind(run, &write.program)?;
-        let outcome = self.execute(&run.planned.schema.catalog, write, &parameters).await;
+        let outcome = self.execute(&run.planned.schema, write, &parameters).await;
         if let Err(Broken::Lost(error)) = outcome {
             self.roll_back();
             return Err(error.into());
@@ -99,11 +130,16 @@ impl Session {
     async fn write_alone(&mut self, run: Run<'_>, write: &Write) -> Result<Done, Failure> {
         self.barrier().await?;
         let parameters = self.bind(run, &write.program)?;
+        let variables = write.triggered.is_some().then(|| self.state.user_variables.clone());
         let server = self.server.clone();
         let mut retry = Retry::new(&server, self.state.settings.lock_wait);
         loop {
             if let Some(error) = self.stopped() {
                 return Err(error.into());
+            }
+            // Run once more, triggers begin with the variables they began with.
+            if let Some(variables) = &variables {
+                self.state.user_variables.clone_from(variables);
             }
             let (snapshot, schema) = self.begin_workspace(&write.databases)?;
             let same = |d: &crate::types::DatabaseName| {
@@ -119,7 +155,7 @@ impl Session {
                 self.end_workspace();
                 return Err(error.into());
             }
-            let executed = self.execute(&schema.catalog, write, &parameters).await;
+            let executed = self.execute(&schema, write, &parameters).await;
             let taken = match executed {
                 Ok(done) => self
                     .workspace()?
@@ -154,8 +190,21 @@ impl Session {
         }
     }
 
-    /// Executes the statement on the workspace, with as many ids as it turns out to need.
-    async fn execute(&mut self, catalog: &Catalog, write: &Write, parameters: &[Value]) -> Result<Done, Broken> {
+    /// Executes the statement on the workspace.
+    async fn execute(&mut self, schema: &Arc<Schema>, write: &Write, parameters: &[Value]) -> Result<Done, Broken> {
+        match &write.triggered {
+            Some(triggered) => self.change_rows(schema, write, triggered, parameters).await,
+            None => self.execute_one(&schema.catalog, write, parameters).await,
+        }
+    }
+
+    /// Executes one statement of SQLite, with as many ids as it turns out to need.
+    pub(super) async fn execute_one(
+        &mut self,
+        catalog: &Catalog,
+        write: &Write,
+        parameters: &[Value],
+    ) -> Result<Done, Broken> {
         let zero_is_a_value = self.state.settings.modes.no_auto_value_on_zero();
         let mut ids = Ids::for_statement(write);
         let mut attempts = 0;
@@ -207,7 +256,13 @@ impl Session {
         self.workspace.as_ref().is_some_and(crate::sqlite::Workspace::is_lost)
     }
 
-    fn write_error(&self, error: Error, catalog: &Catalog, write: &Write, duplicate: Option<String>) -> SqlError {
+    pub(super) fn write_error(
+        &self,
+        error: Error,
+        catalog: &Catalog,
+        write: &Write,
+        duplicate: Option<String>,
+    ) -> SqlError {
         if matches!(error, Error::Interrupted { .. }) {
             return self.sqlite_error(error);
         }
@@ -326,7 +381,7 @@ impl Session {
 }
 
 /// How a statement failed.
-enum Broken {
+pub(super) enum Broken {
     /// It had no effect; the transaction goes on.
     Statement(SqlError),
     /// The transaction is gone.

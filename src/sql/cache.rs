@@ -11,6 +11,7 @@ use super::normal::{Normalised, normalise};
 use super::parameter::Literal;
 use super::parse::{Body, parse_one};
 use super::plan::Plan;
+use super::program::begins_program;
 use super::translate::{Context, Translated, translate_all};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -79,6 +80,12 @@ impl PlanCache {
     /// # Errors
     /// Those of parsing and translating. They are not kept.
     pub fn prepare(&self, sql: &str, context: &Context<'_>) -> Result<(Option<Prepared>, usize), Error> {
+        if begins_program(sql, context.modes) {
+            let (statement, end) = parse_one(sql, context.modes)?;
+            let Some(statement) = statement else { return Ok((None, end)) };
+            let plan = Arc::new(translate_all(&statement, context)?.plan);
+            return Ok((Some(Prepared { plan, literals: Arc::default(), markers: 0 }), end));
+        }
         let normal = normalise(sql, context.modes)?;
         if normal.is_empty {
             return Ok((None, normal.end));

@@ -6,6 +6,7 @@
 
 use super::collate::CollationOrder;
 use super::column_type::ColumnType;
+use super::program::{StoredKind, StoredProgram, Trigger};
 use super::routine::Routine;
 use crate::types::{CollationRules, ColumnId, DatabaseName, IndexId, TableId};
 use serde::{Deserialize, Serialize};
@@ -94,18 +95,20 @@ pub struct Database {
     /// open to DDL or DML.
     pub system: bool,
     pub views: BTreeMap<String, Arc<View>>,
-    /// Stored functions.
+    /// Stored functions of one RETURN.
     pub routines: BTreeMap<String, Arc<Routine>>,
+    /// All other stored programs, by kind and name in lower case.
+    pub programs: BTreeMap<(StoredKind, String), Arc<StoredProgram>>,
 }
 
 impl Database {
-    /// A database out of its encoded form. One written before there were views, or stored functions, ends where they
-    /// would begin: with none of either.
+    /// A database out of its encoded form. One written before there were views, stored functions, or other programs, ends
+    /// where they would begin: with none of them.
     pub fn decode(bytes: &[u8]) -> Result<Database, postcard::Error> {
         let mut missing = 0;
         loop {
             match postcard::from_bytes(&[bytes, &vec![0; missing]].concat()) {
-                Err(postcard::Error::DeserializeUnexpectedEnd) if missing < 2 => missing += 1,
+                Err(postcard::Error::DeserializeUnexpectedEnd) if missing < 3 => missing += 1,
                 decoded => return decoded,
             }
         }
@@ -128,7 +131,17 @@ impl Database {
             system: false,
             views: BTreeMap::new(),
             routines: BTreeMap::new(),
+            programs: BTreeMap::new(),
         }
+    }
+    /// The stored program of that name, in any case; a function of one RETURN is none.
+    pub fn program(&self, kind: StoredKind, name: &str) -> Option<&Arc<StoredProgram>> {
+        self.programs.get(&(kind, name.to_lowercase()))
+    }
+    /// The triggers of a table, in the order of their names.
+    pub fn triggers<'d>(&'d self, table: &'d str) -> impl Iterator<Item = (&'d Arc<StoredProgram>, &'d Trigger)> {
+        let of = |p: &'d Arc<StoredProgram>| p.trigger.as_ref().map(|t| (p, t));
+        self.programs.values().filter_map(of).filter(move |(_, t)| t.table == table)
     }
     /// The table whose name SQLite would call the same: it compares names without ASCII case.
     pub fn table_ignoring_case(&self, name: &str) -> Option<&Arc<Table>> {
@@ -473,10 +486,10 @@ mod tests {
     fn a_database_written_before_there_were_views_or_functions_is_read() {
         let database = Database::new("d", Collation::default(), 7);
         let bytes = postcard::to_stdvec(&database).expect("plain data serialises");
-        for missing in 0..=2 {
+        for missing in 0..=3 {
             assert_eq!(Database::decode(&bytes[..bytes.len() - missing]), Ok(database.clone()), "{missing}");
         }
-        assert!(Database::decode(&bytes[..bytes.len() - 3]).is_err());
+        assert!(Database::decode(&bytes[..bytes.len() - 4]).is_err());
     }
 
     #[test]

@@ -322,9 +322,16 @@ impl MarmotDialect {
         Some(self.name_or_call(parser))
     }
 
-    /// A name, or a call if a parenthesis follows. `a.b` is put together by the caller.
+    /// A name, or a call if a parenthesis follows, also of a database's function. `a.b` is put together by the caller.
     fn name_or_call(&self, parser: &mut Parser) -> Result<Expr, ParserError> {
         let name = parser.parse_identifier()?;
+        let is = |ahead: usize, token: &Token| parser.peek_nth_token_ref(ahead).token == *token;
+        let word = matches!(parser.peek_nth_token_ref(1).token, Token::Word(_));
+        if is(0, &Token::Period) && word && is(2, &Token::LParen) {
+            parser.next_token();
+            let function = parser.parse_identifier()?;
+            return parser.parse_function(ObjectName::from(vec![name, function]));
+        }
         if parser.peek_token_ref().token == Token::LParen && name.quote_style.is_none() {
             return parser.parse_function(ObjectName::from(vec![name]));
         }

@@ -44,6 +44,8 @@ pub struct Lexer<'a> {
     after_point: bool,
     /// Where the previous lexeme ended, if it was a name.
     name_end: Option<usize>,
+    /// A version comment may hold semicolons: dumps put whole stored programs into one.
+    of_program: bool,
 }
 
 /// Longest first among those that share a start.
@@ -112,7 +114,20 @@ pub fn without_version_comments(text: &str) -> String {
 
 impl<'a> Lexer<'a> {
     pub fn new(sql: &'a str, modes: Modes) -> Lexer<'a> {
-        Lexer { sql, position: 0, modes, in_version_comment: false, after_point: false, name_end: None }
+        Lexer {
+            sql,
+            position: 0,
+            modes,
+            in_version_comment: false,
+            after_point: false,
+            name_end: None,
+            of_program: false,
+        }
+    }
+
+    /// A lexer for the definition of a stored program, which goes on behind semicolons.
+    pub fn of_program(sql: &'a str, modes: Modes) -> Lexer<'a> {
+        Lexer { of_program: true, ..Lexer::new(sql, modes) }
     }
 
     /// The next lexeme and its place in the text.
@@ -181,7 +196,7 @@ impl<'a> Lexer<'a> {
                     Ok(Lexeme::End)
                 }
             }
-            b';' if self.in_version_comment => Err(self.syntax(self.sql.len())),
+            b';' if self.in_version_comment && !self.of_program => Err(self.syntax(self.sql.len())),
             b';' => {
                 self.position += 1;
                 Ok(Lexeme::Semicolon)

@@ -15,6 +15,8 @@
 //! DDL becomes a [`SchemaChange`], which [`SchemaChange::compile`] turns into a [`SchemaProgram`] under the schema lock:
 //! SQLite statements and the catalog change, the same on every node.
 //!
+//! Stored programs are compiled by `program`; the session interprets them.
+//!
 //! # What differs from MySQL
 //!
 //! - By default `_ci` collations ignore case of ASCII letters only, and no accents; trailing spaces count. With
@@ -32,9 +34,9 @@
 //!   spelled out.
 //! - CREATE TABLE ... SELECT is two transactions: a node that dies in between leaves an empty table.
 //!
-//! What is refused by name (1235): triggers, procedures, functions of more than RETURN, events, accounts, UNIQUE over
-//! generated columns, SPATIAL, functional key parts, parsers of FULLTEXT, WITH QUERY EXPANSION, partition maintenance, RENAME
-//! across databases, XA, HANDLER, LOAD XML. Files of the server are never read or written (1290).
+//! What is refused by name (1235): stored functions that change data, events, accounts, UNIQUE over generated columns,
+//! SPATIAL, functional key parts, parsers of FULLTEXT, WITH QUERY EXPANSION, partition maintenance, RENAME across databases,
+//! XA, HANDLER, LOAD XML. Files of the server are never read or written (1290).
 
 mod alteration;
 mod cache;
@@ -60,6 +62,7 @@ mod parameter;
 mod parse;
 mod plan;
 mod present;
+mod program;
 mod routine;
 mod schema_change;
 mod spelling;
@@ -99,12 +102,19 @@ pub use normal::{Normalised, normalise};
 pub use parameter::{Convert, Environment, Literal, Parameter, Source, Wanted, bind};
 pub use parse::{Statement, parse};
 pub use plan::{
-    Admin, Assignment, AutoIncrement, Completion, KeyedChange, Load, LockTarget, Locking, Origin, Plan, Program, Read,
-    ResultColumn, ResultType, SessionCommand, SetTarget, SetValue, VariableScope, Write, WriteKind,
+    Admin, Argument, Assignment, AutoIncrement, Call, Called, Completion, GetDiagnostics, KeyedChange, Load,
+    LockTarget, Locking, Origin, Plan, Program, Read, ResultColumn, ResultType, RowChange, RowChangeKind, RowDelete,
+    RowInsert, RowUpdate, SessionCommand, SetTarget, SetValue, Signal, Triggered, UniqueKey, VariableScope,
+    VariableTarget, Write, WriteKind,
+};
+pub use program::{
+    Code, ConditionValue, Handler, Instruction, Leaf, LeafKind, Names, ParameterMode, ProgramParameter, RowEvent,
+    StoredKind, StoredProgram, Trigger, Variable, begins_program, compile_program,
 };
 pub use routine::{Nature, Routine};
 pub use schema_change::{CatalogChange, CompileContext, Compiled, ProgramKind, SchemaChange, SchemaProgram};
+pub use store::local_value;
 pub use translate::{
     Context, canonical_query, column_key, default_text, extra, is_updatable, show_create_table, translate,
-    view_as_table,
+    translate_leaf, view_as_table,
 };

@@ -1,9 +1,11 @@
 //! What a statement becomes: SQLite text with parameters, or a request to the session.
 
+use super::catalog::{Column, Table};
 use super::column_type::ColumnType;
 use super::error::Warning;
 use super::load::FileFormat;
-use super::parameter::Parameter;
+use super::parameter::{Parameter, Source, Wanted};
+use super::program::StoredKind;
 use super::schema_change::SchemaChange;
 use crate::types::{DatabaseName, NodeId, TableId, Value};
 use std::sync::Arc;
@@ -53,6 +55,7 @@ pub enum Plan {
         rows: Vec<Vec<Value>>,
     },
     Admin(Admin),
+    Call(Call),
     /// Accepted without effect.
     Nothing(Vec<Warning>),
 }
@@ -70,6 +73,8 @@ pub struct Program {
     /// Tables are written `"database"."table"`.
     pub sql: String,
     pub parameters: Vec<Parameter>,
+    /// It calls stored functions whose bodies are statements.
+    pub calls: bool,
 }
 
 /// A query.
@@ -87,8 +92,56 @@ pub struct Read {
     pub found_rows: Option<Program>,
     /// A statement of the client that has no LIMIT of its own: `sql_select_limit` holds for it.
     pub unlimited: bool,
-    /// `SELECT ... INTO @a, @b`: one row at most (1172), assigned instead of returned.
-    pub into: Vec<String>,
+    /// `SELECT ... INTO @a, b`: one row at most (1172), assigned instead of returned.
+    pub into: Vec<VariableTarget>,
+}
+
+/// A variable that a statement assigns.
+#[derive(Clone, Debug, PartialEq)]
+pub enum VariableTarget {
+    /// `@name`, in lower case.
+    User(String),
+    /// Of the stored program that the statement is in.
+    Local { slot: usize, column: Option<Arc<Column>> },
+    /// The n-th `?` marker of a prepared CALL, from 0: the value goes to whoever executes it.
+    Marker(usize),
+}
+
+impl SetValue {
+    /// The user variable that it is, if it is nothing else.
+    pub fn user_variable(&self) -> Option<&str> {
+        let SetValue::Query(read) = self else { return None };
+        match read.program.parameters.as_slice() {
+            [Parameter { source: Source::Environment(Wanted::User(name)), .. }] if read.program.sql == "SELECT ?1" => {
+                Some(name)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A stored program that a statement calls.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Called {
+    pub database: DatabaseName,
+    pub kind: StoredKind,
+    pub name: String,
+}
+
+/// CALL of a procedure.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    pub procedure: Called,
+    pub arguments: Vec<Argument>,
+}
+
+/// One argument of a CALL.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Argument {
+    /// What the parameter has at first, converted to its type; `None`: NULL, for it only gives a value.
+    pub value: Option<Read>,
+    /// What gets the parameter's value in the end.
+    pub target: Option<VariableTarget>,
 }
 
 /// What a locking read locks.
@@ -138,6 +191,73 @@ pub struct Write {
     pub by_row: Option<String>,
     /// RETURNING: the columns of the rows that the program gives; empty without it.
     pub returning: Vec<ResultColumn>,
+    /// A table that has triggers for what is done to it: the program is a query of the rows, and each is changed by itself.
+    pub triggered: Option<Arc<Triggered>>,
+}
+
+/// A change of tables with triggers, row by row. The rows of the query have one part for each of the tables, one after the
+/// other.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Triggered {
+    pub parts: Vec<RowChange>,
+}
+
+/// What happens to the rows of one table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RowChange {
+    pub database: DatabaseName,
+    pub table: Arc<Table>,
+    pub kind: RowChangeKind,
+}
+
+/// How a row changes. Statements take the primary key's columns as `?1..` in the key's order.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RowChangeKind {
+    Insert(Box<RowInsert>),
+    Update(RowUpdate),
+    Delete(RowDelete),
+}
+
+/// The part of a row is the values of these columns, as their places in the table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RowInsert {
+    pub columns: Vec<usize>,
+    /// Inserts one row: its parameters are the cells of all columns but generated ones.
+    pub insert: Write,
+    /// For REPLACE and ON DUPLICATE KEY UPDATE: finds the row that has the same unique key.
+    pub keys: Vec<UniqueKey>,
+    /// REPLACE: what happens to those rows.
+    pub replaced: Option<RowDelete>,
+    /// ON DUPLICATE KEY UPDATE: what happens to the first of those rows.
+    pub updated: Option<RowUpdate>,
+    /// Finds that row as the part of an update: its parameters are those of the statement, then the cells of all columns of
+    /// the new row, then the key.
+    pub update_of: String,
+}
+
+/// A unique key of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UniqueKey {
+    /// Its columns, as places in the table.
+    pub columns: Vec<usize>,
+    /// Gives key and cells of the row whose columns of this key are `?1..`, as the part of a deletion has them.
+    pub find: String,
+}
+
+/// The part of a row is its key, the cells of all columns, and new values for these columns.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RowUpdate {
+    pub keys: usize,
+    pub columns: Vec<usize>,
+    /// Changes the row: its parameters are the key, then the cells of all columns but generated ones.
+    pub update: Write,
+}
+
+/// The part of a row is its key and the cells of all columns.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RowDelete {
+    pub keys: usize,
+    pub delete: Write,
 }
 
 /// LOAD DATA: the INSERT, whose only client's parameter is a cell of rows ([`super::encode_rows`]).
@@ -200,6 +320,16 @@ pub struct ResultColumn {
     pub nullable: bool,
     /// Where a plain column comes from.
     pub origin: Option<Arc<Origin>>,
+}
+
+impl ResultColumn {
+    /// A cell as the client would see it.
+    pub fn present(&self, value: Value) -> Value {
+        match &self.ty {
+            ResultType::Known(ty) => ty.present(value),
+            ResultType::Dynamic | ResultType::Null => value,
+        }
+    }
 }
 
 /// The type of a result column.
@@ -319,10 +449,32 @@ pub enum SessionCommand {
     Deallocate {
         name: String,
     },
+    /// SIGNAL, RESIGNAL.
+    Signal(Signal),
+    GetDiagnostics(GetDiagnostics),
     /// Runs a query and throws its rows away.
     Do(Read),
     /// `EXPLAIN statement`: runs SQLite's EXPLAIN QUERY PLAN over the program and shows it in MySQL's columns.
     Explain(Program, Vec<DatabaseName>),
+}
+
+/// A condition to be raised.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Signal {
+    pub resignal: bool,
+    /// Its SQLSTATE; `None`: that of the condition being handled.
+    pub state: Option<String>,
+    /// By MySQL's names, once each.
+    pub items: Vec<(&'static str, SetValue)>,
+}
+
+/// GET DIAGNOSTICS.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GetDiagnostics {
+    pub stacked: bool,
+    /// The number of the condition, from 1; `None`: items of the statement.
+    pub condition: Option<SetValue>,
+    pub items: Vec<(VariableTarget, &'static str)>,
 }
 
 /// Cluster administration.

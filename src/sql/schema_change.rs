@@ -5,7 +5,8 @@ use super::catalog::{Catalog, Collation, Database, Table, View};
 use super::definition::TableDefinition;
 use super::error::{Error, Warning};
 use super::modes::Modes;
-use super::parse::{CreateFunction, ViewVerb};
+use super::parse::{CreateFunction, CreateProgram, NatureChange, ViewVerb};
+use super::program::{StoredKind, StoredProgram};
 use super::routine::Routine;
 use crate::types::{DatabaseName, TableId};
 use serde::{Deserialize, Serialize};
@@ -83,8 +84,21 @@ pub enum SchemaChange {
         /// The SQL mode to read it by.
         modes: u32,
     },
-    DropFunction {
+    CreateProgram {
         database: DatabaseName,
+        create: Box<CreateProgram>,
+        /// The SQL mode to read it by.
+        modes: u32,
+    },
+    AlterProgram {
+        database: DatabaseName,
+        kind: StoredKind,
+        name: String,
+        change: NatureChange,
+    },
+    DropProgram {
+        database: DatabaseName,
+        kind: StoredKind,
         name: String,
         if_exists: bool,
     },
@@ -152,6 +166,9 @@ pub struct CatalogChange {
     /// Names of stored functions that are no more; before `upsert_routines`.
     pub remove_routines: Vec<String>,
     pub upsert_routines: Vec<Arc<Routine>>,
+    /// Stored programs that are no more; before `upsert_programs`.
+    pub remove_programs: Vec<(StoredKind, String)>,
+    pub upsert_programs: Vec<Arc<StoredProgram>>,
 }
 
 /// A compiled schema change.
@@ -202,6 +219,12 @@ impl CatalogChange {
         for routine in &self.upsert_routines {
             database.routines.insert(routine.name.clone(), routine.clone());
         }
+        for (kind, name) in &self.remove_programs {
+            database.programs.remove(&(*kind, name.to_lowercase()));
+        }
+        for program in &self.upsert_programs {
+            database.programs.insert((program.kind, program.name.to_lowercase()), program.clone());
+        }
     }
 }
 
@@ -221,7 +244,9 @@ impl SchemaChange {
             | SchemaChange::CreateView { database, .. }
             | SchemaChange::DropViews { database, .. }
             | SchemaChange::CreateFunction { database, .. }
-            | SchemaChange::DropFunction { database, .. } => database,
+            | SchemaChange::CreateProgram { database, .. }
+            | SchemaChange::AlterProgram { database, .. }
+            | SchemaChange::DropProgram { database, .. } => database,
         }
     }
 

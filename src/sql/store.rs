@@ -3,7 +3,7 @@
 //! A literal or parameter is checked when it is bound; any other expression by the function `marmot_store`, whose
 //! first argument is the rule in text.
 
-use super::catalog::Collation;
+use super::catalog::{Collation, Column};
 use super::column_type::{BinaryKind, ColumnType, IntegerSize, TextKind};
 use super::decimal::{self, Decimal};
 use super::error::{Error, Warning};
@@ -73,6 +73,14 @@ pub fn store(rule: &Rule, value: Value, row: u32, context: &FunctionContext) -> 
             Ok(instead)
         }
     }
+}
+
+/// Converts `value` for a variable of a stored program.
+///
+/// # Errors
+/// Those of [`store`].
+pub fn local_value(column: &Column, value: Value, context: &FunctionContext) -> Result<Value, Error> {
+    store(&Rule::of(column, false), value, 1, context)
 }
 
 /// The text of a value for a message, as MySQL shows it.

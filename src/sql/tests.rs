@@ -49,7 +49,13 @@ impl Scripts {
     fn statement(&mut self, sql: &str) -> Result<String, Error> {
         let (statement, _) = parse_one(sql, self.modes)?;
         let statement = statement.ok_or_else(Error::empty_query)?;
-        let context = Context { catalog: &self.catalog, database: self.database.as_deref(), modes: self.modes };
+        let context = Context {
+            catalog: &self.catalog,
+            database: self.database.as_deref(),
+            modes: self.modes,
+            names: None,
+            visited: None,
+        };
         let mut out = String::new();
         match translate(&statement, &context)? {
             Plan::Read(read) => {
@@ -140,7 +146,7 @@ fn with_table() -> Catalog {
 
 /// Runs a statement through everything that a client's text reaches.
 fn feed(catalog: &Catalog, sql: &str, modes: Modes) -> Result<(), Error> {
-    let context = Context { catalog, database: Some("d"), modes };
+    let context = Context::new(catalog, Some("d"), modes);
     PlanCache::new(4).prepare(sql, &context).map(drop)
 }
 
@@ -249,7 +255,7 @@ proptest! {
     #[test]
     fn cached_plans_fit_their_text(numbers in prop::collection::vec(0i64..4, 6)) {
         let catalog = with_table();
-        let context = Context { catalog: &catalog, database: Some("d"), modes: Modes::default() };
+        let context = Context::new(&catalog, Some("d"), Modes::default());
         let cache = PlanCache::new(8);
         for n in &numbers {
             let sql = format!("SELECT a, b, ROUND(1.25, {n}) r, 'x{n}' FROM t WHERE a > {n} ORDER BY {}, {n} + 1 LIMIT {n}", n % 2 + 1);
@@ -265,7 +271,7 @@ proptest! {
 #[test]
 fn a_repeated_statement_is_not_parsed() {
     let catalog = with_table();
-    let context = Context { catalog: &catalog, database: Some("d"), modes: Modes::default() };
+    let context = Context::new(&catalog, Some("d"), Modes::default());
     let cache = PlanCache::new(16);
     let first = cache.prepare("SELECT b FROM t WHERE a = 1", &context).unwrap().0.unwrap();
     let again = cache.prepare("SELECT b FROM t WHERE a = 2", &context).unwrap().0.unwrap();

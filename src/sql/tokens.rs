@@ -28,14 +28,23 @@ pub struct Tokens {
     pub markers: usize,
     /// By the number of a SELECT token: the text of each of its items.
     pub items: BTreeMap<usize, Vec<String>>,
-    /// The variables of `SELECT ... INTO @a, @b`, which sqlparser cannot read and does not see.
-    pub into: Vec<String>,
+    /// The variables of `SELECT ... INTO @a, b`, which sqlparser cannot read and does not see.
+    pub into: Vec<IntoName>,
     /// The token RETURNING of INSERT, REPLACE or DELETE, which sqlparser sees as SELECT, so that it reads its items.
     pub returning: Option<usize>,
     /// `:=` occurs: user variables may change while the statement runs.
     pub assigns_variables: bool,
     /// Where the next statement begins in the text given.
     pub end: usize,
+}
+
+/// A variable after INTO.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IntoName {
+    /// `@name`.
+    User(String),
+    /// A parameter or local variable of a stored program.
+    Local(String),
 }
 
 /// The number of the token that a node begins with.
@@ -59,7 +68,15 @@ pub fn hex(bytes: &[u8]) -> String {
 /// # Errors
 /// 1064 for text that is no sequence of lexemes, 1436 for text nested too deeply.
 pub fn tokenise(sql: &str, modes: Modes) -> Result<Tokens, Error> {
-    let mut lexer = Lexer::new(sql, modes);
+    tokens_of(sql, Lexer::new(sql, modes), modes)
+}
+
+/// As [`tokenise`], of the definition of a stored program: up to the first semicolon, which may be within its body.
+pub fn tokenise_program(sql: &str, modes: Modes) -> Result<Tokens, Error> {
+    tokens_of(sql, Lexer::of_program(sql, modes), modes)
+}
+
+fn tokens_of(sql: &str, mut lexer: Lexer<'_>, modes: Modes) -> Result<Tokens, Error> {
     let mut t = Tokens::default();
     let mut start_of_text = None;
     loop {
@@ -270,24 +287,34 @@ impl Tokens {
         self.tokens[number].token = Token::Whitespace(sqlparser::tokenizer::Whitespace::Space);
     }
 
-    /// The name of the user variable at a token.
-    fn variable(&self, number: usize) -> Option<String> {
+    /// The variable at a token after INTO; `locals`: also one without `@`.
+    fn variable(&self, number: usize, locals: bool) -> Option<IntoName> {
         match &self.tokens.get(number)?.token {
-            Token::Placeholder(name) if name.starts_with('@') && !name.starts_with("@@") => Some(name[1..].to_string()),
+            Token::Placeholder(name) if name.starts_with('@') && !name.starts_with("@@") => {
+                Some(IntoName::User(name[1..].to_string()))
+            }
+            Token::Word(word) if locals => {
+                let name = word.quote_style.is_some() || !super::dialect::is_reserved(&word.value);
+                let file = ["OUTFILE", "DUMPFILE"].iter().any(|w| word.value.eq_ignore_ascii_case(w));
+                (name && !file).then(|| IntoName::Local(word.value.clone()))
+            }
             _ => None,
         }
     }
 
-    /// Takes INTO @a, @b out.
+    /// Takes INTO @a, b out.
     fn take_into(&mut self) {
-        let found = (0..self.tokens.len()).find(|i| self.is_word(*i, &["INTO"]) && self.variable(i + 1).is_some());
-        let Some(into) = found else { return };
+        let locals = self.is_word(0, &["SELECT", "WITH", "VALUES", "TABLE"])
+            || self.tokens.first().is_some_and(|t| t.token == Token::LParen);
+        let starts = |i: &usize| self.is_word(*i, &["INTO"]) && self.variable(i + 1, locals).is_some();
+        let Some(into) = (0..self.tokens.len()).find(starts) else { return };
         self.blank(into);
         let mut at = into + 1;
-        while let Some(name) = self.variable(at) {
+        while let Some(name) = self.variable(at, locals) {
             self.into.push(name);
             self.blank(at);
-            if self.tokens.get(at + 1).is_some_and(|t| t.token == Token::Comma) && self.variable(at + 2).is_some() {
+            let comma = self.tokens.get(at + 1).is_some_and(|t| t.token == Token::Comma);
+            if comma && self.variable(at + 2, locals).is_some() {
                 self.blank(at + 1);
                 at += 2;
             } else {

@@ -4,6 +4,7 @@ use super::cell::Cell;
 use super::cost::Cost;
 use super::error::{Error, Result};
 use super::functions::Functions;
+use super::nested::NestedStatements;
 use super::statement::{ColumnInfo, Statement, error_of};
 use crate::sql::CollationOrder;
 use crate::types::Value;
@@ -54,7 +55,15 @@ pub(super) struct Connection {
     busy_timeout_ms: u32,
     /// Of the queries since it was last taken.
     cost: Cost,
+    nested: NestedStatements,
     inner: rusqlite::Connection,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // The functions that share them go with the connection, which closes only without statements.
+        self.nested.forget();
+    }
 }
 
 /// `text` as an SQL identifier.
@@ -127,7 +136,8 @@ impl Connection {
             ffi::sqlite3_extended_result_codes(inner.handle(), 1);
             ffi::sqlite3_busy_timeout(inner.handle(), busy_timeout_ms as c_int);
         }
-        functions.register(&inner, &fault)?;
+        let nested = NestedStatements::default();
+        functions.register(&inner, &fault, &nested)?;
         super::row_table::register(&inner)?;
         inner.collation_needed(provide_collation).map_err(outer_error)?;
         let connection = Connection {
@@ -137,6 +147,7 @@ impl Connection {
             interrupt,
             busy_timeout_ms,
             cost: Cost::default(),
+            nested,
             inner,
         };
         connection.set_option(ffi::SQLITE_DBCONFIG_DQS_DML, false)?;
@@ -294,6 +305,7 @@ impl Connection {
     /// Forgets compiled statements, so that nothing refers to a database about to be detached.
     pub(super) fn forget_statements(&mut self) {
         self.cache.clear();
+        self.nested.forget();
     }
 
     pub(super) fn busy_timeout(&self) -> c_int {
@@ -383,6 +395,20 @@ impl Rows<'_> {
             self.on_row = self.statement.step()?;
         }
         Ok(self.on_row.then_some(RowRef { statement: self.statement }))
+    }
+
+    /// Every remaining row, owned; `None` if together they have more bytes.
+    pub fn collect_below(mut self, most: usize) -> Result<Option<Vec<Vec<Value>>>> {
+        let (mut rows, mut bytes) = (Vec::new(), 0usize);
+        while let Some(row) = self.next()? {
+            let row = row.to_vec();
+            bytes = bytes.saturating_add(row.iter().map(Value::size).sum());
+            if bytes > most {
+                return Ok(None);
+            }
+            rows.push(row);
+        }
+        Ok(Some(rows))
     }
 
     /// Every remaining row, owned.

@@ -3,6 +3,7 @@
 use super::cell::Cell;
 use super::connection::{Fault, outer_error};
 use super::error::{Error, FunctionError, Result};
+use super::nested::{Nested, NestedStatements};
 use crate::types::Value;
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -11,6 +12,8 @@ use std::sync::Arc;
 
 /// Evaluates one call of a scalar function.
 pub type Scalar = Arc<dyn Fn(&[Value]) -> std::result::Result<Value, FunctionError> + Send + Sync>;
+/// Evaluates one call of a scalar function that runs queries of its own on the connection.
+pub type NestedScalar = Arc<dyn Fn(Nested<'_>, &[Value]) -> std::result::Result<Value, FunctionError> + Send + Sync>;
 /// Begins one group of an aggregate function.
 pub type NewAggregate = Arc<dyn Fn() -> Box<dyn Aggregate> + Send + Sync>;
 
@@ -28,6 +31,7 @@ pub trait Aggregate: Send {
 pub struct Functions {
     scalars: Vec<(Arc<str>, i32, bool, Scalar)>,
     aggregates: Vec<(Arc<str>, i32, NewAggregate)>,
+    nested: Vec<(Arc<str>, NestedScalar)>,
 }
 
 impl Functions {
@@ -45,7 +49,32 @@ impl Functions {
         self.aggregates.push((name.into(), arity, new));
     }
 
-    pub(super) fn register(&self, connection: &rusqlite::Connection, fault: &Fault) -> Result<()> {
+    /// Adds a scalar function of any number of arguments that runs queries.
+    pub fn nested(&mut self, name: &str, eval: NestedScalar) {
+        self.nested.push((name.into(), eval));
+    }
+
+    pub(super) fn register(
+        &self,
+        connection: &rusqlite::Connection,
+        fault: &Fault,
+        statements: &NestedStatements,
+    ) -> Result<()> {
+        for (name, eval) in &self.nested {
+            let (eval, fault, statements) = (eval.clone(), fault.clone(), statements.clone());
+            let call = move |context: &Context<'_>| {
+                let arguments = arguments(context);
+                // SAFETY: the handle is used within this call only, in which its statement runs.
+                let value = unsafe {
+                    let connection = context.get_connection()?;
+                    eval(Nested::new(connection.handle(), &fault, &statements), &arguments)
+                };
+                value.map(Output).map_err(|e| raise(&fault, Error::Function(e)))
+            };
+            let call = AssertUnwindSafe(call);
+            let call = move |context: &Context<'_>| (call.0)(context);
+            connection.create_scalar_function(&**name, -1, FunctionFlags::SQLITE_UTF8, call).map_err(outer_error)?;
+        }
         for (name, arity, deterministic, eval) in &self.scalars {
             let mut flags = FunctionFlags::SQLITE_UTF8;
             flags.set(FunctionFlags::SQLITE_DETERMINISTIC, *deterministic);

@@ -62,23 +62,34 @@ impl Reader {
 
     /// Runs a query over `databases`, attaching them as needed: one statement, one snapshot over all of them.
     pub fn query(&mut self, databases: &[DatabaseName], sql: &str, params: &[Value]) -> Result<Rows<'_>> {
-        for database in databases {
-            self.attach(database)?;
-        }
+        self.attach_all(databases)?;
         if databases.len() > 1 {
-            // Attaching one may have detached another.
-            if let Some(gone) = databases.iter().find(|d| self.attached.find(d).is_none()) {
-                self.attach(gone)?;
-                if databases.iter().any(|d| self.attached.find(d).is_none()) {
-                    return Err(Error::TooManyDatabases(self.attached.len()));
-                }
-            }
             return self.query_several(databases, sql, params);
         }
         if !self.connection.cached(sql)?.is_read_only() {
             return Err(Error::Unsupported("a statement that writes on a reading connection".into()));
         }
         self.connection.query(sql, params)
+    }
+
+    /// As [`Reader::query`], for a text that calls functions which run queries: they see the same snapshot.
+    pub fn query_calling(&mut self, databases: &[DatabaseName], sql: &str, params: &[Value]) -> Result<Rows<'_>> {
+        self.attach_all(databases)?;
+        self.query_several(databases, sql, params)
+    }
+
+    fn attach_all(&mut self, databases: &[DatabaseName]) -> Result<()> {
+        for database in databases {
+            self.attach(database)?;
+        }
+        // Attaching one may have detached another.
+        if let Some(gone) = databases.iter().find(|d| self.attached.find(d).is_none()) {
+            self.attach(gone)?;
+            if databases.iter().any(|d| self.attached.find(d).is_none()) {
+                return Err(Error::TooManyDatabases(self.attached.len()));
+            }
+        }
+        Ok(())
     }
 
     /// SQLite takes the files' snapshots one after the other: no transaction over several may become visible between.

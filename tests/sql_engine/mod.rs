@@ -2,7 +2,8 @@
 
 use marmot::sql::{
     AGGREGATES, Accumulator, Catalog, CompileContext, Context, Environment, Error, FUNCTIONS, FunctionContext, Modes,
-    Plan, PlanCache, Prepared, Program, ResultColumn, ResultType, SchemaChange, SetTarget, SetValue, Wanted, bind,
+    Plan, PlanCache, Prepared, Program, ResultColumn, ResultType, SchemaChange, SetTarget, SetValue, VariableTarget,
+    Wanted, bind,
 };
 use marmot::types::{NodeId, TableId, Value};
 use rusqlite::functions::{Aggregate, Context as Call, FunctionFlags};
@@ -190,7 +191,7 @@ impl Engine {
         let mut last = (vec![], String::new());
         while !rest.is_empty() {
             let database = self.database.clone();
-            let context = Context { catalog: &self.catalog, database: database.as_deref(), modes: self.modes };
+            let context = Context::new(&self.catalog, database.as_deref(), self.modes);
             let (prepared, end) = self.cache.prepare(rest, &context)?;
             if let Some(prepared) = prepared {
                 last = self.execute(&prepared, client)?;
@@ -239,7 +240,11 @@ impl Engine {
                 let values = self.values(&read.program, prepared, client, false)?;
                 let rows = self.query(&read.program, values)?;
                 if let (false, Some(row)) = (read.into.is_empty(), rows.first()) {
-                    self.variables.extend(read.into.iter().cloned().zip(row.iter().cloned()));
+                    for (target, value) in read.into.iter().zip(row) {
+                        if let VariableTarget::User(name) = target {
+                            self.variables.insert(name.clone(), value.clone());
+                        }
+                    }
                 }
                 self.variables.extend(self.functions.lock().unwrap().assigned.take());
                 Ok((read.columns.clone(), shown(&read.columns, rows)))
@@ -253,7 +258,7 @@ impl Engine {
                 for row in rows {
                     let mut row = row.into_iter();
                     for table in &write.keyed {
-                        let program = Program { sql: table.sql.clone(), parameters: vec![] };
+                        let program = Program { sql: table.sql.clone(), ..Program::default() };
                         self.query(&program, row.by_ref().take(table.keys + table.values).collect())?;
                     }
                 }
@@ -334,7 +339,7 @@ impl Engine {
     /// How SQLite goes about a query.
     pub fn explain(&mut self, sql: &str) -> String {
         let database = self.database.clone();
-        let context = Context { catalog: &self.catalog, database: database.as_deref(), modes: self.modes };
+        let context = Context::new(&self.catalog, database.as_deref(), self.modes);
         let (prepared, _) = self.cache.prepare(sql, &context).unwrap();
         let Plan::Read(read) = &*prepared.unwrap().plan else { return String::new() };
         let mut statement = self.connection.prepare(&format!("EXPLAIN QUERY PLAN {}", read.program.sql)).unwrap();

@@ -1,15 +1,59 @@
-//! The tables of `information_schema` that list stored programs. There are functions; nothing else.
+//! The tables of `information_schema` that list stored programs. There are no events.
 
 use super::schema_tables::{TypeFacts, type_facts};
 use super::{Facts, Holds::*, SystemTable, text};
-use crate::sql::{Collation, Database, Modes, Routine};
+use crate::sql::{Collation, Column, Database, Modes, Nature, ParameterMode, StoredKind};
 use crate::types::Value;
-use std::sync::Arc;
 
 const INFORMATION_SCHEMA: &str = "information_schema";
 
-fn functions<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = (&'a Arc<Database>, &'a Arc<Routine>)> {
-    facts.catalog.databases().flat_map(|d| d.routines.values().map(move |r| (d, r)))
+/// A routine of any kind, as these tables have it.
+struct Shown<'a> {
+    database: &'a Database,
+    kind: StoredKind,
+    name: &'a str,
+    parameters: Vec<(ParameterMode, &'a Column)>,
+    returns: Option<&'a Column>,
+    body: String,
+    modes: u32,
+    nature: &'a Nature,
+    definer: &'a str,
+    created: &'a str,
+    altered: &'a str,
+}
+
+fn routines<'a>(facts: &'a Facts<'_>) -> Vec<Shown<'a>> {
+    let mut all = Vec::new();
+    for database in facts.catalog.databases() {
+        let programs = database.programs.values().filter(|p| p.kind != StoredKind::Trigger);
+        all.extend(programs.map(|p| Shown {
+            database,
+            kind: p.kind,
+            name: &p.name,
+            parameters: p.parameters.iter().map(|p| (p.mode, &p.column)).collect(),
+            returns: p.returns.as_ref(),
+            body: p.body.clone(),
+            modes: p.modes,
+            nature: &p.nature,
+            definer: &p.definer,
+            created: &p.created,
+            altered: &p.altered,
+        }));
+        all.extend(database.routines.values().map(|r| Shown {
+            database,
+            kind: StoredKind::Function,
+            name: &r.name,
+            parameters: r.parameters.iter().map(|p| (ParameterMode::In, p)).collect(),
+            returns: Some(&r.returns),
+            body: format!("RETURN {}", r.body),
+            modes: r.modes,
+            nature: &r.nature,
+            definer: "root@%",
+            created: &r.created,
+            altered: &r.created,
+        }));
+    }
+    all
 }
 
 /// `DATA_TYPE` to `COLLATION_NAME`.
@@ -59,21 +103,27 @@ pub const ROUTINES: SystemTable = SystemTable {
         ("DATABASE_COLLATION", Text(64)),
     ],
     rows: |facts| {
-        let row = |(database, routine): (&Arc<Database>, &Arc<Routine>)| {
-            let modes = Modes::from_bits(routine.modes).to_string();
-            let nature = &routine.nature;
-            let name = || text(&routine.name);
-            let mut row = vec![name(), text("def"), text(&database.name), name(), text("FUNCTION")];
-            row.extend(type_cells(&type_facts(&routine.returns.ty)));
-            row.extend([text(&routine.returns.ty.to_string()), text("SQL"), text(&format!("RETURN {}", routine.body))]);
-            row.extend([Value::Null, text("SQL"), text("SQL")]);
-            row.extend([text(if nature.deterministic { "YES" } else { "NO" }), text(&nature.access), Value::Null]);
-            row.extend([text(if nature.invoker { "INVOKER" } else { "DEFINER" })]);
-            row.extend([text(&routine.created), text(&routine.created), text(&modes), text(&nature.comment)]);
-            row.extend(["root@%", "utf8mb4", Collation::DEFAULT, database.collation.name()].map(text));
+        let row = |r: Shown<'_>| {
+            let modes = Modes::from_bits(r.modes).to_string();
+            let name = || text(r.name);
+            let mut row = vec![name(), text("def"), text(&r.database.name), name(), text(r.kind.name())];
+            match r.returns {
+                Some(column) => {
+                    row.extend(type_cells(&type_facts(&column.ty)));
+                    row.push(text(&column.ty.to_string()));
+                }
+                // A procedure has no type of its own.
+                None => row.extend(std::iter::once(text("")).chain(std::iter::repeat_n(Value::Null, 8))),
+            }
+            row.extend([text("SQL"), text(&r.body), Value::Null, text("SQL"), text("SQL")]);
+            let deterministic = if r.nature.deterministic { "YES" } else { "NO" };
+            row.extend([text(deterministic), text(&r.nature.access), Value::Null]);
+            row.extend([text(if r.nature.invoker { "INVOKER" } else { "DEFINER" })]);
+            row.extend([text(r.created), text(r.altered), text(&modes), text(&r.nature.comment)]);
+            row.extend([r.definer, "utf8mb4", Collation::DEFAULT, r.database.collation.name()].map(text));
             row
         };
-        functions(facts).map(row).collect()
+        routines(facts).into_iter().map(row).collect()
     },
 };
 
@@ -100,14 +150,20 @@ pub const PARAMETERS: SystemTable = SystemTable {
     ],
     rows: |facts| {
         let mut rows = Vec::new();
-        for (database, routine) in functions(facts) {
+        for routine in routines(facts) {
             // What it returns is parameter zero, without name and mode.
-            for (place, column) in std::iter::once(&routine.returns).chain(&routine.parameters).enumerate() {
-                let place = i64::try_from(place).unwrap_or(i64::MAX);
-                let mut row = vec![text("def"), text(&database.name), text(&routine.name), Value::Int(place)];
-                row.extend(if place == 0 { [Value::Null, Value::Null] } else { [text("IN"), text(&column.name)] });
+            let returns = routine.returns.map(|column| (None, column));
+            let given = routine.parameters.iter().map(|(mode, column)| (Some(mode), *column));
+            let first = usize::from(returns.is_none());
+            for (place, (mode, column)) in returns.into_iter().chain(given).enumerate() {
+                let place = i64::try_from(place + first).unwrap_or(i64::MAX);
+                let mut row = vec![text("def"), text(&routine.database.name), text(routine.name), Value::Int(place)];
+                row.extend(match mode {
+                    None => [Value::Null, Value::Null],
+                    Some(mode) => [text(mode.name()), text(&column.name)],
+                });
                 row.extend(type_cells(&type_facts(&column.ty)));
-                row.extend([text(&column.ty.to_string()), text("FUNCTION")]);
+                row.extend([text(&column.ty.to_string()), text(routine.kind.name())]);
                 rows.push(row);
             }
         }
@@ -142,7 +198,22 @@ pub const TRIGGERS: SystemTable = SystemTable {
         ("COLLATION_CONNECTION", Text(64)),
         ("DATABASE_COLLATION", Text(64)),
     ],
-    rows: nothing,
+    rows: |facts| {
+        let mut rows = Vec::new();
+        for database in facts.catalog.databases() {
+            for (program, trigger) in database.programs.values().filter_map(|p| p.trigger.as_ref().map(|t| (p, t))) {
+                let modes = Modes::from_bits(program.modes).to_string();
+                let mut row = vec![text("def"), text(&database.name), text(&program.name), text(trigger.event.name())];
+                row.extend([text("def"), text(&database.name), text(&trigger.table)]);
+                row.extend([Value::Int(i64::from(trigger.order)), Value::Null, text(&program.body), text("ROW")]);
+                row.extend([text(trigger.timing()), Value::Null, Value::Null, text("OLD"), text("NEW")]);
+                row.extend([text(&format!("{}.00", program.created)), text(&modes), text(&program.definer)]);
+                row.extend(["utf8mb4", Collation::DEFAULT, database.collation.name()].map(text));
+                rows.push(row);
+            }
+        }
+        rows
+    },
 };
 
 pub const EVENTS: SystemTable = SystemTable {

@@ -212,5 +212,5 @@ async fn stored_programs_are_missing() {
     assert_eq!(c.code("DROP FUNCTION f").await, 1305);
     assert_eq!(c.code("CALL p(1, 2)").await, 1305);
     assert_eq!(c.code("DROP TRIGGER tr").await, 1360);
-    assert_eq!(c.code("CREATE PROCEDURE p() SELECT 1").await, 1235);
+    assert_eq!(c.code("CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO SELECT 1").await, 1235);
 }

@@ -10,6 +10,7 @@ mod grouping;
 mod ids;
 mod load;
 mod prepared;
+mod programs;
 mod schema;
 mod schema_text;
 mod settings;

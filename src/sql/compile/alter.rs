@@ -144,6 +144,7 @@ fn record(database: &Database, old: &Table, new: Table, program: &mut SchemaProg
     if from != to {
         rename_parent(&mut new, &from, &to);
         follow_parent(&mut after, &from, &to);
+        super::program::follow_table(&mut after, &from, &to, program);
         program.catalog.remove.push(from);
     }
     for column in new.columns.clone() {

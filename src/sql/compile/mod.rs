@@ -10,6 +10,7 @@ mod definition;
 mod drop;
 mod foreign_key;
 mod key;
+mod program;
 mod rename;
 mod routine;
 mod sqlite_table;

@@ -1,14 +1,13 @@
 //! Schema changes of stored functions. Like views they change the catalog alone.
 
-use super::collation::resolve_type;
 use super::key::check_name;
 use crate::sql::catalog::{Column, Database};
 use crate::sql::definition::TypeDefinition;
 use crate::sql::error::{Error, Warning};
 use crate::sql::parse::CreateFunction;
+use crate::sql::program::{StoredKind, variable_column};
 use crate::sql::routine::Routine;
 use crate::sql::schema_change::{CompileContext, SchemaProgram};
-use crate::types::ColumnId;
 use std::sync::Arc;
 
 /// `Some`: it exists and may.
@@ -24,26 +23,20 @@ pub fn create_function(
 ) -> Result<Option<Warning>, Error> {
     let name = &create.name.name;
     check_name(name)?;
-    if let Some(old) = database.routine(name) {
+    let old = database.routine(name);
+    if old.is_some() || database.program(StoredKind::Function, name).is_some() {
         let error = Error { code: 1304, state: "42000", message: format!("FUNCTION {name} already exists") };
         match (create.replace, create.if_not_exists) {
-            (true, _) => program.catalog.remove_routines.push(old.name.clone()),
+            (true, _) => {
+                program.catalog.remove_routines.extend(old.map(|r| r.name.clone()));
+                program.catalog.remove_programs.push((StoredKind::Function, name.clone()));
+            }
             (false, true) => return Ok(Some(Warning::note(error))),
             (false, false) => return Err(error),
         }
     }
-    let mut column = |name: &str, ty: &TypeDefinition| -> Result<Column, Error> {
-        Ok(Column {
-            id: ColumnId(0),
-            name: name.to_string(),
-            ty: resolve_type(ty, &database.collation, name, context.modes, &mut context.warnings)?,
-            nullable: true,
-            default: None,
-            on_update: None,
-            auto_increment: false,
-            comment: String::new(),
-            invisible: false,
-        })
+    let mut column = |name: &str, ty: &TypeDefinition| {
+        variable_column(name, ty, &database.collation, context.modes, &mut context.warnings)
     };
     let mut parameters: Vec<Column> = Vec::new();
     for (name, ty) in &create.parameters {
@@ -61,25 +54,5 @@ pub fn create_function(
         nature: create.nature.clone(),
         created: context.now.get(..19).unwrap_or(&context.now).to_string(),
     }));
-    Ok(None)
-}
-
-/// `Some`: there is none, and need not be.
-///
-/// # Errors
-/// 1305 for what is missing.
-pub fn drop_function(
-    database: &Database,
-    name: &str,
-    if_exists: bool,
-    program: &mut SchemaProgram,
-) -> Result<Option<Warning>, Error> {
-    match database.routine(name) {
-        Some(routine) => program.catalog.remove_routines.push(routine.name.clone()),
-        None => {
-            let error = Error::no_such_program("FUNCTION", format!("{}.{name}", database.name));
-            return if if_exists { Ok(Some(Warning::note(error))) } else { Err(error) };
-        }
-    }
     Ok(None)
 }

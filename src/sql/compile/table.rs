@@ -130,9 +130,19 @@ pub fn compile(change: &SchemaChange, catalog: &Catalog, context: &mut CompileCo
                 return nothing(vec![note]);
             }
         }
-        SchemaChange::DropFunction { database, name, if_exists } => {
+        SchemaChange::CreateProgram { database, create, modes } => {
             let database = writable(catalog, database)?;
-            if let Some(note) = super::routine::drop_function(database, name, *if_exists, &mut program)? {
+            if let Some(note) = super::program::create_program(database, create, *modes, context, &mut program)? {
+                return nothing(vec![note]);
+            }
+        }
+        SchemaChange::AlterProgram { database, kind, name, change } => {
+            let database = writable(catalog, database)?;
+            super::program::alter_program(database, *kind, name, change, context, &mut program)?;
+        }
+        SchemaChange::DropProgram { database, kind, name, if_exists } => {
+            let database = writable(catalog, database)?;
+            if let Some(note) = super::program::drop_program(database, *kind, name, *if_exists, &mut program)? {
                 return nothing(vec![note]);
             }
         }
@@ -239,6 +249,7 @@ fn drop_tables(
         }
         program.statements.push(format!("DROP TABLE IF EXISTS {}.{}", quote_name(&database.name), quote_name(name)));
         program.catalog.remove.push(name.clone());
+        super::program::drop_triggers(database, name, program);
     }
     Ok(())
 }
@@ -292,6 +303,7 @@ fn rename_tables(
         renamed.name.clone_from(to);
         after.tables.insert(to.clone(), Arc::new(renamed));
         follow_parent(&mut after, from, to);
+        super::program::follow_table(&mut after, from, to, program);
     }
     for (name, table) in &database.tables {
         if after.tables.get(name) != Some(table) {

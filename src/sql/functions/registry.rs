@@ -117,6 +117,16 @@ impl FunctionContext {
             warnings.push(warning());
         }
     }
+    /// How values are treated now, to be set again after what treats them otherwise.
+    pub fn flags(&self) -> (bool, bool, bool) {
+        (self.strict.get(), self.ignore.get(), self.writes.get())
+    }
+    /// Treats values as [`FunctionContext::flags`] said.
+    pub fn set_flags(&self, (strict, ignore, writes): (bool, bool, bool)) {
+        self.strict.set(strict);
+        self.ignore.set(ignore);
+        self.writes.set(writes);
+    }
     /// Whether a bad value is an error.
     pub fn is_strict(&self) -> bool {
         self.strict.get() && !self.ignore.get()

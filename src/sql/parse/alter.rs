@@ -6,6 +6,7 @@ use crate::sql::alteration::{Alteration, Place};
 use crate::sql::definition::OptionsDefinition;
 use crate::sql::error::Error;
 use crate::sql::plan::Plan;
+use crate::sql::program::StoredKind;
 use crate::sql::schema_change::SchemaChange;
 use sqlparser::tokenizer::Token;
 
@@ -15,7 +16,11 @@ impl Reader<'_> {
         if self.at_view() {
             return self.view(ViewVerb::Alter);
         }
-        self.refuse_objects("ALTER")?;
+        match self.accept_any(&["PROCEDURE", "FUNCTION"]) {
+            Some("PROCEDURE") => return self.alter_program(StoredKind::Procedure),
+            Some(_) => return self.alter_program(StoredKind::Function),
+            None => self.refuse_objects("ALTER")?,
+        }
         if self.accept("CLUSTER") {
             return self.remove_node();
         }

@@ -4,20 +4,24 @@
 mod alter;
 mod column;
 mod load;
+mod program;
 mod reader;
 mod routine;
 mod session;
 mod show;
+mod signal;
 mod statement;
 mod table;
 mod view;
 mod write;
 
 pub use load::{FieldTarget, Fields, LoadData};
+pub use program::{Call, CreateProgram, CreateTrigger, NatureChange, parse_leading_type, parse_program};
 pub use reader::Reader;
 pub use routine::CreateFunction;
 pub use session::{SetExpression, SetItem, scoped_name};
-pub use show::{Filter, ROUTINE_STATUS, Show};
+pub use show::{Filter, ROUTINE_STATUS, Show, TRIGGERS};
+pub use signal::{GetDiagnostics, Signal, SignalSubject};
 pub use statement::{
     Body, Create, CreateSelect, Executed, Maintenance, Statement, TableChange, TableName, parse, parse_expression,
     parse_one, parse_type,

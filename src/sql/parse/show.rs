@@ -3,6 +3,7 @@
 use super::{Body, Reader, TableName};
 use crate::sql::error::Error;
 use crate::sql::plan::{Plan, SessionCommand, VariableScope};
+use crate::sql::program::StoredKind;
 use sqlparser::ast::Expr;
 use sqlparser::tokenizer::Token;
 
@@ -26,9 +27,13 @@ pub enum Show {
     },
     CreateTable(TableName),
     CreateView(TableName),
-    CreateFunction(TableName),
-    /// SHOW FUNCTION STATUS.
-    Functions(Filter),
+    CreateProgram(StoredKind, TableName),
+    /// SHOW PROCEDURE STATUS, SHOW FUNCTION STATUS.
+    Routines(StoredKind, Filter),
+    Triggers {
+        database: Option<String>,
+        filter: Filter,
+    },
     CreateDatabase {
         name: String,
         if_not_exists: bool,
@@ -53,7 +58,7 @@ pub enum Show {
     },
     Plugins,
     Privileges,
-    /// Lists that are always empty: triggers, events, routines.
+    /// Lists that are always empty: events.
     Empty {
         columns: &'static [&'static str],
     },
@@ -68,7 +73,8 @@ pub enum Filter {
     Where(Box<Expr>),
 }
 
-const TRIGGERS: &[&str] = &[
+/// What SHOW TRIGGERS shows.
+pub const TRIGGERS: [&str; 11] = [
     "Trigger",
     "Event",
     "Table",
@@ -150,10 +156,11 @@ impl Reader<'_> {
             let if_not_exists = self.accept("IF NOT EXISTS");
             return Ok(Show::CreateDatabase { name: self.name()?, if_not_exists });
         }
-        if self.accept("FUNCTION") {
-            return Ok(Show::CreateFunction(self.table_name()?));
+        let kinds = [StoredKind::Procedure, StoredKind::Function, StoredKind::Trigger];
+        if let Some(kind) = kinds.into_iter().find(|kind| self.accept(kind.name())) {
+            return Ok(Show::CreateProgram(kind, self.table_name()?));
         }
-        match self.accept_any(&["TRIGGER", "PROCEDURE", "EVENT", "USER"]) {
+        match self.accept_any(&["EVENT", "USER"]) {
             Some(what) => Err(Error::unsupported(format!("SHOW CREATE {what}"))),
             None => self.unexpected(),
         }
@@ -200,16 +207,13 @@ impl Reader<'_> {
                 self.filter()?;
                 Ok(Show::OpenTables)
             }
-            Some("FUNCTION STATUS") => Ok(Show::Functions(self.filter()?)),
-            Some(list) => {
+            Some("FUNCTION STATUS") => Ok(Show::Routines(StoredKind::Function, self.filter()?)),
+            Some("PROCEDURE STATUS") => Ok(Show::Routines(StoredKind::Procedure, self.filter()?)),
+            Some("TRIGGERS") => Ok(Show::Triggers { database: self.in_database()?, filter: self.filter()? }),
+            Some(_) => {
                 self.in_database()?;
                 self.filter()?;
-                let columns = match list {
-                    "TRIGGERS" => TRIGGERS,
-                    "EVENTS" => EVENTS,
-                    _ => &ROUTINE_STATUS,
-                };
-                Ok(Show::Empty { columns })
+                Ok(Show::Empty { columns: EVENTS })
             }
             None => {
                 let others = [

@@ -10,7 +10,8 @@ use crate::sql::dialect::MarmotDialect;
 use crate::sql::error::Error;
 use crate::sql::modes::Modes;
 use crate::sql::plan::{Admin, Completion, Plan, SessionCommand};
-use crate::sql::tokens::{Tokens, tokenise};
+use crate::sql::program::{StoredKind, begins_program};
+use crate::sql::tokens::{IntoName, Tokens, tokenise};
 use crate::types::NodeId;
 use sqlparser::ast::{Expr, Query};
 use sqlparser::tokenizer::Token;
@@ -32,10 +33,10 @@ pub struct TableName {
 /// What a statement does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Body {
-    /// With the variables of `INTO @a, @b`.
+    /// With the variables of `INTO @a, b`.
     Query {
         query: Box<Query>,
-        into: Vec<String>,
+        into: Vec<IntoName>,
     },
     Insert(Box<Insert>),
     Update(Box<Update>),
@@ -57,8 +58,15 @@ pub enum Body {
         names: Vec<TableName>,
         if_exists: bool,
     },
-    /// DROP PROCEDURE and the like: of what cannot be here, since nothing creates one.
+    /// A function of one RETURN.
     CreateFunction(Box<super::CreateFunction>),
+    /// Any other stored program.
+    Program(Box<super::CreateProgram>),
+    AlterProgram {
+        kind: StoredKind,
+        name: TableName,
+        change: super::NatureChange,
+    },
     DropProgram {
         kind: &'static str,
         name: TableName,
@@ -92,8 +100,9 @@ pub enum Body {
         source: Executed,
         using: Vec<Expr>,
     },
-    /// CALL: of what cannot be here, since nothing creates one.
-    Call(TableName),
+    Call(Box<super::Call>),
+    Signal(Box<super::Signal>),
+    Diagnostics(Box<super::GetDiagnostics>),
     Maintenance {
         what: Maintenance,
         tables: Vec<TableName>,
@@ -169,6 +178,9 @@ pub fn parse(sql: &str, modes: Modes) -> Result<Vec<Statement>, Error> {
 
 /// Parses the first statement of `sql`; says where the next one begins. `None`: there is nothing but space.
 pub fn parse_one(sql: &str, modes: Modes) -> Result<(Option<Statement>, usize), Error> {
+    if begins_program(sql, modes) {
+        return super::parse_program(sql, modes);
+    }
     let tokens = tokenise(sql, modes)?;
     let end = tokens.end;
     if tokens.tokens.len() <= 1 {
@@ -231,9 +243,6 @@ const UNSUPPORTED: &[&str] = &[
     "CACHE INDEX",
     "LOAD INDEX",
     "HELP",
-    "SIGNAL",
-    "RESIGNAL",
-    "GET DIAGNOSTICS",
 ];
 
 impl Reader<'_> {
@@ -270,12 +279,16 @@ impl Reader<'_> {
             }
             "CALL" => {
                 self.skip();
-                let name = self.table_name()?;
-                if self.take(&Token::LParen) && !self.take(&Token::RParen) {
-                    self.list(Reader::expression)?;
-                    self.need(&Token::RParen)?;
-                }
-                Ok(Body::Call(name))
+                self.call_statement()
+            }
+            word @ ("SIGNAL" | "RESIGNAL") => {
+                let resignal = word == "RESIGNAL";
+                self.skip();
+                self.signal(resignal)
+            }
+            "GET" => {
+                self.skip();
+                self.get_diagnostics()
             }
             "LOAD" => self.load_data(),
             "LOCK" | "UNLOCK" => self.lock_tables(),

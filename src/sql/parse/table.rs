@@ -46,9 +46,6 @@ impl Reader<'_> {
         if self.at_view() {
             return self.view(ViewVerb::Create { replace });
         }
-        if self.at_function() {
-            return self.create_function(replace);
-        }
         self.refuse_objects("CREATE")?;
         let temporary = self.accept("TEMPORARY");
         if self.accept("TABLE") {

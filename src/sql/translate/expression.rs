@@ -111,6 +111,9 @@ impl Translator<'_> {
             [database, table, name] => (Some(database.value.as_str()), Some(table.value.as_str()), name),
             _ => return Err(Error::unsupported("a name of more than three parts")),
         };
+        if let Some(value) = self.local(database, table, &name.value)? {
+            return Ok(value);
+        }
         let innermost = self.scopes.len();
         for (index, scope) in self.scopes.iter().enumerate().rev() {
             let level = index + 1;

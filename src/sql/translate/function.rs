@@ -35,6 +35,12 @@ pub fn plain_arguments(function: &Function) -> Result<Vec<&Expr>, Error> {
 impl Translator<'_> {
     /// Any function call.
     pub fn call(&mut self, function: &Function) -> Result<Typed, Error> {
+        if let [database, name] = super::from::name_parts(&function.name)?.as_slice() {
+            let missing = || Error::no_such_function(format!("{database}.{name}"));
+            let database = self.find_database(database).map_err(|_| missing())?.clone();
+            let arguments = plain_arguments(function)?;
+            return self.function_of(&database, name, &arguments)?.ok_or_else(missing);
+        }
         let name = function.name.to_string().trim_matches('`').to_ascii_uppercase();
         if function.filter.is_some() || !function.within_group.is_empty() {
             return Err(Error::unsupported(format!("FILTER or WITHIN GROUP of {name}()")));

@@ -1,10 +1,13 @@
 //! INSERT and REPLACE.
 
+use super::Context;
 use super::from::table_source;
 use super::scope::{Scope, Source, SourceColumn};
 use super::translator::{Translator, quote_name, quote_text, quote_value};
+use super::triggered::has_triggers;
 use super::typed::{Kind, Typed};
 use super::updatable::{MergedView, insert_source};
+use super::update::joined;
 use super::upsert::{RowByRow, conflict_clauses};
 use crate::sql::catalog::{Column, ColumnDefault, Database, HIDDEN_KEY, Table};
 use crate::sql::column_type::{ColumnType, IntegerSize};
@@ -13,6 +16,7 @@ use crate::sql::modes::Modes;
 use crate::sql::parameter::{Convert, Source as From, Wanted};
 use crate::sql::parse::{Insert, InsertSource};
 use crate::sql::plan::{AutoIncrement, ResultColumn, ResultType, Write, WriteKind};
+use crate::sql::program::RowEvent;
 use crate::sql::storage_rule::Rule;
 use crate::sql::store::store;
 use crate::types::Value;
@@ -56,6 +60,12 @@ impl Translator<'_> {
         let shortened = given_rows(insert, table, &targets, self.context.modes.strict() && !insert.ignore)?;
         let columns: Vec<Column> = targets.iter().filter(|c| c.generated().is_none()).cloned().collect();
         let upsert = !insert.on_duplicate.is_empty();
+        let events: &[RowEvent] = match (insert.replace, upsert) {
+            (true, _) => &[RowEvent::Insert, RowEvent::Delete],
+            (_, true) => &[RowEvent::Insert, RowEvent::Update],
+            _ => &[RowEvent::Insert],
+        };
+        self.row_by_row = has_triggers(database, table, events);
         let verb = match (insert.replace, insert.ignore) {
             (true, _) => "INSERT OR REPLACE",
             // With an UPSERT clause OR IGNORE still covers NOT NULL and CHECK.
@@ -73,10 +83,11 @@ impl Translator<'_> {
             names.push(quote_name(HIDDEN_KEY));
         }
         let mut tail: Vec<String> = omitted.iter().map(|(_, sql)| sql.clone()).collect();
-        if table.primary.is_none() {
+        if table.primary.is_none() && !self.row_by_row {
             tail.push("marmot_row_id()".to_string());
         }
         if let (true, InsertSource::Query(query)) = (upsert && computed.is_empty(), &insert.source)
+            && !self.row_by_row
             && self.names_the_query(insert, table, database, target)
             && let Some(found) = self.upsert_rows(insert, query, (&database.name, table), (&columns, &omitted))?
         {
@@ -100,7 +111,18 @@ impl Translator<'_> {
             }
         };
         if let Some((view, base)) = target.view {
-            rows_sql = self.checked_insert(view, base, &mut names, rows_sql)?;
+            let checked = self.checked_insert(view, base, &mut names, rows_sql.clone())?;
+            if self.row_by_row && (upsert || checked != rows_sql) {
+                let what =
+                    "INSERT ... ON DUPLICATE KEY UPDATE or WITH CHECK OPTION of a view over a table with triggers";
+                return Err(Error::unsupported(what));
+            }
+            rows_sql = checked;
+        }
+        if self.row_by_row {
+            let given: Vec<&Column> = columns.iter().chain(&computed).chain(omitted.iter().map(|(c, _)| c)).collect();
+            let auto = auto_increment(table, &targets, insert, |e| self.is_given_id(e));
+            return self.triggered_insert(insert, (database, table), &given, &rows_sql, (rows, auto));
         }
         let place = format!("{}.{} AS {}", quote_name(&database.name), quote_name(&table.name), target.alias);
         let mut sql = format!("{verb} INTO {place} ({}) {rows_sql}", names.join(", "));
@@ -127,6 +149,7 @@ impl Translator<'_> {
             keyed: Vec::new(),
             by_row: None,
             returning,
+            triggered: None,
         })
     }
 
@@ -169,6 +192,7 @@ impl Translator<'_> {
             keyed: Vec::new(),
             by_row: Some(found.row),
             returning: Vec::new(),
+            triggered: None,
         }
     }
 
@@ -210,7 +234,8 @@ impl Translator<'_> {
                 continue;
             }
             if column.auto_increment {
-                all.push((column.clone(), "marmot_auto_id(NULL)".to_string()));
+                let sql = if self.row_by_row { "NULL" } else { "marmot_auto_id(NULL)" };
+                all.push((column.clone(), sql.to_string()));
                 continue;
             }
             match &column.default {
@@ -224,6 +249,8 @@ impl Translator<'_> {
                     None => return Err(Error::no_default(&column.name)),
                 },
                 None if column.nullable => {}
+                // A trigger may still give it a value.
+                None if self.row_by_row => {}
                 None if self.context.modes.strict() && !ignore => return Err(Error::no_default(&column.name)),
                 None => all.push((column.clone(), quote_value(&column.ty.implicit_default()))),
             }
@@ -239,7 +266,8 @@ impl Translator<'_> {
             Some(ColumnDefault::Expression(text)) => {
                 let (expression, tokens) = crate::sql::parse::parse_expression(text, Modes::NONE)?;
                 // Its literals are not the statement's: they are written into the text.
-                let mut inner = Translator::new(self.context, &tokens);
+                let context = Context { names: None, ..*self.context };
+                let mut inner = Translator::new(&context, &tokens);
                 inner.inline = true;
                 inner.parameters = std::mem::take(&mut self.parameters);
                 // The columns it names are the row's.
@@ -296,6 +324,9 @@ impl Translator<'_> {
             lines.push(format!("({})", cells.join(", ")));
         }
         self.scopes.pop();
+        if self.row_by_row && lines.iter().all(|l| l == "()") {
+            return Ok(format!("VALUES {}", vec!["(NULL)"; lines.len()].join(", ")));
+        }
         if lines.iter().all(|l| l == "()") {
             return Ok("DEFAULT VALUES".to_string());
         }
@@ -337,6 +368,10 @@ impl Translator<'_> {
 
     /// A value as the column's cell, with an id where the column makes its own.
     fn cell(&mut self, value: &Typed, column: &Column, table: &Table, row: u32, ignore: bool) -> Result<String, Error> {
+        if self.row_by_row {
+            let column = Column { nullable: true, ..column.clone() };
+            return self.stored(value, &column, table, row);
+        }
         let null = value.ty == ResultType::Null;
         if null && !column.nullable && !column.auto_increment && !ignore {
             return Err(Error::column_cannot_be_null(&column.name));
@@ -424,6 +459,19 @@ impl Translator<'_> {
         table: &Arc<Table>,
         target: &InsertTarget<'_>,
     ) -> Result<String, Error> {
+        let NewValues { set, only_if } = self.new_values(insert, database, table, target)?;
+        let only_if = only_if.map_or(String::new(), |condition| format!(" WHERE {condition}"));
+        Ok(conflict_clauses(table, &format!("{}{only_if}", joined(&set))))
+    }
+
+    /// The values of ON DUPLICATE KEY UPDATE, over the old row and the one called "excluded".
+    pub(super) fn new_values(
+        &mut self,
+        insert: &Insert,
+        database: &Database,
+        table: &Arc<Table>,
+        target: &InsertTarget<'_>,
+    ) -> Result<NewValues, Error> {
         let row = |alias: &str| match target.view {
             Some((view, base)) => insert_source(view, base, database, table, alias),
             None => Source { sql_alias: alias.to_string(), ..table_source(&database.name, table, &table.name) },
@@ -446,7 +494,8 @@ impl Translator<'_> {
                 };
                 row.columns.retain(|c| targets.iter().any(|t| t.name == c.name));
                 // The alias names the columns anew; the SQLite text keeps the old ones.
-                return self.on_duplicate_renamed(insert, table, sources, row, &targets, columns);
+                let set = self.on_duplicate_renamed(insert, table, sources, row, &targets, columns)?;
+                return Ok(NewValues { set, only_if: None });
             }
             // Only with the alias: a bare name is the old row's.
             row.columns.iter_mut().for_each(|c| c.merged = true);
@@ -455,11 +504,11 @@ impl Translator<'_> {
         self.scopes.push(Scope { sources, ..Scope::default() });
         let list = match target.view {
             Some(view) => self.checked_assignments(table, &insert.on_duplicate, view, insert.ignore),
-            None => self.assignment_list(table, &insert.on_duplicate),
+            None => self.assignment_list(table, &insert.on_duplicate).map(|set| NewValues { set, only_if: None }),
         };
         self.scopes.pop();
         self.inserted = None;
-        Ok(conflict_clauses(table, &list?))
+        list
     }
 
     fn on_duplicate_renamed(
@@ -470,7 +519,7 @@ impl Translator<'_> {
         row: Source,
         targets: &[Column],
         names: &[String],
-    ) -> Result<String, Error> {
+    ) -> Result<Vec<(String, String)>, Error> {
         // New names resolve as if already assigned: each stands for the excluded column.
         let aliases = targets.iter().zip(names).filter_map(|(column, name)| {
             let source = row.column(&column.name)?;
@@ -498,20 +547,21 @@ impl Translator<'_> {
         let list = self.assignment_list(table, &insert.on_duplicate);
         self.scopes.truncate(self.scopes.len() - 2);
         self.inserted = None;
-        let list = list?;
         // `alias.new` came out as "excluded"."new": give it the column's own name.
-        let renamed = targets.iter().zip(names).fold(list, |text, (column, name)| {
-            let from = format!("\"excluded\".{}", quote_name(name));
-            text.replace(&from, &format!("\"excluded\".{}", quote_name(&column.name)))
-        });
-        Ok(conflict_clauses(table, &renamed))
+        let renamed = |text: String| {
+            targets.iter().zip(names).fold(text, |text, (column, name)| {
+                let from = format!("\"excluded\".{}", quote_name(name));
+                text.replace(&from, &format!("\"excluded\".{}", quote_name(&column.name)))
+            })
+        };
+        Ok(list?.into_iter().map(|(name, sql)| (name, renamed(sql))).collect())
     }
 
     pub(super) fn assignment_list(
         &mut self,
         table: &Arc<Table>,
         assignments: &[(Vec<String>, Expr)],
-    ) -> Result<String, Error> {
+    ) -> Result<Vec<(String, String)>, Error> {
         self.assignments(table, &assigned_pairs(assignments), false)
     }
 
@@ -527,9 +577,17 @@ impl Translator<'_> {
 /// What an INSERT puts rows into, besides the table.
 pub(super) struct InsertTarget<'v> {
     /// What the SQLite text calls the table.
-    alias: String,
+    pub alias: String,
     /// The view through which, and the table's place among those below it.
-    view: Option<(&'v MergedView, usize)>,
+    pub view: Option<(&'v MergedView, usize)>,
+}
+
+/// The values of ON DUPLICATE KEY UPDATE.
+pub(super) struct NewValues {
+    /// Columns and their values.
+    pub set: Vec<(String, String)>,
+    /// A row that is not so is left as it is.
+    pub only_if: Option<String>,
 }
 
 /// The assignments of ON DUPLICATE KEY UPDATE; `None` is DEFAULT.

@@ -27,6 +27,7 @@ mod measure;
 mod measure_call;
 mod operator;
 mod order;
+mod program;
 mod rollup;
 mod routine;
 mod rows;
@@ -37,6 +38,7 @@ mod show;
 mod show_create;
 mod temporal_call;
 mod translator;
+mod triggered;
 mod typed;
 mod updatable;
 mod update;
@@ -45,9 +47,11 @@ mod view;
 mod view_text;
 
 pub use insert::{default_cell, is_key};
+pub use program::translate_leaf;
+pub use routine::typed_text;
 pub use session::{Context, Translated, translate, translate_all};
 pub use show::{column_key, extra};
-pub use show_create::{backquoted, default_text, show_create_table};
+pub use show_create::{backquoted, default_text, quoted, show_create_table};
 pub use translator::{
     GENERATED_CLAUSE, check_default, constant_expression, placeholder_bytes, quote_name, quote_text, quote_value,
 };

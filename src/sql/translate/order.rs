@@ -119,6 +119,10 @@ impl Translator<'_> {
     pub fn limit_value(&mut self, expression: &Expr) -> Result<String, Error> {
         let value = match expression {
             Expr::Value(value) => self.value(value, false)?,
+            Expr::Identifier(name) => match self.local(None, None, &name.value)? {
+                Some(value) => value,
+                None => return Err(Error::wrong_arguments("LIMIT")),
+            },
             _ => return Err(Error::wrong_arguments("LIMIT")),
         };
         match value.parameter.and_then(|i| self.parameters.get_mut(i)) {

@@ -1,23 +1,23 @@
 //! Stored functions: their definitions, and their expressions in place of their calls.
 
+use super::Context;
 use super::scope::{Scope, Source, SourceColumn};
-use super::show_create::{backquoted, quoted};
+use super::show_create::backquoted;
 use super::translator::{Translator, needs_rows, quote_text};
-use super::typed::{Kind, Typed, text_type};
-use super::{Context, session::text_columns};
-use crate::sql::catalog::Column;
+use super::typed::{Kind, Typed};
+use crate::sql::catalog::{Column, Database};
 use crate::sql::error::Error;
 use crate::sql::modes::Modes;
-use crate::sql::parse::{CreateFunction, Filter, ROUTINE_STATUS, TableName, parse_expression};
+use crate::sql::parse::{CreateFunction, parse_expression};
 use crate::sql::plan::{Plan, ResultType};
+use crate::sql::program::StoredKind;
 use crate::sql::routine::Routine;
 use crate::sql::schema_change::SchemaChange;
 use crate::sql::storage_rule::Rule;
-use crate::types::Value;
 use sqlparser::ast::Expr;
 
 /// A value as one of the type of `column`.
-fn converted(value: &Typed, column: &Column) -> String {
+pub(super) fn converted(value: &Typed, column: &Column) -> String {
     let sql = match value.kind() {
         Kind::Temporal if column.ty.is_numeric() => format!("marmot_temporal_number({})", value.sql),
         _ => value.sql.clone(),
@@ -36,18 +36,7 @@ pub fn show_create_function(routine: &Routine) -> String {
         parameters.join(", "),
         typed_text(&routine.returns)
     );
-    if nature.access != "CONTAINS SQL" {
-        text.push_str(&format!("    {}\n", nature.access));
-    }
-    if nature.deterministic {
-        text.push_str("    DETERMINISTIC\n");
-    }
-    if nature.invoker {
-        text.push_str("    SQL SECURITY INVOKER\n");
-    }
-    if !nature.comment.is_empty() {
-        text.push_str(&format!("    COMMENT {}\n", quoted(&nature.comment)));
-    }
+    text.push_str(&nature.clauses());
     text.push_str(&format!("RETURN {}", routine.body));
     text
 }
@@ -71,70 +60,6 @@ impl Translator<'_> {
         Ok(Plan::Schema(SchemaChange::CreateFunction { database, create, modes: self.context.modes.bits() }))
     }
 
-    /// DROP of a stored program.
-    pub fn drop_program(&self, kind: &str, name: &TableName, if_exists: bool) -> Result<Plan, Error> {
-        if kind == "FUNCTION"
-            && let Ok(database) = self.ddl_database(name)
-        {
-            let name = name.name.clone();
-            return Ok(Plan::Schema(SchemaChange::DropFunction { database, name, if_exists }));
-        }
-        self.missing_program(kind, name, if_exists)
-    }
-
-    /// SHOW FUNCTION STATUS; LIKE is about the name.
-    pub fn show_functions(&mut self, filter: &Filter) -> Result<Plan, Error> {
-        let mut rows = Vec::new();
-        for database in self.context.catalog.databases() {
-            for routine in database.routines.values() {
-                let security = if routine.nature.invoker { "INVOKER" } else { "DEFINER" };
-                let cells = [
-                    &*database.name,
-                    &routine.name,
-                    "FUNCTION",
-                    "root@%",
-                    &routine.created,
-                    &routine.created,
-                    security,
-                    &routine.nature.comment,
-                    "utf8mb4",
-                    crate::sql::catalog::Collation::DEFAULT,
-                    database.collation.name(),
-                ];
-                rows.push(cells.into_iter().map(Value::from).collect::<Vec<Value>>());
-            }
-        }
-        let mut filter = filter;
-        if let Filter::Like(pattern) = filter {
-            rows.retain(|row| matches!(&row[1], Value::Text(name) if super::show::like(name, pattern)));
-            filter = &Filter::None;
-        }
-        let columns = ROUTINE_STATUS.map(|name| (name, text_type()));
-        self.filtered(&columns, &ROUTINE_STATUS, &rows, filter)
-    }
-
-    /// SHOW CREATE FUNCTION.
-    pub fn show_function(&self, name: &TableName) -> Result<Plan, Error> {
-        let database = self.database_of(name)?;
-        let Some(routine) = database.routine(&name.name) else {
-            return Err(Error::no_such_program("FUNCTION", &name.name));
-        };
-        let modes = Modes::from_bits(routine.modes).to_string();
-        let text = show_create_function(routine);
-        let collation = database.collation.name();
-        let default = crate::sql::catalog::Collation::DEFAULT;
-        let cells = [routine.name.as_str(), &modes, &text, "utf8mb4", default, collation];
-        let columns = text_columns(&[
-            "Function",
-            "sql_mode",
-            "Create Function",
-            "character_set_client",
-            "collation_connection",
-            "Database Collation",
-        ]);
-        Ok(Plan::Rows { columns, rows: vec![cells.into_iter().map(Value::from).collect()] })
-    }
-
     /// A call of a stored function of the current database; `None` if it has none of that name.
     ///
     /// # Errors
@@ -142,6 +67,22 @@ impl Translator<'_> {
     pub fn stored_function(&mut self, name: &str, arguments: &[&Expr]) -> Result<Option<Typed>, Error> {
         let current = self.context.database.and_then(|d| self.context.catalog.database(d));
         let Some(database) = current else { return Ok(None) };
+        self.function_of(database, name, arguments)
+    }
+
+    /// A call of a stored function of a database; `None` if it has none of that name.
+    ///
+    /// # Errors
+    /// As [`Translator::stored_function`].
+    pub fn function_of(
+        &mut self,
+        database: &Database,
+        name: &str,
+        arguments: &[&Expr],
+    ) -> Result<Option<Typed>, Error> {
+        if let Some(program) = database.program(StoredKind::Function, name) {
+            return self.call_of_function(database, program, arguments).map(Some);
+        }
         let Some(routine) = database.routine(name).cloned() else { return Ok(None) };
         if routine.parameters.len() != arguments.len() {
             let message = format!(
@@ -191,7 +132,13 @@ impl Translator<'_> {
         if !self.databases.contains(&database.name) {
             self.databases.push(database.name.clone());
         }
-        let context = Context { catalog: self.context.catalog, database: Some(&database.name), modes };
+        let context = Context {
+            catalog: self.context.catalog,
+            database: Some(&database.name),
+            modes,
+            names: None,
+            visited: self.context.visited,
+        };
         // Its literals are not the statement's: they are written into the text.
         let mut inner = Translator::new(&context, &tokens);
         inner.inline = true;
@@ -200,12 +147,13 @@ impl Translator<'_> {
         inner.databases = std::mem::take(&mut self.databases);
         inner.tables = std::mem::take(&mut self.tables);
         inner.views = std::mem::take(&mut self.views);
+        inner.calls = self.calls;
         inner.views.push(own);
         inner.scopes.push(scope);
         let value = stacker::maybe_grow(256 << 10, 2 << 20, || inner.expression(&expression));
         inner.views.pop();
         (self.parameters, self.databases) = (inner.parameters, inner.databases);
-        (self.tables, self.views) = (inner.tables, inner.views);
+        (self.tables, self.views, self.calls) = (inner.tables, inner.views, inner.calls);
         let mut sql = converted(&value?, &routine.returns);
         if named {
             sql = format!("(SELECT {sql} FROM (SELECT {}) AS {sql_alias})", values.join(", "));

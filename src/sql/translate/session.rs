@@ -12,7 +12,9 @@ use crate::sql::plan::{
     Assignment, LockTarget, Locking, Plan, Program, Read, ResultColumn, ResultType, SessionCommand, SetTarget,
     SetValue, VariableScope, Write,
 };
+use crate::sql::program::Names;
 use crate::sql::schema_change::SchemaChange;
+use crate::sql::tokens::IntoName;
 use crate::types::Value;
 use sqlparser::ast::{Expr, LockType, NonBlock, OrderByKind, Query, SetExpr};
 
@@ -23,7 +25,21 @@ pub struct Context<'a> {
     /// The session's current database.
     pub database: Option<&'a str>,
     pub modes: Modes,
+    /// Those of the stored program that the statement is in.
+    pub names: Option<&'a Names>,
+    /// Stored functions whose bodies were looked through for the tables of the statement.
+    pub visited: Option<&'a Visited>,
 }
+
+impl<'a> Context<'a> {
+    /// For a statement that is in no stored program.
+    pub fn new(catalog: &'a Catalog, database: Option<&'a str>, modes: Modes) -> Context<'a> {
+        Context { catalog, database, modes, names: None, visited: None }
+    }
+}
+
+/// Stored functions, by database and name.
+pub type Visited = std::cell::RefCell<std::collections::BTreeSet<(crate::types::DatabaseName, String)>>;
 
 /// A plan, and the literals it holds for.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,7 +78,7 @@ fn without_sleep(write: Write) -> Result<Write, Error> {
 impl Translator<'_> {
     fn statement(&mut self, body: &Body) -> Result<Plan, Error> {
         Ok(match body {
-            Body::Query { query, into } => Plan::Read(self.read(query, into.clone())?),
+            Body::Query { query, into } => Plan::Read(self.read(query, into)?),
             Body::Insert(insert) => Plan::Write(without_sleep(self.insert(insert)?)?),
             Body::Update(update) => Plan::Write(without_sleep(self.update(update)?)?),
             Body::Delete(delete) => Plan::Write(without_sleep(self.delete(delete)?)?),
@@ -74,7 +90,11 @@ impl Translator<'_> {
             Body::DropViews { names, if_exists } => Plan::Schema(self.drop_views(names, *if_exists)?),
             Body::DropProgram { kind, name, if_exists } => self.drop_program(kind, name, *if_exists)?,
             Body::CreateFunction(create) => self.create_function(create)?,
-            Body::Call(name) => self.missing_program("PROCEDURE", name, false)?,
+            Body::Program(create) => self.create_program(create)?,
+            Body::AlterProgram { kind, name, change } => self.alter_program(*kind, name, change)?,
+            Body::Call(call) => self.call_procedure(call)?,
+            Body::Signal(signal) => self.signal(signal)?,
+            Body::Diagnostics(get) => self.get_diagnostics(get)?,
             Body::RenameTables { renames, if_exists } => Plan::Schema(self.rename_tables(renames, *if_exists)?),
             Body::Set(items) => Plan::Set(self.set(items)?),
             Body::SetStatement { items, text } => {
@@ -121,7 +141,8 @@ impl Translator<'_> {
         })
     }
 
-    fn read(&mut self, query: &Query, into: Vec<String>) -> Result<Read, Error> {
+    fn read(&mut self, query: &Query, into: &[IntoName]) -> Result<Read, Error> {
+        let into = into.iter().map(|name| self.variable_target(name)).collect::<Result<Vec<_>, Error>>()?;
         let block = self.query(query, true)?;
         if !into.is_empty() && into.len() != block.columns.len() {
             let message = "The used SELECT statements have a different number of columns".to_string();
@@ -144,7 +165,7 @@ impl Translator<'_> {
     }
 
     /// One row of expressions without tables.
-    fn constant_row(&mut self, values: &[Typed]) -> Read {
+    pub(super) fn constant_row(&mut self, values: &[Typed]) -> Read {
         let sql = format!("SELECT {}", super::function::join(values));
         let columns = values.iter().map(|v| ResultColumn {
             name: "".into(),
@@ -264,7 +285,7 @@ impl Translator<'_> {
     }
 
     /// A value that the session computes before it runs something with it.
-    fn session_value(&mut self, expression: &Expr) -> Result<SetValue, Error> {
+    pub(super) fn session_value(&mut self, expression: &Expr) -> Result<SetValue, Error> {
         if let Some(value) = self.constant_value(expression) {
             return Ok(SetValue::Constant(value));
         }

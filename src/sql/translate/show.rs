@@ -30,8 +30,9 @@ impl Translator<'_> {
                     Err(Error::not_a_view(&database.name, &table.name))
                 }
             },
-            Show::CreateFunction(name) => self.show_function(name),
-            Show::Functions(filter) => self.show_functions(filter),
+            Show::CreateProgram(kind, name) => self.show_program(*kind, name),
+            Show::Routines(kind, filter) => self.show_routines(*kind, filter),
+            Show::Triggers { database, filter } => self.show_triggers(database.as_deref(), filter),
             Show::CreateTable(name) => {
                 if let Some((_, view)) = self.find_view(name)? {
                     return Ok(show_view(view, self.context));

@@ -72,6 +72,10 @@ pub struct Translator<'a> {
     pub expansions: Option<Vec<super::view::Expansion>>,
     /// The types of expressions as columns, where CREATE TABLE ... SELECT asks for them.
     pub measures: Option<super::measure::Measures>,
+    /// The rows go through triggers before they are written: ids are made and NULL is refused then.
+    pub row_by_row: bool,
+    /// A stored function whose body is statements was called.
+    pub calls: bool,
 }
 
 /// Whether parameter `number` occurs in the text.
@@ -186,7 +190,7 @@ fn over_columns(text: &str, table: Option<&Table>, clause: &'static str) -> Resu
         return Err(disallowed(clause));
     }
     let catalog = crate::sql::catalog::Catalog::new();
-    let context = Context { catalog: &catalog, database: None, modes: Modes::default() };
+    let context = Context::new(&catalog, None, Modes::default());
     let mut translator = Translator::new(&context, &tokens);
     translator.inline = true;
     translator.clause = clause;
@@ -230,6 +234,8 @@ impl<'a> Translator<'a> {
             field_variables: BTreeMap::new(),
             expansions: None,
             measures: None,
+            row_by_row: false,
+            calls: false,
         }
     }
 
@@ -240,7 +246,7 @@ impl<'a> Translator<'a> {
         while !parameters.is_empty() && !mentions(&sql, parameters.len()) {
             parameters.pop();
         }
-        Program { sql, parameters }
+        Program { sql, parameters, calls: self.calls }
     }
 
     /// A new parameter.

@@ -3,6 +3,7 @@
 //! which are called by names that no statement can give them.
 
 use super::from::{has_outer_join, table_source};
+use super::insert::NewValues;
 use super::scope::{Scope, Source, SourceColumn};
 use super::translator::{Translator, quote_name, quote_text};
 use super::typed::Typed;
@@ -124,7 +125,7 @@ impl MergedView {
 
 /// Whether rows can be changed through a view, as `information_schema.VIEWS` has it.
 pub fn is_updatable(view: &View, database: &Database, catalog: &crate::sql::catalog::Catalog) -> bool {
-    let context = super::Context { catalog, database: Some(&database.name), modes: crate::sql::modes::Modes::NONE };
+    let context = super::Context::new(catalog, Some(&database.name), crate::sql::modes::Modes::NONE);
     let tokens = crate::sql::tokens::Tokens::default();
     let merged = Translator::new(&context, &tokens).merged_view(database, view, &view.name);
     // What it needs may be gone.
@@ -308,15 +309,18 @@ impl Translator<'_> {
         assignments: &[(Vec<String>, Expr)],
         (view, base): (&MergedView, usize),
         ignore: bool,
-    ) -> Result<String, Error> {
+    ) -> Result<NewValues, Error> {
         let list = self.assigned_columns(table, &super::insert::assigned_pairs(assignments), false)?;
-        let set = self.with_touched(table, &list)?;
+        let mut set = self.with_touched(table, &list)?;
         let source = &view.bases[base];
-        match (self.view_check(view, source, new_cells(&list, &source.sql_alias))?, list.first()) {
+        match (self.view_check(view, source, new_cells(&list, &source.sql_alias))?, list.is_empty()) {
             // A row that fails is left as it is.
-            (Some(check), _) if ignore => Ok(format!("{set} WHERE {}", check.as_condition())),
-            (Some(check), Some((column, value))) => Ok(check.within(&set, column, value)),
-            _ => Ok(set),
+            (Some(check), _) if ignore => Ok(NewValues { set, only_if: Some(check.as_condition()) }),
+            (Some(check), false) => {
+                check.around_first(&mut set);
+                Ok(NewValues { set, only_if: None })
+            }
+            _ => Ok(NewValues { set, only_if: None }),
         }
     }
 
@@ -396,10 +400,11 @@ impl ViewCheck {
         format!("marmot_view_checked({value}, {}, {})", self.holds(), quote_text(&self.view))
     }
 
-    /// The assignments `set` with the check around `value`, the first of them.
-    pub fn within(&self, set: &str, column: &Column, value: &str) -> String {
-        let name = quote_name(&column.name);
-        set.replacen(&format!("{name} = {value}"), &format!("{name} = {}", self.around(value)), 1)
+    /// Puts the check around the first value assigned.
+    pub fn around_first(&self, set: &mut [(String, String)]) {
+        if let Some((_, value)) = set.first_mut() {
+            *value = self.around(value);
+        }
     }
 
     /// A condition that fails with 1369 for a row that fails the check, or, under IGNORE, leaves the row out.

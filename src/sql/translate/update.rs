@@ -3,6 +3,7 @@
 use super::from::table_source;
 use super::scope::{AliasUse, Scope, Source};
 use super::translator::{Translator, quote_name};
+use super::triggered::{delete_part, has_triggers, update_part};
 use super::typed::Typed;
 use super::updatable::{MergedView, Merging, new_cells};
 use crate::sql::catalog::{Column, Database, Table};
@@ -11,11 +12,12 @@ use crate::sql::error::Error;
 use crate::sql::parameter::Wanted;
 use crate::sql::parse::{Delete, DeleteTarget, TableName, Update};
 use crate::sql::plan::{KeyedChange, Write, WriteKind};
+use crate::sql::program::RowEvent;
 use sqlparser::ast::{Expr, OrderByExpr, TableFactor, TableWithJoins};
 use std::sync::Arc;
 
 /// The key columns of a table, quoted.
-fn key_list(table: &Table, alias: &str) -> Vec<String> {
+pub(super) fn key_list(table: &Table, alias: &str) -> Vec<String> {
     table.key_columns().iter().map(|c| format!("{alias}.{}", quote_name(c))).collect()
 }
 
@@ -45,6 +47,7 @@ impl Translator<'_> {
             return self.joined_update(update, verb);
         };
         let quoted = source.sql_alias.clone();
+        self.row_by_row = has_triggers(&database, &table, &[RowEvent::Update]);
         self.scopes.push(Scope { sources: vec![source.clone()], ..Scope::default() });
         let target = format!("{}.{} AS {quoted}", quote_name(&database.name), quote_name(&table.name));
         let named = pairs(&update.assignments, view.as_deref())?;
@@ -66,18 +69,25 @@ impl Translator<'_> {
             &update.order_by,
             update.limit.as_ref(),
         )?;
+        if check.is_some() && self.row_by_row {
+            return Err(Error::unsupported("UPDATE of a view WITH CHECK OPTION over a table with triggers"));
+        }
         match (&check, list.first()) {
             // A row that fails is left out, which is up to the condition.
             (Some(check), _) if update.ignore => {
                 let found = condition.strip_prefix(" WHERE ").unwrap_or("1").to_string();
                 condition = format!(" WHERE CASE WHEN {found} THEN {} ELSE 0 END", check.as_condition());
             }
-            (Some(check), Some((column, value))) => {
-                set = check.within(&set, column, value);
-            }
+            (Some(check), Some(_)) => check.around_first(&mut set),
             _ => {}
         }
         self.scopes.pop();
+        if self.row_by_row {
+            let part = update_part(&database, &table, &quoted, verb, &set);
+            let rows = format!("FROM {target}{condition}");
+            return self.triggered(WriteKind::Update, vec![part], &rows, update.ignore);
+        }
+        let set = joined(&set);
         let sql = format!("{verb} {target} SET {set}{condition}");
         Ok(self.write(WriteKind::Update, sql, &database, &table, update.ignore))
     }
@@ -106,7 +116,14 @@ impl Translator<'_> {
         if database.system { Err(Error::access_denied_system(&database.name)) } else { Ok(database.clone()) }
     }
 
-    fn write(&mut self, kind: WriteKind, sql: String, database: &Database, table: &Table, ignore: bool) -> Write {
+    pub(super) fn write(
+        &mut self,
+        kind: WriteKind,
+        sql: String,
+        database: &Database,
+        table: &Table,
+        ignore: bool,
+    ) -> Write {
         Write {
             kind,
             program: self.program(sql),
@@ -121,6 +138,7 @@ impl Translator<'_> {
             keyed: Vec::new(),
             by_row: None,
             returning: Vec::new(),
+            triggered: None,
         }
     }
 
@@ -210,13 +228,14 @@ impl Translator<'_> {
         self.scope().sources.iter().filter_map(|s| s.view.as_ref()).flat_map(|v| v.conditions()).collect()
     }
 
-    /// `a = x, b = y`, left to right: a later value sees the earlier ones. Adds ON UPDATE CURRENT_TIMESTAMP columns.
+    /// Columns and their new values, left to right: a later value sees the earlier ones. Adds ON UPDATE CURRENT_TIMESTAMP
+    /// columns.
     pub fn assignments(
         &mut self,
         table: &Arc<Table>,
         pairs: &[(&str, Option<&Expr>)],
         ignore: bool,
-    ) -> Result<String, Error> {
+    ) -> Result<Vec<(String, String)>, Error> {
         let list = self.assigned_columns(table, pairs, ignore)?;
         self.with_touched(table, &list)
     }
@@ -248,7 +267,8 @@ impl Translator<'_> {
                     None => return Err(Error::no_default(&column.name)),
                 },
             };
-            if value.ty == crate::sql::plan::ResultType::Null && !column.nullable && !ignore {
+            let refuses_null = !column.nullable && !ignore && !self.row_by_row;
+            if value.ty == crate::sql::plan::ResultType::Null && refuses_null {
                 return Err(Error::column_cannot_be_null(&column.name));
             }
             let sql = self.assigned_value(&value, &column, table)?;
@@ -265,19 +285,20 @@ impl Translator<'_> {
         Ok(list)
     }
 
-    /// `a = x, b = y` of [`Self::assigned_columns`], with the ON UPDATE CURRENT_TIMESTAMP columns.
-    pub(super) fn with_touched(&mut self, table: &Arc<Table>, list: &[(Column, String)]) -> Result<String, Error> {
+    /// Names and values of [`Self::assigned_columns`], with the ON UPDATE CURRENT_TIMESTAMP columns.
+    pub(super) fn with_touched(
+        &mut self,
+        table: &Arc<Table>,
+        list: &[(Column, String)],
+    ) -> Result<Vec<(String, String)>, Error> {
         if list.is_empty() {
             // Nothing but generated columns, set to what they are: rows are found, and none changes.
-            let key = table.key_columns().first().map_or(String::new(), |k| quote_name(k));
-            return Ok(format!("{key} = {key}"));
+            let key = table.key_columns().first().copied().unwrap_or_default();
+            return Ok(vec![(key.to_string(), quote_name(key))]);
         }
         let alias = self.scope().sources.first().map(|s| s.sql_alias.clone()).unwrap_or_default();
         let touched = self.touched(table, &alias, list)?;
-        let touched = touched.iter().map(|(name, sql)| format!("{} = {sql}", quote_name(name)));
-        let mut parts: Vec<String> = list.iter().map(|(c, sql)| format!("{} = {sql}", quote_name(&c.name))).collect();
-        parts.extend(touched);
-        Ok(parts.join(", "))
+        Ok(list.iter().map(|(c, sql)| (c.name.clone(), sql.clone())).chain(touched).collect())
     }
 
     fn assigned_value(&mut self, value: &Typed, column: &Column, table: &Table) -> Result<String, Error> {
@@ -287,7 +308,8 @@ impl Translator<'_> {
             return Ok(value.sql.clone());
         }
         // An AUTO_INCREMENT column makes ids only when rows are inserted.
-        let column = Column { auto_increment: false, ..column.clone() };
+        let nullable = column.nullable || self.row_by_row;
+        let column = Column { auto_increment: false, nullable, ..column.clone() };
         self.stored(value, &column, table, 1)
     }
 
@@ -327,6 +349,13 @@ impl Translator<'_> {
         let from = self.source_list(&update.tables)?;
         self.merging = Merging::Never;
         let mut targets: Vec<Changed> = Vec::new();
+        for (path, _) in &update.assignments {
+            let place = self.assigned_source(path)?;
+            let source = self.scope().sources[place].clone();
+            let bases = source.view.iter().flat_map(|view| view.bases.iter());
+            let triggers = bases.chain([&source]).any(|s| self.source_has_triggers(s, RowEvent::Update));
+            self.row_by_row |= triggers;
+        }
         for (path, value) in &update.assignments {
             let place = self.assigned_source(path)?;
             let mut source = self.scope().sources[place].clone();
@@ -379,6 +408,7 @@ impl Translator<'_> {
         let condition = self.where_clause(conditions, update.condition.as_ref())?;
         let rows = format!("FROM {from}{condition}");
         let write = match targets.as_slice() {
+            targets @ [_, ..] if self.row_by_row => self.triggered_update(targets, verb, &rows, update.ignore),
             [] => return Err(Error::no_tables_used()),
             [target] => self.update_by_join(target, verb, &rows, update.ignore),
             several => self.update_by_keys(several, verb, &rows, update.ignore),
@@ -415,6 +445,18 @@ impl Translator<'_> {
             on.join(" AND ")
         );
         Ok(self.write(WriteKind::Update, sql, &database, table, ignore))
+    }
+
+    /// Rows of tables with triggers.
+    fn triggered_update(&mut self, targets: &[Changed], verb: &str, rows: &str, ignore: bool) -> Result<Write, Error> {
+        let mut parts = Vec::new();
+        for Changed { source, table, list, .. } in targets {
+            let database = self.find_database(source.database.as_deref().unwrap_or_default())?.clone();
+            let mut set: Vec<(String, String)> = list.iter().map(|(c, sql)| (c.name.clone(), sql.clone())).collect();
+            set.extend(self.touched(table, &source.sql_alias, list)?);
+            parts.push(update_part(&database, table, &source.sql_alias, verb, &set));
+        }
+        self.triggered(WriteKind::Update, parts, rows, ignore)
     }
 
     /// Rows of several tables, by the keys and new values that one query gives.
@@ -479,6 +521,14 @@ impl Translator<'_> {
                     delete.limit.as_ref(),
                 )?;
                 self.scopes.pop();
+                if has_triggers(&database, &table, &[RowEvent::Delete]) {
+                    if delete.returning.is_some() {
+                        return Err(Error::unsupported("RETURNING of a table with triggers"));
+                    }
+                    let part = delete_part(&database, &table, &quoted);
+                    let rows = format!("FROM {target}{condition}");
+                    return self.triggered(WriteKind::Delete, vec![part], &rows, delete.ignore);
+                }
                 let mut sql = format!("DELETE FROM {target}{condition}");
                 let returning = self.returning(&mut sql, &database, &table, delete.returning.as_deref())?;
                 Ok(Write { returning, ..self.write(WriteKind::Delete, sql, &database, &table, delete.ignore) })
@@ -528,6 +578,14 @@ impl Translator<'_> {
                 return Err(Error::not_updatable(&source.alias, "DELETE"));
             };
             places.push((self.changeable_database(source)?, table));
+        }
+        if places.iter().any(|(database, table)| has_triggers(database, table, &[RowEvent::Delete])) {
+            let part = |((database, table), source): (&(Arc<Database>, Arc<Table>), &Source)| {
+                delete_part(database, table, &source.sql_alias)
+            };
+            let parts = places.iter().zip(&sources).map(part).collect();
+            let rows = format!("FROM {from}{condition}");
+            return self.triggered(WriteKind::Delete, parts, &rows, delete.ignore);
         }
         let keys = |place: usize| key_list(&places[place].1, &sources[place].sql_alias);
         let Some((database, table)) = places.first() else { return Err(Error::no_tables_used()) };
@@ -596,4 +654,10 @@ fn pairs<'e>(
         Ok((column.to_string(), value.as_ref()))
     };
     assignments.iter().map(pair).collect()
+}
+
+/// `a = x, b = y`.
+pub(super) fn joined(assignments: &[(String, String)]) -> String {
+    let parts: Vec<String> = assignments.iter().map(|(name, sql)| format!("{} = {sql}", quote_name(name))).collect();
+    parts.join(", ")
 }

@@ -107,7 +107,7 @@ impl Translator<'_> {
             cells.join(", ")
         );
         let row = (0..cells.len()).fold(row, |row, i| row.replace(&place(i), &format!("?{}", count + i + 1)));
-        Ok(Some(RowByRow { program: Program { sql, parameters }, row }))
+        Ok(Some(RowByRow { program: Program { sql, parameters, calls: self.calls }, row }))
     }
 
     /// The query with all columns of its tables after its own, and those tables; `None` if it groups or unites rows.
@@ -159,6 +159,6 @@ impl Translator<'_> {
         let list = self.assignment_list(table, &insert.on_duplicate);
         self.scopes.truncate(self.scopes.len() - 2);
         self.inserted = None;
-        list
+        Ok(super::update::joined(&list?))
     }
 }

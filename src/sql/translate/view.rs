@@ -201,7 +201,13 @@ impl Translator<'_> {
         }
         let modes = Modes::from_bits(view.modes);
         let current = Some(&*view.database).filter(|d| !d.is_empty());
-        let context = Context { catalog: self.context.catalog, database: current, modes };
+        let context = Context {
+            catalog: self.context.catalog,
+            database: current,
+            modes,
+            names: None,
+            visited: self.context.visited,
+        };
         let invalid = || Error::invalid_view(&database.name, &view.name);
         let (statement, _) = parse_one(&view.query, modes)?;
         let statement = statement.ok_or_else(invalid)?;
@@ -214,11 +220,12 @@ impl Translator<'_> {
         inner.databases = std::mem::take(&mut self.databases);
         inner.tables = std::mem::take(&mut self.tables);
         inner.views = std::mem::take(&mut self.views);
+        inner.calls = self.calls;
         inner.views.push(own);
         let outcome = stacker::maybe_grow(256 << 10, 2 << 20, || read(&mut inner, query));
         inner.views.pop();
         (self.parameters, self.databases) = (inner.parameters, inner.databases);
-        (self.tables, self.views) = (inner.tables, inner.views);
+        (self.tables, self.views, self.calls) = (inner.tables, inner.views, inner.calls);
         if !self.databases.contains(&database.name) {
             self.databases.push(database.name.clone());
         }

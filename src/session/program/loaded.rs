@@ -1,0 +1,105 @@
+//! Programs compiled, and the plans of their statements.
+
+use crate::mysql::SqlError;
+use crate::session::plans::Planned;
+use crate::session::server::Schema;
+use crate::session::session::Session;
+use crate::sql::{Called, Code, Context, Modes, StoredProgram, compile_program, translate_leaf};
+use crate::types::DatabaseName;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// How many programs are kept compiled.
+const KEPT: usize = 1024;
+
+/// One program, ready to run.
+pub struct Loaded {
+    pub program: Arc<StoredProgram>,
+    /// Where its unqualified names are.
+    pub database: Option<DatabaseName>,
+    pub code: Code,
+    /// By leaf: the plan made last, and the modes it was made in.
+    plans: Vec<Mutex<Option<(Modes, Planned)>>>,
+}
+
+impl Loaded {
+    /// # Errors
+    /// Those of the body: its tables may have changed since it was created.
+    pub fn new(program: &Arc<StoredProgram>, database: &crate::sql::Database) -> Result<Loaded, SqlError> {
+        let code = compile_program(program, database)?;
+        let plans = code.leaves.iter().map(|_| Mutex::default()).collect();
+        Ok(Loaded { program: program.clone(), database: Some(database.name.clone()), code, plans })
+    }
+
+    /// The plan of a leaf, as it was made or is made now. `own`: a catalog that nobody else has, whose plans are not kept.
+    pub fn plan(
+        &self,
+        leaf: usize,
+        schema: &Arc<Schema>,
+        own: Option<&crate::sql::Catalog>,
+        modes: Modes,
+    ) -> Result<Planned, SqlError> {
+        let place = &self.plans[leaf];
+        if own.is_none()
+            && let Some((then, planned)) = &*place.lock().unwrap_or_else(PoisonError::into_inner)
+            && *then == modes
+            && Arc::ptr_eq(&planned.schema, schema)
+        {
+            return Ok(planned.clone());
+        }
+        let catalog = own.unwrap_or(&schema.catalog);
+        let context = Context::new(catalog, self.database.as_deref(), modes);
+        let leaf = &self.code.leaves[leaf];
+        let plan = translate_leaf(leaf, &context)?;
+        let literals = leaf.literals().into();
+        let planned = Planned { plan: Arc::new(plan), literals, markers: 0, schema: schema.clone() };
+        if own.is_none() {
+            *place.lock().unwrap_or_else(PoisonError::into_inner) = Some((modes, planned.clone()));
+        }
+        Ok(planned)
+    }
+}
+
+/// A program by name, with the version of the database it was compiled for.
+type Kept = (u64, Arc<Loaded>);
+
+/// The programs that are kept compiled, for all sessions.
+#[derive(Default)]
+pub struct Programs(Mutex<BTreeMap<Called, Kept>>);
+
+impl Programs {
+    /// The program that is called, if `schema` has it.
+    ///
+    /// # Errors
+    /// 1305 if it is gone, and those of [`Loaded::new`].
+    pub fn load(&self, called: &Called, schema: &Schema) -> Result<Arc<Loaded>, SqlError> {
+        let found = schema.catalog.database(&called.database);
+        let program = found.and_then(|d| Some((d, d.program(called.kind, &called.name)?)));
+        let Some((database, program)) = program else {
+            let name = format!("{}.{}", called.database, called.name);
+            return Err(crate::mysql::SP_DOES_NOT_EXIST.with(&[&called.kind.name(), &name]));
+        };
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((version, loaded)) = kept.get(called)
+            && *version == database.version
+        {
+            return Ok(loaded.clone());
+        }
+        let loaded = Arc::new(Loaded::new(program, database)?);
+        if kept.len() >= KEPT {
+            // Which one goes hardly matters: there are rarely so many, and it is compiled again when it is called.
+            kept.pop_first();
+        }
+        kept.insert(called.clone(), (database.version, loaded.clone()));
+        Ok(loaded)
+    }
+}
+
+impl Session {
+    /// The plan of a statement of a stored program against the schema as the session sees it.
+    pub(in crate::session) fn plan_leaf(&mut self, loaded: &Loaded, leaf: usize) -> Result<Planned, SqlError> {
+        let schema = self.schema()?;
+        let own = (!self.temporary.is_empty()).then(|| self.temporary.catalog(&schema.catalog));
+        loaded.plan(leaf, &schema, own.as_ref(), self.state.settings.modes)
+    }
+}

@@ -1,0 +1,104 @@
+//! Which stored programs a session is running.
+
+use crate::mysql::{self, SqlError};
+use crate::session::server::Schema;
+use crate::sql::Called;
+use crate::types::DatabaseName;
+use std::sync::Arc;
+
+/// Programs within programs; MySQL's `max_sp_recursion_depth` goes to 255.
+const MOST_FRAMES: usize = 300;
+/// Interpreters within interpreters: statements of a program that run others behind its back, by EXECUTE.
+const MOST_INTERPRETERS: usize = 32;
+
+/// The stored programs that run, innermost last.
+#[derive(Default)]
+pub struct Running {
+    programs: Vec<Called>,
+    interpreters: usize,
+    /// The statements that fired triggers which run, innermost last: their tables.
+    firing: Vec<Vec<(DatabaseName, String)>>,
+    /// The schema of the outermost of these statements.
+    schema: Option<Arc<Schema>>,
+}
+
+impl Running {
+    /// Whether what runs is a statement of a stored program.
+    pub fn is_within(&self) -> bool {
+        !self.programs.is_empty()
+    }
+
+    /// `database.name` of the innermost program.
+    pub fn name(&self) -> String {
+        self.programs.last().map_or_else(String::new, |p| format!("{}.{}", p.database, p.name))
+    }
+
+    /// A program begins.
+    ///
+    /// # Errors
+    /// 1456 if it is running already and may not be so often, 1436 if too many are.
+    pub fn enter(&mut self, program: &Called, recursion: usize) -> Result<(), SqlError> {
+        if self.programs.iter().filter(|p| *p == program).count() > recursion {
+            return Err(mysql::SP_RECURSION_LIMIT.with(&[&recursion, &program.name]));
+        }
+        if self.programs.len() >= MOST_FRAMES {
+            return Err(mysql::STACK_OVERRUN_NEED_MORE.with(&[]));
+        }
+        self.programs.push(program.clone());
+        Ok(())
+    }
+
+    /// Whether the program runs.
+    pub fn has(&self, program: &Called) -> bool {
+        self.programs.contains(program)
+    }
+
+    /// The innermost program ended.
+    pub fn leave(&mut self) {
+        self.programs.pop();
+    }
+
+    /// A statement over these tables, planned for this schema, begins to fire triggers.
+    pub fn begin_firing(&mut self, tables: &[(DatabaseName, String)], schema: &Arc<Schema>) {
+        self.schema.get_or_insert_with(|| schema.clone());
+        self.firing.push(tables.to_vec());
+    }
+
+    pub fn end_firing(&mut self) {
+        self.firing.pop();
+        if self.firing.is_empty() {
+            self.schema = None;
+        }
+    }
+
+    /// Whether what runs is part of a statement that is not done: it cannot commit, and has no client.
+    pub fn is_in_statement(&self) -> bool {
+        !self.firing.is_empty()
+    }
+
+    /// The schema that the statement is of.
+    pub fn schema(&self) -> Option<&Arc<Schema>> {
+        self.schema.as_ref()
+    }
+
+    /// Whether a statement that is not done uses this table.
+    pub fn uses(&self, database: &DatabaseName, table: &str) -> bool {
+        self.firing.iter().flatten().any(|(d, t)| d == database && t == table)
+    }
+
+    /// An interpreter begins.
+    ///
+    /// # Errors
+    /// 1436 if there are too many.
+    pub fn begin_interpreter(&mut self) -> Result<(), SqlError> {
+        if self.interpreters >= MOST_INTERPRETERS {
+            return Err(mysql::STACK_OVERRUN_NEED_MORE.with(&[]));
+        }
+        self.interpreters += 1;
+        Ok(())
+    }
+
+    pub fn end_interpreter(&mut self) {
+        self.interpreters -= 1;
+    }
+}
