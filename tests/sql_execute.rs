@@ -160,7 +160,7 @@ fn names_of_result_columns() {
     let mut engine = Engine::new();
     engine.run("CREATE TABLE t (id INT PRIMARY KEY, Name VARCHAR(10))").unwrap();
     assert_eq!(
-        engine.names("SELECT 1+1, NOW( ), 'text', id, t.Name, COUNT( * ) c, (SELECT 2), @@version FROM t"),
+        engine.names("SELECT 1+1, NOW( ), 'text', id, t.Name, COUNT( * ) c, (SELECT 2), @@version FROM t GROUP BY id"),
         "1+1|NOW( )|text|id|Name|c|(SELECT 2)|@@version"
     );
     assert_eq!(engine.names("SELECT * FROM t"), "id|Name");

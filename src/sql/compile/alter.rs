@@ -289,9 +289,7 @@ fn apply(
             }
             Ok(())
         }
-        Alteration::MoveTable { .. } => {
-            return Err(Error::unsupported("ALTER TABLE ... RENAME into another database"));
-        }
+        Alteration::MoveTable { .. } => Err(Error::unsupported("ALTER TABLE ... RENAME into another database")),
         Alteration::RenameTable(name) => {
             check_table_name(name)?;
             let other = database.table_ignoring_case(name).filter(|t| t.id != table.id);
