@@ -25,6 +25,7 @@ mod lateral;
 mod load;
 mod measure;
 mod measure_call;
+mod on_duplicate;
 mod operator;
 mod order;
 mod program;

@@ -3,7 +3,7 @@
 //! which are called by names that no statement can give them.
 
 use super::from::{has_outer_join, table_source};
-use super::insert::NewValues;
+use super::on_duplicate::NewValues;
 use super::scope::{Scope, Source, SourceColumn};
 use super::translator::{Translator, quote_name, quote_text};
 use super::typed::Typed;
@@ -310,7 +310,7 @@ impl Translator<'_> {
         (view, base): (&MergedView, usize),
         ignore: bool,
     ) -> Result<NewValues, Error> {
-        let list = self.assigned_columns(table, &super::insert::assigned_pairs(assignments), false)?;
+        let list = self.assigned_columns(table, &super::on_duplicate::assigned_pairs(assignments), false)?;
         let mut set = self.with_touched(table, &list)?;
         let source = &view.bases[base];
         match (self.view_check(view, source, new_cells(&list, &source.sql_alias))?, list.is_empty()) {
