@@ -103,7 +103,7 @@ fn equal_seeds_give_equal_traces() {
 /// rare ones have scripts (`src/core/testscripts/planted`), and every bug has the one or the other.
 #[test]
 fn planted_bugs_are_noticed() {
-    const BUDGET: u64 = 60;
+    const BUDGET: u64 = 200;
     let quick = [
         Bug::AckBeforeQuorum,
         Bug::BaseNotChecked,

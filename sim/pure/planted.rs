@@ -225,7 +225,7 @@ pub fn expected(bug: Bug) -> Option<(u64, Vec<&'static str>)> {
         Bug::ClockMarkNotPersisted => exactly(400, &["anytime_clock_never_goes_back", "anytime_auto_ids_are_unique"]),
         Bug::AutoIdsFollowClock => exactly(60, &["anytime_auto_ids_are_unique"]),
         Bug::UniqueNotAnIntent => exactly(200, &["anytime_unique_values_are_unique"]),
-        Bug::ReadersForgotten => exactly(60, &["anytime_children_have_parents"]),
+        Bug::ReadersForgotten => exactly(200, &["anytime_children_have_parents"]),
         Bug::SchemaNotHeld => exactly(60, &["anytime_schema_of_execution_is_schema_of_apply"]),
         Bug::UniqueByArrival | Bug::LastArrivalWins | Bug::ConflictNotLogged => {
             exactly(60, &["finally_nodes_are_equal", "finally_discarded_values_are_logged"])
