@@ -96,6 +96,19 @@ fn plural(nodes: &[usize]) -> String {
     format!("node{} {}", if nodes.len() == 1 { "" } else { "s" }, numbers.join(", "))
 }
 
+/// The links to cut so that each node hears its neighbours on a ring, which with itself are a majority. Among three the one in
+/// the middle hears both others, who do not hear each other.
+fn ring_cuts(ring: &[usize]) -> Vec<(usize, usize)> {
+    let n = ring.len();
+    if n == 3 {
+        return vec![(ring[0], ring[2])];
+    }
+    let reach = (n / 4).max(1);
+    let apart = |a: usize, b: usize| (b - a).min(n + a - b);
+    let pairs = (0..n).flat_map(|a| (a + 1..n).map(move |b| (a, b)));
+    pairs.filter(|(a, b)| apart(*a, *b) > reach).map(|(a, b)| (ring[a], ring[b])).collect()
+}
+
 fn wait(span: Duration) {
     interrupt::sleep(span);
 }
@@ -288,23 +301,9 @@ impl Surgeon<'_> {
         Ok(format!("killed and started node {} {times} times", node + 1))
     }
 
-    /// Among five nodes each hears its two neighbours on a ring; among three the middle one hears both others.
     fn ring(&mut self) -> String {
         let ring = self.some(self.cluster.size());
-        let n = ring.len();
-        if n == 3 {
-            self.cut(ring[0], ring[2]);
-            return format!("node {} is the only bridge", ring[1] + 1);
-        }
-        let reach = n / 4;
-        for a in 0..n {
-            for b in 0..a {
-                let apart = (a - b).min(n - a + b);
-                if apart > reach.max(1) {
-                    self.cut(ring[a], ring[b]);
-                }
-            }
-        }
+        ring_cuts(&ring).into_iter().for_each(|(a, b)| self.cut(a, b));
         let ring: Vec<String> = ring.iter().map(|node| (node + 1).to_string()).collect();
         format!("ring {}", ring.join("-"))
     }
@@ -410,5 +409,26 @@ impl Surgeon<'_> {
             cannot.push((*nemesis, reason));
         }
         (can, cannot)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn on_a_ring_each_hears_a_majority_and_no_two_the_same() {
+        for n in [4, 5] {
+            let ring: Vec<usize> = (0..n).rev().collect();
+            let cuts = ring_cuts(&ring);
+            let hears = |a: usize| -> BTreeSet<usize> {
+                (0..n).filter(|b| !cuts.contains(&(a, *b)) && !cuts.contains(&(*b, a))).collect()
+            };
+            let all: BTreeSet<BTreeSet<usize>> = (0..n).map(hears).collect();
+            assert!(all.iter().all(|heard| heard.len() > n / 2 && heard.len() < n), "{all:?}");
+            assert_eq!(all.len(), n);
+        }
+        assert_eq!(ring_cuts(&[2, 0, 1]), [(2, 1)]);
     }
 }

@@ -56,12 +56,12 @@ pub fn run(
     let stop = AtomicBool::new(false);
     let mut own = Report::default();
     let faults = std::thread::scope(|scope| {
-        for (workload, recorder) in workloads.iter().zip(&recorders) {
+        for (number, (workload, recorder)) in workloads.iter().zip(&recorders).enumerate() {
             for node in 0..cluster.size() {
                 for client in 0..workload.clients_per_node() {
                     let greeting = greeting(workload.as_ref(), target, client);
                     let address = cluster.address(node);
-                    let seed = course.seed ^ ((node as u64) << 8 | client as u64) ^ (recorder as *const _ as u64);
+                    let seed = course.seed.wrapping_mul(1_000_003) + (number * 10_000 + node * 100 + client) as u64;
                     let stop = &stop;
                     scope.spawn(move || {
                         let greeting: Vec<&str> = greeting.iter().map(String::as_str).collect();
@@ -80,13 +80,13 @@ pub fn run(
             }
         }
         let faults = hurt(course, &mut cluster, network, workloads, clock);
+        let healed = Instant::now();
         // So that the history shows life after the last fault.
         interrupt::sleep(Duration::from_millis(1500));
         stop.store(true, Ordering::Relaxed);
-        faults
+        (faults, healed)
     });
-    let healed = Instant::now();
-    let (faults, failure) = faults;
+    let ((faults, failure), healed) = faults;
     let fault_free = failure.is_none();
     failure.into_iter().for_each(|why| own.broken(format!("healing: {why}")));
     if interrupt::is_set() {
@@ -250,7 +250,7 @@ fn revive(cluster: &Cluster, limit: Duration) -> Report {
 
 fn converge(cluster: &Cluster, workloads: &[Box<dyn Workload>], limit: Duration, healed: Instant) -> Report {
     let mut report = Report::default();
-    let since = Instant::now();
+    let last_write = Instant::now();
     loop {
         let dumps = dumps(cluster, workloads);
         let differences = dumps.as_ref().map(|dumps| progress::differences(dumps));
@@ -258,7 +258,8 @@ fn converge(cluster: &Cluster, workloads: &[Box<dyn Workload>], limit: Duration,
             report.count("ms until all are equal", healed.elapsed().as_millis() as u64);
             return report;
         }
-        if since.elapsed() > limit {
+        // The clients wrote for a little while after healing, and the last of it needs a moment.
+        if healed.elapsed() > limit && last_write.elapsed() > Duration::from_secs(2) {
             match differences {
                 Ok(differences) => {
                     let late = format!("{limit:?} after healing the nodes differ");
