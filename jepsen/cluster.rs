@@ -14,7 +14,9 @@ use std::time::{Duration, Instant};
 
 const SECRET: &str = "jepsen-jepsen-jepsen";
 /// Room for data where the disk is to become full.
-const SMALL_DISK: &str = "size=96m";
+const SMALL_DISK: &str = "size=160m";
+/// A node takes no more transactions when it has less room than this; so much is left on a disk that is only nearly full.
+const TIGHT: u64 = 8 << 20;
 
 /// What is tested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -49,6 +51,8 @@ struct Node {
     id: u64,
     /// It may end by itself: somebody removed it.
     may_end: bool,
+    /// It may end by itself if it says that the disk is full.
+    may_run_out_of_disk: bool,
 }
 
 /// A running cluster; dropped, its processes end.
@@ -59,6 +63,8 @@ pub struct Cluster {
     next_id: u64,
     /// What nodes did that they must not do whatever happens to them.
     pub incidents: Vec<String>,
+    /// How often a node ended because not a byte was left on its disk.
+    pub out_of_disk: u64,
 }
 
 impl Cluster {
@@ -68,7 +74,7 @@ impl Cluster {
             return Err(format!("a cluster has 1 to {MOST_HOSTS} nodes"));
         }
         let mut cluster =
-            Cluster { networked: network.is_some(), plan, nodes: Vec::new(), next_id: 1, incidents: Vec::new() };
+            Cluster { networked: network.is_some(), plan, nodes: Vec::new(), next_id: 1, incidents: Vec::new(), out_of_disk: 0 };
         for node in 0..cluster.plan.nodes {
             let directory = cluster.plan.directory.join(format!("node{}", node + 1));
             std::fs::create_dir_all(directory.join("data")).map_err(|e| format!("{}: {e}", directory.display()))?;
@@ -80,7 +86,7 @@ impl Cluster {
             cluster.set_clock_of(&directory, 0)?;
             let id = cluster.new_id();
             let server = cluster.server(node, &directory, id);
-            cluster.nodes.push(Node { server, directory, id, may_end: false });
+            cluster.nodes.push(Node { server, directory, id, may_end: false, may_run_out_of_disk: false });
             cluster.launch(node)?;
             if cluster.plan.target == Target::Galera && node == 0 {
                 galera::let_clients_in(&cluster.nodes[0].directory, Duration::from_secs(60))?;
@@ -252,6 +258,10 @@ impl Cluster {
                 && !node.may_end
             {
                 let log = node.server.log();
+                if node.may_run_out_of_disk && log.contains("storage failed: disk full") {
+                    self.out_of_disk += 1;
+                    continue;
+                }
                 self.incidents.push(format!("node {} ended by itself with {status}\n{log}", number + 1));
             }
         }
@@ -287,13 +297,21 @@ impl Cluster {
         self.plan.small_disks
     }
 
-    /// Writes until nothing more fits on the node's disk.
-    pub fn fill_disk(&self, node: usize) -> Result<(), String> {
-        let path = self.nodes[node].directory.join("data/ballast");
-        let mut file = std::fs::File::create(path).map_err(|e| e.to_string())?;
+    /// Writes until little more fits on the node's disk, or nothing at all. A node that cannot write another byte may end, if
+    /// it says so; one on a tight disk may not.
+    pub fn fill_disk(&mut self, node: usize, to_the_last_byte: bool) -> Result<(), String> {
+        let data = self.nodes[node].directory.join("data");
+        self.nodes[node].may_run_out_of_disk = to_the_last_byte;
+        let failed = |e: &dyn std::fmt::Display| format!("filling the disk of node {}: {e}", node + 1);
+        let mut file = std::fs::File::create(data.join("ballast")).map_err(|e| failed(&e))?;
+        let room = || nix::sys::statvfs::statvfs(&data).map(|s| s.blocks_available() * s.fragment_size());
         for size in [1 << 20, 4096] {
             let zeros = vec![0; size];
-            while file.write_all(&zeros).is_ok() {}
+            while to_the_last_byte || room().map_err(|e| failed(&e))? > TIGHT {
+                if file.write_all(&zeros).is_err() {
+                    break;
+                }
+            }
         }
         Ok(())
     }
@@ -305,8 +323,8 @@ impl Cluster {
         }
     }
 
-    /// Takes a node's vote away on another node, and waits for its process to end; `Ok(false)` if the cluster refuses.
-    pub fn remove(&mut self, node: usize, on: usize) -> Result<bool, String> {
+    /// Takes a node's vote away on another node, and waits for its process to end; what the cluster says if it refuses.
+    pub fn remove(&mut self, node: usize, on: usize) -> Result<(), Trouble> {
         let sql = format!("ALTER CLUSTER REMOVE NODE {}", self.nodes[node].id);
         self.nodes[node].may_end = true;
         let mut session = Session::new(&self.address(on), &[], PATIENCE);
@@ -314,13 +332,13 @@ impl Cluster {
             && !trouble.unknown
         {
             self.nodes[node].may_end = false;
-            return Ok(false);
+            return Err(trouble);
         }
         let since = Instant::now();
         while since.elapsed() < Duration::from_secs(5) && self.nodes[node].server.ended().is_none() {
             std::thread::sleep(Duration::from_millis(20));
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Whether no voter has the node's identity any more, as node `on` knows it.
@@ -352,7 +370,7 @@ impl Cluster {
             if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) }.map_err(|e| e.to_string())?;
         }
         let server = self.server(node, &directory, id);
-        self.nodes[node] = Node { server, directory, id, may_end: false };
+        self.nodes[node] = Node { server, directory, id, may_end: false, may_run_out_of_disk: false };
         self.launch(node)?;
         self.wait_until_it_answers(node, Duration::from_secs(60))
     }

@@ -4,7 +4,7 @@ use crate::cluster::{Cluster, Target, link};
 use crate::interrupt;
 use crate::network::{Links, Rule};
 use crate::session::Session;
-use crate::workload::database;
+use crate::workload::{REMOVED, database};
 use rand::seq::SliceRandom;
 use rand::{RngExt, rngs::StdRng};
 use std::time::{Duration, Instant};
@@ -234,9 +234,10 @@ impl Surgeon<'_> {
             }
             Clock => self.jump()?,
             FullDisk => {
-                let node = self.any();
-                self.cluster.fill_disk(node)?;
-                format!("the disk of node {} is full", node + 1)
+                let (node, to_the_last_byte) = (self.any(), self.dice.random_bool(0.5));
+                self.cluster.fill_disk(node, to_the_last_byte)?;
+                let how = if to_the_last_byte { "full to the last byte" } else { "nearly full" };
+                format!("the disk of node {} is {how}", node + 1)
             }
             Ddl => return self.alter(span),
             Membership => return self.remove(span),
@@ -383,13 +384,20 @@ impl Surgeon<'_> {
     fn remove(&mut self, span: Duration) -> Result<String, String> {
         let nodes = self.some(2);
         let (node, on) = (nodes[0], nodes[1]);
-        if !self.cluster.remove(node, on)? {
-            wait(span);
-            return Ok(format!("node {} refused to remove node {}", on + 1, node + 1));
+        let since = Instant::now();
+        let mut refusals = 0;
+        loop {
+            let Err(refusal) = self.cluster.remove(node, on) else { break };
+            refusals += 1;
+            if since.elapsed() > span.max(Duration::from_secs(3)) {
+                return Ok(format!("node {} refused {refusals} times to remove node {}: {}", on + 1, node + 1, refusal.text));
+            }
+            wait(Duration::from_millis(50));
         }
         self.removed = Some(node);
+        let took = since.elapsed();
         wait(span);
-        Ok(format!("removed node {}", node + 1))
+        Ok(format!("{REMOVED} node {} after {refusals} refusals and {took:.1?}", node + 1))
     }
 
     /// The faults among those asked for that this machine allows; the others with the reason.

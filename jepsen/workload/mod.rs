@@ -12,6 +12,8 @@ mod register;
 mod set;
 mod skew;
 
+pub use mixed::REMOVED;
+
 use crate::check::Report;
 use crate::check::dependencies::Reads;
 use crate::edn::Edn;
