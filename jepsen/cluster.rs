@@ -73,8 +73,14 @@ impl Cluster {
         if !(1..=MOST_HOSTS).contains(&plan.nodes) {
             return Err(format!("a cluster has 1 to {MOST_HOSTS} nodes"));
         }
-        let mut cluster =
-            Cluster { networked: network.is_some(), plan, nodes: Vec::new(), next_id: 1, incidents: Vec::new(), out_of_disk: 0 };
+        let mut cluster = Cluster {
+            networked: network.is_some(),
+            plan,
+            nodes: Vec::new(),
+            next_id: 1,
+            incidents: Vec::new(),
+            out_of_disk: 0,
+        };
         for node in 0..cluster.plan.nodes {
             let directory = cluster.plan.directory.join(format!("node{}", node + 1));
             std::fs::create_dir_all(directory.join("data")).map_err(|e| format!("{}: {e}", directory.display()))?;
@@ -205,7 +211,11 @@ impl Cluster {
                 return Ok(());
             }
             if since.elapsed() > Duration::from_secs(60) {
-                return Err(format!("node {} does not see {expected} members: {found:?}\n{}", node + 1, self.log(node)));
+                return Err(format!(
+                    "node {} does not see {expected} members: {found:?}\n{}",
+                    node + 1,
+                    self.log(node)
+                ));
             }
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -284,9 +294,16 @@ impl Cluster {
     }
 
     fn set_clock_of(&self, directory: &Path, offset_ms: i64) -> Result<(), String> {
-        let text = format!("{}{}.{:03}\n", if offset_ms < 0 { '-' } else { '+' }, offset_ms.abs() / 1000, offset_ms.abs() % 1000);
+        let text = format!(
+            "{}{}.{:03}\n",
+            if offset_ms < 0 { '-' } else { '+' },
+            offset_ms.abs() / 1000,
+            offset_ms.abs() % 1000
+        );
         let fresh = directory.join("clock.new");
-        std::fs::write(&fresh, text).and_then(|()| std::fs::rename(&fresh, directory.join("clock"))).map_err(|e| e.to_string())
+        std::fs::write(&fresh, text)
+            .and_then(|()| std::fs::rename(&fresh, directory.join("clock")))
+            .map_err(|e| e.to_string())
     }
 
     pub fn has_clocks(&self) -> bool {
@@ -367,7 +384,8 @@ impl Cluster {
         let entries = std::fs::read_dir(&data).map_err(|e| e.to_string())?;
         for entry in entries.flatten() {
             let path = entry.path();
-            if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) }.map_err(|e| e.to_string())?;
+            if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) }
+                .map_err(|e| e.to_string())?;
         }
         let server = self.server(node, &directory, id);
         self.nodes[node] = Node { server, directory, id, may_end: false, may_run_out_of_disk: false };

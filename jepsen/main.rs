@@ -220,10 +220,16 @@ fn run_all(
             break;
         }
         let name = nemesis.name();
-        let folder = directory.join(if rounds.is_some() { format!("{name}-rounds") } else { format!("{target:?}-{name}").to_lowercase() });
+        let folder = directory.join(if rounds.is_some() {
+            format!("{name}-rounds")
+        } else {
+            format!("{target:?}-{name}").to_lowercase()
+        });
         clear(&folder)?;
         println!("== {name}: {}", nemesis.about());
-        let clocks = faketime().filter(|_| matches!(nemesis, Nemesis::Clock | Nemesis::Everything) && target == Target::Marmot);
+        let clocks = faketime().filter(|_| {
+            matches!(nemesis, Nemesis::Clock | Nemesis::ClockFar | Nemesis::Everything) && target == Target::Marmot
+        });
         let plan = Plan {
             target,
             binary: binary.clone(),

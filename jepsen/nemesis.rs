@@ -40,8 +40,10 @@ pub enum Nemesis {
     Latency,
     /// Packets are lost and doubled
     Loss,
-    /// Wall clocks jump, by milliseconds to minutes
+    /// Wall clocks jump, by up to five seconds
     Clock,
+    /// Wall clocks jump, by up to two minutes
+    ClockFar,
     /// A disk fills up
     FullDisk,
     /// Tables that are in use are altered
@@ -74,7 +76,15 @@ impl Nemesis {
 
     /// Whether it knows what is Marmot's alone.
     pub fn needs_marmot(self) -> bool {
-        matches!(self, Nemesis::Clock | Nemesis::FullDisk | Nemesis::Ddl | Nemesis::Membership | Nemesis::Everything)
+        matches!(
+            self,
+            Nemesis::Clock
+                | Nemesis::ClockFar
+                | Nemesis::FullDisk
+                | Nemesis::Ddl
+                | Nemesis::Membership
+                | Nemesis::Everything
+        )
     }
 }
 
@@ -171,8 +181,20 @@ impl Surgeon<'_> {
     fn possible(&self) -> Vec<Nemesis> {
         use Nemesis::*;
         let kinds = [
-            KillOne, KillMajority, KillAll, PauseOne, PauseMajority, PartitionHalves, IsolateOne, OneWay, MajorityRing, Flapping,
-            Latency, Loss, Ddl, Clock,
+            KillOne,
+            KillMajority,
+            KillAll,
+            PauseOne,
+            PauseMajority,
+            PartitionHalves,
+            IsolateOne,
+            OneWay,
+            MajorityRing,
+            Flapping,
+            Latency,
+            Loss,
+            Ddl,
+            Clock,
         ];
         let possible = |kind: &Nemesis| match kind {
             Clock => self.cluster.has_clocks(),
@@ -232,7 +254,8 @@ impl Surgeon<'_> {
                 self.every_link(Rule { lost_percent, twice_percent: 5.0, ..Rule::default() });
                 format!("{lost_percent:.0} % of packets lost, 5 % twice")
             }
-            Clock => self.jump()?,
+            Clock => self.jump(&[100, 400, 5_000])?,
+            ClockFar => self.jump(&[400, 5_000, 120_000])?,
             FullDisk => {
                 let (node, to_the_last_byte) = (self.any(), self.dice.random_bool(0.5));
                 self.cluster.fill_disk(node, to_the_last_byte)?;
@@ -327,11 +350,11 @@ impl Surgeon<'_> {
         Ok(format!("links changed {times} times"))
     }
 
-    fn jump(&mut self) -> Result<String, String> {
+    /// Each clock by at most one of `spans`, in milliseconds: within what nodes forgive each other, half a second, or beyond.
+    fn jump(&mut self, spans: &[i64]) -> Result<String, String> {
         let mut done = Vec::new();
         for node in 0..self.cluster.size() {
-            // Some within what nodes forgive each other (half a second), some far beyond it.
-            let most = [100, 400, 5_000, 120_000][self.dice.random_range(0..4)];
+            let most = spans[self.dice.random_range(0..spans.len())];
             let offset = self.dice.random_range(-most..=most);
             self.cluster.set_clock(node, offset)?;
             done.push(format!("{offset:+}"));
@@ -348,9 +371,8 @@ impl Surgeon<'_> {
             let workload = self.workloads[self.dice.random_range(0..self.workloads.len())];
             let schema = database(workload);
             let mut session = Session::new(&self.cluster.address(node), &[], Duration::from_secs(10));
-            let tables = session.rows(&format!(
-                "SELECT table_name FROM information_schema.tables WHERE table_schema = '{schema}'"
-            ));
+            let tables = session
+                .rows(&format!("SELECT table_name FROM information_schema.tables WHERE table_schema = '{schema}'"));
             let tables: Vec<String> = tables.unwrap_or_default().into_iter().flatten().flatten().collect();
             if tables.is_empty() {
                 wait(Duration::from_millis(100));
@@ -364,7 +386,10 @@ impl Surgeon<'_> {
                     format!("ALTER TABLE {table} ADD COLUMN {name} INT NOT NULL DEFAULT 7"),
                     format!("ALTER TABLE {table} DROP COLUMN {name}"),
                 ],
-                1 => [format!("ALTER TABLE {table} ADD COLUMN {name} VARCHAR(20)"), format!("CREATE INDEX {name} ON {table} ({name})")],
+                1 => [
+                    format!("ALTER TABLE {table} ADD COLUMN {name} VARCHAR(20)"),
+                    format!("CREATE INDEX {name} ON {table} ({name})"),
+                ],
                 _ => [
                     format!("CREATE TABLE {schema}.{name} (id INT PRIMARY KEY)"),
                     format!("RENAME TABLE {schema}.{name} TO {schema}.{name}_renamed"),
@@ -390,7 +415,12 @@ impl Surgeon<'_> {
             let Err(refusal) = self.cluster.remove(node, on) else { break };
             refusals += 1;
             if since.elapsed() > span.max(Duration::from_secs(3)) {
-                return Ok(format!("node {} refused {refusals} times to remove node {}: {}", on + 1, node + 1, refusal.text));
+                return Ok(format!(
+                    "node {} refused {refusals} times to remove node {}: {}",
+                    on + 1,
+                    node + 1,
+                    refusal.text
+                ));
             }
             wait(Duration::from_millis(50));
         }
@@ -401,14 +431,20 @@ impl Surgeon<'_> {
     }
 
     /// The faults among those asked for that this machine allows; the others with the reason.
-    pub fn sort_out(asked: &[Nemesis], target: Target, networked: bool, clocks: bool, root: bool) -> (Vec<Nemesis>, Vec<(Nemesis, &'static str)>) {
+    pub fn sort_out(
+        asked: &[Nemesis],
+        target: Target,
+        networked: bool,
+        clocks: bool,
+        root: bool,
+    ) -> (Vec<Nemesis>, Vec<(Nemesis, &'static str)>) {
         let (mut can, mut cannot) = (Vec::new(), Vec::new());
         for nemesis in asked {
             let reason = match nemesis {
                 n if n.needs_marmot() && target == Target::Galera => "only for Marmot",
                 n if n.needs_network() && !networked => "needs root and /dev/net/tun",
                 Nemesis::FullDisk if !root => "needs root",
-                Nemesis::Clock if !clocks => "needs libfaketime (ci/install.sh --jepsen)",
+                Nemesis::Clock | Nemesis::ClockFar if !clocks => "needs libfaketime (ci/install.sh --jepsen)",
                 _ => {
                     can.push(*nemesis);
                     continue;

@@ -192,7 +192,8 @@ fn hurt(
     let mut struck = 0;
     let short = |dice: &mut StdRng, from: u64, to: u64| Duration::from_millis(dice.random_range(from..to));
     while !interrupt::is_set() {
-        let calm = if course.rounds.is_some() { short(surgeon.dice, 200, 1200) } else { short(surgeon.dice, 700, 1800) };
+        let calm =
+            if course.rounds.is_some() { short(surgeon.dice, 200, 1200) } else { short(surgeon.dice, 700, 1800) };
         interrupt::sleep(calm);
         let is_over = course.rounds.map_or(clock.elapsed().as_secs() >= course.seconds, |rounds| struck >= rounds);
         if is_over {
@@ -240,7 +241,11 @@ fn revive(cluster: &Cluster, limit: Duration) -> Report {
             match session.autocommit(&format!("INSERT INTO jepsen_progress.p (id, node) VALUES ({id}, {node})")) {
                 Ok(_) => break,
                 Err(trouble) if since.elapsed() > limit => {
-                    report.broken(format!("node {} takes no write {limit:?} after healing: {}", node + 1, trouble.text));
+                    report.broken(format!(
+                        "node {} takes no write {limit:?} after healing: {}",
+                        node + 1,
+                        trouble.text
+                    ));
                     break;
                 }
                 Err(_) => std::thread::sleep(Duration::from_millis(50)),
@@ -280,7 +285,8 @@ fn converge(cluster: &Cluster, workloads: &[Box<dyn Workload>], limit: Duration,
 fn dumps(cluster: &Cluster, workloads: &[Box<dyn Workload>]) -> Result<Vec<Dump>, String> {
     let dump = |node: usize| -> Result<Dump, String> {
         let mut session = Session::new(&cluster.address(node), &[], Duration::from_secs(20));
-        let mut ask = |sql: &str| session.rows(sql).map_err(|trouble| format!("node {}: {sql}: {}", node + 1, trouble.text));
+        let mut ask =
+            |sql: &str| session.rows(sql).map_err(|trouble| format!("node {}: {sql}: {}", node + 1, trouble.text));
         let mut dump = Dump::new();
         let mut sources = vec!["jepsen_progress.p".to_string()];
         for workload in workloads {

@@ -147,9 +147,11 @@ fn rows(connection: &mut Conn, sql: &str) -> Result<Vec<Row>, Error> {
 fn trouble(error: &Error) -> Trouble {
     match error {
         // An error of the server is a promise that nothing happened, unless it is the one that says "unknown".
-        Error::MySqlError(e) => {
-            Trouble { code: Some(e.code), text: format!("{} {}", e.code, e.message), unknown: e.code == UNKNOWN_OUTCOME }
-        }
+        Error::MySqlError(e) => Trouble {
+            code: Some(e.code),
+            text: format!("{} {}", e.code, e.message),
+            unknown: e.code == UNKNOWN_OUTCOME,
+        },
         other => Trouble { code: None, text: other.to_string(), unknown: true },
     }
 }

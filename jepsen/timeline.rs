@@ -86,11 +86,18 @@ fn chart(history: &[Operation], faults: &[Operation], scale: &Scale) -> String {
     for fault in faults {
         let (x, to) = (scale.x(fault.called), scale.x(fault.returned));
         let what = escape(fault.call.text().unwrap_or_default());
-        let _ = write!(svg, "<rect class=fault x={x:.1} y=0 width={:.1} height={HEIGHT}><title>{what}</title></rect>", to - x);
+        let _ = write!(
+            svg,
+            "<rect class=fault x={x:.1} y=0 width={:.1} height={HEIGHT}><title>{what}</title></rect>",
+            to - x
+        );
     }
     for ms in [1.0, 10.0, 100.0, 1000.0, 10_000.0] {
         let y = height_of(ms);
-        let _ = write!(svg, "<line x1={LEFT} x2={WIDTH} y1={y:.1} y2={y:.1} stroke=#eee /><text x=4 y={y:.1}>{ms} ms</text>");
+        let _ = write!(
+            svg,
+            "<line x1={LEFT} x2={WIDTH} y1={y:.1} y2={y:.1} stroke=#eee /><text x=4 y={y:.1}>{ms} ms</text>"
+        );
     }
     let seconds = scale.end / 1e9;
     let step = [1.0, 5.0, 10.0, 60.0].into_iter().find(|step| seconds / step <= 30.0).unwrap_or(300.0);

@@ -41,7 +41,10 @@ pub fn increments(history: &[Operation]) -> Report {
                 if op.node == 0 {
                     report.count("lost updates", lost as u64);
                 }
-                report.broken(format!("node {}: counter {key} is {value}, {lost} less than was acknowledged", op.node + 1));
+                report.broken(format!(
+                    "node {}: counter {key} is {value}, {lost} less than was acknowledged",
+                    op.node + 1
+                ));
             } else if value > most {
                 report.broken(format!("node {}: counter {key} is {value}, more than {most} increments", op.node + 1));
             }

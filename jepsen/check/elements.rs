@@ -97,11 +97,14 @@ fn lives(history: &[Operation]) -> BTreeMap<i64, Life> {
 pub fn judge_reads(history: &[Operation], f: &str, sees: Sees) -> Report {
     let mut report = Report::default();
     let lives = lives(history);
-    let nodes: BTreeMap<i64, usize> =
-        history.iter().filter(|op| op.is("add")).flat_map(|op| {
+    let nodes: BTreeMap<i64, usize> = history
+        .iter()
+        .filter(|op| op.is("add"))
+        .flat_map(|op| {
             let elements = op.call.int().map_or_else(|| op.call.ints(), |element| vec![element]);
             elements.into_iter().map(|element| (element, op.node))
-        }).collect();
+        })
+        .collect();
     for op in history.iter().filter(|op| op.is_ok() && op.is(f)) {
         let found: BTreeSet<i64> = op.result.ints().into_iter().collect();
         let mut missed = Vec::new();
@@ -122,7 +125,11 @@ pub fn judge_reads(history: &[Operation], f: &str, sees: Sees) -> Report {
         for (what, elements) in [("misses", missed), ("sees what is gone or was refused:", risen)] {
             if !elements.is_empty() {
                 let (at, few) = (op.called / 1_000_000, &elements[..elements.len().min(8)]);
-                report.broken(format!("{f} on node {} at {at} ms {what} {} elements: {few:?}", op.node + 1, elements.len()));
+                report.broken(format!(
+                    "{f} on node {} at {at} ms {what} {} elements: {few:?}",
+                    op.node + 1,
+                    elements.len()
+                ));
             }
         }
     }
@@ -177,11 +184,8 @@ mod tests {
 
     #[test]
     fn a_resurrected_element_is_found() {
-        let history = [
-            op("add", 1, (0, 1), End::Ok),
-            op("remove", 1, (2, 3), End::Ok),
-            op("final", set(&[1]), (8, 9), End::Ok),
-        ];
+        let history =
+            [op("add", 1, (0, 1), End::Ok), op("remove", 1, (2, 3), End::Ok), op("final", set(&[1]), (8, 9), End::Ok)];
         assert!(broken(&history).contains("1 resurrected"));
     }
 
@@ -211,11 +215,7 @@ mod tests {
 
     #[test]
     fn reading_what_was_removed_is_found() {
-        let history = [
-            op("add", 1, (0, 1), End::Ok),
-            op("remove", 1, (2, 3), End::Ok),
-            read(&[1], (4, 5)),
-        ];
+        let history = [op("add", 1, (0, 1), End::Ok), op("remove", 1, (2, 3), End::Ok), read(&[1], (4, 5))];
         assert!(!clean(&judge_reads(&history, "read", Sees::Everything)));
     }
 }

@@ -165,7 +165,11 @@ mod tests {
     #[test]
     fn ids_given_twice_are_found() {
         assert!(!clean(&generated(&[insert(1, 10), insert(2, 10)])));
-        assert!(clean(&generated(&[insert(1, 10), insert(2, 11), op("final", rows(&[(10, 1), (11, 2)]), (8, 9), End::Ok)])));
+        assert!(clean(&generated(&[
+            insert(1, 10),
+            insert(2, 11),
+            op("final", rows(&[(10, 1), (11, 2)]), (8, 9), End::Ok)
+        ])));
     }
 
     #[test]

@@ -37,7 +37,9 @@ fn apply(state: i64, action: Action) -> Option<i64> {
 pub enum Verdict {
     Linearizable,
     /// No order explains the history; `stuck` is the answer that the longest explanation cannot reach.
-    Not { stuck: usize },
+    Not {
+        stuck: usize,
+    },
     /// Too many orders to try them all.
     GaveUp,
 }

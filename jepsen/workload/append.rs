@@ -103,7 +103,9 @@ impl Workload for Append {
 
     fn about(&self) -> &'static str {
         match self.reads {
-            Reads::Local => "transactions over lists in three tables; no dependency cycle that snapshot isolation forbids",
+            Reads::Local => {
+                "transactions over lists in three tables; no dependency cycle that snapshot isolation forbids"
+            }
             Reads::Quorum => "the same with QUORUM reads: none is stale, no long fork",
         }
     }

@@ -55,17 +55,22 @@ impl Workload for Bank {
         if from == to {
             return;
         }
-        turn.act("transfer", Edn::map([("from", from.into()), ("to", to.into()), ("amount", amount.into())]), |session| {
-            session.transaction(|session| {
-                let (rich, poor) = (balance(session, from)?, balance(session, to)?);
-                if rich < amount {
-                    return Err(Trouble::own("too poor"));
-                }
-                session.autocommit(&format!("UPDATE accounts SET balance = {} WHERE id = {from}", rich - amount))?;
-                session.autocommit(&format!("UPDATE accounts SET balance = {} WHERE id = {to}", poor + amount))?;
-                Ok(Edn::Nil)
-            })
-        });
+        turn.act(
+            "transfer",
+            Edn::map([("from", from.into()), ("to", to.into()), ("amount", amount.into())]),
+            |session| {
+                session.transaction(|session| {
+                    let (rich, poor) = (balance(session, from)?, balance(session, to)?);
+                    if rich < amount {
+                        return Err(Trouble::own("too poor"));
+                    }
+                    session
+                        .autocommit(&format!("UPDATE accounts SET balance = {} WHERE id = {from}", rich - amount))?;
+                    session.autocommit(&format!("UPDATE accounts SET balance = {} WHERE id = {to}", poor + amount))?;
+                    Ok(Edn::Nil)
+                })
+            },
+        );
     }
 
     fn finish(&self, turn: &mut Turn) {

@@ -71,7 +71,8 @@ impl Workload for Mixed {
 
 fn check(history: &[Operation]) -> Report {
     // ONE trusts one disk: what only a removed node had is gone, rightly.
-    let removes = |op: &Operation| op.process == NEMESIS && op.call.text().is_some_and(|what| what.starts_with(REMOVED));
+    let removes =
+        |op: &Operation| op.process == NEMESIS && op.call.text().is_some_and(|what| what.starts_with(REMOVED));
     let removed = history.iter().any(removes);
     let as_adds: Vec<Operation> = history
         .iter()
@@ -93,7 +94,11 @@ fn check(history: &[Operation]) -> Report {
             }
         }
         if op.result.items().len() != SHARED as usize {
-            report.broken(format!("node {}: of {SHARED} shared rows {} are left", op.node + 1, op.result.items().len()));
+            report.broken(format!(
+                "node {}: of {SHARED} shared rows {} are left",
+                op.node + 1,
+                op.result.items().len()
+            ));
         }
     }
     report

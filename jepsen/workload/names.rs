@@ -35,9 +35,7 @@ impl Workload for Names {
         if turn.dice.random_bool(0.7) {
             turn.act("claim", (name, id), |session| done(session.autocommit(&sql)));
         } else {
-            turn.act("claim", (name, id), |session| {
-                session.transaction(|session| done(session.autocommit(&sql)))
-            });
+            turn.act("claim", (name, id), |session| session.transaction(|session| done(session.autocommit(&sql))));
         }
     }
 

@@ -164,8 +164,7 @@ mod tests {
 
     #[test]
     fn an_unknown_transaction_may_have_written() {
-        let history =
-            [op("cas", value(1, (Edn::Nil, 5)), (0, 1), End::Info), op("read", value(1, 5), (2, 3), End::Ok)];
+        let history = [op("cas", value(1, (Edn::Nil, 5)), (0, 1), End::Info), op("read", value(1, 5), (2, 3), End::Ok)];
         assert!(clean(&check(&history)));
     }
 }

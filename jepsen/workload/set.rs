@@ -1,8 +1,8 @@
 //! A set in two tables: elements are added alone or together, some are removed, and it is read with `QUORUM` and locally.
 
 use super::{Turn, Workload, done};
-use crate::check::elements::{self, PART, Sees};
 use crate::check::Report;
+use crate::check::elements::{self, PART, Sees};
 use crate::edn::Edn;
 use crate::history::Operation;
 use crate::session::{Session, Trouble};
@@ -23,7 +23,11 @@ fn table(element: i64) -> &'static str {
 }
 
 fn insert(session: &mut Session, element: i64) -> Result<Edn, Trouble> {
-    done(session.autocommit(&format!("INSERT INTO {} (id, part) VALUES ({element}, {})", table(element), element / PART)))
+    done(session.autocommit(&format!(
+        "INSERT INTO {} (id, part) VALUES ({element}, {})",
+        table(element),
+        element / PART
+    )))
 }
 
 fn part(session: &mut Session, part: i64) -> Result<Edn, Trouble> {

@@ -69,7 +69,9 @@ impl Workload for Skew {
     }
 
     fn finish(&self, turn: &mut Turn) {
-        turn.act("final", Edn::Nil, |session| pairs(session, "SELECT pair, SUM(v) FROM pairs GROUP BY pair HAVING SUM(v) > 0"));
+        turn.act("final", Edn::Nil, |session| {
+            pairs(session, "SELECT pair, SUM(v) FROM pairs GROUP BY pair HAVING SUM(v) > 0")
+        });
     }
 
     fn check(&self, history: &[Operation]) -> Report {
