@@ -364,7 +364,7 @@ impl Cluster {
         self.ask(on, &sql).is_ok_and(|rows| rows == [vec![Some("0".to_string())]])
     }
 
-    /// A removed node comes back with an empty data directory and a new identity. One that was not removed after all only
+    /// A removed node comes back with an empty data directory and a new identity; returns when it votes. One that was not removed after all only
     /// starts again.
     pub fn rejoin(&mut self, node: usize, on: usize) -> Result<(), String> {
         let since = Instant::now();
@@ -390,7 +390,8 @@ impl Cluster {
         let server = self.server(node, &directory, id);
         self.nodes[node] = Node { server, directory, id, may_end: false, may_run_out_of_disk: false };
         self.launch(node)?;
-        self.wait_until_it_answers(node, Duration::from_secs(60))
+        self.wait_until_it_answers(node, Duration::from_secs(60))?;
+        self.wait_for_members(node)
     }
 
     /// Removes the data; what was logged stays.

@@ -163,8 +163,8 @@ fn chosen(names: &[String]) -> Result<Vec<Box<dyn Workload>>, String> {
     if let Some(unknown) = names.iter().find(|name| !all.iter().any(|workload| workload.name() == *name)) {
         return Err(format!("there is no workload '{unknown}': see `jepsen list`"));
     }
-    let wanted = |workload: &Box<dyn Workload>| names.is_empty() || names.iter().any(|name| workload.name() == name);
-    Ok(all.into_iter().filter(wanted).collect())
+    let wanted = |name: &str| names.is_empty() || names.iter().any(|wanted| wanted == name);
+    Ok(all.into_iter().filter(|workload| wanted(workload.name())).collect())
 }
 
 fn check_file(file: &std::path::Path) -> Result<bool, String> {

@@ -295,7 +295,9 @@ impl Surgeon<'_> {
         }
         if let Some(node) = self.removed.take() {
             let other = (node + 1) % self.cluster.size();
+            let since = Instant::now();
             self.cluster.rejoin(node, other)?;
+            println!("   node {} is back and votes after {:.1?}", node + 1, since.elapsed());
         }
         self.cluster.start_all()
     }
@@ -411,8 +413,7 @@ impl Surgeon<'_> {
         let (node, on) = (nodes[0], nodes[1]);
         let since = Instant::now();
         let mut refusals = 0;
-        loop {
-            let Err(refusal) = self.cluster.remove(node, on) else { break };
+        while let Err(refusal) = self.cluster.remove(node, on) {
             refusals += 1;
             if since.elapsed() > span.max(Duration::from_secs(3)) {
                 return Ok(format!(

@@ -1,4 +1,4 @@
-//! Sums: transfers keep them, increments add up.
+//! Sums and small numbers of rows: transfers keep sums, increments add up, pairs are not skewed or read in opposite orders.
 
 use super::Report;
 use crate::history::Operation;
@@ -70,6 +70,36 @@ pub fn skewed_pairs(history: &[Operation], is_allowed: bool) -> Report {
     report
 }
 
+/// Long forks: of a pair one reader saw only side 0 and another only side 1. A `:read` is a QUORUM read, which must not show
+/// that together with another; `:read-local` may. The call is the `[first last]` pair asked for, the answer `[[pair side] ...]`.
+pub fn forks(history: &[Operation]) -> Report {
+    let mut report = Report::default();
+    // For each pair the first reader that saw side 0 or side 1 alone, by kind of read.
+    let mut alone: BTreeMap<(&str, i64), [Option<&Operation>; 2]> = BTreeMap::new();
+    for op in history.iter().filter(|op| op.is_ok() && (op.is("read") || op.is("read-local"))) {
+        let mut seen: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+        for (pair, side) in op.result.items().iter().filter_map(|row| row.pair()) {
+            seen.entry(pair).or_default().push(side);
+        }
+        for (pair, sides) in seen {
+            if let [side @ (0 | 1)] = sides[..] {
+                alone.entry((op.f.as_str(), pair)).or_default()[side as usize].get_or_insert(op);
+            }
+        }
+    }
+    for ((f, pair), readers) in alone {
+        let [Some(a), Some(b)] = readers else { continue };
+        if f == "read-local" {
+            report.count("long forks of local reads (allowed)", 1);
+            continue;
+        }
+        let at =
+            |op: &Operation| format!("node {} from {} to {} us", op.node + 1, op.called / 1000, op.returned / 1000);
+        report.broken(format!("QUORUM reads saw the rows of pair {pair} in opposite orders: {}; {}", at(a), at(b)));
+    }
+    report
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,5 +142,16 @@ mod tests {
         let allowed = skewed_pairs(&history, true);
         assert!(clean(&allowed) && allowed.counts["write skews (allowed)"] == 1);
         assert!(!clean(&skewed_pairs(&history, false)));
+    }
+
+    #[test]
+    fn a_long_fork_is_found_among_quorum_reads_and_counted_among_local_ones() {
+        let reads = |f| [op(f, pairs(&[(4, 0)]), (0, 5), End::Ok), op(f, pairs(&[(4, 1), (3, 0)]), (0, 5), End::Ok)];
+        assert!(!clean(&forks(&reads("read"))));
+        let local = forks(&reads("read-local"));
+        assert!(clean(&local) && local.counts["long forks of local reads (allowed)"] == 1);
+        let agreed =
+            [op("read", pairs(&[(4, 0)]), (0, 5), End::Ok), op("read", pairs(&[(4, 0), (4, 1)]), (0, 5), End::Ok)];
+        assert!(clean(&forks(&agreed)));
     }
 }

@@ -58,8 +58,7 @@ pub fn judge(steps: &[Step]) -> Verdict {
     let mut stack = vec![(0i64, candidates(&steps, &order, &done))];
     let mut path: Vec<usize> = Vec::new();
     let mut deepest = (0, first_due(&steps, &done));
-    loop {
-        let Some((state, open)) = stack.last_mut() else { break };
+    while let Some((state, open)) = stack.last_mut() {
         let state = *state;
         if first_due(&steps, &done).is_none() {
             return Verdict::Linearizable;

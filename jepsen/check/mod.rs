@@ -5,7 +5,7 @@
 //! | [`linearizable`] | no order of the operations on a register explains what was read |
 //! | `elle`, shared with the simulator, through [`dependencies`] | G0, G1a, G1b, G1c, G-single, lost update, G2, long fork |
 //! | [`elements`] | lost, resurrected and stale elements of sets |
-//! | [`accounts`] | sums that are not constant, counters that lost an update |
+//! | [`accounts`] | sums that are not constant, counters that lost an update, write skew, long forks |
 //! | [`keys`] | unique values and generated ids that two rows share |
 //! | [`progress`] | nodes that differ or refuse to write some time after healing |
 

@@ -42,7 +42,7 @@ impl Workload for Mixed {
     }
 
     fn greeting(&self, client: usize) -> Vec<&'static str> {
-        if client % 2 == 0 { Vec::new() } else { vec!["SET marmot_write_consistency = 'ONE'"] }
+        if client.is_multiple_of(2) { Vec::new() } else { vec!["SET marmot_write_consistency = 'ONE'"] }
     }
 
     fn step(&self, turn: &mut Turn) {

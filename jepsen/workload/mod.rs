@@ -5,6 +5,7 @@ mod bank;
 mod counter;
 mod definitions;
 mod family;
+mod fork;
 mod ids;
 mod mixed;
 mod names;
@@ -69,6 +70,7 @@ pub fn all() -> Vec<Box<dyn Workload>> {
         Box::new(ids::Ids::new("ids-int", "INT")),
         Box::new(skew::Skew::new("skew", "")),
         Box::new(skew::Skew::new("skew-locked", " FOR UPDATE")),
+        Box::new(fork::Fork::default()),
         Box::new(family::Family::default()),
         Box::new(definitions::Definitions::default()),
         Box::new(mixed::Mixed::default()),

@@ -36,7 +36,7 @@ fn part(session: &mut Session, part: i64) -> Result<Edn, Trouble> {
 }
 
 impl Set {
-    fn new(&self) -> i64 {
+    fn fresh(&self) -> i64 {
         self.elements.fetch_add(1, Ordering::Relaxed)
     }
 }
@@ -60,19 +60,19 @@ impl Workload for Set {
     }
 
     fn greeting(&self, client: usize) -> Vec<&'static str> {
-        if client % 2 == 0 { vec!["SET marmot_read_consistency = 'QUORUM'"] } else { Vec::new() }
+        if client.is_multiple_of(2) { vec!["SET marmot_read_consistency = 'QUORUM'"] } else { Vec::new() }
     }
 
     fn step(&self, turn: &mut Turn) {
         match turn.dice.random_range(0..10) {
             0..4 => {
-                let element = self.new();
+                let element = self.fresh();
                 if turn.act("add", element, |session| insert(session, element)).is_some() {
                     self.removable.lock().expect("nobody panics with it").push(element);
                 }
             }
             4..6 => {
-                let several: Vec<i64> = (0..3).map(|_| self.new()).collect();
+                let several: Vec<i64> = (0..3).map(|_| self.fresh()).collect();
                 turn.act("add", several.iter().copied().collect::<Edn>(), |session| {
                     session.transaction(|session| {
                         several.iter().try_for_each(|element| insert(session, *element).map(drop))?;
@@ -99,7 +99,7 @@ impl Workload for Set {
             _ => {
                 let newest = self.elements.load(Ordering::Relaxed) / PART;
                 let asked = (newest - turn.dice.random_range(0..2)).max(0);
-                let f = if turn.client % 2 == 0 { "read" } else { "read-local" };
+                let f = if turn.client.is_multiple_of(2) { "read" } else { "read-local" };
                 turn.act(f, asked, |session| part(session, asked));
             }
         }
