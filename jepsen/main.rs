@@ -169,7 +169,7 @@ fn chosen(names: &[String]) -> Result<Vec<Box<dyn Workload>>, String> {
 
 fn check_file(file: &std::path::Path) -> Result<bool, String> {
     let name = file.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let workload = chosen(&[name.clone()])?.pop().ok_or("no workload")?;
+    let workload = chosen(std::slice::from_ref(&name))?.pop().ok_or("no workload")?;
     let verdict = Verdict { test: name, report: run::judge_file(file, workload.as_ref())? };
     Ok(print(&verdict))
 }

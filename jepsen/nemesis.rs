@@ -30,6 +30,8 @@ pub enum Nemesis {
     PartitionHalves,
     /// One node hears nobody
     IsolateOne,
+    /// One node hears nobody for half a minute
+    IsolateLong,
     /// One node hears the others, who do not hear it; or the other way round
     OneWay,
     /// Each node hears a majority, no two the same one
@@ -71,7 +73,7 @@ impl Nemesis {
     /// Whether hosts must be namespaces of their own.
     pub fn needs_network(self) -> bool {
         use Nemesis::*;
-        matches!(self, PartitionHalves | IsolateOne | OneWay | MajorityRing | Flapping | Latency | Loss)
+        matches!(self, PartitionHalves | IsolateOne | IsolateLong | OneWay | MajorityRing | Flapping | Latency | Loss)
     }
 
     /// Whether it knows what is Marmot's alone.
@@ -235,6 +237,12 @@ impl Surgeon<'_> {
                 let node = self.any();
                 self.partition(|a, b| a == node || b == node);
                 format!("isolated node {}", node + 1)
+            }
+            IsolateLong => {
+                let node = self.any();
+                self.partition(|a, b| a == node || b == node);
+                wait(Duration::from_secs(28));
+                format!("isolated node {} for long", node + 1)
             }
             OneWay => {
                 let (node, deaf) = (self.any(), self.dice.random_bool(0.5));
