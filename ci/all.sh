@@ -2,14 +2,14 @@
 # Everything, cheapest first, on a fresh Debian too: installs what is missing, then runs each step whatever became of the
 # one before, and closes with the number of tests (a step without tests of its own counts as one).
 #
-#     ci/all.sh [STEP...]      steps: smoke test sim e2e extension drivers dump conformance differential acceptance wordpress admin, and
-#                              fuzz when named (its corpora run in test)
+#     ci/all.sh [STEP...]      steps: smoke test sim e2e extension drivers dump conformance differential acceptance jepsen wordpress
+#                              admin, and fuzz when named (its corpora run in test)
 #
 # The log of each step is kept in target/ci-logs.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 steps=("$@")
-if [ ${#steps[@]} = 0 ]; then steps=(smoke test sim e2e extension drivers dump conformance differential acceptance wordpress admin); fi
+if [ ${#steps[@]} = 0 ]; then steps=(smoke test sim e2e extension drivers dump conformance differential acceptance jepsen wordpress admin); fi
 logs=target/ci-logs
 mkdir -p "$logs"
 started=$SECONDS

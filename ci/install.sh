@@ -2,10 +2,10 @@
 # Installs what building, running and testing Marmot needs and this machine lacks: a C compiler (SQLite is compiled in),
 # a MySQL client, and Rust at the version that rust-toolchain.toml names. Says what it does; doing it again does nothing.
 #
-#     ci/install.sh [--client-too] [--acceptance] [--lint]
+#     ci/install.sh [--client-too] [--acceptance] [--lint] [--jepsen]
 #
 # --client-too: also the MySQL client (examples and end-to-end tests); --acceptance: also sysbench (ci/acceptance.sh);
-# --lint: also shellcheck (ci/smoke.sh).
+# --lint: also shellcheck (ci/smoke.sh); --jepsen: also ip and, to set the clocks of processes, libfaketime (ci/jepsen.sh).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -39,6 +39,10 @@ for wish in "$@"; do
     case "$wish" in
         --client-too) want default-mysql-client mariadb mysql ;;
         --acceptance) want sysbench sysbench ;;
+        --jepsen)
+            want iproute2 ip
+            if ! compgen -G "/usr/lib/*/faketime/libfaketimeMT.so.1" >/dev/null; then missing="$missing libfaketime"; fi
+            ;;
         --lint) want shellcheck shellcheck ;;
         *)
             say "what is $wish? See the first lines of $0"

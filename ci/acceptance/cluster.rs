@@ -1,12 +1,11 @@
 //! Three nodes as processes of this machine, and clients of them.
 
+use crate::server::Server;
 use mysql::prelude::Queryable;
 use mysql::{Conn, Error, OptsBuilder};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-use std::fs::File;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use nix::sys::signal::Signal;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Nodes are numbered from 0 in here.
@@ -16,30 +15,38 @@ const ALIVE_VOTERS: &str = "SELECT COUNT(*) FROM marmot.cluster_nodes WHERE stat
 
 /// A running cluster; dropped, its processes end.
 pub struct Cluster {
-    binary: PathBuf,
-    directory: tempfile::TempDir,
+    _directory: tempfile::TempDir,
     mysql_port: u16,
-    cluster_port: u16,
-    nodes: Vec<Option<Child>>,
+    nodes: Vec<Server>,
 }
 
 fn port(variable: &str, default: u16) -> u16 {
     std::env::var(variable).ok().and_then(|p| p.parse().ok()).unwrap_or(default)
 }
 
+/// The process of node `node`, which keeps all its files in `directory`.
+fn server(binary: &Path, directory: &Path, node: usize, mysql_port: u16, cluster_port: u16) -> Server {
+    let path = |what: &str| directory.join(format!("node{node}{what}")).into_os_string();
+    let mut command: Vec<OsString> = vec![binary.into(), "--data-dir".into(), path(""), "--pid-file".into()];
+    command.extend([path(".pid"), "--mysql-port".into(), (mysql_port + node as u16).to_string().into()]);
+    command.extend(["--cluster-addr".into(), format!("127.0.0.1:{}", cluster_port + node as u16).into()]);
+    if node > 0 {
+        command.extend(["--seeds".into(), format!("127.0.0.1:{cluster_port}").into()]);
+    }
+    Server::new(format!("node {node}"), command, path(".log").into())
+}
+
 impl Cluster {
     /// Three nodes that see three voting members each.
     pub fn start() -> Result<Cluster, String> {
         let binary = PathBuf::from(std::env::var("MARMOT").map_err(|_| "MARMOT must name the binary to test")?);
-        let mut cluster = Cluster {
-            binary,
-            directory: tempfile::tempdir().map_err(|e| e.to_string())?,
-            mysql_port: port("ACCEPTANCE_MYSQL_PORT", 3610),
-            cluster_port: port("ACCEPTANCE_CLUSTER_PORT", 8410),
-            nodes: Vec::new(),
-        };
+        let directory = tempfile::tempdir().map_err(|e| e.to_string())?;
+        let mysql_port = port("ACCEPTANCE_MYSQL_PORT", 3610);
+        let cluster_port = port("ACCEPTANCE_CLUSTER_PORT", 8410);
+        let server = |node| server(&binary, directory.path(), node, mysql_port, cluster_port);
+        let nodes = (0..NODES).map(server).collect();
+        let mut cluster = Cluster { _directory: directory, mysql_port, nodes };
         for node in 0..NODES {
-            cluster.nodes.push(None);
             cluster.launch(node)?;
             cluster.wait_until_it_answers(node)?;
         }
@@ -53,26 +60,9 @@ impl Cluster {
         self.mysql_port + node as u16
     }
 
-    fn path(&self, node: usize, what: &str) -> PathBuf {
-        self.directory.path().join(format!("node{node}{what}"))
-    }
-
     /// Starts the node's process, without waiting for it.
     pub fn launch(&mut self, node: usize) -> Result<(), String> {
-        let log = File::options().create(true).append(true).open(self.path(node, ".log")).map_err(|e| e.to_string())?;
-        let mut command = Command::new(&self.binary);
-        command.arg("--data-dir").arg(self.path(node, "")).arg("--pid-file").arg(self.path(node, ".pid"));
-        command.args(["--mysql-port", &self.port(node).to_string()]);
-        command.args(["--cluster-addr", &format!("127.0.0.1:{}", self.cluster_port + node as u16)]);
-        if node > 0 {
-            command.args(["--seeds", &format!("127.0.0.1:{}", self.cluster_port)]);
-        }
-        command.env_remove("MARMOT_CLUSTER_SECRET").env_remove("MARMOT_MYSQL_PASSWORD").stdin(Stdio::null());
-        let errors = log.try_clone().map_err(|e| e.to_string())?;
-        command.stdout(log).stderr(errors);
-        let child = command.spawn().map_err(|e| format!("{} does not start: {e}", self.binary.display()))?;
-        self.nodes[node] = Some(child);
-        Ok(())
+        self.nodes[node].launch()
     }
 
     pub fn wait_until_it_answers(&mut self, node: usize) -> Result<(), String> {
@@ -81,7 +71,7 @@ impl Cluster {
             if self.connect(node).is_ok() {
                 return Ok(());
             }
-            if let Some(Ok(Some(status))) = self.nodes[node].as_mut().map(Child::try_wait) {
+            if let Some(status) = self.nodes[node].ended() {
                 return Err(format!("node {node} ended with {status}\n{}", self.log(node)));
             }
             std::thread::sleep(Duration::from_millis(20));
@@ -89,32 +79,23 @@ impl Cluster {
         Err(format!("node {node} does not answer\n{}", self.log(node)))
     }
 
-    fn signal(&self, node: usize, signal: Signal) -> Result<(), String> {
-        let child = self.nodes[node].as_ref().ok_or(format!("node {node} does not run"))?;
-        kill(Pid::from_raw(child.id() as i32), signal).map_err(|e| e.to_string())
-    }
-
     /// `kill -9`.
     pub fn kill(&mut self, node: usize) -> Result<(), String> {
-        self.signal(node, Signal::SIGKILL)?;
-        let mut child = self.nodes[node].take().ok_or("it runs")?;
-        child.wait().map(drop).map_err(|e| e.to_string())
+        self.nodes[node].kill()
     }
 
     /// The process stops in its tracks, its sockets stay open.
     pub fn freeze(&self, node: usize) -> Result<(), String> {
-        self.signal(node, Signal::SIGSTOP)
+        self.nodes[node].signal(Signal::SIGSTOP)
     }
 
     pub fn thaw(&self, node: usize) -> Result<(), String> {
-        self.signal(node, Signal::SIGCONT)
+        self.nodes[node].signal(Signal::SIGCONT)
     }
 
     /// The end of what the node logged.
     pub fn log(&self, node: usize) -> String {
-        let text = std::fs::read_to_string(self.path(node, ".log")).unwrap_or_default();
-        let lines: Vec<&str> = text.lines().collect();
-        format!("-- node {node}\n{}", lines[lines.len().saturating_sub(15)..].join("\n"))
+        self.nodes[node].log()
     }
 
     pub fn connect(&self, node: usize) -> Result<Conn, Error> {
@@ -188,16 +169,6 @@ fn difference(all: Result<Vec<Vec<String>>, String>) -> String {
         text.push_str(&format!("node {node}: {} rows; beyond node 0: {only:?}; lacking: {lacks:?}. ", rows.len()));
     }
     text
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        for child in self.nodes.iter_mut().flatten() {
-            // A frozen process dies of SIGKILL too.
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
 }
 
 /// A client of the node at `port`. An answer that takes longer than half a minute is an error.

@@ -10,6 +10,8 @@ mod bank;
 mod cluster;
 mod minority;
 mod open_transaction;
+#[allow(dead_code, reason = "jepsen/ shares it and uses other parts")]
+mod server;
 mod stall;
 mod sysbench;
 

@@ -72,7 +72,7 @@ pub enum Request {
 }
 
 /// One change of the voting member list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MemberChange {
     /// Make a joined non-voter a voter.
     Admit(NodeId),

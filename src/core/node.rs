@@ -6,7 +6,7 @@ use super::effect::{ApplyTask, Destination, Effect, Effects, Notice, Response};
 use super::fault::{Fatal, PeerFault, Refusal};
 use super::hlc::Clock;
 use super::ids::AutoIds;
-use super::input::{Input, Request};
+use super::input::{Input, MemberChange, Request};
 use super::log::{Log, Recorded};
 use super::members::change::{PendingChange, bootstrap, highest_slot, load_membership, save_membership};
 use super::members::peers::Peers;
@@ -58,6 +58,8 @@ pub struct Node {
     pub(crate) joining: Option<Joining>,
     pub(crate) admitting: Option<NodeId>,
     pub(crate) pending_changes: Vec<PendingChange>,
+    /// The precedence of member changes that were tried in this epoch: an attempt is as old as the first.
+    pub(crate) member_precedence: BTreeMap<MemberChange, Stamp>,
     pub(crate) log: Log,
     pub(crate) keys: KeyStates,
     pub(crate) live: BTreeMap<TxnId, Live>,
@@ -120,6 +122,7 @@ impl Node {
             joining: None,
             admitting: None,
             pending_changes: Vec::new(),
+            member_precedence: BTreeMap::new(),
             keys: KeyStates::new(Hlc::ZERO, planted),
             live: BTreeMap::new(),
             intents: Intents::default(),

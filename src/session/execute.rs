@@ -2,6 +2,7 @@
 
 use super::plans::Planned;
 use super::program::Loaded;
+use super::retry::Retry;
 use super::session::Session;
 use crate::core::{MemberChange, Request, Response};
 use crate::mysql::{ResultWriter, SqlError};
@@ -210,11 +211,21 @@ impl Session {
             return Err(SqlError::new(1105, text));
         }
         self.commit().await?;
-        match self.core.request(Request::Member(change)).await {
-            Some(Response::MemberChanged) => Ok(()),
-            Some(Response::Refused(refused)) => Err(super::refusal::to_sql(&refused)),
-            Some(other) => Err(SqlError::internal(format!("unexpected answer to a member change: {other:?}"))),
-            None => Err(super::refusal::unknown_outcome("the node stopped")),
+        let server = self.server.clone();
+        let mut retry = Retry::new(&server, self.state.settings.lock_wait);
+        loop {
+            if let Some(error) = self.stopped() {
+                return Err(error);
+            }
+            match self.core.request(Request::Member(change)).await {
+                Some(Response::MemberChanged) => return Ok(()),
+                // Transactions under way exclude it; the core remembers how long it has been tried.
+                Some(Response::Refused(refused)) => retry.after(&server, &refused).await?,
+                Some(other) => {
+                    return Err(SqlError::internal(format!("unexpected answer to a member change: {other:?}")));
+                }
+                None => return Err(super::refusal::unknown_outcome("the node stopped")),
+            }
         }
     }
 

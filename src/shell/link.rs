@@ -31,6 +31,11 @@ const QUEUE_BYTES: usize = 64 << 20;
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 const LAST_BACKOFF: Duration = Duration::from_secs(1);
 const HANDSHAKE: Duration = Duration::from_secs(5);
+/// A connection request that is not answered is made again after this long: a network that was cut is tried once a second.
+const CONNECT: Duration = Duration::from_secs(2);
+/// A connection whose peer acknowledges nothing for this long is given up and dialled anew. TCP by itself would try again
+/// after pauses that double: after half a minute without a network a link would rest for half a minute more.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(2);
 /// Messages are put into one frame up to this many bytes.
 const FRAME_BYTES: usize = 64 << 10;
 /// A peer that takes nothing for this long is dialled anew.
@@ -251,8 +256,10 @@ pub(super) async fn dial(
     nonces: &Nonces,
     purpose: Purpose,
 ) -> Result<(TcpStream, Session), FrameError> {
-    let mut stream = TcpStream::connect(address).await?;
+    let connected = timeout(CONNECT, TcpStream::connect(address)).await;
+    let mut stream = connected.map_err(|_| FrameError::Io(std::io::ErrorKind::TimedOut.into()))??;
     stream.set_nodelay(true)?;
+    give_up_when_unacknowledged(&stream)?;
     let nonce = nonces();
     stream.write_all(&hello(&nonce, purpose)).await?;
     stream.flush().await?;
@@ -264,6 +271,18 @@ pub(super) async fn dial(
     stream.write_all(&session.dialer_proof()).await?;
     stream.flush().await?;
     Ok((stream, session))
+}
+
+/// Asks the operating system to end the connection after [`UNACKNOWLEDGED`]; where it cannot, what it does by itself must do.
+fn give_up_when_unacknowledged(stream: &TcpStream) -> std::io::Result<()> {
+    #[cfg(all(target_os = "linux", not(madsim)))]
+    {
+        let millis = u32::try_from(UNACKNOWLEDGED.as_millis()).unwrap_or(u32::MAX);
+        nix::sys::socket::setsockopt(stream, nix::sys::socket::sockopt::TcpUserTimeout, &millis)?;
+    }
+    #[cfg(not(all(target_os = "linux", not(madsim))))]
+    let _ = (stream, UNACKNOWLEDGED);
+    Ok(())
 }
 
 /// Accepts peers and hands their envelopes to `deliver` until the channel closes.

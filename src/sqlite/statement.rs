@@ -246,6 +246,8 @@ fn constraint(code: c_int, message: &str) -> Constraint {
         ffi::SQLITE_CONSTRAINT_PRIMARYKEY | ffi::SQLITE_CONSTRAINT_ROWID => Constraint::PrimaryKey(list()),
         ffi::SQLITE_CONSTRAINT_NOTNULL => Constraint::NotNull(subject.to_string()),
         ffi::SQLITE_CONSTRAINT_FOREIGNKEY => Constraint::ForeignKey,
+        // How SQLite reports RESTRICT; there are no triggers of users.
+        ffi::SQLITE_CONSTRAINT_TRIGGER if message.starts_with("FOREIGN KEY") => Constraint::ForeignKey,
         ffi::SQLITE_CONSTRAINT_CHECK => Constraint::Check(subject.to_string()),
         _ => Constraint::Other,
     }

@@ -136,7 +136,10 @@ impl Node {
             }
         }
         let txn = self.log.fresh(io.store, self.id, false)?;
-        let begin = Stamp { hlc: self.clock.tick(self.now.wall), node: self.id };
+        // It excludes every other transaction. As the youngest it would be refused for as long as there is work; an attempt
+        // as old as the first waits for those that hold keys, and nobody overtakes it.
+        let now = Stamp { hlc: self.clock.tick(self.now.wall), node: self.id };
+        let begin = *self.member_precedence.entry(change).or_insert(now);
         let mut record = (*self.record(txn, begin, WriteLevel::Quorum, Body::Members(Arc::new(list)))).clone();
         record.dependencies = record.dependencies.quorum_part();
         let claim = Claim {
@@ -171,6 +174,7 @@ impl Node {
         let voters = list.voters.keys().copied().collect();
         io.out.notice(Notice::EpochChanged { epoch: list.epoch, voters });
         self.membership = Arc::new(list);
+        self.member_precedence.clear();
         self.progress.epoch_changed();
         if self.is_voter() {
             self.joining = None;

@@ -87,6 +87,23 @@ async fn constraint_errors_are_mysqls() {
 }
 
 #[tokio::test]
+async fn a_restricted_parent_is_refused_by_its_own_error() {
+    let (_node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE p (id INT PRIMARY KEY)").await;
+    c.ok("CREATE TABLE kept (id INT PRIMARY KEY, p INT, FOREIGN KEY (p) REFERENCES p (id) ON DELETE RESTRICT ON UPDATE RESTRICT)").await;
+    c.ok("CREATE TABLE taken (id INT PRIMARY KEY, p INT, FOREIGN KEY (p) REFERENCES p (id) ON DELETE CASCADE)").await;
+    c.ok("INSERT INTO p VALUES (1), (2)").await;
+    c.ok("INSERT INTO kept VALUES (1, 1)").await;
+    c.ok("INSERT INTO taken VALUES (1, 1), (2, 2)").await;
+    for sql in ["DELETE FROM p WHERE id = 1", "UPDATE p SET id = 9 WHERE id = 1", "DELETE FROM p"] {
+        let e = c.error(sql).await;
+        assert_eq!((e.code, e.state.as_str()), (1451, "23000"), "{sql}: {e}");
+    }
+    c.ok("DELETE FROM p WHERE id = 2").await;
+    assert_eq!(c.lines("SELECT id FROM taken").await, ["1"]);
+}
+
+#[tokio::test]
 async fn a_conflict_runs_the_statement_again_with_its_first_precedence() {
     let (node, mut c) = Node::with_database().await;
     c.ok("CREATE TABLE t (id INT PRIMARY KEY, n INT)").await;

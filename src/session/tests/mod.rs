@@ -133,7 +133,10 @@ impl Core {
                 self.next_id += if count == 64 { 1 << 12 } else { u64::from(count) };
                 Response::AutoIds { first, count }
             }
-            Request::Member(_) => Response::MemberChanged,
+            Request::Member(_) => match self.script.lock().expect("tests do not panic here").refuse.pop_front() {
+                Some(Some(refusal)) => Response::Refused(refusal),
+                _ => Response::MemberChanged,
+            },
             Request::ClusterStatus => Response::ClusterStatus(Box::new(status())),
         }
     }

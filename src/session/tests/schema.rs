@@ -185,6 +185,12 @@ async fn administration_goes_to_the_core() {
     c.ok("ALTER CLUSTER REMOVE NODE 3").await;
     let removed = crate::core::MemberChange::Remove(NodeId(3));
     assert_eq!(node.requests(), [Request::Member(removed)]);
+    node.refuse([node.conflict(), node.conflict(), None]);
+    c.ok("ALTER CLUSTER REMOVE NODE 3").await;
+    assert_eq!(node.requests().len(), 3, "transactions under way are waited for");
+    node.refuse([Some(crate::core::Refusal::Membership("n3 is not a voting member".into()))]);
+    assert_eq!(c.code("ALTER CLUSTER REMOVE NODE 3").await, 1105);
+    assert_eq!(node.requests().len(), 1, "what makes no sense is not tried again");
 }
 
 #[tokio::test]
