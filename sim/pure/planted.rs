@@ -207,7 +207,7 @@ pub fn expected(bug: Bug) -> Option<(u64, Vec<&'static str>)> {
         Bug::FastByMajority => exactly(20, &["anytime_a_commit_has_a_quorum"]),
         Bug::FastAbortedFreely => exactly(1000, AGREEMENT),
         Bug::FastIgnoredInRecovery => exactly(1500, &["anytime_a_chosen_outcome_stays"]),
-        Bug::FastAfterPromise => exactly(100, &["anytime_promises_last"]),
+        Bug::FastAfterPromise => exactly(400, &["anytime_promises_last"]),
         Bug::FastBelowReport => exactly(100, &["anytime_reported_lows_hold"]),
         Bug::NoFill => exactly(60, &["eventually_everyone_can_write", "finally_vectors_are_equal"]),
         Bug::OldEpochLives => exactly(100, &["anytime_invariants_hold"]),
