@@ -31,6 +31,10 @@ const LAST_BACKOFF: Duration = Duration::from_secs(1);
 const HANDSHAKE: Duration = Duration::from_secs(5);
 /// A connection request that is not answered is made again after this long: a network that was cut is tried once a second.
 const CONNECT: Duration = Duration::from_secs(2);
+/// A connection whose peer acknowledges nothing for this long ends, and is dialled anew: TCP's own pauses between attempts double,
+/// so that a link would rest for seconds after a short partition. A peer that takes nothing for so long is dialled anew too.
+#[cfg(all(target_os = "linux", not(madsim)))]
+const UNACKNOWLEDGED_MS: u32 = 2000;
 /// Messages are put into one frame up to this many bytes.
 const FRAME_BYTES: usize = 64 << 10;
 /// A peer that takes nothing for this long is dialled anew.
@@ -269,6 +273,9 @@ impl Dialer {
         let connected = timeout(CONNECT, TcpStream::connect(&*self.address)).await;
         let mut stream = connected.map_err(|_| FrameError::Io(std::io::ErrorKind::TimedOut.into()))??;
         stream.set_nodelay(true)?;
+        #[cfg(all(target_os = "linux", not(madsim)))]
+        nix::sys::socket::setsockopt(&stream, nix::sys::socket::sockopt::TcpUserTimeout, &UNACKNOWLEDGED_MS)
+            .map_err(std::io::Error::from)?;
         let nonce = (self.nonces)();
         stream.write_all(&hello(&nonce)).await?;
         stream.flush().await?;
