@@ -260,6 +260,8 @@ fn revive(cluster: &Cluster, limit: Duration) -> Report {
 /// lost.
 fn converge(cluster: &Cluster, workloads: &[Box<dyn Workload>], limit: Duration, healed: Instant) -> Report {
     const PATIENCE: Duration = Duration::from_secs(60);
+    // The clients wrote for a little while after healing, and the last of it needs a moment.
+    const SLACK: Duration = Duration::from_secs(2);
     let mut report = Report::default();
     let last_write = Instant::now();
     let mut late = None;
@@ -268,14 +270,13 @@ fn converge(cluster: &Cluster, workloads: &[Box<dyn Workload>], limit: Duration,
         let took = healed.elapsed();
         if differences.as_ref().is_ok_and(|report| report.violations.is_empty()) {
             report.count("ms until all are equal", took.as_millis() as u64);
-            if let Some(late) = late {
-                report.merge(late);
+            if took > limit && last_write.elapsed() > SLACK {
+                report.merge(late.unwrap_or_default());
                 report.broken(format!("the nodes became equal only {took:.1?} after healing"));
             }
             return report;
         }
-        // The clients wrote for a little while after healing, and the last of it needs a moment.
-        if late.is_none() && took > limit && last_write.elapsed() > Duration::from_secs(2) {
+        if late.is_none() && took > limit && last_write.elapsed() > SLACK {
             late = Some(different(&differences, limit));
         }
         if took > limit + PATIENCE {

@@ -92,7 +92,8 @@ pub enum Published {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
     PeerUp(NodeId, Address),
-    PeerDown(NodeId),
+    /// It was silent for too long: a connection to it that still seems to be one is of no use.
+    PeerDown(NodeId, Address),
     PeerFault(super::fault::PeerFault),
     /// This node started or finished joining.
     Joining(String),

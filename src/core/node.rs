@@ -575,9 +575,9 @@ impl Node {
                         io.out.notice(Notice::PeerUp(node, address));
                     }
                 }
-                SwimEvent::Down(node) => {
+                SwimEvent::Down(node, address) => {
                     self.peers.set_alive(node, false);
-                    io.out.notice(Notice::PeerDown(node));
+                    io.out.notice(Notice::PeerDown(node, address));
                 }
             }
         }

@@ -38,7 +38,7 @@ impl Identity for SwimId {
 pub enum SwimEvent {
     Send { to: SwimId, data: Vec<u8> },
     Up(NodeId, Address),
-    Down(NodeId),
+    Down(NodeId, Address),
 }
 
 /// foca with its timers.
@@ -61,7 +61,7 @@ impl Runtime<SwimId> for Collected {
     fn notify(&mut self, notification: Notification<'_, SwimId>) {
         match notification {
             Notification::MemberUp(id) => self.events.push_back(SwimEvent::Up(id.node, id.address.clone())),
-            Notification::MemberDown(id) => self.events.push_back(SwimEvent::Down(id.node)),
+            Notification::MemberDown(id) => self.events.push_back(SwimEvent::Down(id.node, id.address.clone())),
             Notification::Rename(_, id) => self.events.push_back(SwimEvent::Up(id.node, id.address.clone())),
             _ => {}
         }

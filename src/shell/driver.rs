@@ -340,7 +340,12 @@ impl Driver {
                     self.tasks.push(task);
                 }
                 Effect::Publish(Publish::Watermark(watermark)) => self.published.set_watermark(watermark),
-                Effect::Notice(notice) => log(&notice),
+                Effect::Notice(notice) => {
+                    if let Notice::PeerDown(_, address) = &notice {
+                        self.links.hang_up(address);
+                    }
+                    log(&notice);
+                }
             }
         }
     }
@@ -425,7 +430,7 @@ fn header(node: &Node) -> Header {
 fn log(notice: &Notice) {
     match notice {
         Notice::PeerUp(node, address) => tracing::info!(%node, %address, "peer is alive"),
-        Notice::PeerDown(node) => tracing::warn!(%node, "peer is dead"),
+        Notice::PeerDown(node, address) => tracing::warn!(%node, %address, "peer is dead"),
         Notice::PeerFault(fault) => tracing::warn!(%fault, "message from a peer dropped"),
         Notice::Joining(what) => tracing::info!("joining: {what}"),
         Notice::EpochChanged { epoch, voters } => {

@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{sleep, timeout};
 
 /// Frames that may wait for one peer.
@@ -33,9 +33,10 @@ const LAST_BACKOFF: Duration = Duration::from_secs(1);
 const HANDSHAKE: Duration = Duration::from_secs(5);
 /// A connection request that is not answered is made again after this long: a network that was cut is tried once a second.
 const CONNECT: Duration = Duration::from_secs(2);
-/// A connection whose peer acknowledges nothing for this long is given up and dialled anew. TCP by itself would try again
-/// after pauses that double: after half a minute without a network a link would rest for half a minute more.
-const UNACKNOWLEDGED: Duration = Duration::from_secs(2);
+/// A connection whose peer acknowledges nothing for this long ends, and is dialled anew: TCP's own pauses between attempts double,
+/// so that a link would rest for seconds after a short partition. A peer that takes nothing for so long is dialled anew too.
+#[cfg(all(target_os = "linux", not(madsim)))]
+const UNACKNOWLEDGED_MS: u32 = 2000;
 /// Messages are put into one frame up to this many bytes.
 const FRAME_BYTES: usize = 64 << 10;
 /// A peer that takes nothing for this long is dialled anew.
@@ -65,6 +66,7 @@ struct Link {
     urgent: bool,
     queue: mpsc::Sender<Bytes>,
     waiting: Arc<AtomicUsize>,
+    hang_up: Arc<Notify>,
     /// Messages that interference holds back.
     late: Vec<Vec<u8>>,
 }
@@ -107,19 +109,30 @@ impl Links {
         }
     }
 
+    /// The peer at `address` was not heard of for so long that it counts as dead: its connection, if it still seems to be one, is
+    /// given up and dialled anew. TCP by itself tries again after pauses that double, so that a link would stay silent after a
+    /// partition for as long as that lasted.
+    pub fn hang_up(&self, address: &Address) {
+        if let Some(link) = self.links.get(address) {
+            link.hang_up.notify_one();
+        }
+    }
+
     fn dial(&self, address: &Address) -> Link {
         let (queue, frames) = mpsc::channel(QUEUE_FRAMES);
         let waiting = Arc::new(AtomicUsize::new(0));
+        let hang_up = Arc::new(Notify::new());
         let dialer = Dialer {
             address: address.clone(),
             key: self.key.clone(),
             nonces: self.nonces.clone(),
             frames,
             waiting: waiting.clone(),
+            hang_up: hang_up.clone(),
             interference: self.interference.clone(),
         };
         (self.spawn)(Box::pin(dialer.run()));
-        Link { frames: Vec::new(), urgent: false, queue, waiting, late: Vec::new() }
+        Link { frames: Vec::new(), urgent: false, queue, waiting, hang_up, late: Vec::new() }
     }
 
     /// Hands the messages kept over to be sent, under `header`; without `all` only to peers for whom one is urgent.
@@ -157,6 +170,7 @@ struct Dialer {
     nonces: Nonces,
     frames: mpsc::Receiver<Bytes>,
     waiting: Arc<AtomicUsize>,
+    hang_up: Arc<Notify>,
     interference: Option<Arc<dyn Interference>>,
 }
 
@@ -164,10 +178,16 @@ impl Dialer {
     async fn run(mut self) {
         let mut backoff = FIRST_BACKOFF;
         let mut complained = false;
+        // What is said first waits for the connection, which is dialled until there is one: whoever counts as dead is
+        // spoken to rarely, and would be found again late.
+        let mut first = None;
         loop {
-            let Some(first) = self.frames.recv().await else { return };
-            self.waiting.fetch_sub(first.len(), Ordering::Relaxed);
-            match self.connected(first).await {
+            if first.is_none() {
+                let Some(frame) = self.frames.recv().await else { return };
+                self.waiting.fetch_sub(frame.len(), Ordering::Relaxed);
+                first = Some(frame);
+            }
+            match self.connected(&mut first).await {
                 Ok(()) => return,
                 Err((error, served)) => {
                     if served {
@@ -186,6 +206,9 @@ impl Dialer {
                     }
                 }
             }
+            if self.frames.is_closed() {
+                return;
+            }
             // What was said meanwhile is stale: the protocol repeats what still matters.
             sleep(backoff).await;
             backoff = (backoff * 2).min(LAST_BACKOFF);
@@ -196,8 +219,8 @@ impl Dialer {
         }
     }
 
-    /// Dials and sends until the connection fails. The error says whether it had worked.
-    async fn connected(&mut self, first: Bytes) -> Result<(), (FrameError, bool)> {
+    /// Dials and sends until the connection fails. The error says whether it had worked; `first` is kept if not.
+    async fn connected(&mut self, first: &mut Option<Bytes>) -> Result<(), (FrameError, bool)> {
         let dialled = timeout(HANDSHAKE, self.dial()).await;
         let late = || FrameError::Io(std::io::ErrorKind::TimedOut.into());
         let (stream, session) = dialled.map_err(|_| (late(), false))?.map_err(|e| (e, false))?;
@@ -205,7 +228,10 @@ impl Dialer {
         let mut frames = session.frames();
         let (mut reader, mut writer) = tokio::io::split(stream);
         let mut out = BytesMut::with_capacity(64 << 10);
-        let mut next = Some(first);
+        let mut next = first.take();
+        let hang_up = self.hang_up.clone();
+        // What was said of an earlier connection is not about this one.
+        std::pin::pin!(hang_up.notified()).as_mut().enable();
         let mut silence = [0u8; 1];
         loop {
             while let Some(payload) = next.take() {
@@ -233,6 +259,7 @@ impl Dialer {
                     let error = closed.err().unwrap_or_else(|| std::io::ErrorKind::ConnectionReset.into());
                     return Err((error.into(), true));
                 }
+                () = hang_up.notified() => return Err((late(), true)),
                 payload = self.frames.recv() => match payload {
                     None => return Ok(()),
                     Some(payload) => {
@@ -259,7 +286,9 @@ pub(super) async fn dial(
     let connected = timeout(CONNECT, TcpStream::connect(address)).await;
     let mut stream = connected.map_err(|_| FrameError::Io(std::io::ErrorKind::TimedOut.into()))??;
     stream.set_nodelay(true)?;
-    give_up_when_unacknowledged(&stream)?;
+    #[cfg(all(target_os = "linux", not(madsim)))]
+    nix::sys::socket::setsockopt(&stream, nix::sys::socket::sockopt::TcpUserTimeout, &UNACKNOWLEDGED_MS)
+        .map_err(std::io::Error::from)?;
     let nonce = nonces();
     stream.write_all(&hello(&nonce, purpose)).await?;
     stream.flush().await?;
@@ -271,18 +300,6 @@ pub(super) async fn dial(
     stream.write_all(&session.dialer_proof()).await?;
     stream.flush().await?;
     Ok((stream, session))
-}
-
-/// Asks the operating system to end the connection after [`UNACKNOWLEDGED`]; where it cannot, what it does by itself must do.
-fn give_up_when_unacknowledged(stream: &TcpStream) -> std::io::Result<()> {
-    #[cfg(all(target_os = "linux", not(madsim)))]
-    {
-        let millis = u32::try_from(UNACKNOWLEDGED.as_millis()).unwrap_or(u32::MAX);
-        nix::sys::socket::setsockopt(stream, nix::sys::socket::sockopt::TcpUserTimeout, &millis)?;
-    }
-    #[cfg(not(all(target_os = "linux", not(madsim))))]
-    let _ = (stream, UNACKNOWLEDGED);
-    Ok(())
 }
 
 /// Accepts peers and hands their envelopes to `deliver` until the channel closes.
