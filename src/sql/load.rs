@@ -53,7 +53,11 @@ impl FileFormat {
         }
         let text = Text::of(self.charset.as_deref())?;
         let mut found = FileRows::default();
-        while let Some(line) = reader.line() {
+        while let Some(mut line) = reader.line() {
+            // A separator after the last field begins none: there is nothing behind it.
+            if line.len() == fields + 1 && line.last().is_some_and(|f| f.as_ref().is_some_and(Vec::is_empty)) {
+                line.pop();
+            }
             let number = found.rows.len() + 1;
             let few = line.len() < fields;
             if few || line.len() > fields {
@@ -232,6 +236,7 @@ mod tests {
         assert_eq!(read(&plain, b"1\n2\ta\tb\n"), ["'1' NULL 1", "'2' 'a' 2"]);
         assert_eq!(plain.rows(b"1\n2\ta\tb\n", 2, false).unwrap().warnings.len(), 2);
         assert_eq!(plain.rows(b"1\n", 2, true).map_err(|e| e.code), Err(1261));
+        assert_eq!(plain.rows(b"1\t2\t\n", 2, true).unwrap().warnings.len(), 0);
         assert_eq!(plain.rows(b"1\t2\t3\n", 2, true).map_err(|e| e.code), Err(1262));
         assert!(read(&plain, b"").is_empty());
         let csv = FileFormat {

@@ -78,7 +78,7 @@ pub fn store(rule: &Rule, value: Value, row: u32, context: &FunctionContext) -> 
 /// Converts `value` for a variable of a stored program.
 ///
 /// # Errors
-/// Those of [`store`].
+/// Those of storing it into such a column.
 pub fn local_value(column: &Column, value: Value, context: &FunctionContext) -> Result<Value, Error> {
     store(&Rule::of(column, false), value, 1, context)
 }

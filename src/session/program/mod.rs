@@ -3,7 +3,7 @@
 //! * [`Loaded`] is a program compiled, with the plans of its statements as they are made: once for all sessions, until the
 //!   schema changes (`loaded`).
 //! * An interpreter walks a stack of frames, one for each program that CALL entered: instructions, variables, handlers and
-//!   cursors are its own business (`frame`, `interpreter`). Whatever needs SQLite or the cluster it asks of its [`Host`].
+//!   cursors are its own business (`frame`, `interpreter`). Whatever needs SQLite or the cluster it asks of its [`host::Host`].
 //! * The session is the host of procedures (`call`): each statement of theirs runs as if the client had sent it, is a
 //!   transaction of its own with autocommit, and sends its rows to the client as one of several results.
 //! * A statement that fires triggers changes its rows one by one, and is done or undone with all that they did (`trigger`).
