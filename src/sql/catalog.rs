@@ -259,6 +259,21 @@ pub struct Column {
 }
 
 impl Column {
+    /// A column of which nothing but its type is said: nullable, without a default.
+    pub fn plain(id: ColumnId, name: impl Into<String>, ty: ColumnType) -> Column {
+        Column {
+            id,
+            name: name.into(),
+            ty,
+            nullable: true,
+            default: None,
+            on_update: None,
+            auto_increment: false,
+            comment: String::new(),
+            invisible: false,
+        }
+    }
+
     /// The expression of a generated column.
     pub fn generated(&self) -> Option<&str> {
         match &self.default {

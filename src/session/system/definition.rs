@@ -74,17 +74,8 @@ impl SystemTable {
     }
 
     fn definition(&self, number: u64) -> Table {
-        let columns = self.columns.iter().zip(1u32..).map(|((name, holds), id)| Column {
-            id: ColumnId(id),
-            name: (*name).to_string(),
-            ty: holds.ty(),
-            nullable: true,
-            default: None,
-            on_update: None,
-            auto_increment: false,
-            comment: String::new(),
-            invisible: false,
-        });
+        let columns =
+            self.columns.iter().zip(1u32..).map(|((name, holds), id)| Column::plain(ColumnId(id), *name, holds.ty()));
         let columns: Vec<Column> = columns.collect();
         Table {
             // No real node has the number zero, so these ids meet no user table's.

@@ -1,7 +1,7 @@
 //! The joiner's side: asking, receiving, checking, and becoming what was received.
 
 use super::talk::Talk;
-use super::{Answer, Ask, FileOfSnapshot, MANIFEST, Manifest, STORE, digest, sync_folder};
+use super::{Answer, Ask, FileOfSnapshot, MANIFEST, Manifest, STORE, digest, remove, sync_folder};
 use crate::core::{Storage, Table, adopt_snapshot};
 use crate::shell::frame::{ClusterKey, FrameError, Purpose};
 use crate::shell::instance::{NODE_ID, belongs_to_a_cluster};
@@ -240,11 +240,4 @@ fn held_bytes(directory: &Path) -> u64 {
     let Some(manifest) = read_manifest(&incoming) else { return 0 };
     let size = |f: &FileOfSnapshot| std::fs::metadata(incoming.join(&f.name)).map_or(0, |m| m.len());
     manifest.files.iter().map(size).sum()
-}
-
-fn remove(folder: &Path) -> std::io::Result<()> {
-    match std::fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-        Ok(()) | Err(_) => Ok(()),
-    }
 }

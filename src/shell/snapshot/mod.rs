@@ -96,6 +96,14 @@ fn digest(path: &std::path::Path) -> std::io::Result<[u8; 32]> {
     }
 }
 
+/// Removes a folder with all that is in it, if it is there.
+fn remove(folder: &std::path::Path) -> std::io::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
 /// Makes the entries of a folder durable.
 fn sync_folder(path: &std::path::Path) -> std::io::Result<()> {
     std::fs::File::open(path)?.sync_all()

@@ -1,7 +1,7 @@
 //! The voter's side: making a snapshot, keeping it for a while, giving it out.
 
 use super::talk::Talk;
-use super::{Answer, Ask, FileOfSnapshot, MANIFEST, Manifest, STORE, digest, sync_folder};
+use super::{Answer, Ask, FileOfSnapshot, MANIFEST, Manifest, STORE, digest, remove, sync_folder};
 use crate::shell::driver::Report;
 use crate::shell::frame::{FrameError, Session};
 use crate::shell::spawn::Seat;
@@ -125,7 +125,7 @@ impl Copies {
             return Ok(Answer::Offer(kept.manifest.clone()));
         }
         if let Some(old) = kept.take() {
-            remove(&old.folder);
+            discard(&old.folder);
         }
         let id = (self.random)();
         let folder = self.directory.join(format!("{FOLDER}{id:016x}"));
@@ -138,12 +138,12 @@ impl Copies {
             }
             Ok(None) => Ok(Answer::NotNeeded),
             Err(Failed::Peer(error)) => {
-                remove(&folder);
+                discard(&folder);
                 Err(error)
             }
             Err(Failed::Here(why)) => {
                 tracing::warn!(%why, "a snapshot could not be made");
-                remove(&folder);
+                discard(&folder);
                 Ok(Answer::Refused(why))
             }
         }
@@ -251,7 +251,7 @@ impl Copies {
         // One that is being made is wanted.
         let Ok(mut kept) = self.kept.try_lock() else { return };
         if let Some(old) = kept.take_if(|kept| which(kept)) {
-            remove(&old.folder);
+            discard(&old.folder);
         }
     }
 }
@@ -303,17 +303,14 @@ fn left_behind(directory: &Path) -> Option<Kept> {
                 let now = Instant::now();
                 found = Some(Kept { manifest, folder, made: now, used: now });
             }
-            None => remove(&folder),
+            None => discard(&folder),
         }
     }
     found
 }
 
-fn remove(folder: &Path) {
-    match std::fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            tracing::warn!(%error, folder = %folder.display(), "a snapshot could not be removed");
-        }
-        Ok(()) | Err(_) => {}
+fn discard(folder: &Path) {
+    if let Err(error) = remove(folder) {
+        tracing::warn!(%error, folder = %folder.display(), "a snapshot could not be removed");
     }
 }

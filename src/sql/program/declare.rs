@@ -21,17 +21,7 @@ pub fn variable_column(
     modes: Modes,
     warnings: &mut Vec<Warning>,
 ) -> Result<Column, Error> {
-    Ok(Column {
-        id: ColumnId(0),
-        name: name.to_string(),
-        ty: resolve_type(ty, collation, name, modes, warnings)?,
-        nullable: true,
-        default: None,
-        on_update: None,
-        auto_increment: false,
-        comment: String::new(),
-        invisible: false,
-    })
+    Ok(Column::plain(ColumnId(0), name, resolve_type(ty, collation, name, modes, warnings)?))
 }
 
 fn wrong_order(code: u16, what: &str, after: &str) -> Error {

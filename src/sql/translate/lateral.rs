@@ -116,17 +116,7 @@ impl Translator<'_> {
     fn json_column(&mut self, named: &JsonTableNamedColumn, offered: &mut Vec<SourceColumn>) -> Result<Json, Error> {
         let name = &named.name.value;
         let ty = self.json_column_type(&named.name)?;
-        let column = Column {
-            id: ColumnId(1),
-            name: name.clone(),
-            ty: ty.clone(),
-            nullable: true,
-            default: None,
-            on_update: None,
-            auto_increment: false,
-            comment: String::new(),
-            invisible: false,
-        };
+        let column = Column::plain(ColumnId(1), name.clone(), ty.clone());
         let rule = Rule::of(&column, false);
         let path = Json::Text(self.json_path(&named.path)?);
         let mut members = vec![("rule".to_string(), Json::Text(rule.encode()))];

@@ -125,22 +125,9 @@ impl Translator<'_> {
         let first = parts.first().map(|p| (p.change.database.clone(), p.change.table.clone()));
         let (database, table) = first.ok_or_else(Error::no_tables_used)?;
         let parts = parts.into_iter().map(|p| p.change).collect();
-        Ok(Write {
-            kind,
-            program: self.program(sql),
-            database,
-            table: table.name.clone(),
-            table_id: table.id,
-            databases: std::mem::take(&mut self.databases),
-            tables: std::mem::take(&mut self.tables),
-            ignore,
-            auto_increment: None,
-            rows: None,
-            keyed: Vec::new(),
-            by_row: None,
-            returning: Vec::new(),
-            triggered: Some(Arc::new(Triggered { parts })),
-        })
+        let database = self.find_database(&database)?.clone();
+        let write = self.write(kind, sql, &database, &table, ignore);
+        Ok(Write { triggered: Some(Arc::new(Triggered { parts })), ..write })
     }
 
     /// INSERT and REPLACE. `given`: the columns of the query `rows`.
