@@ -25,5 +25,8 @@ cargo clippy --locked --profile "$profile" --all-targets -- -D warnings
 step "the library without the shell: types, core, mysql and sql do no IO"
 cargo check --locked --profile "$profile" --no-default-features --lib
 
+step "the fuzz targets' lock file is that of these dependencies"
+cargo metadata --locked --format-version 1 --manifest-path fuzz/Cargo.toml >/dev/null
+
 step "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --locked --profile "$profile" --no-deps --document-private-items --lib --quiet

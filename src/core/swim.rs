@@ -55,6 +55,8 @@ pub struct Swim {
 struct Collected {
     events: VecDeque<SwimEvent>,
     timers: Vec<(Span, Timer<SwimId>)>,
+    /// This node learned that it was taken for dead, and goes by a new identity that nobody knows yet.
+    renewed: bool,
 }
 
 impl Runtime<SwimId> for Collected {
@@ -63,6 +65,7 @@ impl Runtime<SwimId> for Collected {
             Notification::MemberUp(id) => self.events.push_back(SwimEvent::Up(id.node, id.address.clone())),
             Notification::MemberDown(id) => self.events.push_back(SwimEvent::Down(id.node, id.address.clone())),
             Notification::Rename(_, id) => self.events.push_back(SwimEvent::Up(id.node, id.address.clone())),
+            Notification::Rejoin(_) => self.renewed = true,
             _ => {}
         }
     }
@@ -95,7 +98,7 @@ impl Swim {
             timers: BTreeMap::new(),
             timer_count: 0,
             next_introduction: Mono(0),
-            introduce_every: timing.probe_interval.times(5),
+            introduce_every: timing.probe_interval,
         }
     }
 
@@ -161,6 +164,9 @@ impl Swim {
         // An error means malformed or stale input from a peer; foca's own state is unchanged by it.
         if let Err(error) = call(&mut self.foca, &mut collected) {
             tracing::trace!(%error, "swim input ignored");
+        }
+        if collected.renewed {
+            self.next_introduction = now;
         }
         for (after, timer) in collected.timers {
             self.timer_count += 1;
