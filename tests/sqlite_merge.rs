@@ -110,7 +110,13 @@ impl Peer {
 
     fn receive(&mut self, ms: u64, from: NodeId, message: Message) {
         let clock = Hlc::from_millis(START_MS);
-        let envelope = Envelope { from, from_address: from.to_string().into(), clock, message };
+        let envelope = Envelope {
+            from,
+            from_address: from.to_string().into(),
+            clock,
+            wall: marmot::types::Wall(clock.millis()),
+            message,
+        };
         self.step(ms, Input::Message(envelope));
         self.step(ms, Input::Applied(self.applied));
     }

@@ -1,7 +1,7 @@
 //! What a node wants done. The shell does effects in order, and only after the round that produced them is durable.
 
 use super::{fault::Refusal, message::Message, status::NodeStatus};
-use crate::types::{ApplySeq, ClientId, NodeId, RowImage, RowKey, RowOp, Sequence, Stamp, TxnId, WriteSet};
+use crate::types::{ApplySeq, ClientId, NodeId, RowImage, RowKey, RowOp, Sequence, Stamp, TxnId, Wall, WriteSet};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -118,6 +118,12 @@ pub enum Notice {
     ClockAhead {
         peer: NodeId,
         ahead_ms: u64,
+    },
+    /// This node's wall clock differs from those of a majority by more than `max_clock_offset`, and is taken for another;
+    /// or no longer (then both are nearly the same).
+    WallClock {
+        shows: Wall,
+        taken_for: Wall,
     },
     Stopped(String),
 }

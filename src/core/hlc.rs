@@ -23,13 +23,14 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// Reads the mark and starts above everything this node ever said.
+    /// Reads the mark and starts above everything this node ever said; in its first life at `wall`. Later the wall clock counts
+    /// only when others can be heard that know whether it is right.
     pub fn open(store: &mut dyn Storage, wall: Wall, max_offset: Span, planted: Planted) -> Result<Clock, Fatal> {
         let mut mark_ms: u64 = load(store, Table::Meta, MARK)?.unwrap_or(0);
         if planted.has(Bug::ClockMarkNotPersisted) {
             mark_ms = 0;
         }
-        let last = Hlc::from_millis(mark_ms.max(wall.0));
+        let last = Hlc::from_millis(if mark_ms == 0 { wall.0 } else { mark_ms });
         let mut clock = Clock { last, mark_ms, max_offset, planted };
         clock.persist(store)?;
         Ok(clock)

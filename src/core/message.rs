@@ -3,7 +3,7 @@
 
 use crate::core::effect::Address;
 use crate::core::replicate::ConflictRow;
-use crate::types::{Epoch, Hlc, NodeId, Sequence, Slot, Stamp, TxnId, VersionVector, WriteLevel, WriteSet};
+use crate::types::{Epoch, Hlc, NodeId, Sequence, Slot, Stamp, TxnId, VersionVector, Wall, WriteLevel, WriteSet};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,6 +17,8 @@ pub struct Envelope {
     /// The sender's clock when it sent. The receiver's clock merges here, at one place; a stamp too far ahead is not
     /// merged and is reported.
     pub clock: Hlc,
+    /// The sender's wall clock then, as it shows, for whoever wonders whether their own is right.
+    pub wall: Wall,
     pub message: Message,
 }
 

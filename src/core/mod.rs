@@ -20,6 +20,7 @@ mod swim;
 #[cfg(test)]
 pub mod testkit;
 mod txn;
+mod wall;
 
 pub use config::{Config, Timing};
 pub use effect::{Address, ApplyTask, Destination, Effect, Effects, Eviction, Notice, Published, Response};

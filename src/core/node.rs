@@ -22,11 +22,12 @@ use super::txn::coordinator::{CommitRequest, Coordination, Parked, Yes};
 use super::txn::fast::Fast;
 use super::txn::live::{Intents, Live, Vote, WaitingList};
 use super::txn::recover::Recovery;
+use super::wall::WallClocks;
 use crate::core::members::join::Joining;
 use crate::core::planted::Bug;
 use crate::types::{
     ApplySeq, AutoIdMode, ClientId, Epoch, Hlc, Mono, NodeId, Now, ReadLevel, Sequence, Stamp, TxnId, VersionVector,
-    WriteSet,
+    Wall, WriteSet,
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -46,7 +47,12 @@ pub(crate) struct Io<'a> {
 pub struct Node {
     pub(crate) config: Config,
     pub(crate) id: NodeId,
+    /// The clocks as of this step; `wall` is bounded by what the voters' show.
     pub(crate) now: Now,
+    /// This node's own wall clock, right or wrong.
+    own_wall: Wall,
+    wall_clocks: WallClocks,
+    opened: Mono,
     pub(crate) rng: StdRng,
     pub(crate) clock: Clock,
     ids: AutoIds,
@@ -106,13 +112,17 @@ impl Node {
         let mut rng = StdRng::seed_from_u64(seed);
         let planted = config.planted;
         let mut clock = Clock::open(store, now.wall, config.timing.max_clock_offset, planted)?;
-        let generation = clock.tick(now.wall).0;
+        // Not by the wall clock: it may be wrong, and nobody was heard yet.
+        let generation = clock.tick(Wall(0)).0;
         let swim = Swim::new(config.node, config.address.clone(), generation, &config.timing, rng.random());
         let log = Log::open(store)?;
         let watermark = log.checkpoint().watermark;
         let mut node = Node {
             id: config.node,
             now,
+            own_wall: now.wall,
+            wall_clocks: WallClocks::default(),
+            opened: now.mono,
             ids: AutoIds::starting_at(clock.last().millis()),
             swim,
             cluster: rng.random(),
@@ -327,7 +337,8 @@ impl Node {
     /// # Errors
     /// Only [`Fatal`]: the process must stop, the round must not be committed.
     pub fn step(&mut self, now: Now, input: Input, store: &mut dyn Storage, out: &mut Effects) -> Result<(), Fatal> {
-        self.now = Now { mono: now.mono.max(self.now.mono), wall: now.wall };
+        self.now.mono = now.mono.max(self.now.mono);
+        self.read_wall(now.wall, out);
         let mut io = Io { store, out };
         match input {
             Input::Tick => self.tick(&mut io)?,
@@ -345,6 +356,20 @@ impl Node {
             }
         }
         self.finish_step(&mut io)
+    }
+
+    /// Takes this node's wall clock for what the voters' allow, and says when that is something else.
+    fn read_wall(&mut self, own: Wall, out: &mut Effects) {
+        let limit = self.config.timing.max_clock_offset;
+        let waits = self.now.mono.since(self.opened) < self.config.timing.suspect_after;
+        let now = Now { mono: self.now.mono, wall: own };
+        let bounded = self.wall_clocks.bounded(now, &self.membership, self.id, limit, &self.clock, waits);
+        let wrong = |own: Wall, taken: Wall| own.0.abs_diff(taken.0) > limit.as_millis();
+        if wrong(own, bounded) != wrong(self.own_wall, self.now.wall) && !waits {
+            out.notice(Notice::WallClock { shows: own, taken_for: bounded });
+        }
+        self.own_wall = own;
+        self.now.wall = bounded;
     }
 
     fn finish_step(&mut self, io: &mut Io<'_>) -> Result<(), Fatal> {
@@ -409,6 +434,8 @@ impl Node {
             return Ok(());
         }
         self.peers.heard(from, &envelope.from_address, self.now.mono);
+        self.wall_clocks.heard(from, envelope.wall, self.now.mono);
+        self.read_wall(self.own_wall, io.out);
         match self.clock.ahead(envelope.clock, self.now.wall) {
             None => self.clock.observe(envelope.clock),
             Some(ahead_ms) => {
@@ -598,7 +625,8 @@ impl Node {
 
     /// The envelope that carries `message` from this node now.
     pub fn envelope(&self, message: Message) -> Envelope {
-        Envelope { from: self.id, from_address: self.config.address.clone(), clock: self.clock.last(), message }
+        let (from, from_address) = (self.id, self.config.address.clone());
+        Envelope { from, from_address, clock: self.clock.last(), wall: self.own_wall, message }
     }
 
     /// This node's identity.

@@ -423,8 +423,8 @@ fn is_same(a: &Message, b: &Message) -> bool {
 }
 
 fn header(node: &Node) -> Header {
-    let Envelope { from, from_address, clock, .. } = node.envelope(Message::Leaving);
-    Header { from, from_address, clock }
+    let Envelope { from, from_address, clock, wall, .. } = node.envelope(Message::Leaving);
+    Header { from, from_address, clock, wall }
 }
 
 fn log(notice: &Notice) {
@@ -450,6 +450,16 @@ fn log(notice: &Notice) {
             );
         }
         Notice::ClockAhead { peer, ahead_ms } => tracing::warn!(%peer, ahead_ms, "clock of a peer is ahead"),
+        Notice::WallClock { shows, taken_for } if shows.0.abs_diff(taken_for.0) < 100 => {
+            tracing::info!("the clock of this machine is that of the others again")
+        }
+        Notice::WallClock { shows, taken_for } => {
+            let off_ms = i128::from(shows.0) - i128::from(taken_for.0);
+            tracing::warn!(
+                off_ms,
+                "the clock of this machine is wrong: a majority of the voters show another; set it right"
+            )
+        }
         Notice::Stopped(why) => tracing::error!("stopped: {why}"),
     }
 }
