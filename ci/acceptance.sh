@@ -2,18 +2,22 @@
 # The daemon under load and faults, from outside: sysbench with nodes killed and restarted, an open transaction, lost
 # majorities, killed coordinators, stalls, counters and transfers. See ci/acceptance/main.rs.
 #
-#     ci/acceptance.sh [short|long] [NAME]      short: loads of 15 s, about three minutes; long: loads of 60 s
+#     ci/acceptance.sh [short|long] [NAME]      short: loads of 15 s, about three minutes; long: loads of 60 s, and a
+#                                             node joins that copies 1 GB
 #
-# With NAME, only trials whose names contain it run. Ports: 3610 to 3612 and 8410 to 8412 on loopback.
+# With NAME, only trials whose names contain it run. Ports: 3610 to 3613 and 8410 to 8413 on loopback.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 profile=${CI_PROFILE:-ci}
 
 case "${1:-short}" in
     short) seconds=15 ;;
-    long) seconds=60 ;;
+    long)
+        seconds=60
+        export ACCEPTANCE_JOIN_MB=${ACCEPTANCE_JOIN_MB:-1024}
+        ;;
     *)
-        sed -n '2,7s/^# \{0,1\}//p' "$0"
+        sed -n '2,8s/^# \{0,1\}//p' "$0"
         exit 2
         ;;
 esac

@@ -12,6 +12,7 @@ mod nemesis;
 mod network;
 mod run;
 // Processes are started and killed as the acceptance tests do it.
+#[allow(dead_code, reason = "ci/acceptance has it and uses other parts")]
 #[path = "../ci/acceptance/server.rs"]
 mod server;
 mod session;

@@ -1,7 +1,7 @@
 //! Clients that insert one row after the other, and update their first one in between, and remember what was
 //! acknowledged, and when.
 
-use crate::cluster::{Cluster, NODES, code, connect};
+use crate::cluster::{Cluster, code, connect};
 use mysql::prelude::Queryable;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 /// One answer.
 pub struct Answer {
     pub at: Instant,
+    /// From the statement being sent to `at`.
+    pub took: Duration,
     /// The id of the row inserted, `writer * 1 000 000 + n`; `None` for an update.
     pub id: Option<u64>,
     /// `None`: acknowledged.
@@ -35,6 +37,11 @@ pub struct Log {
 impl Writers {
     /// `each` writers at each of the nodes, every one on a connection of its own, which it opens again when it is lost.
     pub fn start(cluster: &Cluster, nodes: &[usize], each: usize) -> Result<Writers, String> {
+        Writers::every(Duration::from_millis(2), cluster, nodes, each)
+    }
+
+    /// As [`Writers::start`], each with so much time between the end of a statement and the next.
+    pub fn every(pause: Duration, cluster: &Cluster, nodes: &[usize], each: usize) -> Result<Writers, String> {
         cluster.run(
             0,
             &[
@@ -42,7 +49,7 @@ impl Writers {
                 "CREATE TABLE acks.acks (id BIGINT PRIMARY KEY, node INT NOT NULL, touched INT NOT NULL DEFAULT 0)",
             ],
         )?;
-        for node in 0..NODES {
+        for node in 0..cluster.len() {
             let exists = "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'acks'";
             cluster.wait_for(node, exists, "1", Duration::from_secs(30))?;
         }
@@ -50,7 +57,7 @@ impl Writers {
         let mut threads = Vec::new();
         for (writer, node) in nodes.iter().flat_map(|node| std::iter::repeat_n(*node, each)).enumerate() {
             let (port, stop) = (cluster.port(node), stop.clone());
-            threads.push((node, std::thread::spawn(move || write(port, node, writer as u64, &stop))));
+            threads.push((node, std::thread::spawn(move || write(port, node, writer as u64, pause, &stop))));
         }
         Ok(Writers { stop, threads })
     }
@@ -70,7 +77,7 @@ impl Writers {
     }
 }
 
-fn write(port: u16, node: usize, writer: u64, stop: &AtomicBool) -> Vec<Answer> {
+fn write(port: u16, node: usize, writer: u64, pause: Duration, stop: &AtomicBool) -> Vec<Answer> {
     let mut answers: Vec<Answer> = Vec::new();
     let mut client = None;
     let mut last = writer * 1_000_000;
@@ -84,23 +91,26 @@ fn write(port: u16, node: usize, writer: u64, stop: &AtomicBool) -> Vec<Answer> 
                 (Some(last), format!("INSERT INTO acks.acks (id, node) VALUES ({last}, {node})"))
             }
         };
+        let since = Instant::now();
         let connected = match client.take() {
             Some(client) => Ok(client),
             None => connect(port),
         };
         let outcome = connected.and_then(|mut client| client.query_drop(sql).map(|()| client));
         let at = Instant::now();
+        let took = at - since;
         match outcome {
             Ok(connected) => {
                 client = Some(connected);
-                answers.push(Answer { at, id, error: None, lost: false });
+                answers.push(Answer { at, took, id, error: None, lost: false });
             }
             Err(error) => {
-                answers.push(Answer { at, id, lost: code(&error).is_none(), error: Some(error.to_string()) });
+                let (lost, error) = (code(&error).is_none(), Some(error.to_string()));
+                answers.push(Answer { at, took, id, lost, error });
                 std::thread::sleep(Duration::from_millis(20));
             }
         }
-        std::thread::sleep(Duration::from_millis(2));
+        std::thread::sleep(pause);
     }
     answers
 }
@@ -130,7 +140,7 @@ pub fn verify(cluster: &Cluster, logs: &[Log]) -> Result<usize, String> {
     let acknowledged = || logs.iter().flat_map(Log::acknowledged);
     let inserted: BTreeSet<u64> = acknowledged().filter_map(|a| a.id).collect();
     let updates = acknowledged().filter(|a| a.id.is_none()).count();
-    for node in 0..NODES {
+    for node in 0..cluster.len() {
         let present: BTreeSet<u64> =
             cluster.rows(node, "SELECT id FROM acks.acks")?.iter().filter_map(|id| id.parse().ok()).collect();
         let lost: Vec<&u64> = inserted.difference(&present).collect();

@@ -15,8 +15,10 @@ const ALIVE_VOTERS: &str = "SELECT COUNT(*) FROM marmot.cluster_nodes WHERE stat
 
 /// A running cluster; dropped, its processes end.
 pub struct Cluster {
-    _directory: tempfile::TempDir,
+    binary: PathBuf,
+    directory: tempfile::TempDir,
     mysql_port: u16,
+    cluster_port: u16,
     nodes: Vec<Server>,
 }
 
@@ -45,7 +47,7 @@ impl Cluster {
         let cluster_port = port("ACCEPTANCE_CLUSTER_PORT", 8410);
         let server = |node| server(&binary, directory.path(), node, mysql_port, cluster_port);
         let nodes = (0..NODES).map(server).collect();
-        let mut cluster = Cluster { _directory: directory, mysql_port, nodes };
+        let mut cluster = Cluster { binary, directory, mysql_port, cluster_port, nodes };
         for node in 0..NODES {
             cluster.launch(node)?;
             cluster.wait_until_it_answers(node)?;
@@ -54,6 +56,24 @@ impl Cluster {
             cluster.wait_for(node, ALIVE_VOTERS, "3", Duration::from_secs(60))?;
         }
         Ok(cluster)
+    }
+
+    /// Starts one node more, without waiting for it, and returns its number.
+    pub fn join(&mut self) -> Result<usize, String> {
+        let node = self.nodes.len();
+        self.nodes.push(server(&self.binary, self.directory.path(), node, self.mysql_port, self.cluster_port));
+        self.launch(node)?;
+        Ok(node)
+    }
+
+    /// How many nodes were started.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Memory of the node's process now and at most, in MB.
+    pub fn memory(&self, node: usize) -> Result<(u64, u64), String> {
+        self.nodes[node].memory()
     }
 
     pub fn port(&self, node: usize) -> u16 {
@@ -142,14 +162,14 @@ impl Cluster {
         let sql = format!("SELECT * FROM {table} ORDER BY 1, 2");
         let since = Instant::now();
         loop {
-            let all = (0..NODES).map(|node| self.rows(node, &sql)).collect::<Result<Vec<_>, String>>();
+            let all = (0..self.len()).map(|node| self.rows(node, &sql)).collect::<Result<Vec<_>, String>>();
             if let Ok(all) = &all
                 && all.iter().all(|rows| *rows == all[0])
             {
                 return Ok(all[0].len());
             }
             if since.elapsed() > limit {
-                let logs: String = (0..NODES).map(|node| self.log(node) + "\n").collect();
+                let logs: String = (0..self.len()).map(|node| self.log(node) + "\n").collect();
                 return Err(format!("{table} differs after {limit:?}: {}\n{logs}", difference(all)));
             }
             std::thread::sleep(Duration::from_millis(100));

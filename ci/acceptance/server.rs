@@ -65,6 +65,17 @@ impl Server {
         Some(status)
     }
 
+    /// Resident memory now and at most, in MB, as the kernel counts it.
+    pub fn memory(&self) -> Result<(u64, u64), String> {
+        let child = self.child.as_ref().ok_or(format!("{} does not run", self.name))?;
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).map_err(|e| e.to_string())?;
+        let megabytes = |key: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(key))?;
+            line.trim_start_matches(':').trim().trim_end_matches(" kB").parse::<u64>().ok().map(|kb| kb / 1024)
+        };
+        megabytes("VmRSS").zip(megabytes("VmHWM")).ok_or("the kernel does not say".to_string())
+    }
+
     /// The end of what it logged.
     pub fn log(&self) -> String {
         let text = std::fs::read(&self.log).unwrap_or_default();

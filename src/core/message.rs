@@ -157,7 +157,7 @@ pub struct Shipped {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Message {
     /// SWIM, as foca encodes it. Loss and duplication are foca's to handle.
-    Swim(Arc<[u8]>),
+    Swim(#[serde(with = "crate::types::bytes")] Arc<[u8]>),
 
     /// Coordinator → every voter, and again until enough answered. The member judges it, durably records the record
     /// and its intents, and answers `Prepared`; or answers `Rejected`. A duplicate is answered with the recorded

@@ -3,6 +3,7 @@
 //! This module imports nothing of Marmot. All types are plain data, ordered, hashable where useful and serialisable
 //! with `serde`, so that a message, a log record and a test can hold them alike.
 
+pub(crate) mod bytes;
 mod clock;
 mod collation;
 mod id;

@@ -70,6 +70,7 @@ pub type RowImage = Arc<[Value]>;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RowKey {
     pub table: TableId,
+    #[serde(with = "super::bytes")]
     pub key: Arc<[u8]>,
 }
 
@@ -77,6 +78,7 @@ pub struct RowKey {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct UniqueValue {
     pub index: IndexId,
+    #[serde(with = "super::bytes")]
     pub values: Arc<[u8]>,
 }
 
@@ -131,6 +133,7 @@ pub struct KeyAccess {
 /// or its columns are unchanged and hold a NULL.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowChange {
+    #[serde(with = "super::bytes")]
     pub key: Arc<[u8]>,
     pub before: Option<RowImage>,
     pub after: Option<RowImage>,
@@ -162,6 +165,7 @@ pub struct TableChanges {
 pub struct Ddl {
     pub database: DatabaseName,
     /// What the applier executes; encoded and decoded by `sqlite`.
+    #[serde(with = "super::bytes")]
     pub payload: Arc<[u8]>,
 }
 

@@ -13,7 +13,7 @@ pub enum Value {
     Int(i64),
     Real(Real),
     Text(Arc<str>),
-    Blob(Arc<[u8]>),
+    Blob(#[serde(with = "super::bytes")] Arc<[u8]>),
 }
 
 impl Value {

@@ -35,6 +35,7 @@ pub struct KeyState {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim {
     /// The key of the row that claimed.
+    #[serde(with = "crate::types::bytes")]
     pub row: Arc<[u8]>,
     /// `Stamp::NONE` if the row was only seen to give the value up, its claim being below the horizon.
     pub stamp: Stamp,
