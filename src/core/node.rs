@@ -50,9 +50,10 @@ pub struct Node {
     /// The clocks as of this step; `wall` is bounded by what the voters' show.
     pub(crate) now: Now,
     /// This node's own wall clock, right or wrong.
-    own_wall: Wall,
-    wall_clocks: WallClocks,
-    opened: Mono,
+    pub(crate) own_wall: Wall,
+    pub(crate) wall_clocks: WallClocks,
+    pub(crate) wall_judged: Mono,
+    pub(crate) opened: Mono,
     pub(crate) rng: StdRng,
     pub(crate) clock: Clock,
     ids: AutoIds,
@@ -121,7 +122,8 @@ impl Node {
             id: config.node,
             now,
             own_wall: now.wall,
-            wall_clocks: WallClocks::default(),
+            wall_clocks: WallClocks::new(now),
+            wall_judged: Mono(0),
             opened: now.mono,
             ids: AutoIds::starting_at(clock.last().millis()),
             swim,
@@ -356,20 +358,6 @@ impl Node {
             }
         }
         self.finish_step(&mut io)
-    }
-
-    /// Takes this node's wall clock for what the voters' allow, and says when that is something else.
-    fn read_wall(&mut self, own: Wall, out: &mut Effects) {
-        let limit = self.config.timing.max_clock_offset;
-        let waits = self.now.mono.since(self.opened) < self.config.timing.suspect_after;
-        let now = Now { mono: self.now.mono, wall: own };
-        let bounded = self.wall_clocks.bounded(now, &self.membership, self.id, limit, &self.clock, waits);
-        let wrong = |own: Wall, taken: Wall| own.0.abs_diff(taken.0) > limit.as_millis();
-        if wrong(own, bounded) != wrong(self.own_wall, self.now.wall) && !waits {
-            out.notice(Notice::WallClock { shows: own, taken_for: bounded });
-        }
-        self.own_wall = own;
-        self.now.wall = bounded;
     }
 
     fn finish_step(&mut self, io: &mut Io<'_>) -> Result<(), Fatal> {
