@@ -219,6 +219,10 @@ impl Session {
 
     /// SAVEPOINT. Outside a transaction it has no effect, as in MySQL with autocommit.
     pub(super) async fn savepoint(&mut self, name: &str) -> Result<(), SqlError> {
+        if self.running.is_in_statement() {
+            let own = self.running.set_savepoint(name);
+            return self.workspace()?.savepoint(&own).map_err(plain);
+        }
         self.open_implicitly();
         if self.open.is_none() {
             return Ok(());
@@ -236,6 +240,10 @@ impl Session {
 
     /// ROLLBACK TO SAVEPOINT.
     pub(super) fn rollback_to(&mut self, name: &str) -> Result<(), SqlError> {
+        if self.running.is_in_statement() {
+            let own = self.running.find_savepoint(name, false).ok_or_else(|| no_savepoint(name))?;
+            return self.workspace()?.rollback_to(&own).map_err(plain);
+        }
         let at = self.find_mark(name)?;
         self.workspace()?.rollback_to(name).map_err(plain)?;
         if let Some(open) = &mut self.open {
@@ -248,6 +256,10 @@ impl Session {
 
     /// RELEASE SAVEPOINT.
     pub(super) fn release(&mut self, name: &str) -> Result<(), SqlError> {
+        if self.running.is_in_statement() {
+            let own = self.running.find_savepoint(name, true).ok_or_else(|| no_savepoint(name))?;
+            return self.workspace()?.release(&own).map_err(plain);
+        }
         let at = self.find_mark(name)?;
         self.workspace()?.release(name).map_err(plain)?;
         if let Some(open) = &mut self.open {
@@ -259,8 +271,10 @@ impl Session {
     fn find_mark(&self, name: &str) -> Result<usize, SqlError> {
         let marks = self.open.iter().flat_map(|o| &o.marks);
         let found = marks.enumerate().filter(|(_, (n, _))| n.eq_ignore_ascii_case(name)).last();
-        found
-            .map(|(at, _)| at)
-            .ok_or_else(|| mysql::SP_DOES_NOT_EXIST.message(format!("SAVEPOINT {name} does not exist")))
+        found.map(|(at, _)| at).ok_or_else(|| no_savepoint(name))
     }
+}
+
+fn no_savepoint(name: &str) -> SqlError {
+    mysql::SP_DOES_NOT_EXIST.message(format!("SAVEPOINT {name} does not exist"))
 }

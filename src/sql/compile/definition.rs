@@ -119,7 +119,7 @@ fn check_prior(table: &Table, place: usize, expression: &str) -> Result<(), Erro
 
 /// # Errors
 /// 3102 for what needs a session or differs from call to call, 3106 in a primary key, 3107 for a generated column after
-/// it, 3109 for an id; 1235 for UNIQUE keys and foreign keys over it.
+/// it, 3109 for an id.
 fn check_generated(table: &Table, place: usize, expression: &str) -> Result<(), Error> {
     let column = &table.columns[place];
     constant_expression(expression, Some(table), GENERATED_CLAUSE)?;
@@ -133,15 +133,10 @@ fn check_generated(table: &Table, place: usize, expression: &str) -> Result<(), 
             return Err(Error { code: 3109, state: "HY000", message });
         }
     }
-    if table.primary.as_ref().is_some_and(|p| p.columns.iter().any(|c| c.column == column.id)) {
+    let is_virtual = matches!(column.default, Some(ColumnDefault::Generated { stored: false, .. }));
+    if is_virtual && table.primary.as_ref().is_some_and(|p| p.columns.iter().any(|c| c.column == column.id)) {
         let message = "'Defining a virtual generated column as primary key' is not supported for generated columns.";
         return Err(Error { code: 3106, state: "HY000", message: message.to_string() });
-    }
-    if table.unique_indexes().any(|i| i.columns.iter().any(|c| c.column == column.id)) {
-        return Err(Error::unsupported("UNIQUE keys over generated columns"));
-    }
-    if table.foreign_keys.iter().any(|k| k.columns.contains(&column.id)) {
-        return Err(Error::unsupported("foreign keys over generated columns"));
     }
     Ok(())
 }

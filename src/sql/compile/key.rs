@@ -49,9 +49,6 @@ pub fn add_key(table: &mut Table, key: &KeyDefinition) -> Result<IndexId, Error>
         if table.primary.is_some() {
             return Err(Error::multiple_primary_keys());
         }
-        if index.columns.iter().any(|c| c.prefix.is_some()) {
-            return Err(Error::unsupported("a prefix length in a PRIMARY KEY"));
-        }
         index.name = "PRIMARY".to_string();
         table.primary = Some(index);
     } else {

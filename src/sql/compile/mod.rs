@@ -11,6 +11,7 @@ mod drop;
 mod foreign_key;
 mod key;
 mod program;
+mod relocate;
 mod rename;
 mod routine;
 mod sqlite_table;
@@ -19,5 +20,5 @@ mod view;
 
 pub use collation::{resolve_collation, resolve_type};
 pub use definition::storage_engine;
-pub use sqlite_table::create_all as create_statements;
+pub use sqlite_table::{create_all as create_statements, index_name};
 pub use table::compile;

@@ -93,7 +93,6 @@ impl Translator<'_> {
         let refused = [
             "BENCHMARK",
             "GET_LOCK",
-            "LOAD_FILE",
             "MASTER_POS_WAIT",
             "JSON_TABLE",
             "JSON_SCHEMA_VALID",

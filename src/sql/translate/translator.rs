@@ -4,7 +4,7 @@ use super::scope::{Scope, SourceColumn};
 use super::session::Context;
 use super::typed::{Typed, text_type};
 use super::updatable::Merging;
-use crate::sql::catalog::{Collation, Database, Table, View};
+use crate::sql::catalog::{Collation, Column, Database, Table, View};
 use crate::sql::column_type::{BinaryKind, ColumnType, TextKind};
 use crate::sql::decimal::MAX_SCALE;
 use crate::sql::error::Error;
@@ -12,6 +12,7 @@ use crate::sql::modes::Modes;
 use crate::sql::parameter::{Convert, Literal, Parameter, Source, Wanted};
 use crate::sql::parse::TableName;
 use crate::sql::plan::Program;
+use crate::sql::storage_rule::Rule;
 use crate::sql::tokens::{Tokens, token_number};
 use crate::types::{CollationRules, DatabaseName, Value};
 use sqlparser::ast::{Expr, ValueWithSpan};
@@ -144,6 +145,16 @@ pub fn constant_expression(text: &str, table: Option<&Table>, clause: &'static s
     }
     // Columns stand alone: there is only one table.
     Ok(sql.replace("\u{1}.", ""))
+}
+
+/// What SQLite computes for a generated column, over the names of the table's columns.
+///
+/// # Errors
+/// Those of [`constant_expression`].
+pub fn generated_value(table: &Table, column: &Column, expression: &str) -> Result<String, Error> {
+    let value = constant_expression(expression, Some(table), GENERATED_CLAUSE)?;
+    let rule = Rule { nullable: true, ..Rule::of(column, false) };
+    Ok(format!("marmot_generated({}, {value})", quote_text(&rule.encode())))
 }
 
 /// The error of a definition whose expression holds what no expression of its kind may.
