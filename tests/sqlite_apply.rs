@@ -576,3 +576,21 @@ fn a_late_row_follows_its_table() {
     assert_eq!(other(&early), other(&rig));
     assert_eq!(other(&rig).len(), 3);
 }
+
+#[test]
+fn a_merged_row_takes_a_computed_unique_value_from_another() {
+    let tables = [ids(3, "g", &["id", "a", "g"], &[&["g"]])];
+    let create = [
+        "CREATE TABLE shop.g(\"id\" INTEGER PRIMARY KEY, \"a\" INT, \"g\" INT GENERATED ALWAYS AS (twice(\"a\")) VIRTUAL)",
+        "CREATE UNIQUE INDEX shop.gg ON g(g)",
+    ];
+    let mut rig = Rig::new(&tables, &create);
+    let late = capture(&rig, &["INSERT INTO shop.g(id, a) VALUES(6, 4)"]);
+    let other = rig.commit(&["INSERT INTO shop.g(id, a) VALUES(5, 4)"]);
+    let claims = |write_set: &WriteSet| write_set.tables[0].rows[0].claims.clone();
+    assert_eq!(claims(&late), claims(&other), "one key for one value");
+    let task = merged(&rig, late);
+    let applied = rig.applier.apply(std::slice::from_ref(&task)).unwrap();
+    assert_eq!(applied.evicted[0].image, row(&[5.into(), 4.into()]));
+    assert_eq!(rows(&rig, "SELECT id, g FROM shop.g"), [[6.into(), 8.into()]]);
+}

@@ -355,7 +355,7 @@ impl Handler for Session {
         let found = schema.catalog.database(&database).and_then(|d| d.table_ignoring_case(table).cloned());
         let missing = || SqlError::new(1146, format!("Table '{database}.{table}' doesn't exist"));
         let found = found.ok_or_else(missing)?;
-        let listed = found.columns.iter().filter(|c| wildcard.is_empty() || like(&c.name, wildcard));
+        let listed = found.shown_columns().filter(|c| wildcard.is_empty() || like(&c.name, wildcard));
         Ok(listed.map(|c| metadata::stored(&database, &found, c, self.state.settings.charset)).collect())
     }
 

@@ -8,7 +8,8 @@ use super::session::{Session, plain};
 use crate::core::{Request, Response};
 use crate::mysql::{self, SqlError};
 use crate::sql::Completion;
-use crate::types::{DatabaseName, KeyAccess, ReadLevel};
+use crate::sqlite;
+use crate::types::{DatabaseName, KeyAccess, ReadLevel, WriteSet};
 use std::sync::Arc;
 
 /// `SET TRANSACTION` without a scope: for the next transaction only.
@@ -159,6 +160,15 @@ impl Session {
         }
     }
 
+    /// What the transaction on the workspace changed.
+    pub(super) fn take_write_set(&mut self) -> Result<sqlite::Result<WriteSet>, SqlError> {
+        // Keys over generated columns compute them once more, which warns of nothing new.
+        let warned = self.context.lock().warned();
+        let taken = self.workspace()?.take_write_set();
+        self.context.lock().forget_warnings(warned);
+        Ok(taken)
+    }
+
     /// COMMIT of whatever is open.
     ///
     /// # Errors
@@ -166,7 +176,7 @@ impl Session {
     pub(super) async fn commit(&mut self) -> Result<(), SqlError> {
         let Some(open) = self.close() else { return Ok(()) };
         let Some(pinned) = open.pinned else { return Ok(()) };
-        let taken = self.workspace()?.take_write_set();
+        let taken = self.take_write_set()?;
         self.end_workspace();
         let mut write_set = taken.map_err(|e| self.sqlite_error(e))?;
         if write_set.is_empty() {

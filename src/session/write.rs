@@ -160,8 +160,7 @@ impl Session {
             let executed = self.execute(&schema, write, &parameters).await;
             let taken = match executed {
                 Ok(done) => self
-                    .workspace()?
-                    .take_write_set()
+                    .take_write_set()?
                     .map(|set| (done, set))
                     .map_err(|e| Broken::Statement(self.write_error(e, &schema.catalog, write, None))),
                 Err(broken) => Err(broken),

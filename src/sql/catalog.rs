@@ -15,6 +15,8 @@ use std::sync::Arc;
 
 /// The primary key of a table that declares none.
 pub const HIDDEN_KEY: &str = "__marmot_rowid";
+/// How the names of columns begin that are key parts and nothing else.
+pub const HIDDEN_PART: &str = "!hidden!";
 /// The id of the [`HIDDEN_KEY`] column; never a declared column's.
 pub const HIDDEN_KEY_ID: ColumnId = ColumnId(0);
 /// The prefix of every name Marmot keeps for itself inside a database file; refused in user DDL.
@@ -205,6 +207,14 @@ impl Table {
     pub fn column_by_id(&self, id: ColumnId) -> Option<&Column> {
         self.columns.iter().find(|c| c.id == id)
     }
+    /// The columns that there are to see. Those of key parts come after them in `columns`.
+    pub fn shown_columns(&self) -> impl Iterator<Item = &Column> {
+        self.columns.iter().filter(|c| !c.is_hidden())
+    }
+    /// The expression of a key part, if it is one.
+    pub fn part_expression(&self, part: &IndexColumn) -> Option<&str> {
+        self.column_by_id(part.column).filter(|c| c.is_hidden())?.generated()
+    }
     pub fn auto_increment(&self) -> Option<&Column> {
         self.columns.iter().find(|c| c.auto_increment)
     }
@@ -284,6 +294,11 @@ impl Column {
             comment: String::new(),
             invisible: false,
         }
+    }
+
+    /// Whether it is a key part that is an expression: no column to anybody.
+    pub fn is_hidden(&self) -> bool {
+        self.name.starts_with(HIDDEN_PART)
     }
 
     /// The expression of a generated column.

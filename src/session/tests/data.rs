@@ -491,3 +491,13 @@ async fn what_would_be_too_long_is_null_with_a_warning() {
         assert_eq!(c.lines("SHOW WARNINGS").await, [format!("Warning 1301 {text}")], "{call}");
     }
 }
+
+#[tokio::test]
+async fn weights_are_shown() {
+    let (_node, mut c) = Node::with_database().await;
+    for (value, weights) in
+        [("'aB '", "004100420020"), ("'aB' COLLATE utf8mb4_bin", "000061000042"), ("x'6162'", "6162"), ("NULL", "NULL")]
+    {
+        assert_eq!(c.value(&format!("SELECT HEX(WEIGHT_STRING({value}))")).await, weights, "{value}");
+    }
+}

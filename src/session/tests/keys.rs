@@ -137,3 +137,47 @@ async fn tables_with_triggers_have_such_keys_too() {
     assert_eq!(c.lines("DELETE FROM t WHERE id > 3 RETURNING id AS i, h").await, ["4 30", "7 70"]);
     assert_eq!(c.lines("SELECT id FROM t").await, ["1"]);
 }
+
+#[tokio::test]
+async fn a_key_part_may_be_an_expression() {
+    let (node, mut c) = Node::with_database().await;
+    let create = "CREATE TABLE `t` (
+  `id` int(11) NOT NULL,
+  `v` varchar(9) DEFAULT NULL,
+  `n` int(11) DEFAULT NULL,
+  PRIMARY KEY (`id`),
+  UNIQUE KEY `low` ((lcase(`v`)),`n`),
+  KEY `functional_index` ((`n` + 1) DESC)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci";
+    c.ok("CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(9), n INT, UNIQUE low ((LOWER(v)), n), INDEX ((n + 1) DESC))")
+        .await;
+    assert_eq!(c.value("SHOW CREATE TABLE t").await.to_lowercase(), format!("t {create}").to_lowercase());
+    c.ok("INSERT INTO t VALUES (1, 'Abc', 1), (2, 'abc', 2), (3, NULL, 2)").await;
+    assert_eq!(c.code("INSERT INTO t VALUES (4, 'aBC', 1)").await, 1062);
+    assert_eq!(c.code("UPDATE t SET n = 1 WHERE id = 2").await, 1062);
+    c.ok("REPLACE INTO t VALUES (5, 'ABC', 1)").await;
+    assert_eq!(c.lines("SELECT * FROM t ORDER BY id").await, ["2 abc 2", "3 NULL 2", "5 ABC 1"]);
+    assert_eq!(c.lines("SELECT * FROM t NATURAL JOIN (SELECT 5 AS id) x").await, ["5 ABC 1"]);
+    assert_eq!(c.lines("SHOW COLUMNS FROM t").await.len(), 3);
+    let parts = "SELECT column_name, lower(expression) FROM information_schema.statistics WHERE index_name = 'low'";
+    assert_eq!(c.lines(parts).await, ["NULL lcase(`v`)", "n NULL"]);
+    let questions = ["SELECT * FROM t", "SHOW CREATE TABLE t", "SHOW INDEX FROM t", "DESCRIBE t"];
+    another_member_agrees(&node, &mut c, &questions).await;
+    c.ok("CREATE TABLE u LIKE t").await;
+    c.ok("INSERT INTO u SELECT * FROM t").await;
+    assert_eq!(c.code("ALTER TABLE u DROP COLUMN v").await, 3837);
+    c.ok("ALTER TABLE u DROP KEY low, ADD COLUMN w INT, ADD UNIQUE ((n * 2 + id))").await;
+    c.ok("INSERT INTO u VALUES (1, 'Abc', 1, 4)").await;
+    assert_eq!(c.code("INSERT INTO u VALUES (7, 'x', 0, 4)").await, 1062);
+    c.ok("ALTER TABLE u DROP COLUMN v").await;
+    for (part, code) in [
+        ("PRIMARY KEY ((n + 1))", 3756),
+        ("FULLTEXT ((v))", 3759),
+        ("KEY ((n))", 3762),
+        ("KEY ((RAND()))", 3758),
+        ("KEY ((REPEAT(v, 9999)))", 3757),
+        ("KEY ((nothing + 1))", 1054),
+    ] {
+        assert_eq!(c.code(&format!("CREATE TABLE x (n INT, v VARCHAR(9), {part})")).await, code, "{part}");
+    }
+}

@@ -4,7 +4,7 @@ use super::collation::{resolve_collation, resolve_type};
 use super::foreign_key::{add_check, add_foreign_key};
 use super::key::{add_key, check_name, check_table};
 use crate::sql::catalog::{
-    Catalog, Collation, Column, ColumnDefault, Database, IndexKind, RESERVED_PREFIX, Table, TableOptions,
+    Catalog, Collation, Column, ColumnDefault, Database, HIDDEN_PART, IndexKind, RESERVED_PREFIX, Table, TableOptions,
 };
 use crate::sql::column_type::ColumnType;
 use crate::sql::definition::{ColumnDefinition, KeyDefinition, KeyPart, OptionsDefinition, TableDefinition};
@@ -215,7 +215,7 @@ pub fn add_column(
 /// `PRIMARY KEY` or `UNIQUE` inside a column's definition.
 pub fn add_inline_key(table: &mut Table, definition: &ColumnDefinition) -> Result<(), Error> {
     let Some(kind) = definition.key else { return Ok(()) };
-    let part = KeyPart { column: definition.name.clone(), prefix: None, descending: false };
+    let part = KeyPart { column: definition.name.clone(), expression: None, prefix: None, descending: false };
     let key = KeyDefinition { kind, name: None, parts: vec![part], comment: String::new(), invisible: false };
     add_key(table, &key).map(drop)
 }
@@ -236,6 +236,7 @@ pub fn column_of(
         || name.ends_with(' ')
         || name.contains('\0')
         || name.to_ascii_lowercase().starts_with(RESERVED_PREFIX)
+        || name.starts_with(HIDDEN_PART)
     {
         return Err(Error::incorrect_column_name(name));
     }

@@ -108,7 +108,12 @@ pub fn add_foreign_key(
             && index.columns.iter().zip(&columns).all(|(c, id)| c.column == *id)
     };
     if !table.primary.iter().chain(&table.indexes).any(leads) {
-        let parts = key.columns.iter().map(|c| KeyPart { column: c.clone(), prefix: None, descending: false });
+        let parts = key.columns.iter().map(|c| KeyPart {
+            column: c.clone(),
+            expression: None,
+            prefix: None,
+            descending: false,
+        });
         let named = key.name.clone().filter(|n| !table.indexes.iter().any(|i| i.name.eq_ignore_ascii_case(n)));
         let definition = KeyDefinition {
             kind: IndexKind::Plain,

@@ -9,6 +9,7 @@ mod collation;
 mod definition;
 mod drop;
 mod foreign_key;
+mod functional;
 mod key;
 mod program;
 mod relocate;

@@ -135,6 +135,15 @@ impl FunctionContext {
             warnings.push(warning());
         }
     }
+    /// How much was warned of, for [`FunctionContext::forget_warnings`].
+    pub fn warned(&self) -> (usize, u64) {
+        (self.warnings.borrow().len(), self.warning_count.get())
+    }
+    /// Forgets what was warned of since: it had been said before.
+    pub fn forget_warnings(&self, (kept, count): (usize, u64)) {
+        self.warnings.borrow_mut().truncate(kept);
+        self.warning_count.set(count);
+    }
     /// NULL for a string that would be too long.
     pub fn too_long(&self, function: &str) -> Value {
         let message = format!("Result of {function}() was larger than max_allowed_packet ({LONGEST}) - truncated");

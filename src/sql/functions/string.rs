@@ -45,6 +45,7 @@ functions! {
     "marmot_insert" 4 |_, a| Ok(insert(a));
     "marmot_substring_index" 3 |_, a| Ok(substring_index(a));
     "marmot_strcmp" -1 |_, a| Ok(strcmp(a));
+    "marmot_weight_string" 2 |_, a| Ok(weight_string(a));
     "marmot_quote" 1 |_, a| Ok(quote(&a[0]));
     "marmot_soundex" 1 |_, a| Ok(maybe_text(text(&a[0]).map(|t| soundex(&t))));
     "marmot_like" 4 like;
@@ -332,6 +333,18 @@ fn strcmp(a: &[Value]) -> Value {
         (Some(x), Some(y)) if exact => Value::Int(x.cmp(&y) as i64),
         (Some(x), Some(y)) => Value::Int(x.to_lowercase().cmp(&y.to_lowercase()) as i64),
         _ => Value::Null,
+    }
+}
+
+/// WEIGHT_STRING: a binary string is its own weight.
+fn weight_string(a: &[Value]) -> Value {
+    let order = text(nth(a, 1)).and_then(|name| CollationOrder::named(&name));
+    match (nth(a, 0), order) {
+        (Value::Null, _) => Value::Null,
+        (value, Some(order)) if !is_binary(value) => {
+            text(value).map_or(Value::Null, |text| Value::Blob(order.weights(&text).into()))
+        }
+        (value, _) => bytes(value).map_or(Value::Null, |bytes| Value::Blob(bytes.into_owned().into())),
     }
 }
 

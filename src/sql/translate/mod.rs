@@ -54,8 +54,8 @@ pub use session::{Context, Translated, translate, translate_all};
 pub use show::{column_key, extra};
 pub use show_create::{backquoted, default_text, quoted, show_create_table};
 pub use translator::{
-    GENERATED_CLAUSE, check_default, constant_expression, generated_value, placeholder_bytes, quote_name, quote_text,
-    quote_value,
+    GENERATED_CLAUSE, check_default, constant_expression, expression_type, generated_value, placeholder_bytes,
+    quote_name, quote_text, quote_value,
 };
 pub use updatable::is_updatable;
 pub use view::as_table as view_as_table;
