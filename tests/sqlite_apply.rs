@@ -3,7 +3,7 @@
 mod sqlite_rig;
 
 use marmot::core::{ApplyTask, Eviction, Fatal};
-use marmot::sqlite::{DataDir, FileChange, Options, TableIds};
+use marmot::sqlite::{DataDir, FileChange, Options, SchemaStep, TableIds, TakenIn};
 use marmot::types::{ColumnId, ColumnSet, RowImage, RowKey, RowOp, TableChanges, Value, WriteSet};
 use proptest::prelude::*;
 use sqlite_rig::{DB, Rig, functions, ids, read, schema, task};
@@ -499,4 +499,98 @@ fn ids_of_columns_name_them_on_the_wire() {
     let rig = rig();
     let write_set = capture(&rig, &["INSERT INTO shop.t VALUES(1, 'a', 1)"]);
     assert_eq!(*write_set.tables[0].columns, [ColumnId(1), ColumnId(2), ColumnId(3)]);
+}
+
+/// `shop` and a second database, `other`, that takes in table `t`; and the whole log.
+fn moved(rig: &mut Rig) -> Vec<ApplyTask> {
+    let mut log = vec![task(1, schema(FileChange::Create, &TABLES, &tables(), 1))];
+    let into = |mut write_set: WriteSet| {
+        write_set.ddl.as_mut().unwrap().database = "other".into();
+        write_set
+    };
+    let mut run = |rig: &mut Rig, write_set: WriteSet| {
+        rig.apply(write_set.clone());
+        log.push(task(rig.seq, write_set));
+    };
+    run(rig, into(schema(FileChange::Create, &[], &[], 1)));
+    let insert = capture(rig, &["INSERT INTO shop.t VALUES(1, 'a', 1), (2, 'b', 2)"]);
+    run(rig, insert);
+    let step = SchemaStep {
+        file: FileChange::Keep,
+        version: 2,
+        statements: vec![TABLES[0].replace("shop", "other"), "INSERT INTO other.t SELECT * FROM shop.t".into()],
+        definition: vec![2],
+        tables: tables()[..1].to_vec(),
+    };
+    let file = FileChange::TakenIn(Box::new(TakenIn { database: "other".into(), step }));
+    run(rig, schema(file, &["DROP TABLE shop.t"], &tables()[1..], 2));
+    log
+}
+
+fn other(rig: &Rig) -> Vec<Vec<Value>> {
+    let mut reader = rig.reader();
+    reader.query(&["other".into()], "SELECT * FROM other.t ORDER BY id", &[]).unwrap().collect().unwrap()
+}
+
+const MOVED: [[i64; 2]; 2] = [[1, 1], [2, 2]];
+
+fn numbers(rows: &[Vec<Value>]) -> Vec<[i64; 2]> {
+    let number = |v: &Value| if let Value::Int(i) = v { *i } else { panic!("{v}") };
+    rows.iter().map(|row| [number(&row[0]), number(&row[2])]).collect()
+}
+
+#[test]
+fn a_table_that_moved_is_let_go_of_when_that_was_lost() {
+    let mut rig = rig();
+    rig.applier.sync().unwrap();
+    let files = ["db", "db-wal"].map(|e| rig.path().with_extension(e));
+    let saved = files.map(|path| (path.clone(), std::fs::read(path).unwrap()));
+    let log = moved(&mut rig);
+    assert_eq!(numbers(&other(&rig)), MOVED);
+    let Rig { dir, applier, home, .. } = rig;
+    drop(applier);
+    drop(dir);
+    for (path, bytes) in saved {
+        std::fs::write(path, bytes).unwrap();
+    }
+    std::fs::remove_file(home.path().join("shop.db-shm")).ok();
+    let dir = DataDir::open(home.path(), Options::default()).unwrap();
+    let applier = dir.open_applier(&functions()).unwrap();
+    let mut rig = Rig { dir, applier, seq: 4, tables: tables(), home };
+    assert_eq!(rows(&rig, "SELECT name FROM shop.sqlite_schema WHERE name = 't'"), [["t".into()]]);
+    apply_all(&mut rig, &log[1..], 2);
+    assert_eq!(numbers(&other(&rig)), MOVED);
+    assert!(rows(&rig, "SELECT name FROM shop.sqlite_schema WHERE name = 't'").is_empty());
+}
+
+/// A write that its node made before it heard of the move goes where the table is, on whatever node.
+#[test]
+fn a_late_row_follows_its_table() {
+    let mut early = rig();
+    let late = capture(&early, &["INSERT INTO shop.t VALUES(3, 'c', 3)"]);
+    early.apply(late.clone());
+    moved(&mut early);
+    let mut rig = rig();
+    moved(&mut rig);
+    rig.applier.apply(&[merged(&rig, late)]).unwrap();
+    assert_eq!(other(&early), other(&rig));
+    assert_eq!(other(&rig).len(), 3);
+}
+
+#[test]
+fn a_merged_row_takes_a_computed_unique_value_from_another() {
+    let tables = [ids(3, "g", &["id", "a", "g"], &[&["g"]])];
+    let create = [
+        "CREATE TABLE shop.g(\"id\" INTEGER PRIMARY KEY, \"a\" INT, \"g\" INT GENERATED ALWAYS AS (twice(\"a\")) VIRTUAL)",
+        "CREATE UNIQUE INDEX shop.gg ON g(g)",
+    ];
+    let mut rig = Rig::new(&tables, &create);
+    let late = capture(&rig, &["INSERT INTO shop.g(id, a) VALUES(6, 4)"]);
+    let other = rig.commit(&["INSERT INTO shop.g(id, a) VALUES(5, 4)"]);
+    let claims = |write_set: &WriteSet| write_set.tables[0].rows[0].claims.clone();
+    assert_eq!(claims(&late), claims(&other), "one key for one value");
+    let task = merged(&rig, late);
+    let applied = rig.applier.apply(std::slice::from_ref(&task)).unwrap();
+    assert_eq!(applied.evicted[0].image, row(&[5.into(), 4.into()]));
+    assert_eq!(rows(&rig, "SELECT id, g FROM shop.g"), [[6.into(), 8.into()]]);
 }

@@ -200,7 +200,8 @@ impl World {
             }
             Plan::Alter => {
                 client.enter(Doing::Locking);
-                let request = Request::LockSchema { database: DATABASE.clone(), lock_wait: self.options.lock_wait };
+                let request =
+                    Request::LockSchema { databases: vec![DATABASE.clone()], lock_wait: self.options.lock_wait };
                 return self.ask(c, request);
             }
             _ => (),

@@ -177,6 +177,20 @@ fn files(config: &Config, found: &mut Found<'_>) {
             found.add(&[key], format!("{key}: {} cannot be read: {error}", path.display()));
         }
     }
+    if let Some(path) = &config.mysql.secure_file_priv {
+        const KEY: &str = "mysql.secure_file_priv";
+        let data = std::path::absolute(&*config.data_dir).unwrap_or_default();
+        let data = data.canonicalize().unwrap_or(data);
+        match path.canonicalize() {
+            Ok(resolved) if path.is_absolute() && resolved.is_dir() => {
+                if data.starts_with(&resolved) {
+                    let what = "holds the data directory, which no statement may read or write: name another";
+                    found.add(&[KEY, "data_dir"], format!("{KEY}: {} {what}", path.display()));
+                }
+            }
+            _ => found.add(&[KEY], format!("{KEY}: {} is no absolute path of a directory", path.display())),
+        }
+    }
     if let Some(path) = &config.mysql.unix_socket {
         let length = path.as_os_str().len();
         if length > UNIX_SOCKET_PATH_MAX {
@@ -300,6 +314,11 @@ mod tests {
         refused("mysql.tls_key: /nowhere/key.pem cannot be read", |c| {
             c.mysql.tls_cert = Some("/dev/null".into());
             c.mysql.tls_key = Some("/nowhere/key.pem".into());
+        });
+        refused("is no absolute path of a directory", |c| c.mysql.secure_file_priv = Some("/dev/null".into()));
+        refused("holds the data directory", |c| {
+            c.data_dir.0 = "/tmp/marmot-data".into();
+            c.mysql.secure_file_priv = Some("/tmp".into());
         });
         refused("is not a directory", |c| c.data_dir.0 = "/dev/null".into());
         refused("at most 107 bytes", |c| c.mysql.unix_socket = Some("x".repeat(108).into()));

@@ -164,6 +164,11 @@ pub const KEYS: &[Key] = &[
     key("mysql.tls_key", |c, v| set(&mut c.mysql.tls_key, v.optional_path()), |c| shown_path(&c.mysql.tls_key)),
     key("mysql.require_tls", |c, v| set(&mut c.mysql.require_tls, v.boolean()), |c| c.mysql.require_tls.to_string()),
     key(
+        "mysql.secure_file_priv",
+        |c, v| set(&mut c.mysql.secure_file_priv, v.optional_path()),
+        |c| shown_path(&c.mysql.secure_file_priv),
+    ),
+    key(
         "mysql.wait_timeout_seconds",
         |c, v| set(&mut c.mysql.wait_timeout, v.seconds(1..=31_536_000)),
         |c| seconds(c.mysql.wait_timeout),

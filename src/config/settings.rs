@@ -165,6 +165,8 @@ pub struct Mysql {
     pub tls_key: Option<PathBuf>,
     /// Refuse TCP clients that do not use TLS.
     pub require_tls: bool,
+    /// The directory whose files statements may name. None: no file.
+    pub secure_file_priv: Option<PathBuf>,
     /// An idle connection is closed after this.
     pub wait_timeout: Span,
     /// Largest packet accepted from a client.
@@ -184,6 +186,7 @@ impl Default for Mysql {
             tls_cert: None,
             tls_key: None,
             require_tls: false,
+            secure_file_priv: None,
             wait_timeout: Span::from_secs(28_800),
             max_allowed_packet_bytes: 64 << 20,
         }

@@ -44,10 +44,10 @@ pub enum Request {
         /// How long a key may be held by others before the request is refused (`innodb_lock_wait_timeout`).
         lock_wait: Span,
     },
-    /// Take `Schema(database)` in `Write` on a quorum and bring this node up to date with everything committed under
+    /// Take `Schema` of each database in `Write` on a quorum, all at once, and bring this node up to date with everything committed under
     /// the old schema. Answered by `SchemaLocked`; finished by `CommitLocked` or `AbortLocked`.
     LockSchema {
-        database: DatabaseName,
+        databases: Vec<DatabaseName>,
         lock_wait: Span,
     },
     /// Commit the schema change executed after `SchemaLocked`.

@@ -511,7 +511,7 @@ impl Node {
                 let request = CommitRequest { client, write_set, snapshot, level, begin };
                 self.on_commit_request(io, request, lock_wait)
             }
-            Request::LockSchema { database, lock_wait } => self.on_lock_schema(io, client, database, lock_wait),
+            Request::LockSchema { databases, lock_wait } => self.on_lock_schema(io, client, databases, lock_wait),
             Request::CommitLocked { txn, write_set } => self.on_commit_locked(io, client, txn, write_set),
             Request::AbortLocked { txn } => self.on_abort_locked(io, client, txn),
             Request::Barrier(ReadLevel::LocalOne) => {

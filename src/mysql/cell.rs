@@ -41,6 +41,17 @@ impl From<i64> for Cell<'_> {
     }
 }
 
+/// What a cell is in a text row; `None` is NULL.
+pub fn text_bytes(column: &Column, cell: Cell<'_>) -> Option<Vec<u8>> {
+    if let Cell::Text(bytes) | Cell::Blob(bytes) = cell {
+        return Some(bytes.to_vec());
+    }
+    let mut row = Vec::new();
+    Encoding::of(column).put_text(cell, &mut row);
+    // NULL is one byte, and no number is longer than its length is a byte.
+    (row != [0xfb]).then(|| row.split_off(1))
+}
+
 /// What a column's type means for its cells' bytes.
 ///
 /// Text protocol: numbers are printed as MySQL prints them; text goes out as it is, whatever the type (SQLite may hold

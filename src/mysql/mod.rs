@@ -36,7 +36,7 @@ mod temporal;
 
 pub use answer::Answer;
 pub use auth::{Accounts, Authenticator, Credential, Exchange, Plugin, Salt, Salts, Step};
-pub use cell::Cell;
+pub use cell::{Cell, text_bytes};
 pub use column::{Column, ColumnFlags, ColumnType, collation};
 pub use command::{Command, Execution};
 pub use error::*;

@@ -2,7 +2,7 @@
 
 use super::refusal;
 use crate::mysql::{self, SqlError, SqlState};
-use crate::sql::{Catalog, ForeignKey, Index, Table, WriteKind};
+use crate::sql::{Catalog, ForeignKey, Index, Table, WriteKind, index_name};
 use crate::sqlite::{Constraint, Error};
 
 /// What was being done, to tell which constraint is meant.
@@ -62,8 +62,7 @@ fn key_of<'a>(table: &'a Table, columns: &[String]) -> Option<&'a Index> {
     if let [only] = columns
         && let Some(name) = only.strip_prefix("index '").and_then(|n| n.strip_suffix('\''))
     {
-        // Index names are unique per database in SQLite, so the translator may have put the table before the name.
-        return keys().filter(|i| name.ends_with(&i.name)).max_by_key(|i| i.name.len());
+        return keys().find(|i| index_name(table.id, i) == name);
     }
     let names = column_names(columns);
     keys().find(|i| {

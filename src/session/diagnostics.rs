@@ -97,6 +97,23 @@ impl Diagnostics {
         }
     }
 
+    /// The warnings and notes, as those of functions.
+    pub fn into_warnings(self) -> impl Iterator<Item = Warning> {
+        self.list.into_iter().filter_map(|condition| {
+            let level = match condition.level {
+                Level::Note => WarningLevel::Note,
+                Level::Warning => WarningLevel::Warning,
+                Level::Error => return None,
+            };
+            Some(Warning { level, code: condition.code, message: condition.message })
+        })
+    }
+
+    /// What a program left that ran within the statement: the warnings of its last statement. What it handled is no news.
+    pub fn left_by(&mut self, program: Diagnostics) {
+        program.list.into_iter().filter(|c| c.level != Level::Error).for_each(|condition| self.push(condition));
+    }
+
     pub fn error(&mut self, error: &SqlError) {
         self.push(Condition::error(error));
     }

@@ -20,7 +20,8 @@ pub(super) fn value(
     parameters: &[Value],
     columns: &[&str],
 ) -> Option<String> {
-    let repeated = returning(&write.program.sql, columns)?;
+    let own = write.program.sql.rsplit_once(" RETURNING ").filter(|_| !write.returning.is_empty());
+    let repeated = returning(own.map_or(&write.program.sql, |(sql, _)| sql), columns)?;
     workspace.savepoint(SAVEPOINT).ok()?;
     let rows = workspace.execute_returning(&repeated, parameters);
     workspace.rollback_to(SAVEPOINT).ok()?;

@@ -49,9 +49,11 @@ impl SharedContext {
     }
 }
 
-/// The functions for the applier, which evaluates them in schema changes only.
+/// The functions for the applier, which evaluates them in schema changes, all tried out before, and for indexes over
+/// generated columns, whose values the writer of the row has computed. Only a row that is older than one of its columns has
+/// a value that nobody computed, and no writer to tell if it cannot be.
 pub fn applier_functions() -> Functions {
-    SharedContext::default().functions()
+    SharedContext::default().functions().lenient()
 }
 
 fn raised(error: sql::Error) -> FunctionError {

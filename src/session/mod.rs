@@ -63,6 +63,8 @@ mod create_select;
 mod diagnostics;
 mod duplicate;
 mod execute;
+mod export;
+mod files;
 mod functions;
 mod ids;
 mod incoming;

@@ -37,6 +37,9 @@ impl Session {
         if !read.into.is_empty() {
             return self.read_into(run, read, out).await;
         }
+        if let Some(file) = &read.file {
+            return self.read_into_file(run, read, file, out).await;
+        }
         if self.running.is_within() && !self.state.multi_results {
             return Err(mysql::SP_BADSELECT.with(&[&self.running.name()]).into());
         }
@@ -385,7 +388,7 @@ impl Session {
 }
 
 /// Brings the cells of a row into the form that a client sees.
-fn present_row(columns: &[ResultColumn], row: &mut [Value]) -> Result<(), SqlError> {
+pub(super) fn present_row(columns: &[ResultColumn], row: &mut [Value]) -> Result<(), SqlError> {
     for (value, column) in row.iter_mut().zip(columns) {
         if let ResultType::Known(ty) = &column.ty {
             if let Some(error) = ty.overflow(value) {
@@ -499,7 +502,7 @@ fn cell(cell: sqlite::Cell<'_>) -> Cell<'_> {
     }
 }
 
-fn stored_cell(value: &Value) -> sqlite::Cell<'_> {
+pub(super) fn stored_cell(value: &Value) -> sqlite::Cell<'_> {
     match value {
         Value::Null => sqlite::Cell::Null,
         Value::Int(i) => sqlite::Cell::Int(*i),

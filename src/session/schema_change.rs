@@ -9,7 +9,7 @@ use crate::mysql::SqlError;
 use crate::sql::{
     Catalog, CompileContext, Compiled, HIDDEN_KEY, HIDDEN_KEY_ID, ProgramKind, SchemaChange, SchemaProgram,
 };
-use crate::sqlite::{FileChange, SchemaStep, TableIds, UniqueIds};
+use crate::sqlite::{FileChange, SchemaStep, TableIds, TakenIn, UniqueIds};
 use crate::types::{Ddl, Key, KeyAccess, Mode, TableId, TxnId, WriteSet};
 use std::sync::Arc;
 
@@ -58,8 +58,7 @@ impl Session {
     }
 
     async fn lock_schema(&mut self, change: &SchemaChange) -> Result<TxnId, SqlError> {
-        let request =
-            Request::LockSchema { database: change.database().clone(), lock_wait: self.state.settings.lock_wait };
+        let request = Request::LockSchema { databases: change.databases(), lock_wait: self.state.settings.lock_wait };
         match self.core.request(request).await {
             Some(Response::SchemaLocked { txn }) => Ok(txn),
             Some(Response::Refused(Refusal::Conflict { .. })) => Err(refusal::lock_wait_timeout()),
@@ -88,7 +87,9 @@ impl Session {
             made += 1;
             TableId::new(self.server.node, (txn.sequence << 16) | made)
         };
-        let previous = schema.catalog.database(change.database()).map_or(0, |d| d.version);
+        let versions =
+            change.databases().into_iter().filter_map(|name| schema.catalog.database(&name).map(|d| d.version));
+        let previous = versions.max().unwrap_or(0);
         let mut context = CompileContext {
             fresh: &mut fresh,
             // Rises under the lock; a database of an old name starts above where the clock was when it was dropped.
@@ -105,13 +106,14 @@ impl Session {
     /// Executes the program privately, so that it fails here and not on every member.
     fn try_out(&mut self, change: &SchemaChange, catalog: &Catalog, step: &SchemaStep) -> Result<(), SqlError> {
         let database = change.database().clone();
-        let keeps = step.file == FileChange::Keep;
+        let attached = match step.file {
+            FileChange::Create | FileChange::Drop => Vec::new(),
+            FileChange::Keep | FileChange::TakenIn(_) => change.databases(),
+        };
         let workspace = self.workspace()?;
         workspace.set_foreign_keys(true).map_err(super::session::plain)?;
         let tried = (|| {
-            if keeps {
-                workspace.attach(&database)?;
-            }
+            attached.iter().try_for_each(|database| workspace.attach(database))?;
             workspace.begin_schema()?;
             workspace.execute_schema(&database, step)
         })();
@@ -129,8 +131,9 @@ impl Session {
 fn write_set(change: &SchemaChange, step: &SchemaStep) -> Result<WriteSet, SqlError> {
     let database = change.database().clone();
     let payload = step.encode().into();
-    let hold = KeyAccess { key: Key::Schema(database.clone()), mode: Mode::Write };
-    Ok(WriteSet { tables: Vec::new(), holds: vec![hold], ddl: Some(Ddl { database, payload }) })
+    let hold = |database| KeyAccess { key: Key::Schema(database), mode: Mode::Write };
+    let holds = change.databases().into_iter().map(hold).collect();
+    Ok(WriteSet { tables: Vec::new(), holds, ddl: Some(Ddl { database, payload }) })
 }
 
 /// The program in the applier's terms: what becomes of the file, and the identities of all tables afterwards.
@@ -142,10 +145,14 @@ fn step_of(program: &SchemaProgram, before: &Catalog) -> Result<SchemaStep, SqlE
             .map_err(|e| SqlError::internal(format!("the catalog cannot be encoded: {e}")))?,
         None => Vec::new(),
     };
-    let file = match program.kind {
-        ProgramKind::CreateDatabase => FileChange::Create,
-        ProgramKind::DropDatabase => FileChange::Drop,
-        ProgramKind::Alter => FileChange::Keep,
+    let file = match (program.kind, &program.before) {
+        (ProgramKind::CreateDatabase, _) => FileChange::Create,
+        (ProgramKind::DropDatabase, _) => FileChange::Drop,
+        (ProgramKind::Alter, None) => FileChange::Keep,
+        (ProgramKind::Alter, Some(into)) => {
+            let step = step_of(into, before)?;
+            FileChange::TakenIn(Box::new(TakenIn { database: into.database.clone(), step }))
+        }
     };
     let tables = database.into_iter().flat_map(|d| d.tables.values()).map(|t| identities(t)).collect();
     let version = program.catalog.version;
@@ -153,7 +160,7 @@ fn step_of(program: &SchemaProgram, before: &Catalog) -> Result<SchemaStep, SqlE
 }
 
 fn identities(table: &crate::sql::Table) -> TableIds {
-    let hidden = table.primary.is_none().then(|| (HIDDEN_KEY_ID, HIDDEN_KEY.to_string()));
+    let hidden = table.has_hidden_key().then(|| (HIDDEN_KEY_ID, HIDDEN_KEY.to_string()));
     let columns = table.columns.iter().map(|c| (c.id, c.name.clone()));
     let unique = |index: &crate::sql::Index| UniqueIds {
         id: index.id,
@@ -163,6 +170,6 @@ fn identities(table: &crate::sql::Table) -> TableIds {
         id: table.id,
         name: table.name.clone(),
         columns: hidden.into_iter().chain(columns).collect(),
-        uniques: table.unique_indexes().map(unique).collect(),
+        uniques: table.secondary_indexes().filter(|i| i.kind.is_unique()).map(unique).collect(),
     }
 }

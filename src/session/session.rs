@@ -18,6 +18,7 @@ use crate::mysql::{
     self, Column, Completion, Encryption, Handler, Login, Parameter, Prepared, ResultWriter, SessionChange, SqlError,
     StatementId, StatusFlags,
 };
+use crate::sql::LoadFile;
 use crate::sqlite::{Interrupt, Reader, Workspace};
 use crate::types::{ClientId, DatabaseName, Span, Value};
 use std::borrow::Cow;
@@ -60,7 +61,7 @@ pub struct Session {
 
 impl Session {
     pub(super) fn new(server: Arc<Server>, client: ClientId) -> Session {
-        Session {
+        let session = Session {
             core: server.core.for_client(client),
             state: State::new(server.globals.clone()),
             context: SharedContext::default(),
@@ -81,7 +82,11 @@ impl Session {
             given_out: Vec::new(),
             interrupts: Arc::default(),
             server,
-        }
+        };
+        let files = session.files();
+        let load_file = move |name: &str, most: usize| files.read(name, most as u64).ok();
+        session.context.lock().load_file.replace(Some(LoadFile(Arc::new(load_file))));
+        session
     }
 
     /// Whether a workspace was ever needed: a session that only reads has none.
@@ -350,7 +355,7 @@ impl Handler for Session {
         let found = schema.catalog.database(&database).and_then(|d| d.table_ignoring_case(table).cloned());
         let missing = || SqlError::new(1146, format!("Table '{database}.{table}' doesn't exist"));
         let found = found.ok_or_else(missing)?;
-        let listed = found.columns.iter().filter(|c| wildcard.is_empty() || like(&c.name, wildcard));
+        let listed = found.shown_columns().filter(|c| wildcard.is_empty() || like(&c.name, wildcard));
         Ok(listed.map(|c| metadata::stored(&database, &found, c, self.state.settings.charset)).collect())
     }
 

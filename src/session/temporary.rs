@@ -181,7 +181,7 @@ impl Session {
         let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
         let from = format!("{}.{}", quoted(&write.database), quoted(&write.table));
         let auto = write.auto_increment.as_ref().map(|a| (IdKind::Auto, quoted(&a.column), a.start));
-        let row = table.primary.is_none().then(|| (IdKind::Row, "rowid".to_string(), 1));
+        let row = table.has_hidden_key().then(|| (IdKind::Row, "rowid".to_string(), 1));
         let reader = self.reader()?;
         for (kind, column, start) in auto.into_iter().chain(row) {
             let rows = reader.query(&[], &format!("SELECT max({column}) FROM {from}"), &[]);
@@ -203,8 +203,9 @@ impl Session {
             let Some(table) = self.temporary.table(database, name).cloned() else { continue };
             let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
             let place = format!("{}.{}", quoted(database), quoted(name));
-            let hidden = table.primary.is_none().then_some(crate::sql::HIDDEN_KEY);
-            let names = hidden.into_iter().chain(table.columns.iter().map(|c| c.name.as_str()));
+            let hidden = table.has_hidden_key().then_some(crate::sql::HIDDEN_KEY);
+            let stored = table.columns.iter().filter(|c| c.generated().is_none());
+            let names = hidden.into_iter().chain(stored.map(|c| c.name.as_str()));
             let columns: Vec<String> = names.map(quoted).collect();
             let select = format!("SELECT {} FROM {place}", columns.join(", "));
             let rows = self.reader()?.query(&[], &select, &[]).and_then(|rows| rows.collect()).map_err(plain)?;

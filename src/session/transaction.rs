@@ -8,7 +8,8 @@ use super::session::{Session, plain};
 use crate::core::{Request, Response};
 use crate::mysql::{self, SqlError};
 use crate::sql::Completion;
-use crate::types::{DatabaseName, KeyAccess, ReadLevel};
+use crate::sqlite;
+use crate::types::{DatabaseName, KeyAccess, ReadLevel, WriteSet};
 use std::sync::Arc;
 
 /// `SET TRANSACTION` without a scope: for the next transaction only.
@@ -159,6 +160,15 @@ impl Session {
         }
     }
 
+    /// What the transaction on the workspace changed.
+    pub(super) fn take_write_set(&mut self) -> Result<sqlite::Result<WriteSet>, SqlError> {
+        // Keys over generated columns compute them once more, which warns of nothing new.
+        let warned = self.context.lock().warned();
+        let taken = self.workspace()?.take_write_set();
+        self.context.lock().forget_warnings(warned);
+        Ok(taken)
+    }
+
     /// COMMIT of whatever is open.
     ///
     /// # Errors
@@ -166,7 +176,7 @@ impl Session {
     pub(super) async fn commit(&mut self) -> Result<(), SqlError> {
         let Some(open) = self.close() else { return Ok(()) };
         let Some(pinned) = open.pinned else { return Ok(()) };
-        let taken = self.workspace()?.take_write_set();
+        let taken = self.take_write_set()?;
         self.end_workspace();
         let mut write_set = taken.map_err(|e| self.sqlite_error(e))?;
         if write_set.is_empty() {
@@ -219,6 +229,10 @@ impl Session {
 
     /// SAVEPOINT. Outside a transaction it has no effect, as in MySQL with autocommit.
     pub(super) async fn savepoint(&mut self, name: &str) -> Result<(), SqlError> {
+        if self.running.is_in_statement() {
+            let own = self.running.set_savepoint(name);
+            return self.workspace()?.savepoint(&own).map_err(plain);
+        }
         self.open_implicitly();
         if self.open.is_none() {
             return Ok(());
@@ -236,6 +250,10 @@ impl Session {
 
     /// ROLLBACK TO SAVEPOINT.
     pub(super) fn rollback_to(&mut self, name: &str) -> Result<(), SqlError> {
+        if self.running.is_in_statement() {
+            let own = self.running.find_savepoint(name, false).ok_or_else(|| no_savepoint(name))?;
+            return self.workspace()?.rollback_to(&own).map_err(plain);
+        }
         let at = self.find_mark(name)?;
         self.workspace()?.rollback_to(name).map_err(plain)?;
         if let Some(open) = &mut self.open {
@@ -248,6 +266,10 @@ impl Session {
 
     /// RELEASE SAVEPOINT.
     pub(super) fn release(&mut self, name: &str) -> Result<(), SqlError> {
+        if self.running.is_in_statement() {
+            let own = self.running.find_savepoint(name, true).ok_or_else(|| no_savepoint(name))?;
+            return self.workspace()?.release(&own).map_err(plain);
+        }
         let at = self.find_mark(name)?;
         self.workspace()?.release(name).map_err(plain)?;
         if let Some(open) = &mut self.open {
@@ -259,8 +281,10 @@ impl Session {
     fn find_mark(&self, name: &str) -> Result<usize, SqlError> {
         let marks = self.open.iter().flat_map(|o| &o.marks);
         let found = marks.enumerate().filter(|(_, (n, _))| n.eq_ignore_ascii_case(name)).last();
-        found
-            .map(|(at, _)| at)
-            .ok_or_else(|| mysql::SP_DOES_NOT_EXIST.message(format!("SAVEPOINT {name} does not exist")))
+        found.map(|(at, _)| at).ok_or_else(|| no_savepoint(name))
     }
+}
+
+fn no_savepoint(name: &str) -> SqlError {
+    mysql::SP_DOES_NOT_EXIST.message(format!("SAVEPOINT {name} does not exist"))
 }

@@ -130,16 +130,18 @@ impl Session {
     async fn write_alone(&mut self, run: Run<'_>, write: &Write) -> Result<Done, Failure> {
         self.barrier().await?;
         let parameters = self.bind(run, &write.program)?;
-        let variables = write.triggered.is_some().then(|| self.state.user_variables.clone());
+        let before =
+            write.triggered.is_some().then(|| (self.state.user_variables.clone(), self.state.diagnostics.clone()));
         let server = self.server.clone();
         let mut retry = Retry::new(&server, self.state.settings.lock_wait);
         loop {
             if let Some(error) = self.stopped() {
                 return Err(error.into());
             }
-            // Run once more, triggers begin with the variables they began with.
-            if let Some(variables) = &variables {
+            // Run once more, triggers begin with the variables they began with, and warn once.
+            if let Some((variables, diagnostics)) = &before {
                 self.state.user_variables.clone_from(variables);
+                self.state.diagnostics.clone_from(diagnostics);
             }
             let (snapshot, schema) = self.begin_workspace(&write.databases)?;
             let same = |d: &crate::types::DatabaseName| {
@@ -158,8 +160,7 @@ impl Session {
             let executed = self.execute(&schema, write, &parameters).await;
             let taken = match executed {
                 Ok(done) => self
-                    .workspace()?
-                    .take_write_set()
+                    .take_write_set()?
                     .map(|set| (done, set))
                     .map_err(|e| Broken::Statement(self.write_error(e, &schema.catalog, write, None))),
                 Err(broken) => Err(broken),

@@ -350,7 +350,13 @@ fn globals(config: &Config, node: NodeId) -> Result<Globals, crate::session::Var
         ("max_allowed_packet", int(config.mysql.max_allowed_packet_bytes as u64)),
         ("port", int(config.mysql.listen.port.into())),
         ("datadir", text(config.data_dir.display().to_string())),
+        ("secure_file_priv", text(config.mysql.secure_file_priv.as_deref().map_or("NULL".to_string(), resolved))),
     ])
+}
+
+/// Where a path leads; what has gone since the configuration was checked is found to be missing when it is used.
+fn resolved(path: &std::path::Path) -> String {
+    path.canonicalize().unwrap_or_else(|_| path.to_path_buf()).display().to_string()
 }
 
 fn front(config: &Config, server: &Arc<Server>) -> Result<Arc<Front<NewSession>>, String> {

@@ -101,8 +101,10 @@ impl PlanCache {
         let Some(statement) = statement else { return Ok((None, end)) };
         let Translated { plan, pins } = translate_all(&statement, context)?;
         let plan = Arc::new(plan);
-        let repeats =
-            matches!(statement.body, Body::Query { .. } | Body::Insert(_) | Body::Update(_) | Body::Delete(_));
+        let repeats = matches!(
+            statement.body,
+            Body::Query { file: None, .. } | Body::Insert(_) | Body::Update(_) | Body::Delete(_)
+        );
         if cacheable && repeats {
             self.insert(key, &plan, pins, context);
         }

@@ -15,6 +15,8 @@ use std::sync::Arc;
 
 /// The primary key of a table that declares none.
 pub const HIDDEN_KEY: &str = "__marmot_rowid";
+/// How the names of columns begin that are key parts and nothing else.
+pub const HIDDEN_PART: &str = "!hidden!";
 /// The id of the [`HIDDEN_KEY`] column; never a declared column's.
 pub const HIDDEN_KEY_ID: ColumnId = ColumnId(0);
 /// The prefix of every name Marmot keeps for itself inside a database file; refused in user DDL.
@@ -182,7 +184,7 @@ pub struct Table {
     pub name: String,
     /// Declared columns in order, without the hidden key.
     pub columns: Vec<Column>,
-    /// The declared primary key; `None` means [`HIDDEN_KEY`].
+    /// The declared primary key. Rows are known by [`HIDDEN_KEY`] where there is none, or see [`Table::has_hidden_key`].
     pub primary: Option<Index>,
     /// Secondary indexes in the order of `SHOW CREATE TABLE`.
     pub indexes: Vec<Index>,
@@ -205,36 +207,56 @@ impl Table {
     pub fn column_by_id(&self, id: ColumnId) -> Option<&Column> {
         self.columns.iter().find(|c| c.id == id)
     }
+    /// The columns that there are to see. Those of key parts come after them in `columns`.
+    pub fn shown_columns(&self) -> impl Iterator<Item = &Column> {
+        self.columns.iter().filter(|c| !c.is_hidden())
+    }
+    /// The expression of a key part, if it is one.
+    pub fn part_expression(&self, part: &IndexColumn) -> Option<&str> {
+        self.column_by_id(part.column).filter(|c| c.is_hidden())?.generated()
+    }
     pub fn auto_increment(&self) -> Option<&Column> {
         self.columns.iter().find(|c| c.auto_increment)
     }
-    /// The names of the key columns of a row's identity, in key order; the hidden key if none is declared.
+    /// Whether rows are known by [`HIDDEN_KEY`]: without a primary key, and with one of prefixes or generated columns, which
+    /// the file holds as another unique index.
+    pub fn has_hidden_key(&self) -> bool {
+        let is_whole = |part: &IndexColumn| {
+            part.prefix.is_none() && self.column_by_id(part.column).is_some_and(|c| c.generated().is_none())
+        };
+        self.primary.as_ref().is_none_or(|primary| !primary.columns.iter().all(is_whole))
+    }
+    /// The primary key as what a row is known by.
+    pub fn identity(&self) -> Option<&Index> {
+        self.primary.as_ref().filter(|_| !self.has_hidden_key())
+    }
+    /// The names of the key columns of a row's identity, in key order; the hidden key if it is known by that.
     pub fn key_columns(&self) -> Vec<&str> {
-        match &self.primary {
+        match self.identity() {
             Some(primary) => primary.columns.iter().map(|c| self.name_of(c.column)).collect(),
             None => vec![HIDDEN_KEY],
         }
     }
-    /// Whether the primary key is SQLite's rowid: the hidden key, or one integer column that fits a signed 64-bit
+    /// Whether the key is SQLite's rowid: the hidden key, or one integer column that fits a signed 64-bit
     /// number. BIGINT UNSIGNED counts: values above its signed half are then refused (1264).
     pub fn key_is_rowid(&self) -> bool {
-        match &self.primary {
-            None => true,
-            Some(primary) => match primary.columns.as_slice() {
-                [only] => self.column_by_id(only.column).is_some_and(|c| matches!(c.ty, ColumnType::Integer { .. })),
-                _ => false,
-            },
+        self.identity().is_none() || self.rowid_column().is_some()
+    }
+    /// The column that is SQLite's rowid.
+    pub fn rowid_column(&self) -> Option<&Column> {
+        match self.identity()?.columns.as_slice() {
+            [only] => self.column_by_id(only.column).filter(|c| matches!(c.ty, ColumnType::Integer { .. })),
+            _ => None,
         }
+    }
+    /// The indexes that the file has besides the key that rows are known by.
+    pub fn secondary_indexes(&self) -> impl Iterator<Item = &Index> {
+        let primary = self.primary.as_ref().filter(|_| self.has_hidden_key());
+        primary.into_iter().chain(self.indexes.iter().filter(|i| i.kind != IndexKind::FullText))
     }
     /// All unique indexes but the primary key.
     pub fn unique_indexes(&self) -> impl Iterator<Item = &Index> {
         self.indexes.iter().filter(|i| i.kind == IndexKind::Unique)
-    }
-    /// Whether nothing but MySQL's definition knows an index: one for full-text search, or with a generated column among
-    /// its parts.
-    pub fn is_definition_only(&self, index: &Index) -> bool {
-        index.kind == IndexKind::FullText
-            || index.columns.iter().any(|part| self.column_by_id(part.column).is_some_and(|c| c.generated().is_some()))
     }
     /// The name of a column that an index or key of this table mentions.
     pub fn name_of(&self, id: ColumnId) -> &str {
@@ -274,6 +296,11 @@ impl Column {
         }
     }
 
+    /// Whether it is a key part that is an expression: no column to anybody.
+    pub fn is_hidden(&self) -> bool {
+        self.name.starts_with(HIDDEN_PART)
+    }
+
     /// The expression of a generated column.
     pub fn generated(&self) -> Option<&str> {
         match &self.default {
@@ -293,7 +320,8 @@ pub enum ColumnDefault {
     /// `(expression)`, as MySQL text.
     Expression(String),
     /// `GENERATED ALWAYS AS (expression)`, as MySQL text: never given, always computed. SQLite computes it when it is
-    /// read, whether it is declared STORED or not, so that it fits the row however that came to be.
+    /// read, whether it is declared STORED or not, so that it fits the row however that came to be. Where it is part of
+    /// an index, the columns it is made of change together (see [`crate::types::RowChange`]).
     Generated { expression: String, stored: bool },
 }
 

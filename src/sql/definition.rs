@@ -57,6 +57,8 @@ pub struct KeyDefinition {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyPart {
     pub column: String,
+    /// In place of a column, as MySQL text.
+    pub expression: Option<String>,
     pub prefix: Option<u32>,
     pub descending: bool,
 }

@@ -10,6 +10,8 @@ use encoding_rs::Encoding;
 pub struct FileFormat {
     pub terminated: Vec<u8>,
     pub enclosed: Option<u8>,
+    /// OPTIONALLY: of the fields that are written, texts are enclosed, numbers are not.
+    pub texts_only: bool,
     pub escaped: Option<u8>,
     pub starting: Vec<u8>,
     pub line: Vec<u8>,
@@ -24,6 +26,7 @@ impl Default for FileFormat {
         FileFormat {
             terminated: b"\t".to_vec(),
             enclosed: None,
+            texts_only: false,
             escaped: Some(b'\\'),
             starting: vec![],
             line: b"\n".to_vec(),
@@ -31,6 +34,15 @@ impl Default for FileFormat {
             charset: None,
         }
     }
+}
+
+/// Where a SELECT writes its rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IntoFile {
+    pub name: String,
+    /// DUMPFILE: one row, as its bytes.
+    pub dump: bool,
+    pub format: FileFormat,
 }
 
 /// The rows of a file, and what was wrong with some.
@@ -42,6 +54,55 @@ pub struct FileRows {
 }
 
 impl FileFormat {
+    /// The encoding of texts; none for UTF-8 and bytes.
+    ///
+    /// # Errors
+    /// 1235 for a character set that Marmot does not have.
+    pub fn encoding(&self) -> Result<Option<&'static Encoding>, Error> {
+        Ok(match Text::of(self.charset.as_deref())? {
+            Text::Foreign(encoding) => Some(encoding),
+            Text::Utf8 | Text::Bytes => None,
+        })
+    }
+
+    /// Appends a line: the fields as bytes, `None` being NULL, and whether each is a text.
+    pub fn write_line(&self, fields: impl Iterator<Item = (Option<Vec<u8>>, bool)>, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.starting);
+        for (at, (field, is_text)) in fields.enumerate() {
+            if at > 0 {
+                out.extend_from_slice(&self.terminated);
+            }
+            match (field, self.escaped) {
+                (Some(field), _) => {
+                    let enclosed = self.enclosed.filter(|_| is_text || !self.texts_only);
+                    out.extend(enclosed);
+                    field.iter().for_each(|byte| self.write_byte(*byte, enclosed.is_some(), out));
+                    out.extend(enclosed);
+                }
+                (None, Some(escape)) => out.extend([escape, b'N']),
+                (None, None) => out.extend(b"NULL"),
+            }
+        }
+        out.extend_from_slice(&self.line);
+    }
+
+    /// What would end the field, the line or itself is escaped, and so is NUL.
+    fn write_byte(&self, byte: u8, enclosed: bool, out: &mut Vec<u8>) {
+        let separator = match self.enclosed {
+            Some(quote) if enclosed => Some(quote),
+            _ => self.terminated.first().copied(),
+        };
+        let special = byte == 0 || [self.escaped, separator, self.line.first().copied()].contains(&Some(byte));
+        if let (true, Some(escape)) = (special, self.escaped) {
+            // Behind an escape these letters would mean something else: such a separator is doubled.
+            let is_letter = b"ntrb0ZN".contains(&byte) && separator == Some(byte);
+            out.push(if is_letter { byte } else { escape });
+            out.push(if byte == 0 { b'0' } else { byte });
+            return;
+        }
+        out.push(byte);
+    }
+
     /// The rows of a file whose lines should have so many fields each. `strict`: a line with fewer, or more, is an error.
     ///
     /// # Errors

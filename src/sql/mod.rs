@@ -85,18 +85,19 @@ pub use catalog::{
 pub use catalog::{is_temporary, public_name, temporary_database};
 pub use collate::CollationOrder;
 pub use column_type::{BinaryKind, ColumnType, IntegerSize, TextKind};
-pub use compile::{create_statements, storage_engine};
+pub use compile::{create_statements, index_name, storage_engine};
 pub use definition::{
     CheckDefinition, ColumnDefinition, ForeignKeyDefinition, KeyDefinition, KeyPart, OptionsDefinition,
     TableDefinition, TypeDefinition,
 };
+pub use encoding::encode;
 pub use error::{Error, Warning, WarningLevel};
 pub use functions::{
-    AGGREGATES, Accumulator, Aggregate, FUNCTIONS, Function, FunctionContext, MAX_WARNINGS, MOST_ROW_COLUMNS,
+    AGGREGATES, Accumulator, Aggregate, FUNCTIONS, Function, FunctionContext, LoadFile, MAX_WARNINGS, MOST_ROW_COLUMNS,
     decode_rows, encode_rows,
 };
 pub use hint::execution_time_hint;
-pub use load::{FileFormat, FileRows};
+pub use load::{FileFormat, FileRows, IntoFile};
 pub use modes::Modes;
 pub use normal::{Normalised, normalise};
 pub use parameter::{Convert, Environment, Literal, Parameter, Source, Wanted, bind};
@@ -104,15 +105,17 @@ pub use parse::{Statement, parse};
 pub use plan::{
     Admin, Argument, Assignment, AutoIncrement, Call, Called, Completion, GetDiagnostics, KeyedChange, Load,
     LockTarget, Locking, Origin, Plan, Program, Read, ResultColumn, ResultType, RowChange, RowChangeKind, RowDelete,
-    RowInsert, RowUpdate, SessionCommand, SetTarget, SetValue, Signal, Triggered, UniqueKey, VariableScope,
-    VariableTarget, Write, WriteKind,
+    RowInsert, RowUpdate, SessionCommand, SetTarget, SetValue, Signal, Triggered, VariableScope, VariableTarget, Write,
+    WriteKind,
 };
 pub use program::{
     Code, ConditionValue, Handler, Instruction, Leaf, LeafKind, Names, ParameterMode, ProgramParameter, RowEvent,
     StoredKind, StoredProgram, Trigger, Variable, begins_program, compile_program,
 };
 pub use routine::{Nature, Routine};
-pub use schema_change::{CatalogChange, CompileContext, Compiled, ProgramKind, SchemaChange, SchemaProgram};
+pub use schema_change::{
+    CatalogChange, CompileContext, Compiled, Direction, Move, ProgramKind, SchemaChange, SchemaProgram,
+};
 pub use store::local_value;
 pub use translate::{
     Context, canonical_query, column_key, default_text, extra, is_updatable, show_create_table, translate,

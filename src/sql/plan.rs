@@ -3,7 +3,7 @@
 use super::catalog::{Column, Table};
 use super::column_type::ColumnType;
 use super::error::Warning;
-use super::load::FileFormat;
+use super::load::{FileFormat, IntoFile};
 use super::parameter::{Parameter, Source, Wanted};
 use super::program::StoredKind;
 use super::schema_change::SchemaChange;
@@ -94,6 +94,8 @@ pub struct Read {
     pub unlimited: bool,
     /// `SELECT ... INTO @a, b`: one row at most (1172), assigned instead of returned.
     pub into: Vec<VariableTarget>,
+    /// `SELECT ... INTO OUTFILE`.
+    pub file: Option<Arc<IntoFile>>,
 }
 
 /// A variable that a statement assigns.
@@ -200,6 +202,9 @@ pub struct Write {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Triggered {
     pub parts: Vec<RowChange>,
+    /// RETURNING: computes what a changed row gives. Its parameters are those of the statement, then the cells of the
+    /// inserted, updated or deleted row.
+    pub returned: Option<String>,
 }
 
 /// What happens to the rows of one table.
@@ -224,8 +229,9 @@ pub struct RowInsert {
     pub columns: Vec<usize>,
     /// Inserts one row: its parameters are the cells of all columns but generated ones.
     pub insert: Write,
-    /// For REPLACE and ON DUPLICATE KEY UPDATE: finds the row that has the same unique key.
-    pub keys: Vec<UniqueKey>,
+    /// For REPLACE and ON DUPLICATE KEY UPDATE, each unique key: key and cells of the row that has the same, as the part of
+    /// a deletion has them. The parameters are the cells of all columns of the new row.
+    pub keys: Vec<String>,
     /// REPLACE: what happens to those rows.
     pub replaced: Option<RowDelete>,
     /// ON DUPLICATE KEY UPDATE: what happens to the first of those rows.
@@ -233,15 +239,6 @@ pub struct RowInsert {
     /// Finds that row as the part of an update: its parameters are those of the statement, then the cells of all columns of
     /// the new row, then the key.
     pub update_of: String,
-}
-
-/// A unique key of a table.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UniqueKey {
-    /// Its columns, as places in the table.
-    pub columns: Vec<usize>,
-    /// Gives key and cells of the row whose columns of this key are `?1..`, as the part of a deletion has them.
-    pub find: String,
 }
 
 /// The part of a row is its key, the cells of all columns, and new values for these columns.

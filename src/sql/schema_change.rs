@@ -62,6 +62,14 @@ pub enum SchemaChange {
         database: DatabaseName,
         renames: Vec<(String, String)>,
     },
+    /// RENAME TABLE into another database, left to right, all at once.
+    MoveTables {
+        /// What is missing is passed over with a note.
+        if_exists: bool,
+        from: DatabaseName,
+        to: DatabaseName,
+        renames: Vec<Move>,
+    },
     Truncate {
         database: DatabaseName,
         name: String,
@@ -104,6 +112,24 @@ pub enum SchemaChange {
     },
 }
 
+/// One name of a RENAME TABLE over two databases.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Move {
+    pub name: String,
+    pub to: String,
+    pub direction: Direction,
+}
+
+/// Which of the two databases a table leaves and which it comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// A new name in the database that the others leave.
+    WithinFrom,
+    /// A new name in the database that the others come to.
+    WithinTo,
+    Across,
+}
+
 /// What compiling needs besides the catalog.
 pub struct CompileContext<'a> {
     /// Gives an id that no table ever had or will have.
@@ -136,6 +162,8 @@ pub struct SchemaProgram {
     /// SQLite text, one statement each.
     pub statements: Vec<String>,
     pub catalog: CatalogChange,
+    /// What goes before: another database takes tables of this one in.
+    pub before: Option<Box<SchemaProgram>>,
 }
 
 /// What happens to the database file.
@@ -180,11 +208,26 @@ pub struct Compiled {
 }
 
 impl SchemaProgram {
+    /// Nothing yet, for a database that exists.
+    pub fn new(database: &DatabaseName, context: &CompileContext<'_>) -> SchemaProgram {
+        SchemaProgram {
+            database: database.clone(),
+            kind: ProgramKind::Alter,
+            statements: vec![],
+            catalog: CatalogChange { version: context.version, ..CatalogChange::default() },
+            before: None,
+        }
+    }
+
     /// The catalog after this program.
     pub fn apply(&self, catalog: &Catalog) -> Catalog {
         if self.kind == ProgramKind::DropDatabase {
             return catalog.without(&self.database);
         }
+        let catalog = &match &self.before {
+            Some(before) => before.apply(catalog),
+            None => catalog.clone(),
+        };
         let mut database = match catalog.database(&self.database) {
             Some(database) => (**database).clone(),
             None => Database::new(self.database.clone(), Collation::default(), self.catalog.version),
@@ -229,7 +272,15 @@ impl CatalogChange {
 }
 
 impl SchemaChange {
-    /// The database whose schema lock the change needs.
+    /// The databases whose schema locks the change needs.
+    pub fn databases(&self) -> Vec<DatabaseName> {
+        match self {
+            SchemaChange::MoveTables { from, to, .. } => vec![from.clone(), to.clone()],
+            other => vec![other.database().clone()],
+        }
+    }
+
+    /// The database that changes; of two the one that tables leave.
     pub fn database(&self) -> &DatabaseName {
         match self {
             SchemaChange::CreateDatabase { name, .. }
@@ -246,7 +297,8 @@ impl SchemaChange {
             | SchemaChange::CreateFunction { database, .. }
             | SchemaChange::CreateProgram { database, .. }
             | SchemaChange::AlterProgram { database, .. }
-            | SchemaChange::DropProgram { database, .. } => database,
+            | SchemaChange::DropProgram { database, .. }
+            | SchemaChange::MoveTables { from: database, .. } => database,
         }
     }
 

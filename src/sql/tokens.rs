@@ -30,6 +30,8 @@ pub struct Tokens {
     pub items: BTreeMap<usize, Vec<String>>,
     /// The variables of `SELECT ... INTO @a, b`, which sqlparser cannot read and does not see.
     pub into: Vec<IntoName>,
+    /// `INTO OUTFILE ...` or `INTO DUMPFILE ...`, from the second word on, which sqlparser does not see either.
+    pub into_file: Vec<TokenWithSpan>,
     /// The token RETURNING of INSERT, REPLACE or DELETE, which sqlparser sees as SELECT, so that it reads its items.
     pub returning: Option<usize>,
     /// `:=` occurs: user variables may change while the statement runs.
@@ -37,6 +39,9 @@ pub struct Tokens {
     /// Where the next statement begins in the text given.
     pub end: usize,
 }
+
+/// What INTO names a file by.
+const INTO_FILE: &[&str] = &["OUTFILE", "DUMPFILE"];
 
 /// A variable after INTO.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,6 +126,7 @@ fn tokens_of(sql: &str, mut lexer: Lexer<'_>, modes: Modes) -> Result<Tokens, Er
     t.rewrite();
     t.outline()?;
     t.take_into();
+    t.take_into_file();
     let end = span(t.tokens.len());
     t.tokens.push(TokenWithSpan { token: Token::EOF, span: end });
     Ok(t)
@@ -295,7 +301,7 @@ impl Tokens {
             }
             Token::Word(word) if locals => {
                 let name = word.quote_style.is_some() || !super::dialect::is_reserved(&word.value);
-                let file = ["OUTFILE", "DUMPFILE"].iter().any(|w| word.value.eq_ignore_ascii_case(w));
+                let file = INTO_FILE.iter().any(|w| word.value.eq_ignore_ascii_case(w));
                 (name && !file).then(|| IntoName::Local(word.value.clone()))
             }
             _ => None,
@@ -321,6 +327,36 @@ impl Tokens {
                 break;
             }
         }
+    }
+
+    /// Takes INTO OUTFILE and INTO DUMPFILE out, with the format of the file.
+    fn take_into_file(&mut self) {
+        const OPTIONS: &[&str] = &[
+            "CHARACTER",
+            "CHARSET",
+            "SET",
+            "FIELDS",
+            "COLUMNS",
+            "TERMINATED",
+            "OPTIONALLY",
+            "ENCLOSED",
+            "ESCAPED",
+            "BY",
+            "LINES",
+            "STARTING",
+        ];
+        let starts = |i: &usize| self.is_word(*i, &["INTO"]) && self.is_word(i + 1, INTO_FILE);
+        let Some(into) = (0..self.tokens.len()).find(starts) else { return };
+        let belongs = |i: usize| match self.tokens.get(i).map(|t| &t.token) {
+            Some(Token::SingleQuotedString(_) | Token::Placeholder(_)) => true,
+            // A character set has any name.
+            Some(Token::Word(_)) => self.is_word(i, OPTIONS) || self.is_word(i - 1, &["SET", "CHARSET"]),
+            _ => false,
+        };
+        let end = (into + 2..self.tokens.len()).find(|i| !belongs(*i)).unwrap_or(self.tokens.len());
+        self.into_file = self.tokens[into + 1..end].to_vec();
+        self.into_file.push(TokenWithSpan { token: Token::EOF, span: span(end) });
+        (into..end).for_each(|i| self.blank(i));
     }
 
     /// Spells what sqlparser does not know in a way it does: LOCK IN SHARE MODE is FOR SHARE.

@@ -9,13 +9,14 @@
 
 use super::apply_row::{self, Statements};
 use super::checkpoint;
+use super::computed::Computer;
 use super::connection::{Connection, quoted, uri};
 use super::data_dir::{DataDir, DatabaseFile, locked, state_value};
 use super::error::{Error, Result};
 use super::functions::Functions;
 use super::layout::DatabaseLayout;
 use super::planted::HostBug;
-use super::schema::{FileChange, SchemaStep};
+use super::schema::{FileChange, SchemaStep, TakenIn};
 use crate::core::{ApplyTask, Fatal};
 use crate::types::{ApplySeq, ColumnId, DatabaseName, RowImage, RowKey, TableId, TxnId, Value};
 use rusqlite::ffi;
@@ -63,6 +64,8 @@ pub(super) struct Open {
     pub(super) connection: Connection,
     pub(super) layout: Arc<DatabaseLayout>,
     pub(super) name: DatabaseName,
+    pub(super) computer: Computer,
+    pub(super) dir: DataDir,
     file: Arc<DatabaseFile>,
     /// The last task that this file holds, its open transaction included.
     applied: ApplySeq,
@@ -70,6 +73,8 @@ pub(super) struct Open {
     schema_changed: bool,
     /// Committed since the last sync.
     dirty: bool,
+    /// The database attached beside it, of which the open transaction took tables in: committed first, and durably.
+    takes_in: Option<DatabaseName>,
 }
 
 impl Applier {
@@ -114,10 +119,13 @@ impl Applier {
             connection,
             layout,
             name: file.name.clone(),
+            computer: Computer::new(&self.functions),
+            dir: self.dir.clone(),
             applied,
             in_transaction: false,
             schema_changed: false,
             dirty: false,
+            takes_in: None,
             file: file.clone(),
         };
         self.files.insert(file.name.clone(), open);
@@ -152,12 +160,19 @@ impl Applier {
         }
         if let Some(ddl) = &task.write_set.ddl {
             let step = SchemaStep::decode(&ddl.payload).map_err(Fatal::CorruptStorage)?;
+            if let FileChange::TakenIn(into) = &step.file
+                && self.take_in(&ddl.database, into, task.seq, applied)?
+            {
+                touched.insert(into.database.clone());
+            }
             if self.change_schema(&ddl.database, &step, task.seq, applied)? {
                 touched.insert(ddl.database.clone());
             }
         }
         for (place, changes) in task.write_set.tables.iter().enumerate() {
-            let Some(open) = self.target(&changes.database, task.seq)? else { continue };
+            let database = self.holder(changes.table, Some(&changes.database));
+            let database = database.unwrap_or_else(|| changes.database.clone());
+            let Some(open) = self.target(&database, task.seq)? else { continue };
             touched.insert(open.name.clone());
             apply_row::apply_table(open, task, place, changes, &mut applied.evicted)?;
         }
@@ -171,8 +186,15 @@ impl Applier {
 
     /// The database that a table without a named database is in.
     fn database_of(&self, task: &ApplyTask, table: TableId) -> Option<DatabaseName> {
-        let named = task.write_set.tables.iter().find(|changes| changes.table == table).map(|c| c.database.clone());
-        named.or_else(|| self.files.values().find(|o| o.layout.with_id(table).is_some()).map(|o| o.name.clone()))
+        let named = task.write_set.tables.iter().find(|changes| changes.table == table).map(|c| &c.database);
+        self.holder(table, named).or_else(|| named.cloned())
+    }
+
+    /// The database that has the table now: the one named, or the one it was moved to since.
+    fn holder(&self, table: TableId, named: Option<&DatabaseName>) -> Option<DatabaseName> {
+        let has = |open: &&Open| open.layout.with_id(table).is_some();
+        let there = named.and_then(|name| self.files.get(name)).filter(has);
+        there.or_else(|| self.files.values().find(has)).map(|open| open.name.clone())
     }
 
     /// The file that task `seq` concerns, within a transaction. `None`: it is in the file already, or it belongs to a
@@ -238,7 +260,7 @@ impl Applier {
                 let file = self.dir.create(database, seq)?;
                 self.add(file)?;
             }
-            FileChange::Create | FileChange::Keep => {}
+            FileChange::Create | FileChange::Keep | FileChange::TakenIn(_) => {}
         }
         let Some(open) = self.target(database, seq)? else { return Ok(false) };
         open.statements.clear();
@@ -252,12 +274,36 @@ impl Applier {
         Ok(true)
     }
 
+    /// Executes what one database does to take in tables of another, `from`. Once this node has crashed, `from` has them
+    /// still or the other has them already: its commit is durable before that of `from`, which is visible with it.
+    fn take_in(
+        &mut self,
+        from: &DatabaseName,
+        into: &TakenIn,
+        seq: ApplySeq,
+        applied: &mut Applied,
+    ) -> std::result::Result<bool, Fatal> {
+        // A second connection sees of `from` what is committed.
+        self.commit(applied)?;
+        let source = self.files.get(from).map(|open| uri(&open.file.path, "mode=ro").replace('\'', "''"));
+        if let (Some(source), Some(open)) = (source, self.files.get_mut(&into.database))
+            && seq > open.applied.max(open.file.created)
+        {
+            let (own, other) = (quoted(&open.name), quoted(from));
+            open.connection.run_script(&format!("ATTACH '{source}' AS {other}; PRAGMA {own}.synchronous = FULL"))?;
+            open.takes_in = Some(from.clone());
+        }
+        self.change_schema(&into.database, &into.step, seq, applied)
+    }
+
     /// Makes every open transaction visible.
     fn commit(&mut self, applied: &mut Applied) -> std::result::Result<(), Fatal> {
         // Whoever pins several files sees none or all of this batch, and of every batch before.
         let dir = self.dir.clone();
         let _visibility = dir.shared.visibility.write().unwrap_or_else(PoisonError::into_inner);
-        for open in self.files.values_mut().filter(|open| open.in_transaction) {
+        let mut transactions: Vec<&mut Open> = self.files.values_mut().filter(|open| open.in_transaction).collect();
+        transactions.sort_by_key(|open| open.takes_in.is_none());
+        for open in transactions {
             open.set_state("applied_seq", open.applied)?;
             let changed = std::mem::take(&mut open.schema_changed);
             if changed {
@@ -266,6 +312,10 @@ impl Applier {
             open.connection.cached("COMMIT")?.run([])?;
             open.in_transaction = false;
             open.dirty = true;
+            if let Some(other) = open.takes_in.take() {
+                let (own, other) = (quoted(&open.name), quoted(&other));
+                open.connection.run_script(&format!("DETACH {other}; PRAGMA {own}.synchronous = NORMAL"))?;
+            }
             if changed {
                 open.file.generation.fetch_add(1, Ordering::AcqRel);
                 dir.shared.generation.fetch_add(1, Ordering::AcqRel);

@@ -237,6 +237,14 @@ impl<'a> Table<'a> {
         quoted(&self.layout.columns[at].name)
     }
 
+    /// The name at a place of a [`KeyPart`].
+    fn key_column(&self, place: usize) -> String {
+        match place.checked_sub(self.layout.columns.len()) {
+            Some(computed) => quoted(&self.layout.computed[computed].name),
+            None => self.column(place),
+        }
+    }
+
     fn all_columns(&self) -> String {
         (0..self.layout.columns.len()).map(|i| self.column(i)).collect::<Vec<_>>().join(", ")
     }
@@ -319,15 +327,21 @@ impl<'a> Table<'a> {
     fn rows_in_the_way(&mut self, cells: &Cells<'_>) -> Result<Vec<Vec<Value>>> {
         let layout = self.layout.clone();
         let mut found: Vec<Vec<Value>> = self.row_by_key(cells)?.into_iter().collect();
+        let stored: Vec<Value> = cells.iter().map(|cell| cell.cloned().unwrap_or_default()).collect();
+        let keyed = {
+            let Open { computer, dir, .. } = &mut *self.open;
+            computer.cells(dir, &layout, &stored)?
+        };
         for unique in &layout.uniques {
-            let values: Vec<&Value> = unique.parts.iter().filter_map(|part| cells[part.column]).collect();
-            if values.len() < unique.parts.len() || values.contains(&&Value::Null) {
+            let is_known = unique.columns.iter().all(|column| cells[*column].is_some());
+            let values: Vec<&Value> = unique.parts.iter().map(|part| &keyed[part.column]).collect();
+            if !is_known || values.contains(&&Value::Null) {
                 continue;
             }
             let condition = |t: &Self, n: usize, part: &KeyPart| match part.prefix {
-                None => format!("{} = ?{n}", t.column(part.column)),
+                None => format!("{} = ?{n}", t.key_column(part.column)),
                 Some(length) => {
-                    format!("substr({}, 1, {length}) = substr(?{n}, 1, {length})", t.column(part.column))
+                    format!("substr({}, 1, {length}) = substr(?{n}, 1, {length})", t.key_column(part.column))
                 }
             };
             let sql = |t: &Self| {

@@ -10,9 +10,11 @@ use super::cell::Cell;
 use super::error::{Error, Result};
 use super::layout::{Affinity, DatabaseLayout, TableLayout};
 use crate::types::{
-    ColumnSet, DatabaseName, Key, KeyAccess, Mode, RowChange, RowImage, RowKey, TableChanges, TableId, Value, WriteSet,
+    ColumnSet, DatabaseName, IndexId, Key, KeyAccess, Mode, RowChange, RowImage, RowKey, TableChanges, TableId,
+    UniqueValue, Value, WriteSet,
 };
 use rusqlite::ffi;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::ops::{Deref, DerefMut};
@@ -171,8 +173,8 @@ impl Capture {
         self.refusal = None;
     }
 
-    /// The net change of every row, and the keys held besides. Empties the list.
-    pub(super) fn take_write_set(&mut self) -> WriteSet {
+    /// The net change of every row. Empties the list.
+    pub(super) fn take_net(&mut self) -> Vec<NetTable> {
         let events = std::mem::take(&mut self.events);
         self.bytes = 0;
         let mut net = Net::default();
@@ -180,42 +182,12 @@ impl Capture {
             let Some(layout) = &self.tables[event.table].layout else { continue };
             net.add(event, layout);
         }
-        let mut write_set = WriteSet::default();
-        let mut holds = BTreeSet::new();
-        let mut changed_databases = BTreeSet::new();
-        for (table, rows) in net.into_tables() {
+        let table = |(table, rows): (usize, TableRows)| {
             let captured = &self.tables[table];
-            let Some(layout) = &captured.layout else { continue };
-            let Some((database, database_layout)) = self.databases.get(&captured.database) else { continue };
-            let mut changes = Vec::with_capacity(rows.len());
-            for (key, before, after) in rows {
-                if let Some(after) = &after {
-                    let parents = database_layout.parents(layout, after);
-                    holds.extend(parents.map(|key| KeyAccess { key, mode: Mode::Read }));
-                }
-                match change(layout, key, before, after) {
-                    Ok(change) => changes.push(change),
-                    // Written, but as it was: it must not have changed since the snapshot all the same.
-                    Err(Some(key)) => {
-                        let key = Key::Row(RowKey { table: layout.id, key });
-                        holds.insert(KeyAccess { key, mode: Mode::Read });
-                    }
-                    Err(None) => {}
-                }
-            }
-            if !changes.is_empty() {
-                changed_databases.insert(database.clone());
-                write_set.tables.push(TableChanges {
-                    database: database.clone(),
-                    table: layout.id,
-                    columns: layout.column_ids.clone(),
-                    rows: changes,
-                });
-            }
-        }
-        let schemas = changed_databases.into_iter().map(|d| KeyAccess { key: Key::Schema(d), mode: Mode::Read });
-        write_set.holds = schemas.chain(holds).collect();
-        write_set
+            let (database, database_layout) = self.databases.get(&captured.database)?.clone();
+            Some(NetTable { database, database_layout, layout: captured.layout.clone()?, rows })
+        };
+        net.into_tables().into_iter().filter_map(table).collect()
     }
 
     fn table(&mut self, database: &CStr, name: &CStr) -> Result<usize> {
@@ -389,51 +361,113 @@ impl Net {
     }
 }
 
-/// The change from `before` to `after`, or the key of a row that exists and did not change.
-fn change(
-    layout: &TableLayout,
-    key: Arc<[u8]>,
-    before: Option<RowImage>,
-    after: Option<RowImage>,
-) -> std::result::Result<RowChange, Option<Arc<[u8]>>> {
-    let changed: ColumnSet = match (&before, &after) {
-        (None, None) => return Err(None),
-        (Some(before), Some(after)) => {
-            let mut changed: ColumnSet = (0..layout.columns.len()).filter(|i| before[*i] != after[*i]).collect();
-            if changed.is_empty() {
-                return Err(Some(key));
+/// What a transaction changed in one table.
+pub(super) struct NetTable {
+    database: DatabaseName,
+    database_layout: Arc<DatabaseLayout>,
+    layout: Arc<TableLayout>,
+    rows: TableRows,
+}
+
+/// The changes of rows, and the keys held besides. `cells` gives the cells of a row that its keys are made of.
+pub(super) fn write_set(
+    net: Vec<NetTable>,
+    mut cells: impl for<'r> FnMut(&Arc<TableLayout>, &'r [Value]) -> Result<Cow<'r, [Value]>>,
+) -> Result<WriteSet> {
+    let mut write_set = WriteSet::default();
+    let mut holds = BTreeSet::new();
+    let mut changed_databases = BTreeSet::new();
+    for NetTable { database, database_layout, layout, rows } in net {
+        let mut changes = Vec::with_capacity(rows.len());
+        for (key, before, after) in rows {
+            let old = before.as_deref().map(|row| cells(&layout, row)).transpose()?;
+            let new = after.as_deref().map(|row| cells(&layout, row)).transpose()?;
+            if let Some(new) = &new {
+                let parents = database_layout.parents(&layout, new);
+                holds.extend(parents.map(|key| KeyAccess { key, mode: Mode::Read }));
             }
-            // Indexes may share columns: until nothing more joins.
-            loop {
-                let before = changed.len();
-                for unique in &layout.uniques {
-                    if unique.parts.iter().any(|part| changed.contains(part.column)) {
-                        unique.parts.iter().for_each(|part| changed.insert(part.column));
-                    }
+            let claimed = Claimed::of(&layout, old.as_deref(), new.as_deref());
+            drop((old, new));
+            match claimed {
+                Some(claimed) => changes.push(claimed.change(key, before, after)),
+                // Written, but as it was: it must not have changed since the snapshot all the same.
+                None if before.is_some() => {
+                    let key = Key::Row(RowKey { table: layout.id, key });
+                    holds.insert(KeyAccess { key, mode: Mode::Read });
                 }
-                if changed.len() == before {
-                    break changed;
-                }
+                None => {}
             }
         }
-        _ => ColumnSet::all(layout.columns.len()),
-    };
-    let (mut claims, mut releases, mut keeps, mut clears) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let update = before.is_some() && after.is_some();
-    for unique in &layout.uniques {
-        let value = |row: &Option<RowImage>| row.as_ref().and_then(|row| layout.unique_value(unique, row));
-        let (old, new) = (value(&before), value(&after));
-        if !unique.parts.iter().any(|part| changed.contains(part.column)) {
-            keeps.extend(new);
-            continue;
+        if !changes.is_empty() {
+            changed_databases.insert(database.clone());
+            let columns = layout.column_ids.clone();
+            write_set.tables.push(TableChanges { database, table: layout.id, columns, rows: changes });
         }
-        if update && new.is_none() {
-            clears.push(unique.id);
-        }
-        if old != new {
-            releases.extend(old);
-        }
-        claims.extend(new);
     }
-    Ok(RowChange { key, before, after, changed, claims, releases, keeps, clears })
+    let schemas = changed_databases.into_iter().map(|d| KeyAccess { key: Key::Schema(d), mode: Mode::Read });
+    write_set.holds = schemas.chain(holds).collect();
+    Ok(write_set)
+}
+
+/// What a change does to columns and unique values.
+struct Claimed {
+    changed: ColumnSet,
+    claims: Vec<UniqueValue>,
+    releases: Vec<UniqueValue>,
+    keeps: Vec<UniqueValue>,
+    clears: Vec<IndexId>,
+}
+
+impl Claimed {
+    /// From the cells before to the cells after; `None` if nothing changed.
+    fn of(layout: &TableLayout, before: Option<&[Value]>, after: Option<&[Value]>) -> Option<Claimed> {
+        let changed = match (before, after) {
+            (None, None) => return None,
+            (Some(before), Some(after)) => changed_columns(layout, before, after)?,
+            _ => ColumnSet::all(layout.columns.len()),
+        };
+        let (mut claims, mut releases, mut keeps, mut clears) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let update = before.is_some() && after.is_some();
+        for unique in &layout.uniques {
+            let value = |row: Option<&[Value]>| row.and_then(|row| layout.unique_value(unique, row));
+            let (old, new) = (value(before), value(after));
+            if !unique.columns.iter().any(|column| changed.contains(*column)) {
+                keeps.extend(new);
+                continue;
+            }
+            if update && new.is_none() {
+                clears.push(unique.id);
+            }
+            if old != new {
+                releases.extend(old);
+            }
+            claims.extend(new);
+        }
+        Some(Claimed { changed, claims, releases, keeps, clears })
+    }
+
+    fn change(self, key: Arc<[u8]>, before: Option<RowImage>, after: Option<RowImage>) -> RowChange {
+        let Claimed { changed, claims, releases, keeps, clears } = self;
+        RowChange { key, before, after, changed, claims, releases, keeps, clears }
+    }
+}
+
+/// The columns that an update changed, with those that change only together with them; `None` if it changed none.
+fn changed_columns(layout: &TableLayout, before: &[Value], after: &[Value]) -> Option<ColumnSet> {
+    let mut changed: ColumnSet = (0..layout.columns.len()).filter(|i| before[*i] != after[*i]).collect();
+    if changed.is_empty() {
+        return None;
+    }
+    // Groups may share columns: until nothing more joins.
+    loop {
+        let before = changed.len();
+        for group in &layout.together {
+            if group.iter().any(|column| changed.contains(*column)) {
+                group.iter().for_each(|column| changed.insert(*column));
+            }
+        }
+        if changed.len() == before {
+            return Some(changed);
+        }
+    }
 }

@@ -39,6 +39,15 @@ impl Functions {
         Functions::default()
     }
 
+    /// The same, but that a scalar function gives NULL where it would fail.
+    pub fn lenient(self) -> Functions {
+        let lenient = |(name, arity, deterministic, eval): (Arc<str>, i32, bool, Scalar)| {
+            let eval: Scalar = Arc::new(move |arguments: &[Value]| Ok(eval(arguments).unwrap_or_default()));
+            (name, arity, deterministic, eval)
+        };
+        Functions { scalars: self.scalars.into_iter().map(lenient).collect(), ..self }
+    }
+
     /// Adds a scalar function of `arity` arguments (-1: any number). A deterministic one may be used in indexes.
     pub fn scalar(&mut self, name: &str, arity: i32, deterministic: bool, eval: Scalar) {
         self.scalars.push((name.into(), arity, deterministic, eval));

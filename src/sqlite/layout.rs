@@ -3,6 +3,7 @@
 //! Types, collations, keys and generated columns are read from SQLite's own schema, since SQLite decides by them what
 //! is equal; the catalog adds which identity belongs to which name ([`TableIds`]).
 
+use super::computed::{ComputedColumn, Scratch, generated_columns};
 use super::connection::{Connection, quoted};
 use super::error::{Error, Result};
 use super::key::{self, Collation};
@@ -32,7 +33,7 @@ pub(super) struct ColumnLayout {
     pub(super) required: bool,
 }
 
-/// One column of a key: its place in [`TableLayout::columns`].
+/// One column of a key: its place in [`TableLayout::columns`], or after them in [`TableLayout::computed`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct KeyPart {
     pub(super) column: usize,
@@ -45,18 +46,20 @@ pub(super) struct KeyPart {
 pub(super) struct UniqueLayout {
     pub(super) id: crate::types::IndexId,
     pub(super) parts: Vec<KeyPart>,
+    /// The stored columns its values are made of.
+    pub(super) columns: Vec<usize>,
 }
 
 #[derive(Debug)]
 pub(super) struct ForeignLayout {
-    /// Places in the child's columns, in the order of `to`.
+    /// Places in the child's columns, as those of a [`KeyPart`], in the order of `to`.
     from: Vec<usize>,
     parent: String,
     /// Empty: the parent's primary key.
     to: Vec<String>,
 }
 
-/// One table. Columns are the stored ones: generated columns are left out everywhere.
+/// One table. Columns are the stored ones: generated columns are in keys only.
 #[derive(Debug)]
 pub(super) struct TableLayout {
     pub(super) id: TableId,
@@ -66,6 +69,11 @@ pub(super) struct TableLayout {
     pub(super) key: Vec<KeyPart>,
     pub(super) uniques: Vec<UniqueLayout>,
     pub(super) foreign: Vec<ForeignLayout>,
+    /// The generated columns that unique indexes and foreign keys need, and what computes them.
+    pub(super) computed: Vec<ComputedColumn>,
+    pub(super) scratch: Option<Scratch>,
+    /// Groups of columns of which none changes without the others: those of unique values and of what an index computes.
+    pub(super) together: Vec<Vec<usize>>,
 }
 
 /// The tables of one database at one schema version.
@@ -107,19 +115,19 @@ impl DatabaseLayout {
         self.by_id.values()
     }
 
-    /// The keys of the parents that `row` of `child` refers to.
+    /// The keys of the parents that `row` of `child` refers to, the cells of generated columns after the stored ones.
     pub(super) fn parents<'a>(&'a self, child: &'a TableLayout, row: &'a [Value]) -> impl Iterator<Item = Key> + 'a {
         child.foreign.iter().filter_map(move |foreign| {
             let parent = self.named(&foreign.parent)?;
             let referenced: Vec<usize> = if foreign.to.is_empty() {
                 parent.key.iter().map(|part| part.column).collect()
             } else {
-                foreign.to.iter().map(|name| parent.column(name)).collect::<Option<_>>()?
+                foreign.to.iter().map(|name| parent.key_column(name)).collect::<Option<_>>()?
             };
             let cell_of = |part: &KeyPart| {
                 let at = referenced.iter().position(|column| *column == part.column)?;
                 let value = row.get(*foreign.from.get(at)?)?;
-                let value = convert(value, parent.columns[part.column].affinity);
+                let value = convert(value, parent.affinity(part.column));
                 (value != Value::Null).then_some(value)
             };
             let covers =
@@ -146,11 +154,11 @@ impl TableLayout {
         };
         let mut columns = Vec::new();
         let mut primary: Vec<(i64, usize)> = Vec::new();
-        let mut all_names = Vec::new();
+        let mut generated: Vec<(String, Affinity)> = Vec::new();
         for row in pragma("table_xinfo", &ids.name)? {
             let name = text(&row, 1);
-            all_names.push(name.clone());
             if integer(&row, 6) != 0 {
+                generated.push((name, affinity(&text(&row, 2))));
                 continue;
             }
             let known = ids.columns.iter().find(|(_, n)| n.eq_ignore_ascii_case(&name));
@@ -179,12 +187,32 @@ impl TableLayout {
                 .collect(),
             uniques: Vec::new(),
             foreign: Vec::new(),
+            computed: Vec::new(),
+            scratch: None,
+            together: Vec::new(),
         };
+        let create = match generated.as_slice() {
+            [] => String::new(),
+            _ => {
+                let sql =
+                    format!("SELECT sql FROM {schema}.sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE");
+                let found = connection.prepare(&sql)?.all([&Value::text(ids.name.as_str())])?;
+                found.first().map(|row| text(row, 0)).unwrap_or_default()
+            }
+        };
+        let names: Vec<String> = table.columns.iter().map(|c| c.name.clone()).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let generated = generated_columns(&create, &names, &generated);
         for index in pragma("index_list", &ids.name)? {
+            let name = text(&index, 1);
             if integer(&index, 2) == 0 {
+                if !generated.is_empty() {
+                    let parts = pragma("index_xinfo", &name)?;
+                    let indexed = |c: &&ComputedColumn| parts.iter().any(|p| text(p, 2).eq_ignore_ascii_case(&c.name));
+                    table.together.extend(generated.iter().filter(indexed).map(|c| c.sources.clone()));
+                }
                 continue;
             }
-            let name = text(&index, 1);
             let rows: Vec<_> = pragma("index_xinfo", &name)?.into_iter().filter(|r| integer(r, 5) == 1).collect();
             let is_primary = text(&index, 3) == "pk";
             if integer(&index, 4) != 0 {
@@ -200,7 +228,7 @@ impl TableLayout {
                     Some(unique) => {
                         let (column, prefix) = &unique.parts[i];
                         // A prefix that does not shorten may be indexed as the plain column.
-                        (table.column(column), prefix.filter(|_| integer(row, 1) == -2))
+                        (table.place_of(column, &generated), prefix.filter(|_| integer(row, 1) == -2))
                     }
                     None => (table.column(&text(row, 2)), None),
                 };
@@ -209,12 +237,19 @@ impl TableLayout {
                 parts.push(KeyPart { column, collation, prefix });
             }
             match unique {
-                Some(unique) => table.uniques.push(UniqueLayout { id: unique.id, parts }),
+                Some(unique) => {
+                    let columns: Vec<usize> = parts.iter().flat_map(|part| table.made_of(part.column)).collect();
+                    table.together.push(columns.clone());
+                    table.uniques.push(UniqueLayout { id: unique.id, parts, columns });
+                }
                 None => table.key = parts,
             }
         }
         table.uniques.sort_by_key(|u| u.id);
-        table.foreign = table.foreign_keys(&pragma("foreign_key_list", &ids.name)?);
+        table.foreign = table.foreign_keys(&pragma("foreign_key_list", &ids.name)?, &generated);
+        if !table.computed.is_empty() {
+            table.scratch = Some(Scratch::new(ids.id, &create, &names, &table.computed));
+        }
         Ok(table)
     }
 
@@ -232,18 +267,49 @@ impl TableLayout {
         ids.uniques.iter().find(same).ok_or_else(missing)
     }
 
-    fn foreign_keys(&self, rows: &[Vec<Value>]) -> Vec<ForeignLayout> {
+    fn foreign_keys(&mut self, rows: &[Vec<Value>], generated: &[ComputedColumn]) -> Vec<ForeignLayout> {
         let mut by_id: BTreeMap<i64, Vec<&Vec<Value>>> = BTreeMap::new();
         rows.iter().for_each(|row| by_id.entry(integer(row, 0)).or_default().push(row));
-        let one = |rows: Vec<&Vec<Value>>| {
-            let from = rows.iter().map(|row| self.column(&text(row, 3))).collect::<Option<_>>()?;
+        let mut one = |rows: Vec<&Vec<Value>>| {
+            let from = rows.iter().map(|row| self.place_of(&text(row, 3), generated)).collect::<Option<_>>()?;
             let to = rows.iter().map(|row| text(row, 4)).filter(|name| !name.is_empty()).collect();
             Some(ForeignLayout { from, parent: text(rows[0], 2), to })
         };
-        by_id.into_values().filter_map(one).collect()
+        by_id.into_values().filter_map(&mut one).collect()
     }
 
-    /// The place of the column named so.
+    /// The place of a part of a key; a generated column gets one.
+    fn place_of(&mut self, name: &str, generated: &[ComputedColumn]) -> Option<usize> {
+        if let Some(known) = self.key_column(name) {
+            return Some(known);
+        }
+        let column = generated.iter().find(|c| c.name.eq_ignore_ascii_case(name))?;
+        self.computed.push(column.clone());
+        Some(self.columns.len() + self.computed.len() - 1)
+    }
+
+    /// The place of the column named so, among those that keys are made of.
+    fn key_column(&self, name: &str) -> Option<usize> {
+        let computed = || self.computed.iter().position(|c| c.name.eq_ignore_ascii_case(name));
+        self.column(name).or_else(|| computed().map(|at| self.columns.len() + at))
+    }
+
+    /// The stored columns that a part of a key is made of.
+    fn made_of(&self, place: usize) -> Vec<usize> {
+        match place.checked_sub(self.columns.len()) {
+            Some(computed) => self.computed[computed].sources.clone(),
+            None => vec![place],
+        }
+    }
+
+    fn affinity(&self, place: usize) -> Affinity {
+        match place.checked_sub(self.columns.len()) {
+            Some(computed) => self.computed[computed].affinity,
+            None => self.columns[place].affinity,
+        }
+    }
+
+    /// The place of the stored column named so.
     pub(super) fn column(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|c| c.name.eq_ignore_ascii_case(name))
     }
@@ -258,7 +324,7 @@ impl TableLayout {
         key::encode(self.key.iter().map(|part| (&row[part.column], part.collation))).into()
     }
 
-    /// The row's value of a unique index; none if a part is NULL.
+    /// The row's value of a unique index, the cells of generated columns after the stored ones; none if a part is NULL.
     pub(super) fn unique_value(&self, unique: &UniqueLayout, row: &[Value]) -> Option<UniqueValue> {
         let mut values = Vec::with_capacity(24);
         for part in &unique.parts {

@@ -1,10 +1,10 @@
 //! Schema changes as every member's applier executes them, and the identities that give rows their names.
 
-use crate::types::{ColumnId, IndexId, TableId};
+use crate::types::{ColumnId, DatabaseName, IndexId, TableId};
 use serde::{Deserialize, Serialize};
 
 /// What happens to the database's file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FileChange {
     /// CREATE DATABASE: a new file. A file that exists under the name already is left as it is.
     Create,
@@ -12,6 +12,15 @@ pub enum FileChange {
     Drop,
     /// The file stays; `statements` change it.
     Keep,
+    /// The file stays, but another database takes tables of it in first, and has them on disk before this one lets go.
+    TakenIn(Box<TakenIn>),
+}
+
+/// The step by which one database takes in tables of another, whose file is attached under its name meanwhile.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakenIn {
+    pub database: DatabaseName,
+    pub step: SchemaStep,
 }
 
 /// One schema change of one database: the payload of [`crate::types::Ddl`].

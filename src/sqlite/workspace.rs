@@ -4,7 +4,8 @@
 //! applier applies the write set after the core committed it.
 
 use super::attach::{Attached, Guard};
-use super::capture::{Installed, RowCounts};
+use super::capture::{self, Installed, RowCounts};
+use super::computed::Computer;
 use super::connection::{Connection, Interrupt, Rows, quoted};
 use super::cost::Cost;
 use super::data_dir::{DataDir, DatabaseFile};
@@ -42,6 +43,7 @@ pub struct Workspace {
     // After the connection: its files refer to the pairs, its hook to the capture.
     attached: Attached<OverlayPair>,
     capture: Installed,
+    computer: Computer,
     layouts: BTreeMap<String, (Option<u64>, Arc<DatabaseLayout>)>,
     savepoints: Vec<(String, usize)>,
     /// How many changes were captured before the statement that ran last.
@@ -77,6 +79,7 @@ impl Workspace {
             connection,
             attached: Attached::new(),
             capture,
+            computer: Computer::new(functions),
             layouts: BTreeMap::new(),
             savepoints: Vec::new(),
             statement: 0,
@@ -363,12 +366,13 @@ impl Workspace {
 
     /// Tries out a schema change within [`Workspace::begin_schema`], so that it fails here and not on every member.
     pub fn execute_schema(&mut self, database: &str, step: &SchemaStep) -> Result<()> {
-        match step.file {
+        match &step.file {
             FileChange::Create if !super::data_dir::is_database_name(database) => {
                 return Err(Error::BadDatabaseName(database.to_string()));
             }
             FileChange::Create | FileChange::Drop => return Ok(()),
             FileChange::Keep => {}
+            FileChange::TakenIn(into) => self.execute_schema(&into.database, &into.step)?,
         }
         if self.state != State::Schema {
             return Err(Error::Unsupported("a schema change outside a schema transaction".into()));
@@ -400,7 +404,8 @@ impl Workspace {
             let message = "FOREIGN KEY constraint failed".to_string();
             return Err(Error::Constraint { kind: Constraint::ForeignKey, message });
         }
-        Ok(self.capture.take_write_set())
+        let Workspace { capture, computer, dir, .. } = self;
+        capture::write_set(capture.take_net(), |layout, row| computer.cells(dir, layout, row))
     }
 
     /// Ends the transaction, whatever its state; every change made here is forgotten.

@@ -128,8 +128,8 @@ pub struct KeyAccess {
 /// The net change of one row by one transaction. A changed primary key is a delete and an insert.
 ///
 /// **Invariants**: `before` or `after` is present; `changed` is every column for an insert or a delete; columns of one
-/// unique index change together (if one of them changed, all are in `changed`), so that a merge never composes a
-/// unique value that nobody wrote. Of an update, each unique index is in exactly one of `claims`, `clears` and `keeps`,
+/// unique index change together (if one of them changed, all are in `changed`), and so do those that a generated column in
+/// an index is made of, so that a merge never composes a unique value, or a value of an index, that nobody wrote. Of an update, each unique index is in exactly one of `claims`, `clears` and `keeps`,
 /// or its columns are unchanged and hold a NULL.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowChange {

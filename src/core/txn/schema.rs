@@ -15,7 +15,7 @@ impl Node {
         &mut self,
         io: &mut Io<'_>,
         client: ClientId,
-        database: DatabaseName,
+        databases: Vec<DatabaseName>,
         lock_wait: Span,
     ) -> Result<(), Fatal> {
         if let Some(refusal) = self.not_accepting(io, 0) {
@@ -24,7 +24,8 @@ impl Node {
         }
         let txn = self.position(io)?;
         let begin = Stamp { hlc: self.clock.tick(self.now.wall), node: self.id };
-        let holds = vec![KeyAccess { key: Key::Schema(database), mode: Mode::Write }];
+        let hold = |database| KeyAccess { key: Key::Schema(database), mode: Mode::Write };
+        let holds = databases.into_iter().map(hold).collect();
         let body = Body::Write(Arc::new(WriteSet { holds, ..WriteSet::default() }));
         let record = self.record(txn, begin, WriteLevel::Quorum, body);
         let claim = Claim { lock_only: true, ..Claim::default() };

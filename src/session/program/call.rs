@@ -1,17 +1,14 @@
 //! CALL: the session as the host of a procedure.
 
 use super::condition::{self, Raised};
-use super::host::{Host, Step};
+use super::host::{OfSession, Step};
 use super::interpreter::{Interpreter, recursion};
 use super::loaded::Loaded;
 use crate::mysql::{self, Completion, ResultWriter, RowFormat, SqlError, StatusFlags};
 use crate::session::execute::{Failure, Run};
-use crate::session::functions::SharedContext;
 use crate::session::metadata;
-use crate::session::plans::Planned;
 use crate::session::read::Bound;
 use crate::session::session::Session;
-use crate::session::state::State;
 use crate::sql::{
     Call, Called, GetDiagnostics, LeafKind, Read, ResultColumn, ResultType, SetValue, Signal, VariableTarget,
 };
@@ -48,43 +45,18 @@ struct Caller<'s, 'o, 'w> {
     out: &'o mut ResultWriter<'w>,
 }
 
-impl Host for Caller<'_, '_, '_> {
-    fn enter(&mut self, called: &Called) -> Result<Arc<Loaded>, SqlError> {
-        self.session.enter_program(called)
+impl OfSession for Caller<'_, '_, '_> {
+    fn session(&self) -> &Session {
+        self.session
     }
 
-    fn leave(&mut self) {
-        self.session.running.leave();
+    fn session_mut(&mut self) -> &mut Session {
+        self.session
     }
 
-    fn plan(&mut self, loaded: &Loaded, leaf: usize) -> Result<Planned, SqlError> {
-        self.session.plan_leaf(loaded, leaf)
-    }
-
-    async fn query(&mut self, step: Step<'_>, read: &Read, bound: Bound) -> Result<Vec<Vec<Value>>, Failure> {
-        self.session.query_of_program(step, read, bound).await
-    }
-
-    fn run<'a>(&'a mut self, step: Step<'a>) -> OnLargeStack<'a, Result<(), SqlError>> {
+    fn run_step<'a>(&'a mut self, step: Step<'a>) -> OnLargeStack<'a, Result<(), SqlError>> {
         let Caller { session, out } = self;
         OnLargeStack::new(session.attempt(run_of(step), out))
-    }
-
-    fn state(&mut self) -> &mut State {
-        &mut self.session.state
-    }
-
-    fn context(&self) -> &SharedContext {
-        &self.session.context
-    }
-
-    fn take_warnings(&mut self) {
-        self.session.take_warnings();
-    }
-
-    async fn breathe(&mut self) -> Result<(), SqlError> {
-        tokio::task::yield_now().await;
-        self.session.stopped().map_or(Ok(()), Err)
     }
 }
 

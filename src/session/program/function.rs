@@ -63,10 +63,14 @@ pub fn call_function(context: &SharedContext, nested: Nested<'_>, arguments: &[V
     let flags = context.lock().flags();
     let mut callback = Callback { context, nested, calls: Some(calls) };
     let outcome = stacker::maybe_grow(RED_ZONE, STACK, || {
+        let limit = callback.calls()?.state.settings.max_errors;
         let diagnostics = callback.calls()?.state.diagnostics.clone();
+        callback.calls()?.state.diagnostics.start(limit);
         let running = Interpreter::new(&mut callback).run(&called, arguments.to_vec(), Vec::new());
         let outcome = at_once(running)?;
-        callback.calls()?.state.diagnostics = diagnostics;
+        let left = std::mem::replace(&mut callback.calls()?.state.diagnostics, diagnostics);
+        // With those of the statement's own functions.
+        left.into_warnings().for_each(|warning| callback.context.lock().warn(warning));
         outcome
     });
     context.lock().set_flags(flags);

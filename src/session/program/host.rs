@@ -7,6 +7,7 @@ use crate::session::execute::Failure;
 use crate::session::functions::SharedContext;
 use crate::session::plans::Planned;
 use crate::session::read::Bound;
+use crate::session::session::Session;
 use crate::session::state::State;
 use crate::sql::{Called, Read};
 use crate::types::Value;
@@ -60,4 +61,53 @@ pub trait Host: Send {
     /// # Errors
     /// Why the program is to stop, if it is.
     fn breathe(&mut self) -> impl Future<Output = Result<(), SqlError>> + Send;
+}
+
+/// A session as the host: all but what becomes of a statement.
+pub trait OfSession: Send {
+    fn session(&self) -> &Session;
+
+    fn session_mut(&mut self) -> &mut Session;
+
+    /// Runs a statement.
+    fn run_step<'a>(&'a mut self, step: Step<'a>) -> OnLargeStack<'a, Result<(), SqlError>>;
+}
+
+impl<T: OfSession> Host for T {
+    fn enter(&mut self, called: &Called) -> Result<Arc<Loaded>, SqlError> {
+        self.session_mut().enter_program(called)
+    }
+
+    fn leave(&mut self) {
+        self.session_mut().running.leave();
+    }
+
+    fn plan(&mut self, loaded: &Loaded, leaf: usize) -> Result<Planned, SqlError> {
+        self.session_mut().plan_leaf(loaded, leaf)
+    }
+
+    async fn query(&mut self, step: Step<'_>, read: &Read, bound: Bound) -> Result<Vec<Vec<Value>>, Failure> {
+        self.session_mut().query_of_program(step, read, bound).await
+    }
+
+    fn run<'a>(&'a mut self, step: Step<'a>) -> OnLargeStack<'a, Result<(), SqlError>> {
+        self.run_step(step)
+    }
+
+    fn state(&mut self) -> &mut State {
+        &mut self.session_mut().state
+    }
+
+    fn context(&self) -> &SharedContext {
+        &self.session().context
+    }
+
+    fn take_warnings(&mut self) {
+        self.session_mut().take_warnings();
+    }
+
+    async fn breathe(&mut self) -> Result<(), SqlError> {
+        tokio::task::yield_now().await;
+        self.session_mut().stopped().map_or(Ok(()), Err)
+    }
 }

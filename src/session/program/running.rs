@@ -20,6 +20,8 @@ pub struct Running {
     firing: Vec<Vec<(DatabaseName, String)>>,
     /// The schema of the outermost of these statements.
     schema: Option<Arc<Schema>>,
+    /// The savepoints that each running trigger set, innermost last: it has a level of its own, and theirs go with it.
+    savepoints: Vec<Vec<String>>,
 }
 
 impl Running {
@@ -86,6 +88,37 @@ impl Running {
         self.firing.iter().flatten().any(|(d, t)| d == database && t == table)
     }
 
+    /// A trigger begins.
+    pub fn begin_level(&mut self) {
+        self.savepoints.push(Vec::new());
+    }
+
+    /// A trigger ended; gives the first of the savepoints it left, by its name on the workspace.
+    pub fn end_level(&mut self) -> Option<String> {
+        let left = self.savepoints.pop().unwrap_or_default();
+        left.first().map(|name| on_workspace(self.savepoints.len() + 1, name))
+    }
+
+    /// The innermost trigger sets a savepoint; gives its name on the workspace.
+    pub fn set_savepoint(&mut self, name: &str) -> String {
+        let depth = self.savepoints.len();
+        if let Some(level) = self.savepoints.last_mut() {
+            level.retain(|other| !other.eq_ignore_ascii_case(name));
+            level.push(name.to_string());
+        }
+        on_workspace(depth, name)
+    }
+
+    /// A savepoint of the innermost trigger, by its name on the workspace. Those set after it are forgotten, and with
+    /// `release` it too.
+    pub fn find_savepoint(&mut self, name: &str, release: bool) -> Option<String> {
+        let depth = self.savepoints.len();
+        let level = self.savepoints.last_mut()?;
+        let at = level.iter().position(|other| other.eq_ignore_ascii_case(name))?;
+        level.truncate(if release { at } else { at + 1 });
+        Some(on_workspace(depth, name))
+    }
+
     /// An interpreter begins.
     ///
     /// # Errors
@@ -101,4 +134,9 @@ impl Running {
     pub fn end_interpreter(&mut self) {
         self.interpreters -= 1;
     }
+}
+
+/// Savepoints of different levels may have one name.
+fn on_workspace(depth: usize, name: &str) -> String {
+    format!("__marmot_{depth}_{name}")
 }

@@ -4,21 +4,15 @@
 //! is one statement: an error undoes everything.
 
 use super::call::{OnLargeStack, run_of};
-use super::host::{Host, Step};
+use super::host::{OfSession, Step};
 use super::interpreter::Interpreter;
-use super::loaded::Loaded;
 use crate::mysql::{Recording, SqlError};
-use crate::session::execute::Failure;
-use crate::session::functions::SharedContext;
-use crate::session::plans::Planned;
-use crate::session::read::Bound;
 use crate::session::server::Schema;
 use crate::session::session::{Session, plain};
-use crate::session::state::State;
 use crate::session::write::{Broken, Done};
 use crate::sql::{
-    Called, Plan, Read, RowChange, RowChangeKind, RowDelete, RowEvent, RowInsert, RowUpdate, SessionCommand,
-    StoredKind, Table, Triggered, Write,
+    Called, Plan, RowChange, RowChangeKind, RowDelete, RowEvent, RowInsert, RowUpdate, SessionCommand, StoredKind,
+    Table, Triggered, Write,
 };
 use crate::types::Value;
 use std::collections::BTreeSet;
@@ -40,6 +34,7 @@ fn refused(code: u16, state: &str, message: &str) -> SqlError {
 /// What a procedure that a trigger called may not do either.
 fn check(plan: &Plan) -> Result<(), SqlError> {
     match plan {
+        Plan::Read(read) if read.file.is_some() => Ok(()),
         Plan::Read(_) | Plan::Rows { .. } => {
             Err(refused(1415, "0A000", "Not allowed to return a result set from a trigger"))
         }
@@ -57,9 +52,6 @@ fn check(plan: &Plan) -> Result<(), SqlError> {
             let message = "Explicit or implicit commit is not allowed in stored function or trigger.";
             Err(refused(1422, "HY000", message))
         }
-        Plan::Savepoint(_) | Plan::RollbackTo(_) | Plan::Release(_) => {
-            Err(SqlError::unsupported("savepoints in a trigger"))
-        }
         Plan::Session(
             SessionCommand::Prepare { .. }
             | SessionCommand::Execute { .. }
@@ -67,51 +59,34 @@ fn check(plan: &Plan) -> Result<(), SqlError> {
             | SessionCommand::Deallocate { .. },
         ) => Err(refused(1336, "0A000", "Dynamic SQL is not allowed in stored function or trigger")),
         Plan::Load(_) => Err(refused(1314, "0A000", "LOAD DATA is not allowed in stored procedures")),
-        Plan::Write(_) | Plan::Set(_) | Plan::Use(_) | Plan::Session(_) | Plan::Call(_) | Plan::Nothing(_) => Ok(()),
+        Plan::Write(_)
+        | Plan::Set(_)
+        | Plan::Use(_)
+        | Plan::Session(_)
+        | Plan::Call(_)
+        | Plan::Savepoint(_)
+        | Plan::RollbackTo(_)
+        | Plan::Release(_)
+        | Plan::Nothing(_) => Ok(()),
     }
 }
 
-impl Host for Firing<'_> {
-    fn enter(&mut self, called: &Called) -> Result<Arc<Loaded>, SqlError> {
-        self.session.enter_program(called)
+impl OfSession for Firing<'_> {
+    fn session(&self) -> &Session {
+        self.session
     }
 
-    fn leave(&mut self) {
-        self.session.running.leave();
+    fn session_mut(&mut self) -> &mut Session {
+        self.session
     }
 
-    fn plan(&mut self, loaded: &Loaded, leaf: usize) -> Result<Planned, SqlError> {
-        self.session.plan_leaf(loaded, leaf)
-    }
-
-    async fn query(&mut self, step: Step<'_>, read: &Read, bound: Bound) -> Result<Vec<Vec<Value>>, Failure> {
-        self.session.query_of_program(step, read, bound).await
-    }
-
-    fn run<'a>(&'a mut self, step: Step<'a>) -> OnLargeStack<'a, Result<(), SqlError>> {
+    fn run_step<'a>(&'a mut self, step: Step<'a>) -> OnLargeStack<'a, Result<(), SqlError>> {
         OnLargeStack::new(async move {
             check(&step.planned.plan)?;
             // Nothing that may run here has rows for a client.
             let mut nowhere = Recording::new();
             self.session.attempt(run_of(step), &mut nowhere.writer()).await
         })
-    }
-
-    fn state(&mut self) -> &mut State {
-        &mut self.session.state
-    }
-
-    fn context(&self) -> &SharedContext {
-        &self.session.context
-    }
-
-    fn take_warnings(&mut self) {
-        self.session.take_warnings();
-    }
-
-    async fn breathe(&mut self) -> Result<(), SqlError> {
-        tokio::task::yield_now().await;
-        self.session.stopped().map_or(Ok(()), Err)
     }
 }
 
@@ -142,6 +117,8 @@ struct Rows<'a> {
     schema: &'a Arc<Schema>,
     write: &'a Write,
     change: &'a RowChange,
+    /// RETURNING.
+    returned: Option<&'a str>,
     /// Of the whole statement.
     parameters: &'a [Value],
     insert: Events,
@@ -216,7 +193,8 @@ impl Session {
             let events = |event| Events::of(schema, change, event);
             let (insert, update, delete) =
                 (events(RowEvent::Insert), events(RowEvent::Update), events(RowEvent::Delete));
-            let rows = Rows { schema, write, change, parameters, insert, update, delete };
+            let returned = triggered.returned.as_deref();
+            let rows = Rows { schema, write, change, returned, parameters, insert, update, delete };
             // Joined with several rows, a row is changed once, by what was found first.
             let mut seen = BTreeSet::new();
             for row in &found {
@@ -265,20 +243,28 @@ impl Session {
         self.running.begin_interpreter()?;
         self.take_warnings();
         let flags = self.context.lock().flags();
-        let (diagnostics, last_insert_id) = (self.state.diagnostics.clone(), self.state.last_insert_id);
+        let limit = self.state.settings.max_errors;
+        let (mut diagnostics, last_insert_id) = (self.state.diagnostics.clone(), self.state.last_insert_id);
         let (row_count, found_rows) = (self.state.row_count, self.state.found_rows);
         let mut failed = None;
         for trigger in triggers {
+            self.state.diagnostics.start(limit);
             let old = old.unwrap_or_default();
             let values = old.iter().chain(new.iter().flatten()).cloned().collect();
+            self.running.begin_level();
             let mut host = Firing { session: self };
             let running = Interpreter::new(&mut host).run(trigger, values, Vec::new());
-            match OnLargeStack::new(running).await {
+            let outcome = OnLargeStack::new(running).await;
+            if let Some(left) = self.running.end_level().filter(|_| !self.is_lost()) {
+                self.workspace()?.release(&left).map_err(plain)?;
+            }
+            match outcome {
                 Ok((mut values, _)) => {
                     if new.is_some() {
                         values.truncate(old.len() + rows.change.table.columns.len());
                         new = Some(values.split_off(old.len()));
                     }
+                    diagnostics.left_by(std::mem::take(&mut self.state.diagnostics));
                 }
                 Err(error) => {
                     failed = Some(error);
@@ -320,19 +306,11 @@ impl Session {
             cells[at] = Value::Null;
         }
         for key in &insert.keys {
-            let parameters: Vec<Value> = key.columns.iter().map(|at| cells[*at].clone()).collect();
-            if parameters.contains(&Value::Null) {
-                continue;
-            }
-            let found = self.workspace()?.query(&key.find, &parameters).and_then(|rows| rows.collect());
-            let found = found.map_err(|e| self.row_error(e, rows.schema, rows.write))?;
-            let Some(old) = found.into_iter().next() else { continue };
+            let Some(old) = self.first_row(rows, key, &cells)? else { continue };
             if let Some(update) = &insert.updated {
                 let key = old.get(..update.keys).unwrap_or_default();
                 let parameters = [rows.parameters, &cells, key].concat();
-                let part = self.workspace()?.query(&insert.update_of, &parameters).and_then(|rows| rows.collect());
-                let part = part.map_err(|e| self.row_error(e, rows.schema, rows.write))?;
-                let part = part.into_iter().next().unwrap_or_default();
+                let part = self.first_row(rows, &insert.update_of, &parameters)?.unwrap_or_default();
                 return self.update_row(rows, update, &part, total).await;
             }
             if let Some(delete) = &insert.replaced {
@@ -344,10 +322,25 @@ impl Session {
         if done.executed.rows.inserted == 0 {
             return Ok(());
         }
-        if let (Some(at), Some(id)) = (auto, done.ids.generated.or(done.ids.last)) {
-            cells[at] = Value::Int(id);
-        }
+        // With its id and what is computed of it.
+        let cells = done.rows.into_iter().next().unwrap_or(cells);
+        self.return_row(rows, &cells, total)?;
         self.fire(rows, &rows.insert.after, None, Some(cells)).await.map(drop)
+    }
+
+    /// The first row that a query finds within the statement.
+    fn first_row(&mut self, rows: &Rows<'_>, query: &str, parameters: &[Value]) -> Result<Option<Vec<Value>>, Broken> {
+        let found = self.workspace()?.query(query, parameters).and_then(|rows| rows.collect());
+        Ok(found.map_err(|e| self.row_error(e, rows.schema, rows.write))?.into_iter().next())
+    }
+
+    /// What RETURNING gives of a changed row.
+    fn return_row(&mut self, rows: &Rows<'_>, cells: &[Value], total: &mut Done) -> Result<(), Broken> {
+        if let Some(query) = rows.returned {
+            let row = self.first_row(rows, query, &[rows.parameters, cells].concat())?;
+            total.rows.extend(row);
+        }
+        Ok(())
     }
 
     async fn update_row(
@@ -375,6 +368,8 @@ impl Session {
         if done.executed.changes == 0 {
             return Ok(());
         }
+        let new = done.rows.into_iter().next().unwrap_or(new);
+        self.return_row(rows, &new, total)?;
         self.fire(rows, &rows.update.after, Some(old), Some(new)).await.map(drop)
     }
 
@@ -391,6 +386,10 @@ impl Session {
         add(total, &done);
         if done.executed.changes == 0 {
             return Ok(());
+        }
+        // REPLACE gives the rows it writes, not those in their way.
+        if matches!(rows.change.kind, RowChangeKind::Delete(_)) {
+            self.return_row(rows, old, total)?;
         }
         self.fire(rows, &rows.delete.after, Some(old), None).await.map(drop)
     }

@@ -129,7 +129,7 @@ pub const COLUMNS: SystemTable = SystemTable {
     ],
     rows: |facts| {
         each_table(facts, |d, t, rows| {
-            for (column, place) in t.columns.iter().zip(1i64..) {
+            for (column, place) in t.shown_columns().zip(1i64..) {
                 rows.push(column_row(d, t, column, place));
             }
         })
@@ -313,7 +313,7 @@ pub const STATISTICS: SystemTable = SystemTable {
                         text(&d.name),
                         text(&index.name),
                         Value::Int(place),
-                        text(t.name_of(part.column)),
+                        t.part_expression(part).map_or_else(|| text(t.name_of(part.column)), |_| Value::Null),
                         match (index.kind, part.descending) {
                             (IndexKind::FullText, _) => Value::Null,
                             (_, true) => text("D"),
@@ -327,7 +327,7 @@ pub const STATISTICS: SystemTable = SystemTable {
                         text(""),
                         text(&index.comment),
                         text(if index.invisible { "NO" } else { "YES" }),
-                        Value::Null,
+                        t.part_expression(part).map_or(Value::Null, text),
                     ]);
                 }
             }
@@ -393,7 +393,7 @@ pub const KEY_COLUMN_USAGE: SystemTable = SystemTable {
                 vec![def.clone(), db.clone(), text(name), def, db, text(&t.name), text(column), Value::Int(place)]
             };
             for index in t.primary.iter().chain(t.unique_indexes()) {
-                for (part, place) in index.columns.iter().zip(1..) {
+                for (part, place) in index.columns.iter().zip(1..).filter(|(p, _)| t.part_expression(p).is_none()) {
                     let mut row = start(&index.name, t.name_of(part.column), place);
                     row.extend([Value::Null, Value::Null, Value::Null, Value::Null]);
                     rows.push(row);

@@ -478,3 +478,26 @@ async fn a_default_that_is_an_expression_sees_the_values_of_its_row() {
     c.ok("INSERT INTO t SET b = 8").await;
     assert_eq!(c.lines("SELECT * FROM t ORDER BY b").await, ["1 2 10", "4 3 4", "6 5 60", "8 7 80", "9 8 90"]);
 }
+
+#[tokio::test]
+async fn what_would_be_too_long_is_null_with_a_warning() {
+    let (_node, mut c) = Node::with_database().await;
+    for call in
+        ["REPEAT('x', 100000000)", "SPACE(100000000)", "LPAD('x', 100000000, 'y')", "HEX(REPEAT('x', 60000000))"]
+    {
+        assert_eq!(c.value(&format!("SELECT {call} IS NULL")).await, "1", "{call}");
+        let name = call.split('(').next().unwrap_or_default().to_lowercase();
+        let text = format!("Result of {name}() was larger than max_allowed_packet (67108864) - truncated");
+        assert_eq!(c.lines("SHOW WARNINGS").await, [format!("Warning 1301 {text}")], "{call}");
+    }
+}
+
+#[tokio::test]
+async fn weights_are_shown() {
+    let (_node, mut c) = Node::with_database().await;
+    for (value, weights) in
+        [("'aB '", "004100420020"), ("'aB' COLLATE utf8mb4_bin", "000061000042"), ("x'6162'", "6162"), ("NULL", "NULL")]
+    {
+        assert_eq!(c.value(&format!("SELECT HEX(WEIGHT_STRING({value}))")).await, weights, "{value}");
+    }
+}

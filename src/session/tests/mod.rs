@@ -5,10 +5,13 @@ mod charsets;
 mod collations;
 mod data;
 mod definitions;
+mod files;
 mod fulltext;
 mod grouping;
 mod ids;
+mod keys;
 mod load;
+mod moves;
 mod prepared;
 mod programs;
 mod schema;
@@ -187,6 +190,11 @@ fn status() -> NodeStatus {
 impl Node {
     /// A node with an empty directory; its core runs as a task of the current runtime.
     pub fn start() -> Node {
+        Node::start_with(&[])
+    }
+
+    /// As [`Node::start`], with these variables configured.
+    pub fn start_with(globals: &[(&str, Value)]) -> Node {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let data = DataDir::open(directory.path(), Options::default()).expect("an empty directory opens");
         let published = Published::new();
@@ -215,7 +223,7 @@ impl Node {
             data,
             core: CoreHandle::new(calls, published),
             clock: clock.clone(),
-            globals: Arc::new(Globals::new(&[]).expect("defaults are valid")),
+            globals: Arc::new(Globals::new(globals).expect("they are valid")),
             seed: 7,
             conflicts: None,
         });

@@ -133,6 +133,20 @@ impl CollationOrder {
         }
     }
 
+    /// What texts are ordered by, as MySQL shows it, trailing spaces counted; of a language's collation by other numbers than
+    /// MySQL's, in the same order.
+    pub fn weights(&self, text: &str) -> Vec<u8> {
+        match &self.method {
+            Method::CodePoint => text.chars().flat_map(|c| u32::from(c).to_be_bytes().into_iter().skip(1)).collect(),
+            Method::General => text.chars().flat_map(|c| general::weight(c).to_be_bytes()).collect(),
+            Method::Unicode(_) => {
+                let mut key = Vec::new();
+                self.sort_key(text, &mut key);
+                key
+            }
+        }
+    }
+
     /// Appends bytes that are equal for texts that compare as equal, and for those only.
     pub fn sort_key(&self, text: &str, out: &mut Vec<u8>) {
         let text = self.counted(text);

@@ -5,9 +5,9 @@ use super::definition::{add_column, add_inline_key, change_options, check_table_
 use super::drop::{drop_checks, drop_column, drop_constraint, index_position};
 use super::foreign_key::{add_check, add_foreign_key};
 use super::key::{add_key, check_table};
+use super::relocate::{follow_parent, rename_parent};
 use super::rename::{rename_columns, rename_own_parent_column, rename_parent_column, renames_missing};
 use super::sqlite_table::{column_definition, create_index, create_table, index_name, is_widening, parenthesised};
-use super::table::{follow_parent, rename_parent};
 use crate::sql::alteration::{Alteration, Place};
 use crate::sql::catalog::{Catalog, CheckPlace, Column, ColumnDefault, Database, HIDDEN_KEY, Table};
 use crate::sql::error::{Error, Warning};
@@ -313,12 +313,12 @@ fn apply(
 
 /// What identifies a row: the key columns' ids with their types and collations.
 fn key_identity(table: &Table) -> Vec<(ColumnId, Option<crate::sql::column_type::ColumnType>)> {
-    let columns = table.primary.iter().flat_map(|p| &p.columns);
+    let columns = table.identity().into_iter().flat_map(|p| &p.columns);
     columns.map(|c| (c.column, table.column_by_id(c.column).map(|c| c.ty.clone()))).collect()
 }
 
 fn key_ids(table: &Table) -> Option<Vec<ColumnId>> {
-    table.primary.as_ref().map(|p| p.columns.iter().map(|c| c.column).collect())
+    table.identity().map(|p| p.columns.iter().map(|c| c.column).collect())
 }
 
 fn needs_rebuild(old: &Table, new: &Table) -> bool {
@@ -353,10 +353,6 @@ fn needs_rebuild(old: &Table, new: &Table) -> bool {
     })
 }
 
-fn is_rowid(table: &Table, column: &Column) -> bool {
-    table.key_is_rowid() && crate::sql::translate::is_key(table, column)
-}
-
 /// What existing rows of `old` get in a new column.
 fn fill(column: &Column, now: &str, old: &Table) -> Result<String, Error> {
     Ok(match &column.default {
@@ -378,8 +374,9 @@ fn change_in_place(database: &Database, old: &Table, new: &Table, now: &str, pro
     let db = quote_name(&database.name);
     let table = format!("{db}.{}", quote_name(&old.name));
     let statements = &mut program.statements;
-    for index in &old.indexes {
-        let same = new.indexes.iter().any(|i| i.id == index.id && i.columns == index.columns && i.kind == index.kind);
+    for index in old.secondary_indexes() {
+        let same =
+            new.secondary_indexes().any(|i| i.id == index.id && i.columns == index.columns && i.kind == index.kind);
         if !same {
             statements.push(format!("DROP INDEX IF EXISTS {db}.{}", quote_name(&index_name(old.id, index))));
         }
@@ -417,10 +414,11 @@ fn change_in_place(database: &Database, old: &Table, new: &Table, now: &str, pro
         }
         statements.push(format!("ALTER TABLE {table} ADD COLUMN {definition}"));
     }
-    for index in &new.indexes {
-        let same = old.indexes.iter().any(|i| i.id == index.id && i.columns == index.columns && i.kind == index.kind);
+    for index in new.secondary_indexes() {
+        let same =
+            old.secondary_indexes().any(|i| i.id == index.id && i.columns == index.columns && i.kind == index.kind);
         if !same {
-            statements.extend(create_index(&database.name, new, &old.name, index));
+            statements.push(create_index(&database.name, new, &old.name, index));
         }
     }
     if old.name != new.name {
@@ -433,9 +431,9 @@ fn rebuild(database: &Database, old: &Table, new: &Table, now: &str, program: &m
     let mut names = Vec::new();
     let mut cells = Vec::new();
     let mut order = String::new();
-    if new.primary.is_none() {
+    if new.has_hidden_key() {
         names.push(quote_name(HIDDEN_KEY));
-        cells.push(match &old.primary {
+        cells.push(match old.identity() {
             None => quote_name(HIDDEN_KEY),
             // Numbered by the old key, so that all nodes give the same.
             Some(_) => {
@@ -447,7 +445,7 @@ fn rebuild(database: &Database, old: &Table, new: &Table, now: &str, program: &m
     }
     for column in new.columns.iter().filter(|c| c.generated().is_none()) {
         names.push(quote_name(&column.name));
-        let rowid = is_rowid(new, column);
+        let rowid = new.rowid_column().is_some_and(|c| c.id == column.id);
         cells.push(match old.column_by_id(column.id) {
             Some(before) => copied(before, column, rowid, new.collations),
             None if column.auto_increment => {
@@ -469,9 +467,7 @@ fn rebuild(database: &Database, old: &Table, new: &Table, now: &str, program: &m
     ));
     statements.push(format!("DROP TABLE {db}.{}", quote_name(&old.name)));
     statements.push(format!("ALTER TABLE {db}.{} RENAME TO {}", quote_name(REBUILT), quote_name(&new.name)));
-    for index in &new.indexes {
-        statements.extend(create_index(&database.name, new, &new.name, index));
-    }
+    statements.extend(new.secondary_indexes().map(|i| create_index(&database.name, new, &new.name, i)));
     Ok(())
 }
 

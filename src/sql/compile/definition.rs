@@ -4,7 +4,7 @@ use super::collation::{resolve_collation, resolve_type};
 use super::foreign_key::{add_check, add_foreign_key};
 use super::key::{add_key, check_name, check_table};
 use crate::sql::catalog::{
-    Catalog, Collation, Column, ColumnDefault, Database, IndexKind, RESERVED_PREFIX, Table, TableOptions,
+    Catalog, Collation, Column, ColumnDefault, Database, HIDDEN_PART, IndexKind, RESERVED_PREFIX, Table, TableOptions,
 };
 use crate::sql::column_type::ColumnType;
 use crate::sql::definition::{ColumnDefinition, KeyDefinition, KeyPart, OptionsDefinition, TableDefinition};
@@ -119,7 +119,7 @@ fn check_prior(table: &Table, place: usize, expression: &str) -> Result<(), Erro
 
 /// # Errors
 /// 3102 for what needs a session or differs from call to call, 3106 in a primary key, 3107 for a generated column after
-/// it, 3109 for an id; 1235 for UNIQUE keys and foreign keys over it.
+/// it, 3109 for an id.
 fn check_generated(table: &Table, place: usize, expression: &str) -> Result<(), Error> {
     let column = &table.columns[place];
     constant_expression(expression, Some(table), GENERATED_CLAUSE)?;
@@ -133,15 +133,10 @@ fn check_generated(table: &Table, place: usize, expression: &str) -> Result<(), 
             return Err(Error { code: 3109, state: "HY000", message });
         }
     }
-    if table.primary.as_ref().is_some_and(|p| p.columns.iter().any(|c| c.column == column.id)) {
+    let is_virtual = matches!(column.default, Some(ColumnDefault::Generated { stored: false, .. }));
+    if is_virtual && table.primary.as_ref().is_some_and(|p| p.columns.iter().any(|c| c.column == column.id)) {
         let message = "'Defining a virtual generated column as primary key' is not supported for generated columns.";
         return Err(Error { code: 3106, state: "HY000", message: message.to_string() });
-    }
-    if table.unique_indexes().any(|i| i.columns.iter().any(|c| c.column == column.id)) {
-        return Err(Error::unsupported("UNIQUE keys over generated columns"));
-    }
-    if table.foreign_keys.iter().any(|k| k.columns.contains(&column.id)) {
-        return Err(Error::unsupported("foreign keys over generated columns"));
     }
     Ok(())
 }
@@ -220,7 +215,7 @@ pub fn add_column(
 /// `PRIMARY KEY` or `UNIQUE` inside a column's definition.
 pub fn add_inline_key(table: &mut Table, definition: &ColumnDefinition) -> Result<(), Error> {
     let Some(kind) = definition.key else { return Ok(()) };
-    let part = KeyPart { column: definition.name.clone(), prefix: None, descending: false };
+    let part = KeyPart { column: definition.name.clone(), expression: None, prefix: None, descending: false };
     let key = KeyDefinition { kind, name: None, parts: vec![part], comment: String::new(), invisible: false };
     add_key(table, &key).map(drop)
 }
@@ -241,6 +236,7 @@ pub fn column_of(
         || name.ends_with(' ')
         || name.contains('\0')
         || name.to_ascii_lowercase().starts_with(RESERVED_PREFIX)
+        || name.starts_with(HIDDEN_PART)
     {
         return Err(Error::incorrect_column_name(name));
     }

@@ -53,6 +53,11 @@ pub fn drop_column(table: &mut Table, name: &str, database: &Database) -> Result
         None => Ok(false),
     };
     for other in &table.columns {
+        if needs(other)? && other.is_hidden() {
+            let message =
+                format!("Column '{name}' has a functional index dependency and cannot be dropped or renamed.");
+            return Err(Error { code: 3837, state: "HY000", message });
+        }
         if needs(other)? {
             let message = format!("Column '{name}' has a generated column dependency.");
             return Err(Error { code: 3108, state: "HY000", message });

@@ -2,7 +2,9 @@
 
 use super::definition::named_columns;
 use super::key::{add_key, check_name};
-use crate::sql::catalog::{Catalog, Check, CheckPlace, Database, ForeignKey, IndexKind, ReferentialAction, Table};
+use crate::sql::catalog::{
+    Catalog, Check, CheckPlace, Column, ColumnDefault, Database, ForeignKey, IndexKind, ReferentialAction, Table,
+};
 use crate::sql::definition::{CheckDefinition, ForeignKeyDefinition, KeyDefinition, KeyPart};
 use crate::sql::error::Error;
 use crate::sql::translate::constant_expression;
@@ -83,6 +85,7 @@ pub fn add_foreign_key(
             );
             return Err(Error { code: 1830, state: "HY000", message });
         }
+        check_generated(column, key, &name)?;
         columns.push(column.id);
     }
     let own = key.parent_table.eq_ignore_ascii_case(&table.name);
@@ -105,7 +108,12 @@ pub fn add_foreign_key(
             && index.columns.iter().zip(&columns).all(|(c, id)| c.column == *id)
     };
     if !table.primary.iter().chain(&table.indexes).any(leads) {
-        let parts = key.columns.iter().map(|c| KeyPart { column: c.clone(), prefix: None, descending: false });
+        let parts = key.columns.iter().map(|c| KeyPart {
+            column: c.clone(),
+            expression: None,
+            prefix: None,
+            descending: false,
+        });
         let named = key.name.clone().filter(|n| !table.indexes.iter().any(|i| i.name.eq_ignore_ascii_case(n)));
         let definition = KeyDefinition {
             kind: IndexKind::Plain,
@@ -128,16 +136,43 @@ pub fn add_foreign_key(
     Ok(())
 }
 
+/// # Errors
+/// 3104 for an action that would write a generated column, 3733 for one that is not stored.
+fn check_generated(column: &Column, key: &ForeignKeyDefinition, name: &str) -> Result<(), Error> {
+    let Some(ColumnDefault::Generated { stored, .. }) = &column.default else { return Ok(()) };
+    if !stored {
+        let message = format!("Foreign key '{name}' uses virtual column '{}' which is not supported.", column.name);
+        return Err(Error { code: 3733, state: "HY000", message });
+    }
+    let writes = |action: &&(&str, ReferentialAction)| match action.1 {
+        ReferentialAction::SetNull => true,
+        ReferentialAction::Cascade => action.0 == "UPDATE",
+        _ => false,
+    };
+    match [("UPDATE", key.on_update), ("DELETE", key.on_delete)].iter().find(writes) {
+        Some((event, action)) => {
+            let message =
+                format!("Cannot define foreign key with ON {event} {} clause on a generated column.", action.sql());
+            Err(Error { code: 3104, state: "HY000", message })
+        }
+        None => Ok(()),
+    }
+}
+
 /// The referenced columns, which a unique key must cover: SQLite can refer to nothing else.
 fn parent_columns(parent: &Table, key: &ForeignKeyDefinition, name: &str) -> Result<Vec<String>, Error> {
     let wanted = match (&key.parent_columns, &parent.primary) {
         (columns, _) if !columns.is_empty() => columns.clone(),
-        (_, Some(_)) => parent.key_columns().iter().map(|c| (*c).to_string()).collect(),
+        (_, Some(primary)) => primary.columns.iter().map(|c| parent.name_of(c.column).to_string()).collect(),
         _ => return Err(Error::foreign_key_missing_index(name, &parent.name)),
     };
     let mut found = Vec::new();
     for column in &wanted {
         match parent.column(column) {
+            Some((_, Column { default: Some(ColumnDefault::Generated { stored: false, .. }), .. })) => {
+                let message = format!("Foreign key '{name}' uses virtual column '{column}' which is not supported.");
+                return Err(Error { code: 3733, state: "HY000", message });
+            }
             Some((_, column)) => found.push(column.name.clone()),
             None => {
                 let message = format!(

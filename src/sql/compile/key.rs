@@ -1,5 +1,6 @@
 //! Keys and indexes of a definition.
 
+use super::functional;
 use crate::sql::catalog::{Collation, Column, Index, IndexColumn, IndexKind, Table};
 use crate::sql::column_type::{BinaryKind, ColumnType, TextKind};
 use crate::sql::definition::KeyDefinition;
@@ -22,8 +23,12 @@ pub fn check_name(name: &str) -> Result<(), Error> {
 pub fn add_key(table: &mut Table, key: &KeyDefinition) -> Result<IndexId, Error> {
     let mut columns: Vec<IndexColumn> = Vec::new();
     let mut collation = None;
-    for part in &key.parts {
-        let Some((_, column)) = table.column(&part.column) else { return Err(Error::unknown_key_column(&part.column)) };
+    for (place, part) in key.parts.iter().enumerate() {
+        let name = match &part.expression {
+            Some(expression) => &functional::add_part(table, key, place, expression)?,
+            None => &part.column,
+        };
+        let Some((_, column)) = table.column(name) else { return Err(Error::unknown_key_column(name)) };
         if columns.iter().any(|c| c.column == column.id) {
             return Err(Error::duplicate_column(&column.name));
         }
@@ -48,9 +53,6 @@ pub fn add_key(table: &mut Table, key: &KeyDefinition) -> Result<IndexId, Error>
     if key.kind == IndexKind::Primary {
         if table.primary.is_some() {
             return Err(Error::multiple_primary_keys());
-        }
-        if index.columns.iter().any(|c| c.prefix.is_some()) {
-            return Err(Error::unsupported("a prefix length in a PRIMARY KEY"));
         }
         index.name = "PRIMARY".to_string();
         table.primary = Some(index);
@@ -101,7 +103,11 @@ fn check_searched(column: &Column, collation: &mut Option<Collation>) -> Result<
 
 /// The first column's name, with a number if it is taken.
 fn free_name(table: &Table, index: &Index) -> String {
-    let base = index.columns.first().map_or("", |c| table.name_of(c.column)).to_string();
+    let first = index.columns.first();
+    let base = match first.and_then(|part| table.part_expression(part)) {
+        Some(_) => functional::UNNAMED.to_string(),
+        None => first.map_or("", |part| table.name_of(part.column)).to_string(),
+    };
     let taken = |name: &str| {
         name.eq_ignore_ascii_case("PRIMARY") || table.indexes.iter().any(|i| i.name.eq_ignore_ascii_case(name))
     };
@@ -148,6 +154,7 @@ pub fn check_table(table: &mut Table, explicit_null: impl Fn(&str) -> bool) -> R
     if table.columns.is_empty() {
         return Err(Error::need_columns());
     }
+    functional::settle(table);
     let key: Vec<_> = table.primary.iter().flat_map(|p| p.columns.iter().map(|c| c.column)).collect();
     for column in table.columns.iter_mut().filter(|c| key.contains(&c.id)) {
         if explicit_null(&column.name) {

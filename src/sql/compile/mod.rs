@@ -9,8 +9,10 @@ mod collation;
 mod definition;
 mod drop;
 mod foreign_key;
+mod functional;
 mod key;
 mod program;
+mod relocate;
 mod rename;
 mod routine;
 mod sqlite_table;
@@ -19,5 +21,5 @@ mod view;
 
 pub use collation::{resolve_collation, resolve_type};
 pub use definition::storage_engine;
-pub use sqlite_table::create_all as create_statements;
+pub use sqlite_table::{create_all as create_statements, index_name};
 pub use table::compile;

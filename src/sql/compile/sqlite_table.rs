@@ -1,10 +1,12 @@
 //! A catalog table as SQLite's own DDL.
 
-use crate::sql::catalog::{Column, ColumnDefault, HIDDEN_KEY, Index, IndexKind, ReferentialAction, Table};
+use crate::sql::catalog::{Column, ColumnDefault, HIDDEN_KEY, Index, ReferentialAction, Table};
 use crate::sql::column_type::ColumnType;
 use crate::sql::error::Error;
 use crate::sql::storage_rule::Rule;
-use crate::sql::translate::{GENERATED_CLAUSE, constant_expression, quote_name, quote_text, quote_value};
+use crate::sql::translate::{
+    GENERATED_CLAUSE, constant_expression, generated_value, quote_name, quote_text, quote_value,
+};
 use crate::types::{CollationRules, TableId};
 
 /// A secondary index's name in SQLite, where index names are the database's. It holds as long as the table's id.
@@ -15,7 +17,7 @@ pub fn index_name(table: TableId, index: &Index) -> String {
 /// `CREATE TABLE "database"."name" (...)`, without indexes.
 pub fn create_table(database: &str, table: &Table, name: &str) -> Result<String, Error> {
     let mut lines = Vec::new();
-    if table.primary.is_none() {
+    if table.has_hidden_key() {
         lines.push(format!("{} INTEGER PRIMARY KEY", quote_name(HIDDEN_KEY)));
     }
     for column in &table.columns {
@@ -24,7 +26,7 @@ pub fn create_table(database: &str, table: &Table, name: &str) -> Result<String,
             None => column_definition(table, column),
         });
     }
-    if let (Some(primary), false) = (&table.primary, table.key_is_rowid()) {
+    if let (Some(primary), false) = (table.identity(), table.key_is_rowid()) {
         let parts: Vec<String> = primary.columns.iter().map(|c| quote_name(table.name_of(c.column))).collect();
         lines.push(format!("PRIMARY KEY ({})", parts.join(", ")));
     }
@@ -60,23 +62,12 @@ pub fn create_table(database: &str, table: &Table, name: &str) -> Result<String,
     Ok(format!("CREATE TABLE {}.{} ({})", quote_name(database), quote_name(name), lines.join(", ")))
 }
 
-/// Whether the column is the rowid.
-fn is_rowid(table: &Table, column: &Column) -> bool {
-    table.key_is_rowid() && table.primary.as_ref().is_some_and(|p| p.columns.iter().any(|c| c.column == column.id))
-}
-
-/// A generated column. It is computed when it is read, by nothing but the row: whoever applies a change need not
-/// compute it, and two merged changes give one value.
+/// A generated column. It is computed when it is read, by nothing but the row: two merged changes give one value. Where an
+/// index holds it, every member computes what the writer computed.
 fn generated_column(table: &Table, column: &Column, expression: &str) -> Result<String, Error> {
-    let value = constant_expression(expression, Some(table), GENERATED_CLAUSE)?;
-    let rule = Rule { nullable: true, ..Rule::of(column, false) };
+    let value = generated_value(table, column, expression)?;
     let collate = column.ty.collation().map_or(String::new(), |c| format!(" COLLATE {}", c.sqlite(table.collations)));
-    Ok(format!(
-        "{} {}{collate} GENERATED ALWAYS AS (marmot_generated({}, {value})) VIRTUAL",
-        quote_name(&column.name),
-        column.ty.sqlite(),
-        quote_text(&rule.encode())
-    ))
+    Ok(format!("{} {}{collate} GENERATED ALWAYS AS ({value}) VIRTUAL", quote_name(&column.name), column.ty.sqlite()))
 }
 
 /// What refuses a value that does not fit a generated column when a client writes the row, or warns of it: storing it
@@ -89,7 +80,7 @@ fn generated_check(table: &Table, column: &Column, expression: &str) -> Result<S
 /// A column in CREATE TABLE or ADD COLUMN.
 pub fn column_definition(table: &Table, column: &Column) -> String {
     let name = quote_name(&column.name);
-    if is_rowid(table, column) {
+    if table.rowid_column().is_some_and(|c| c.id == column.id) {
         return format!("{name} INTEGER PRIMARY KEY");
     }
     let mut line = format!("{name} {}", column.ty.sqlite());
@@ -114,13 +105,9 @@ pub fn parenthesised(constant: &str) -> String {
     }
 }
 
-/// `CREATE INDEX` of a secondary index, for a table called `name`. None for full-text search, and none over
-/// generated columns: keeping it would compute them where a change is applied, which must not fail.
-pub fn create_index(database: &str, table: &Table, name: &str, index: &Index) -> Option<String> {
-    if table.is_definition_only(index) {
-        return None;
-    }
-    let unique = if index.kind == IndexKind::Unique { "UNIQUE " } else { "" };
+/// `CREATE INDEX` of one of [`Table::secondary_indexes`], for a table called `name`.
+pub fn create_index(database: &str, table: &Table, name: &str, index: &Index) -> String {
+    let unique = if index.kind.is_unique() { "UNIQUE " } else { "" };
     let parts: Vec<String> = index
         .columns
         .iter()
@@ -130,7 +117,7 @@ pub fn create_index(database: &str, table: &Table, name: &str, index: &Index) ->
             let collation = table.column_by_id(part.column).and_then(|c| c.ty.collation());
             match part.prefix {
                 // Only uniqueness depends on the prefix.
-                Some(n) if index.kind == IndexKind::Unique => {
+                Some(n) if index.kind.is_unique() => {
                     let collate =
                         collation.map(|c| format!(" COLLATE {}", c.sqlite(table.collations))).unwrap_or_default();
                     format!("substr({column}, 1, {n}){collate}{order}")
@@ -139,19 +126,19 @@ pub fn create_index(database: &str, table: &Table, name: &str, index: &Index) ->
             }
         })
         .collect();
-    Some(format!(
+    format!(
         "CREATE {unique}INDEX {}.{} ON {} ({})",
         quote_name(database),
         quote_name(&index_name(table.id, index)),
         quote_name(name),
         parts.join(", ")
-    ))
+    )
 }
 
 /// The table and all of its indexes.
 pub fn create_all(database: &str, table: &Table) -> Result<Vec<String>, Error> {
     let mut statements = vec![create_table(database, table, &table.name)?];
-    statements.extend(table.indexes.iter().filter_map(|i| create_index(database, table, &table.name, i)));
+    statements.extend(table.secondary_indexes().map(|i| create_index(database, table, &table.name, i)));
     Ok(statements)
 }
 

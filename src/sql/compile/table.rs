@@ -3,22 +3,18 @@
 use super::alter::alter_table;
 use super::definition::{check_table_name, new_table};
 use super::foreign_key::children;
+use super::relocate::{move_tables, rename_tables};
 use super::sqlite_table::create_all;
 use crate::sql::catalog::{Catalog, Database, RESERVED_PREFIX, Table};
 use crate::sql::error::{Error, Warning};
-use crate::sql::schema_change::{CatalogChange, CompileContext, Compiled, ProgramKind, SchemaChange, SchemaProgram};
+use crate::sql::schema_change::{CompileContext, Compiled, ProgramKind, SchemaChange, SchemaProgram};
 use crate::sql::translate::quote_name;
 use crate::types::DatabaseName;
 use std::sync::Arc;
 
 /// See [`SchemaChange::compile`].
 pub fn compile(change: &SchemaChange, catalog: &Catalog, context: &mut CompileContext<'_>) -> Result<Compiled, Error> {
-    let mut program = SchemaProgram {
-        database: change.database().clone(),
-        kind: ProgramKind::Alter,
-        statements: vec![],
-        catalog: CatalogChange { version: context.version, ..CatalogChange::default() },
-    };
+    let mut program = SchemaProgram::new(change.database(), context);
     let nothing = |warnings| Ok(Compiled { program: None, warnings });
     let mut warnings = vec![];
     match change {
@@ -108,6 +104,13 @@ pub fn compile(change: &SchemaChange, catalog: &Catalog, context: &mut CompileCo
             let database = writable(catalog, database)?;
             rename_tables(database, renames, *if_exists, &mut program, &mut warnings)?;
             if program.statements.is_empty() && program.catalog.upsert_views.is_empty() {
+                return nothing(warnings);
+            }
+        }
+        SchemaChange::MoveTables { from, to, renames, if_exists } => {
+            let databases = (writable(catalog, from)?, writable(catalog, to)?);
+            program.before = Some(Box::new(SchemaProgram::new(to, context)));
+            if !move_tables(databases, renames, *if_exists, &mut program, &mut warnings)? {
                 return nothing(warnings);
             }
         }
@@ -252,81 +255,4 @@ fn drop_tables(
         super::program::drop_triggers(database, name, program);
     }
     Ok(())
-}
-
-fn rename_tables(
-    database: &Database,
-    renames: &[(String, String)],
-    if_exists: bool,
-    program: &mut SchemaProgram,
-    warnings: &mut Vec<Warning>,
-) -> Result<(), Error> {
-    let mut after = database.clone();
-    for (from, to) in renames {
-        check_table_name(to)?;
-        if from == to {
-            return Err(Error::table_exists(to));
-        }
-        if after.view_ignoring_case(to).is_some() {
-            return Err(Error::table_exists(to));
-        }
-        if let Some(view) = after.views.remove(from) {
-            if after.table_ignoring_case(to).is_some() {
-                return Err(Error::table_exists(to));
-            }
-            let view = Arc::new(crate::sql::catalog::View { name: to.clone(), ..(*view).clone() });
-            after.views.insert(to.clone(), view.clone());
-            program.catalog.remove_views.push(from.clone());
-            program.catalog.upsert_views.retain(|v| v.name != *from);
-            program.catalog.upsert_views.push(view);
-            continue;
-        }
-        let Some(table) = after.tables.remove(from) else {
-            let error = Error::no_such_table(format!("{}.{from}", database.name));
-            if if_exists {
-                warnings.push(Warning::note(error));
-                continue;
-            }
-            return Err(error);
-        };
-        if after.table_ignoring_case(to).is_some() {
-            return Err(Error::table_exists(to));
-        }
-        program.statements.push(format!(
-            "ALTER TABLE {}.{} RENAME TO {}",
-            quote_name(&database.name),
-            quote_name(from),
-            quote_name(to)
-        ));
-        let mut renamed = (*table).clone();
-        rename_parent(&mut renamed, from, to);
-        renamed.name.clone_from(to);
-        after.tables.insert(to.clone(), Arc::new(renamed));
-        follow_parent(&mut after, from, to);
-        super::program::follow_table(&mut after, from, to, program);
-    }
-    for (name, table) in &database.tables {
-        if after.tables.get(name) != Some(table) {
-            program.catalog.remove.push(name.clone());
-        }
-    }
-    program.catalog.upsert =
-        after.tables.iter().filter(|(n, t)| database.tables.get(*n) != Some(t)).map(|(_, t)| t.clone()).collect();
-    Ok(())
-}
-
-/// Points a table's foreign keys at the new name of their parent.
-pub fn rename_parent(table: &mut Table, from: &str, to: &str) {
-    for key in table.foreign_keys.iter_mut().filter(|k| k.parent_table.eq_ignore_ascii_case(from)) {
-        key.parent_table = to.to_string();
-    }
-}
-
-/// As [`rename_parent`], for every table of a database.
-pub fn follow_parent(database: &mut Database, from: &str, to: &str) {
-    for table in database.tables.values_mut() {
-        if table.foreign_keys.iter().any(|k| k.parent_table.eq_ignore_ascii_case(from)) {
-            rename_parent(Arc::make_mut(table), from, to);
-        }
-    }
 }

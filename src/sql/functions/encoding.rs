@@ -2,13 +2,10 @@
 //! "Mathematical Functions").
 
 use super::argument::{bytes, maybe_int, maybe_text, nth, text};
-use super::registry::Function;
+use super::registry::{Function, LONGEST};
 use crate::sql::error::Error;
 use crate::types::Value;
 use std::io::{Read, Write};
-
-/// Nothing is unpacked to more (MySQL: `max_allowed_packet`).
-const MAX_LENGTH: u64 = 64 << 20;
 
 macro_rules! functions {
     ($($name:literal $arity:literal $eval:expr;)+) => {
@@ -93,7 +90,7 @@ fn uncompress(value: &Value) -> Value {
     }
     let Some(length) = length_before(&packed) else { return Value::Null };
     let mut out = Vec::new();
-    let read = flate2::read::ZlibDecoder::new(&packed[4..]).take(MAX_LENGTH).read_to_end(&mut out);
+    let read = flate2::read::ZlibDecoder::new(&packed[4..]).take(LONGEST as u64).read_to_end(&mut out);
     if read.is_ok() && out.len() as i64 == length { Value::Blob(out.into()) } else { Value::Null }
 }
 

@@ -12,6 +12,7 @@ mod date_format;
 mod decimal;
 mod encoding;
 mod extreme;
+mod file;
 mod fulltext;
 mod hash;
 mod json;
@@ -32,7 +33,7 @@ mod whole;
 pub use date_format::pattern_parts;
 pub(super) use json_path::check_path;
 pub(super) use json_table::converted;
-pub use registry::{Accumulator, Aggregate, Function, FunctionContext, MAX_WARNINGS};
+pub use registry::{Accumulator, Aggregate, Function, FunctionContext, LoadFile, MAX_WARNINGS};
 pub use rows::{MOST_ROW_COLUMNS, decode_rows, encode_rows};
 pub use string::matches_like;
 
@@ -53,6 +54,7 @@ const GROUPS: &[&[Function]] = &[
     aes::FUNCTIONS,
     regexp::FUNCTIONS,
     sleep::FUNCTIONS,
+    file::FUNCTIONS,
     variable::FUNCTIONS,
     view_check::FUNCTIONS,
 ];

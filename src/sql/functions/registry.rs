@@ -1,9 +1,11 @@
 //! The table of functions that SQLite is given, and what a running function may know.
 
-use crate::sql::error::{Error, Warning};
+use crate::sql::error::{Error, Warning, WarningLevel};
 use crate::types::Value;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
 
 /// A scalar function. Names starting with `marmot_` are the translator's own; the others have MySQL's meaning and
 /// are called by MySQL's name with the prefix `marmot_`.
@@ -72,7 +74,23 @@ pub struct FunctionContext {
     pub warnings: RefCell<Vec<Warning>>,
     /// All warnings, also those above the limit.
     pub warning_count: Cell<u64>,
+    /// What gives `LOAD_FILE()` a file, at most so many bytes; nothing for one that may not be read.
+    pub load_file: RefCell<Option<LoadFile>>,
 }
+
+/// Reads a file of the server.
+#[derive(Clone)]
+pub struct LoadFile(pub Arc<dyn Fn(&str, usize) -> Option<Vec<u8>> + Send + Sync>);
+
+impl fmt::Debug for LoadFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LoadFile")
+    }
+}
+
+/// No function makes a longer string. MySQL's bound is `max_allowed_packet`; here it is that variable's default, so that a
+/// generated column is the same on every node.
+pub const LONGEST: usize = 64 << 20;
 
 /// The sequence of RAND(n), the same as MySQL's for every n.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,6 +134,21 @@ impl FunctionContext {
         if warnings.len() < MAX_WARNINGS {
             warnings.push(warning());
         }
+    }
+    /// How much was warned of, for [`FunctionContext::forget_warnings`].
+    pub fn warned(&self) -> (usize, u64) {
+        (self.warnings.borrow().len(), self.warning_count.get())
+    }
+    /// Forgets what was warned of since: it had been said before.
+    pub fn forget_warnings(&self, (kept, count): (usize, u64)) {
+        self.warnings.borrow_mut().truncate(kept);
+        self.warning_count.set(count);
+    }
+    /// NULL for a string that would be too long.
+    pub fn too_long(&self, function: &str) -> Value {
+        let message = format!("Result of {function}() was larger than max_allowed_packet ({LONGEST}) - truncated");
+        self.warn(Warning { level: WarningLevel::Warning, code: 1301, message });
+        Value::Null
     }
     /// How values are treated now, to be set again after what treats them otherwise.
     pub fn flags(&self) -> (bool, bool, bool) {

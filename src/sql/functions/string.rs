@@ -1,13 +1,10 @@
 //! String functions (manual, "String Functions and Operators").
 
 use super::argument::{bytes, integer, maybe_int, maybe_text, nth, real, text, text_or_blob};
-use super::registry::{Function, FunctionContext};
+use super::registry::{Function, FunctionContext, LONGEST};
 use crate::sql::collate::CollationOrder;
 use crate::sql::error::Error;
 use crate::types::Value;
-
-/// No function makes a longer string (MySQL: `max_allowed_packet`).
-const MAX_LENGTH: usize = 64 << 20;
 
 type Result = std::result::Result<Value, Error>;
 
@@ -19,8 +16,8 @@ macro_rules! functions {
 }
 
 functions! {
-    "marmot_concat" -1 |_, a| Ok(concat(a));
-    "marmot_concat_ws" -1 |_, a| Ok(concat_ws(a));
+    "marmot_concat" -1 |c, a| Ok(concat(c, a));
+    "marmot_concat_ws" -1 |c, a| Ok(concat_ws(c, a));
     "marmot_upper" 1 |_, a| Ok(maybe_text(text(&a[0]).map(|t| t.to_uppercase())));
     "marmot_lower" 1 |_, a| Ok(maybe_text(text(&a[0]).map(|t| t.to_lowercase())));
     "marmot_char_length" 1 |_, a| Ok(char_length(&a[0]));
@@ -30,16 +27,16 @@ functions! {
     "marmot_trim" 3 |_, a| Ok(trim(a));
     "marmot_locate" -1 |_, a| Ok(locate(a));
     "marmot_locate_ci" -1 |_, a| Ok(locate_ci(a));
-    "marmot_lpad" -1 |_, a| Ok(pad(a, true));
-    "marmot_rpad" -1 |_, a| Ok(pad(a, false));
-    "marmot_repeat" 2 |_, a| Ok(repeat(a));
+    "marmot_lpad" -1 |c, a| Ok(pad(c, a, true));
+    "marmot_rpad" -1 |c, a| Ok(pad(c, a, false));
+    "marmot_repeat" 2 |c, a| Ok(repeated(c, "repeat", a));
     "marmot_reverse" 1 |_, a| Ok(reverse(&a[0]));
-    "marmot_space" 1 |_, a| Ok(repeat(&[Value::from(" "), a[0].clone()]));
+    "marmot_space" 1 |c, a| Ok(repeated(c, "space", &[Value::from(" "), a[0].clone()]));
     "marmot_field" -1 |_, a| Ok(field(a, equal));
     "marmot_field_exact" -1 |_, a| Ok(field(a, |x, y| *x != Value::Null && x == y));
     "marmot_find_in_set" -1 |_, a| Ok(find_in_set(a));
     "marmot_elt" -1 |_, a| Ok(elt(a));
-    "marmot_hex" 1 |_, a| Ok(hex(&a[0]));
+    "marmot_hex" 1 |c, a| Ok(hex(c, &a[0]));
     "marmot_unhex" 1 |_, a| Ok(unhex(&a[0]));
     "marmot_ascii" 1 |_, a| Ok(maybe_int(bytes(&a[0]).map(|b| b.first().map_or(0, |c| i64::from(*c)))));
     "marmot_ord" 1 |_, a| Ok(ord(&a[0]));
@@ -48,6 +45,7 @@ functions! {
     "marmot_insert" 4 |_, a| Ok(insert(a));
     "marmot_substring_index" 3 |_, a| Ok(substring_index(a));
     "marmot_strcmp" -1 |_, a| Ok(strcmp(a));
+    "marmot_weight_string" 2 |_, a| Ok(weight_string(a));
     "marmot_quote" 1 |_, a| Ok(quote(&a[0]));
     "marmot_soundex" 1 |_, a| Ok(maybe_text(text(&a[0]).map(|t| soundex(&t))));
     "marmot_like" 4 like;
@@ -62,22 +60,23 @@ fn is_binary(value: &Value) -> bool {
     matches!(value, Value::Blob(_))
 }
 
-fn concat(a: &[Value]) -> Value {
+fn concat(context: &FunctionContext, a: &[Value]) -> Value {
     let mut out = Vec::new();
     for value in a {
         match bytes(value) {
-            Some(part) if out.len() + part.len() <= MAX_LENGTH => out.extend_from_slice(&part),
-            _ => return Value::Null,
+            Some(part) if out.len() + part.len() <= LONGEST => out.extend_from_slice(&part),
+            Some(_) => return context.too_long("concat"),
+            None => return Value::Null,
         }
     }
     text_or_blob(a.iter().any(is_binary), out)
 }
 
-fn concat_ws(a: &[Value]) -> Value {
+fn concat_ws(context: &FunctionContext, a: &[Value]) -> Value {
     let Some(separator) = bytes(nth(a, 0)) else { return Value::Null };
     let parts: Vec<_> = a.iter().skip(1).filter_map(bytes).collect();
-    if parts.iter().map(|p| p.len() + separator.len()).sum::<usize>() > MAX_LENGTH {
-        return Value::Null;
+    if parts.iter().map(|p| p.len() + separator.len()).sum::<usize>() > LONGEST {
+        return context.too_long("concat_ws");
     }
     text_or_blob(a.iter().any(is_binary), parts.join(&*separator))
 }
@@ -174,14 +173,14 @@ fn locate_ci(a: &[Value]) -> Value {
     locate(&folded)
 }
 
-fn pad(a: &[Value], on_left: bool) -> Value {
+fn pad(context: &FunctionContext, a: &[Value], on_left: bool) -> Value {
     let filler = a.get(2).map_or(Some(" ".into()), text);
     let (Some(whole), Some(length), Some(filler)) = (text(nth(a, 0)), integer(nth(a, 1)), filler) else {
         return Value::Null;
     };
     let Ok(length) = usize::try_from(length) else { return Value::Null };
-    if length > MAX_LENGTH {
-        return Value::Null;
+    if length > LONGEST {
+        return context.too_long(if on_left { "lpad" } else { "rpad" });
     }
     let have = whole.chars().count();
     if have >= length {
@@ -194,12 +193,13 @@ fn pad(a: &[Value], on_left: bool) -> Value {
     Value::text(if on_left { padding + &whole } else { whole.into_owned() + &padding })
 }
 
-fn repeat(a: &[Value]) -> Value {
+/// REPEAT and SPACE.
+fn repeated(context: &FunctionContext, name: &str, a: &[Value]) -> Value {
     let (Some(part), Some(count)) = (bytes(&a[0]), integer(&a[1])) else { return Value::Null };
     let count = usize::try_from(count).unwrap_or(0);
     match part.len().checked_mul(count) {
-        Some(length) if length <= MAX_LENGTH => text_or_blob(is_binary(&a[0]), part.repeat(count)),
-        _ => Value::Null,
+        Some(length) if length <= LONGEST => text_or_blob(is_binary(&a[0]), part.repeat(count)),
+        _ => context.too_long(name),
     }
 }
 
@@ -249,7 +249,7 @@ pub(super) fn hex_text(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02X}")).collect()
 }
 
-fn hex(value: &Value) -> Value {
+fn hex(context: &FunctionContext, value: &Value) -> Value {
     match value {
         Value::Int(n) => Value::text(format!("{n:X}")),
         // Beyond 64 bits all of them are set.
@@ -260,7 +260,10 @@ fn hex(value: &Value) -> Value {
             Value::text(format!("{:X}", crate::sql::unsigned::parse(cell).unwrap_or(0)))
         }
         Value::Text(cell) if crate::sql::decimal::digits(cell).is_some() => Value::text(format!("{:X}", u64::MAX)),
-        other => maybe_text(bytes(other).filter(|b| b.len() <= MAX_LENGTH / 2).map(|b| hex_text(&b))),
+        other => match bytes(other) {
+            Some(bytes) if bytes.len() > LONGEST / 2 => context.too_long("hex"),
+            bytes => maybe_text(bytes.map(|b| hex_text(&b))),
+        },
     }
 }
 
@@ -330,6 +333,18 @@ fn strcmp(a: &[Value]) -> Value {
         (Some(x), Some(y)) if exact => Value::Int(x.cmp(&y) as i64),
         (Some(x), Some(y)) => Value::Int(x.to_lowercase().cmp(&y.to_lowercase()) as i64),
         _ => Value::Null,
+    }
+}
+
+/// WEIGHT_STRING: a binary string is its own weight.
+fn weight_string(a: &[Value]) -> Value {
+    let order = text(nth(a, 1)).and_then(|name| CollationOrder::named(&name));
+    match (nth(a, 0), order) {
+        (Value::Null, _) => Value::Null,
+        (value, Some(order)) if !is_binary(value) => {
+            text(value).map_or(Value::Null, |text| Value::Blob(order.weights(&text).into()))
+        }
+        (value, _) => bytes(value).map_or(Value::Null, |bytes| Value::Blob(bytes.into_owned().into())),
     }
 }
 

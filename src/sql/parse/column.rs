@@ -196,7 +196,7 @@ impl Reader<'_> {
     }
 
     /// An expression as definitions keep it.
-    fn spelled_expression(&mut self) -> Result<String, Error> {
+    pub(super) fn spelled_expression(&mut self) -> Result<String, Error> {
         let first = self.position();
         let expression = self.expression()?;
         Ok(spelled(&expression, &self.text_since(first)))

@@ -2,7 +2,7 @@
 
 use super::{Body, Insert, InsertSource, Reader};
 use crate::sql::error::Error;
-use crate::sql::load::FileFormat;
+use crate::sql::load::{FileFormat, IntoFile};
 use sqlparser::ast::Expr;
 use sqlparser::tokenizer::Token;
 
@@ -45,27 +45,7 @@ impl Reader<'_> {
         self.expect("INTO TABLE")?;
         let table = self.table_name()?;
         self.refuse_partition()?;
-        let mut format = FileFormat::default();
-        if self.accept("CHARACTER SET") || self.accept("CHARSET") {
-            format.charset = Some(self.name_or_text()?.to_lowercase());
-        }
-        if self.accept("FIELDS") || self.accept("COLUMNS") {
-            self.field_options(&mut format)?;
-        }
-        if self.accept("LINES") {
-            loop {
-                if self.accept("STARTING BY") {
-                    format.starting = self.text()?.into_bytes();
-                } else if self.accept("TERMINATED BY") {
-                    format.line = self.text()?.into_bytes();
-                } else {
-                    break;
-                }
-            }
-        }
-        if format.terminated.is_empty() || format.line.is_empty() {
-            return Err(Error::unsupported("LOAD DATA of fields or lines without a terminator"));
-        }
+        let mut format = self.file_format()?;
         if self.accept("IGNORE") {
             format.skipped = self.unsigned()?;
             if self.accept_any(&["LINES", "ROWS"]).is_none() {
@@ -103,11 +83,50 @@ impl Reader<'_> {
         Ok(Body::LoadData(Box::new(LoadData { file, local, format, insert })))
     }
 
+    /// OUTFILE 'name' with its format, or DUMPFILE 'name'.
+    pub(super) fn into_file(&mut self) -> Result<IntoFile, Error> {
+        let dump = self.accept("DUMPFILE");
+        if !dump {
+            self.expect("OUTFILE")?;
+        }
+        let name = self.text()?;
+        Ok(IntoFile { name, dump, format: if dump { FileFormat::default() } else { self.file_format()? } })
+    }
+
+    /// `[CHARACTER SET name] [FIELDS ...] [LINES ...]`.
+    fn file_format(&mut self) -> Result<FileFormat, Error> {
+        let mut format = FileFormat::default();
+        if self.accept("CHARACTER SET") || self.accept("CHARSET") {
+            format.charset = Some(self.name_or_text()?.to_lowercase());
+        }
+        if self.accept("FIELDS") || self.accept("COLUMNS") {
+            self.field_options(&mut format)?;
+        }
+        if self.accept("LINES") {
+            loop {
+                if self.accept("STARTING BY") {
+                    format.starting = self.text()?.into_bytes();
+                } else if self.accept("TERMINATED BY") {
+                    format.line = self.text()?.into_bytes();
+                } else {
+                    break;
+                }
+            }
+        }
+        if format.terminated.is_empty() || format.line.is_empty() {
+            return Err(Error::unsupported("files of fields or lines without a terminator"));
+        }
+        Ok(format)
+    }
+
     fn field_options(&mut self, format: &mut FileFormat) -> Result<(), Error> {
         loop {
             if self.accept("TERMINATED BY") {
                 format.terminated = self.text()?.into_bytes();
-            } else if self.accept("OPTIONALLY ENCLOSED BY") || self.accept("ENCLOSED BY") {
+            } else if self.accept("OPTIONALLY ENCLOSED BY") {
+                format.enclosed = self.one_byte()?;
+                format.texts_only = true;
+            } else if self.accept("ENCLOSED BY") {
                 format.enclosed = self.one_byte()?;
             } else if self.accept("ESCAPED BY") {
                 format.escaped = self.one_byte()?;

@@ -7,7 +7,7 @@ use crate::sql::parameter::Literal;
 use crate::sql::tokens::{Tokens, token_number};
 use sqlparser::ast::{Expr, Query, TableWithJoins};
 use sqlparser::parser::{Parser, ParserError};
-use sqlparser::tokenizer::Token;
+use sqlparser::tokenizer::{Token, TokenWithSpan};
 
 /// sqlparser's limit on nesting; its parser grows its stack as needed.
 const RECURSION_LIMIT: usize = 250;
@@ -20,8 +20,13 @@ pub struct Reader<'t> {
 
 impl<'t> Reader<'t> {
     pub fn new(dialect: &'t MarmotDialect, tokens: &'t Tokens) -> Reader<'t> {
+        Reader::of_part(dialect, tokens, &tokens.tokens)
+    }
+
+    /// Reads some of a statement's tokens only.
+    pub fn of_part(dialect: &'t MarmotDialect, tokens: &'t Tokens, part: &[TokenWithSpan]) -> Reader<'t> {
         let parser = Parser::new(dialect).with_recursion_limit(RECURSION_LIMIT);
-        Reader { parser: parser.with_tokens_with_locations(tokens.tokens.clone()), tokens }
+        Reader { parser: parser.with_tokens_with_locations(part.to_vec()), tokens }
     }
 
     /// The number of the next token.

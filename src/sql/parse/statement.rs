@@ -8,6 +8,7 @@ use crate::sql::alteration::Alteration;
 use crate::sql::definition::{TableDefinition, TypeDefinition};
 use crate::sql::dialect::MarmotDialect;
 use crate::sql::error::Error;
+use crate::sql::load::IntoFile;
 use crate::sql::modes::Modes;
 use crate::sql::plan::{Admin, Completion, Plan, SessionCommand};
 use crate::sql::program::{StoredKind, begins_program};
@@ -15,6 +16,7 @@ use crate::sql::tokens::{IntoName, Tokens, tokenise};
 use crate::types::NodeId;
 use sqlparser::ast::{Expr, Query};
 use sqlparser::tokenizer::Token;
+use std::sync::Arc;
 
 /// A parsed statement.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,6 +39,8 @@ pub enum Body {
     Query {
         query: Box<Query>,
         into: Vec<IntoName>,
+        /// INTO OUTFILE, INTO DUMPFILE.
+        file: Option<Arc<IntoFile>>,
     },
     Insert(Box<Insert>),
     Update(Box<Update>),
@@ -303,14 +307,18 @@ impl Reader<'_> {
     }
 
     fn query_statement(&mut self) -> Result<Body, Error> {
-        // Wherever it stands in the query.
-        let is = |n: usize, word: &str| self.tokens.word(n).is_some_and(|w| w.eq_ignore_ascii_case(word));
-        let into_file = |n: usize| is(n, "INTO") && (is(n + 1, "OUTFILE") || is(n + 1, "DUMPFILE"));
-        if (0..self.tokens.tokens.len()).any(into_file) {
-            return Err(Error::secure_file_priv());
-        }
         let query = self.query()?;
-        Ok(Body::Query { query, into: self.tokens.into.clone() })
+        let file = match self.tokens.into_file.as_slice() {
+            [] => None,
+            part => {
+                let dialect = MarmotDialect::default();
+                let mut reader = Reader::of_part(&dialect, self.tokens, part);
+                let file = reader.into_file()?;
+                reader.need_end()?;
+                Some(file.into())
+            }
+        };
+        Ok(Body::Query { query, into: self.tokens.into.clone(), file })
     }
 
     fn use_statement(&mut self) -> Result<Body, Error> {

@@ -250,14 +250,17 @@ impl Reader<'_> {
     }
 
     fn key_part(&mut self) -> Result<KeyPart, Error> {
-        if *self.peek() == Token::LParen {
-            return Err(Error::unsupported("functional key parts"));
+        let (mut column, mut prefix, mut expression) = (String::new(), None, None);
+        if self.take(&Token::LParen) {
+            expression = Some(self.spelled_expression()?);
+            self.need(&Token::RParen)?;
+        } else {
+            column = self.name()?;
+            prefix = self.optional_length()?.map(|n| u32::try_from(n).unwrap_or(u32::MAX));
         }
-        let column = self.name()?;
-        let prefix = self.optional_length()?.map(|n| u32::try_from(n).unwrap_or(u32::MAX));
         let descending = self.accept("DESC");
         self.accept("ASC");
-        Ok(KeyPart { column, prefix, descending })
+        Ok(KeyPart { column, expression, prefix, descending })
     }
 
     /// `REFERENCES parent (columns) [MATCH ..] [ON DELETE ..] [ON UPDATE ..]`.

@@ -71,7 +71,7 @@ pub(super) fn check_statement(body: &Body, kind: StoredKind, names: &Names) -> R
 
 fn returns_rows(body: &Body) -> bool {
     match body {
-        Body::Query { into, .. } => into.is_empty(),
+        Body::Query { into, file, .. } => into.is_empty() && file.is_none(),
         Body::Show(_) | Body::Describe { .. } | Body::Explain(_) | Body::Maintenance { .. } => true,
         Body::Insert(insert) => insert.returning.is_some(),
         Body::Delete(delete) => delete.returning.is_some(),

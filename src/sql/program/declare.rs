@@ -215,7 +215,7 @@ impl Compiler<'_> {
         let refused = |code, message: &str| Error { code, state: "42000", message: message.to_string() };
         let Some(statement) = statement else { return Err(self.scanner.unexpected()) };
         match &statement.body {
-            Body::Query { into, .. } if into.is_empty() => {}
+            Body::Query { into, file: None, .. } if into.is_empty() => {}
             Body::Query { .. } => return Err(refused(1323, "Cursor SELECT must not have INTO")),
             _ => return Err(refused(1322, "Cursor statement must be a SELECT")),
         }

@@ -10,7 +10,7 @@ use crate::sql::definition::{ColumnDefinition, TypeDefinition};
 use crate::sql::error::{Error, Warning};
 use crate::sql::parse::{Create, CreateSelect, TableChange, TableName};
 use crate::sql::plan::{Plan, ResultType};
-use crate::sql::schema_change::SchemaChange;
+use crate::sql::schema_change::{Direction, Move, SchemaChange};
 use crate::types::{DatabaseName, Value};
 
 impl Translator<'_> {
@@ -65,10 +65,16 @@ impl Translator<'_> {
                 }
                 let if_exists = matches!(change, TableChange::AlterIfExists(_));
                 let mut alterations = alterations.clone();
+                let alone = alterations.len() == 1;
                 for alteration in &mut alterations {
                     if let Alteration::MoveTable { database: other, name } = alteration {
                         if *public_name(&database) != **other {
-                            return Err(Error::unsupported("ALTER TABLE ... RENAME into another database"));
+                            if is_temporary(&database) || !alone {
+                                let what = "RENAME into another database together with other clauses of ALTER TABLE";
+                                return Err(Error::unsupported(what));
+                            }
+                            let moved = ((database, table), (other.as_str().into(), std::mem::take(name)));
+                            return rename_or_move(vec![moved], if_exists);
                         }
                         *alteration = Alteration::RenameTable(std::mem::take(name));
                     }
@@ -217,22 +223,14 @@ impl Translator<'_> {
     }
 
     pub fn rename_tables(&self, renames: &[(TableName, TableName)], if_exists: bool) -> Result<SchemaChange, Error> {
-        let mut temporary = false;
-        let froms = renames.iter().map(|(from, _)| {
+        let mut moves = Vec::with_capacity(renames.len());
+        for (from, to) in renames {
             let database = self.database_of_table(from)?;
-            temporary |= is_temporary(&database);
-            Ok(database)
-        });
-        let database = self.one_database(froms, "RENAME TABLE")?;
-        let tos = renames.iter().map(|(_, to)| {
-            let database = self.ddl_database(to)?;
-            Ok(if temporary { temporary_database(&database) } else { database })
-        });
-        if self.one_database(tos, "RENAME TABLE")? != database {
-            return Err(Error::unsupported("RENAME TABLE across databases"));
+            let target = self.ddl_database(to)?;
+            let target = if is_temporary(&database) { temporary_database(&target) } else { target };
+            moves.push(((database, from.name.clone()), (target, to.name.clone())));
         }
-        let renames = renames.iter().map(|(a, b)| (a.name.clone(), b.name.clone())).collect();
-        Ok(SchemaChange::RenameTables { database, renames, if_exists })
+        rename_or_move(moves, if_exists)
     }
 
     /// DROP of a stored program, CALL: there are none.
@@ -254,4 +252,43 @@ impl Translator<'_> {
         };
         if if_exists { Ok(Plan::Nothing(vec![Warning::note(error)])) } else { Err(error) }
     }
+}
+
+/// A table by its database and name.
+type Qualified = (DatabaseName, String);
+
+/// New names of tables: within one database, or from one to another.
+///
+/// # Errors
+/// 1235 for temporary tables into another database, and for more than one way between databases: which file lets go of a
+/// table first could not be said.
+fn rename_or_move(renames: Vec<(Qualified, Qualified)>, if_exists: bool) -> Result<SchemaChange, Error> {
+    let across = renames.iter().find(|((from, _), (to, _))| from != to);
+    let (from, to) = match (across, renames.first()) {
+        (Some(((from, _), (to, _))), _) => (from.clone(), Some(to.clone())),
+        (None, Some(((only, _), _))) => (only.clone(), None),
+        (None, None) => return Err(Error::no_database()),
+    };
+    if is_temporary(&from) && to.is_some() {
+        return Err(Error::unsupported("RENAME of temporary tables into another database"));
+    }
+    let several = || Error::unsupported("RENAME TABLE among more than one database and another");
+    let Some(to) = to else {
+        if renames.iter().any(|((database, _), _)| *database != from) {
+            return Err(several());
+        }
+        let renames = renames.into_iter().map(|((_, name), (_, to))| (name, to)).collect();
+        return Ok(SchemaChange::RenameTables { database: from, renames, if_exists });
+    };
+    let direction = |source: &DatabaseName, target: &DatabaseName| match (source, target) {
+        (s, t) if *s == from && *t == to => Ok(Direction::Across),
+        (s, t) if *s == from && *t == from => Ok(Direction::WithinFrom),
+        (s, t) if *s == to && *t == to => Ok(Direction::WithinTo),
+        _ => Err(several()),
+    };
+    let one = |((source, name), (target, to)): (Qualified, Qualified)| {
+        Ok(Move { name, to, direction: direction(&source, &target)? })
+    };
+    let renames = renames.into_iter().map(one).collect::<Result<_, Error>>()?;
+    Ok(SchemaChange::MoveTables { if_exists, from, to, renames })
 }

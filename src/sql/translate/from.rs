@@ -43,7 +43,7 @@ pub fn table_source(database: &DatabaseName, table: &Arc<Table>, alias: &str) ->
             i.kind == kind && parts.any(|(n, c)| c.column == id && (!first_only || n == 0))
         })
     };
-    let columns = table.columns.iter().map(|column| {
+    let columns = table.shown_columns().map(|column| {
         let origin = Origin {
             database: database.clone(),
             table_alias: alias.to_string(),

@@ -93,13 +93,11 @@ impl Translator<'_> {
         let refused = [
             "BENCHMARK",
             "GET_LOCK",
-            "LOAD_FILE",
             "MASTER_POS_WAIT",
             "JSON_TABLE",
             "JSON_SCHEMA_VALID",
             "EXTRACTVALUE",
             "UPDATEXML",
-            "WEIGHT_STRING",
         ];
         if refused.contains(&name) || name.starts_with("ST_") || name.starts_with('#') {
             return Error::unsupported(format!("{name}()"));
@@ -316,6 +314,16 @@ impl Translator<'_> {
                 };
                 let sql = format!("marmot_{}({x}, {y}, {how})", name.to_lowercase());
                 Typed::new(sql, ColumnType::bigint())
+            }
+            "WEIGHT_STRING" => {
+                count(1, 1)?;
+                let value = self.expression(arguments[0])?;
+                let collation = match &value.ty {
+                    ResultType::Known(ty) => ty.collation().cloned().unwrap_or_default(),
+                    ResultType::Dynamic | ResultType::Null => Collation::default(),
+                };
+                let sql = format!("marmot_weight_string({}, {})", value.text_operand(), quote_text(collation.name()));
+                Typed::new(sql, ColumnType::varbinary(65_535))
             }
             "VALUES" => {
                 count(1, 1)?;

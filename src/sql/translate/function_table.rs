@@ -218,6 +218,7 @@ entries! {
     "FORMAT" 2 3 "marmot_format({*})" Text;
     "HEX" 1 1 "marmot_hex({0})" Text;
     "UNHEX" 1 1 "marmot_unhex({0})" Blob;
+    "LOAD_FILE" 1 1 "marmot_load_file({0})" Blob;
     "ASCII" 1 1 "marmot_ascii({0})" Int;
     "ORD" 1 1 "marmot_ord({0})" Int;
     "CHAR" 1 MANY "marmot_char({*})" Blob;

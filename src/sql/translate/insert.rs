@@ -78,11 +78,11 @@ impl Translator<'_> {
         let computed: Vec<Column> = table.columns.iter().filter(is_computed).filter(|c| !given(c)).cloned().collect();
         let mut names: Vec<String> = columns.iter().chain(&computed).map(|c| quote_name(&c.name)).collect();
         names.extend(omitted.iter().map(|(c, _)| quote_name(&c.name)));
-        if table.primary.is_none() {
+        if table.has_hidden_key() {
             names.push(quote_name(HIDDEN_KEY));
         }
         let mut tail: Vec<String> = omitted.iter().map(|(_, sql)| sql.clone()).collect();
-        if table.primary.is_none() && !self.row_by_row {
+        if table.has_hidden_key() && !self.row_by_row {
             tail.push("marmot_row_id()".to_string());
         }
         if let (true, InsertSource::Query(query)) = (upsert && computed.is_empty(), &insert.source)
@@ -204,6 +204,18 @@ impl Translator<'_> {
         query: Option<&sqlparser::ast::Query>,
     ) -> Result<Vec<ResultColumn>, Error> {
         let Some(query) = query else { return Ok(Vec::new()) };
+        let (columns, list) = self.returned_items(database, table, query)?;
+        sql.push_str(&format!(" RETURNING {list}"));
+        Ok(columns)
+    }
+
+    /// The columns of RETURNING, and what they are over a row of the table.
+    pub(super) fn returned_items(
+        &mut self,
+        database: &Database,
+        table: &Arc<Table>,
+        query: &sqlparser::ast::Query,
+    ) -> Result<(Vec<ResultColumn>, String), Error> {
         let sqlparser::ast::SetExpr::Select(select) = &*query.body else {
             return Err(Error::unsupported("this RETURNING clause"));
         };
@@ -214,14 +226,13 @@ impl Translator<'_> {
         self.scopes.pop();
         let items = items?;
         let list: Vec<String> = items.iter().map(|(name, v)| format!("{} AS {}", v.sql, quote_name(name))).collect();
-        sql.push_str(&format!(" RETURNING {}", list.join(", ")));
         let columns = items.into_iter().map(|(name, value)| ResultColumn {
             name: name.into(),
             ty: value.ty,
             nullable: value.nullable,
             origin: value.origin,
         });
-        Ok(columns.collect())
+        Ok((columns.collect(), list.join(", ")))
     }
 
     /// Columns that the statement leaves out, with what goes there. SQLite's own DEFAULT is not asked: it may be that
@@ -381,7 +392,7 @@ impl Translator<'_> {
 
     /// A value checked and converted for a column: at bind time where it is a parameter, else by `marmot_store`.
     pub fn stored(&mut self, value: &Typed, column: &Column, table: &Table, row: u32) -> Result<String, Error> {
-        let rule = Rule::of(column, table.key_is_rowid() && is_key(table, column));
+        let rule = Rule::of(column, table.rowid_column().is_some_and(|c| c.id == column.id));
         if value.ty == ResultType::Null && rule.nullable {
             return Ok("NULL".to_string());
         }
@@ -550,10 +561,6 @@ pub(super) fn row_before(table: &Arc<Table>) -> Scope {
     });
     source.database = None;
     Scope { sources: vec![source], assigned, ..Scope::default() }
-}
-
-pub fn is_key(table: &Table, column: &Column) -> bool {
-    table.primary.as_ref().is_some_and(|p| p.columns.iter().any(|c| c.column == column.id))
 }
 
 fn auto_increment(

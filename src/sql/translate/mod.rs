@@ -47,14 +47,15 @@ mod upsert;
 mod view;
 mod view_text;
 
-pub use insert::{default_cell, is_key};
+pub use insert::default_cell;
 pub use program::translate_leaf;
 pub use routine::typed_text;
 pub use session::{Context, Translated, translate, translate_all};
 pub use show::{column_key, extra};
 pub use show_create::{backquoted, default_text, quoted, show_create_table};
 pub use translator::{
-    GENERATED_CLAUSE, check_default, constant_expression, placeholder_bytes, quote_name, quote_text, quote_value,
+    GENERATED_CLAUSE, check_default, constant_expression, expression_type, generated_value, placeholder_bytes,
+    quote_name, quote_text, quote_value,
 };
 pub use updatable::is_updatable;
 pub use view::as_table as view_as_table;

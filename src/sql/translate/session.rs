@@ -78,7 +78,7 @@ fn without_sleep(write: Write) -> Result<Write, Error> {
 impl Translator<'_> {
     fn statement(&mut self, body: &Body) -> Result<Plan, Error> {
         Ok(match body {
-            Body::Query { query, into } => Plan::Read(self.read(query, into)?),
+            Body::Query { query, into, file } => Plan::Read(Read { file: file.clone(), ..self.read(query, into)? }),
             Body::Insert(insert) => Plan::Write(without_sleep(self.insert(insert)?)?),
             Body::Update(update) => Plan::Write(without_sleep(self.update(update)?)?),
             Body::Delete(delete) => Plan::Write(without_sleep(self.delete(delete)?)?),
@@ -161,7 +161,7 @@ impl Translator<'_> {
         let found_rows = if wants_found_rows(query) { Some(self.found_rows(query)?) } else { None };
         let locking = self.locking(query)?;
         let unlimited = query.limit_clause.is_none() && into.is_empty();
-        Ok(Read { program, columns, databases, tables, locking, found_rows, unlimited, into })
+        Ok(Read { program, columns, databases, tables, locking, found_rows, unlimited, into, file: None })
     }
 
     /// One row of expressions without tables.

@@ -5,7 +5,7 @@ use super::session::{constant_rows, text_columns};
 use super::show_create::{backquoted, default_text, now_text, show_create_table};
 use super::translator::{Translator, quote_name, quote_text};
 use super::typed::text_type;
-use crate::sql::catalog::{Column, ColumnDefault, Index, IndexKind, Table};
+use crate::sql::catalog::{Column, ColumnDefault, Index, IndexColumn, IndexKind, Table};
 use crate::sql::column_type::ColumnType;
 use crate::sql::error::Error;
 use crate::sql::parse::{Filter, Show, TableName};
@@ -206,7 +206,7 @@ impl Translator<'_> {
                 text(&c.comment),
             ]
         };
-        let rows: Vec<Vec<Value>> = table.columns.iter().map(row).collect();
+        let rows: Vec<Vec<Value>> = table.shown_columns().map(row).collect();
         let shown: Vec<usize> = if full { (0..9).collect() } else { vec![0, 1, 3, 4, 5, 6] };
         let rows: Vec<Vec<Value>> = rows.into_iter().map(|r| shown.iter().map(|i| r[*i].clone()).collect()).collect();
         let names: Vec<&str> = shown.iter().map(|i| all[*i]).collect();
@@ -475,15 +475,23 @@ pub fn extra(column: &Column) -> String {
     words.join(" ")
 }
 
+/// A key part as `Column_name` and `Expression`, of which one is NULL.
+fn named_part(table: &Table, part: &IndexColumn) -> (Value, Value) {
+    match table.part_expression(part) {
+        Some(expression) => (Value::Null, text(expression)),
+        None => (text(table.name_of(part.column)), Value::Null),
+    }
+}
+
 fn index_rows(table: &Table, index: &Index) -> Vec<Vec<Value>> {
-    let row = |(i, part): (usize, &crate::sql::catalog::IndexColumn)| {
+    let row = |(i, part): (usize, &IndexColumn)| {
         let nullable = table.column_by_id(part.column).is_some_and(|c| c.nullable);
         vec![
             text(&table.name),
             Value::Int(i64::from(!index.kind.is_unique())),
             text(&index.name),
             Value::Int(i as i64 + 1),
-            text(table.name_of(part.column)),
+            named_part(table, part).0,
             match (index.kind, part.descending) {
                 (IndexKind::FullText, _) => Value::Null,
                 (_, true) => text("D"),
@@ -497,7 +505,7 @@ fn index_rows(table: &Table, index: &Index) -> Vec<Vec<Value>> {
             text(""),
             text(&index.comment),
             text(if index.invisible { "NO" } else { "YES" }),
-            Value::Null,
+            named_part(table, part).1,
         ]
     };
     index.columns.iter().enumerate().map(row).collect()

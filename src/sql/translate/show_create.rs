@@ -23,7 +23,7 @@ pub type Quote = fn(&str) -> String;
 
 /// The statement that makes `table` again.
 pub fn show_create_table(table: &Table, quote: Quote) -> String {
-    let mut lines: Vec<String> = table.columns.iter().map(|c| format!("  {}", column_line(table, c, quote))).collect();
+    let mut lines: Vec<String> = table.shown_columns().map(|c| format!("  {}", column_line(table, c, quote))).collect();
     if let Some(primary) = &table.primary {
         lines.push(format!("  PRIMARY KEY {}", key_parts(table, primary, quote)));
     }
@@ -182,7 +182,10 @@ fn key_parts(table: &Table, index: &Index, quote: Quote) -> String {
         .map(|part| {
             let prefix = part.prefix.map(|n| format!("({n})")).unwrap_or_default();
             let order = if part.descending { " DESC" } else { "" };
-            format!("{}{prefix}{order}", quote(table.name_of(part.column)))
+            match table.part_expression(part) {
+                Some(expression) => format!("({expression}){order}"),
+                None => format!("{}{prefix}{order}", quote(table.name_of(part.column))),
+            }
         })
         .collect();
     format!("({})", parts.join(","))

@@ -4,14 +4,15 @@ use super::scope::{Scope, SourceColumn};
 use super::session::Context;
 use super::typed::{Typed, text_type};
 use super::updatable::Merging;
-use crate::sql::catalog::{Collation, Database, Table, View};
+use crate::sql::catalog::{Collation, Column, Database, Table, View};
 use crate::sql::column_type::{BinaryKind, ColumnType, TextKind};
 use crate::sql::decimal::MAX_SCALE;
 use crate::sql::error::Error;
 use crate::sql::modes::Modes;
 use crate::sql::parameter::{Convert, Literal, Parameter, Source, Wanted};
 use crate::sql::parse::TableName;
-use crate::sql::plan::Program;
+use crate::sql::plan::{Program, ResultType};
+use crate::sql::storage_rule::Rule;
 use crate::sql::tokens::{Tokens, token_number};
 use crate::types::{CollationRules, DatabaseName, Value};
 use sqlparser::ast::{Expr, ValueWithSpan};
@@ -134,7 +135,7 @@ pub const GENERATED_CLAUSE: &str = "generated column function";
 /// # Errors
 /// Those of expressions; 3815, 3102 or 1235 for what needs a session (NOW(), @variables) or differs each time (RAND()).
 pub fn constant_expression(text: &str, table: Option<&Table>, clause: &'static str) -> Result<String, Error> {
-    let (sql, constant) = over_columns(text, table, clause)?;
+    let (Typed { sql, .. }, constant) = over_columns(text, table, clause, false)?;
     let unsteady = |name: &str| crate::sql::functions::FUNCTIONS.iter().any(|f| f.name == name && !f.deterministic);
     let varies = sql.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).any(unsteady);
     match clause {
@@ -144,6 +145,29 @@ pub fn constant_expression(text: &str, table: Option<&Table>, clause: &'static s
     }
     // Columns stand alone: there is only one table.
     Ok(sql.replace("\u{1}.", ""))
+}
+
+/// The type of a column that holds an expression over the columns of a table.
+///
+/// # Errors
+/// Those of [`constant_expression`]; 1235 where only the value tells.
+pub fn expression_type(text: &str, table: &Table) -> Result<ColumnType, Error> {
+    constant_expression(text, Some(table), GENERATED_CLAUSE)?;
+    match over_columns(text, Some(table), GENERATED_CLAUSE, true)?.0.ty {
+        ResultType::Known(ty) => Ok(super::measure::declared(&ty)),
+        ResultType::Null => Ok(ColumnType::Binary { kind: BinaryKind::Binary, length: 0 }),
+        ResultType::Dynamic => Err(Error::unsupported("a functional key part whose type only its value tells")),
+    }
+}
+
+/// What SQLite computes for a generated column, over the names of the table's columns.
+///
+/// # Errors
+/// Those of [`constant_expression`].
+pub fn generated_value(table: &Table, column: &Column, expression: &str) -> Result<String, Error> {
+    let value = constant_expression(expression, Some(table), GENERATED_CLAUSE)?;
+    let rule = Rule { nullable: true, ..Rule::of(column, false) };
+    Ok(format!("marmot_generated({}, {value})", quote_text(&rule.encode())))
 }
 
 /// The error of a definition whose expression holds what no expression of its kind may.
@@ -180,11 +204,16 @@ pub fn needs_rows(expression: &sqlparser::ast::Expr) -> bool {
 /// # Errors
 /// Those of expressions.
 pub fn check_default(text: &str, table: &Table) -> Result<(), Error> {
-    over_columns(text, Some(table), "default value expression").map(drop)
+    over_columns(text, Some(table), "default value expression", false).map(drop)
 }
 
 /// An expression over a table's columns, and whether it needs no session.
-fn over_columns(text: &str, table: Option<&Table>, clause: &'static str) -> Result<(String, bool), Error> {
+fn over_columns(
+    text: &str,
+    table: Option<&Table>,
+    clause: &'static str,
+    measured: bool,
+) -> Result<(Typed, bool), Error> {
     let (expression, tokens) = crate::sql::parse::parse_expression(text, Modes::NONE)?;
     if needs_rows(&expression) {
         return Err(disallowed(clause));
@@ -199,8 +228,9 @@ fn over_columns(text: &str, table: Option<&Table>, clause: &'static str) -> Resu
         super::scope::Source { sql_alias: "\u{1}".to_string(), ..source }
     });
     translator.scopes.push(Scope { sources: source.into_iter().collect(), ..Scope::default() });
+    translator.measures = measured.then(Default::default);
     let value = translator.expression(&expression)?;
-    Ok((value.sql, translator.parameters.is_empty()))
+    Ok((value, translator.parameters.is_empty()))
 }
 
 impl<'a> Translator<'a> {

@@ -3,16 +3,17 @@
 
 use super::insert::InsertTarget;
 use super::scope::Source;
-use super::translator::{Translator, quote_name};
+use super::translator::{Translator, generated_value, quote_name};
 use super::update::key_list;
 use crate::sql::catalog::{Column, Database, HIDDEN_KEY, Table};
 use crate::sql::error::Error;
 use crate::sql::parse::Insert;
 use crate::sql::plan::{
-    AutoIncrement, Program, RowChange, RowChangeKind, RowDelete, RowInsert, RowUpdate, Triggered, UniqueKey, Write,
-    WriteKind,
+    AutoIncrement, Program, ResultColumn, ResultType, RowChange, RowChangeKind, RowDelete, RowInsert, RowUpdate,
+    Triggered, Write, WriteKind,
 };
 use crate::sql::program::RowEvent;
+use sqlparser::ast::Query;
 use std::sync::Arc;
 
 /// Whether anything happens besides when this is done to rows of the table.
@@ -78,7 +79,7 @@ fn row_update(database: &Database, table: &Table, verb: &str, names: &[String]) 
         written(table).zip(keys + 1..).map(|(c, i)| format!("{} = ?{i}", quote_name(&c.name))).collect();
     let sql = format!("{verb} {} SET {} WHERE {}", place(database, table), set.join(", "), by_key(table));
     let columns = names.iter().filter_map(|name| table.column(name).map(|(at, _)| at)).collect();
-    RowUpdate { keys, columns, update: row_write(WriteKind::Update, sql, database, table) }
+    RowUpdate { keys, columns, update: returning_row(row_write(WriteKind::Update, sql, database, table), table) }
 }
 
 /// The part of a table whose rows go. `alias`: what the query calls it, quoted.
@@ -119,6 +120,7 @@ impl Translator<'_> {
         parts: Vec<Part>,
         rows: &str,
         ignore: bool,
+        returning: Option<&Query>,
     ) -> Result<Write, Error> {
         let columns: Vec<String> = parts.iter().flat_map(|p| p.columns.clone()).collect();
         let sql = format!("SELECT {} {rows}", columns.join(", "));
@@ -126,8 +128,15 @@ impl Translator<'_> {
         let (database, table) = first.ok_or_else(Error::no_tables_used)?;
         let parts = parts.into_iter().map(|p| p.change).collect();
         let database = self.find_database(&database)?.clone();
+        let items = returning.map(|query| self.returned_items(&database, &table, query)).transpose()?;
+        let (returning, returned) = returned_row(&table, items, self.parameters.len());
+        // The last parameter must occur, or SQLite knows of fewer.
+        let sql = match self.parameters.len() {
+            count if count > 0 && returned.is_some() => format!("SELECT * FROM ({sql}) WHERE (?{count} IS NULL OR 1)"),
+            _ => sql,
+        };
         let write = self.write(kind, sql, &database, &table, ignore);
-        Ok(Write { triggered: Some(Arc::new(Triggered { parts })), ..write })
+        Ok(Write { returning, triggered: Some(Arc::new(Triggered { parts, returned })), ..write })
     }
 
     /// INSERT and REPLACE. `given`: the columns of the query `rows`.
@@ -139,14 +148,10 @@ impl Translator<'_> {
         rows: &str,
         (count, auto_increment): (Option<usize>, Option<AutoIncrement>),
     ) -> Result<Write, Error> {
-        if insert.returning.is_some() {
-            return Err(Error::unsupported("RETURNING of a table with triggers"));
-        }
+        let returned =
+            insert.returning.as_deref().map(|query| self.returned_items(database, table, query)).transpose()?;
         let upsert = !insert.on_duplicate.is_empty();
-        let mut keys = Vec::new();
-        if insert.replace || upsert {
-            keys = unique_keys(database, table)?;
-        }
+        let keys = if insert.replace || upsert { unique_keys(database, table)? } else { Vec::new() };
         let (mut updated, mut update_of) = (None, String::new());
         if upsert {
             let target = InsertTarget { alias: quote_name(&table.name), view: None };
@@ -157,12 +162,7 @@ impl Translator<'_> {
             let values = set.into_iter().map(|(_, sql)| sql).collect();
             let columns = [key_list(table, &alias), cells(table, &alias), values].concat();
             let before = self.parameters.len();
-            let row: Vec<String> = table
-                .columns
-                .iter()
-                .zip(before + 1..)
-                .map(|(c, i)| format!("?{i} AS {}", quote_name(&c.name)))
-                .collect();
+            let row = given_cells(table, before);
             let key: Vec<String> = key_list(table, &alias)
                 .iter()
                 .zip(before + table.columns.len() + 1..)
@@ -172,7 +172,7 @@ impl Translator<'_> {
                 "SELECT {} FROM {}, (SELECT {}) AS \"excluded\" WHERE {}",
                 columns.join(", "),
                 place(database, table),
-                row.join(", "),
+                row,
                 key.join(" AND ")
             );
             updated = Some(row_update(database, table, verb, &names));
@@ -181,16 +181,17 @@ impl Translator<'_> {
         let cell =
             |(c, i): (&Column, usize)| if c.auto_increment { format!("marmot_auto_id(?{i})") } else { format!("?{i}") };
         let mut values: Vec<String> = written(table).zip(1..).map(cell).collect();
-        if table.primary.is_none() {
+        if table.has_hidden_key() {
             names.push(quote_name(HIDDEN_KEY));
             values.push("marmot_row_id()".to_string());
         }
         let verb = if insert.ignore { "INSERT OR IGNORE" } else { "INSERT" };
         let sql =
             format!("{verb} INTO {} ({}) VALUES ({})", place(database, table), names.join(", "), values.join(", "));
+        let (returning, returned) = returned_row(table, returned, self.parameters.len());
         let auto = auto_increment.clone().map(|auto| AutoIncrement { all_given: false, ..auto });
-        let row =
-            Write { ignore: insert.ignore, auto_increment: auto, ..row_write(WriteKind::Insert, sql, database, table) };
+        let row = returning_row(row_write(WriteKind::Insert, sql, database, table), table);
+        let row = Write { ignore: insert.ignore, auto_increment: auto, ..row };
         let place_of = |c: &&Column| table.column(&c.name).map_or(0, |(at, _)| at);
         let change = RowInsert {
             columns: given.iter().map(place_of).collect(),
@@ -223,30 +224,84 @@ impl Translator<'_> {
             ignore: insert.ignore,
             auto_increment,
             rows: count,
-            triggered: Some(Arc::new(Triggered { parts: vec![part] })),
+            returning,
+            triggered: Some(Arc::new(Triggered { parts: vec![part], returned })),
             ..row_write(WriteKind::Insert, String::new(), database, table)
         })
     }
 }
 
+/// The write of one row, giving the row as it is then.
+fn returning_row(mut write: Write, table: &Table) -> Write {
+    let names: Vec<String> = table.columns.iter().map(|c| quote_name(&c.name)).collect();
+    write.program.sql.push_str(&format!(" RETURNING {}", names.join(", ")));
+    let column = |c: &Column| ResultColumn {
+        name: c.name.as_str().into(),
+        ty: ResultType::Known(c.ty.clone()),
+        nullable: true,
+        origin: None,
+    };
+    Write { returning: table.columns.iter().map(column).collect(), ..write }
+}
+
+/// The columns of RETURNING, and a query that computes them: its parameters are those of the statement, then the cells.
+fn returned_row(
+    table: &Table,
+    items: Option<(Vec<ResultColumn>, String)>,
+    parameters: usize,
+) -> (Vec<ResultColumn>, Option<String>) {
+    let Some((columns, list)) = items else { return (Vec::new(), None) };
+    let row = given_cells(table, parameters);
+    (columns, Some(format!("SELECT {list} FROM (SELECT {row}) AS {}", quote_name(&table.name))))
+}
+
+/// The cells of a row as parameters, under the names of their columns.
+fn given_cells(table: &Table, before: usize) -> String {
+    let collate =
+        |c: &Column| c.ty.collation().map_or(String::new(), |x| format!(" COLLATE {}", x.sqlite(table.collations)));
+    let cell = |(c, i): (&Column, usize)| format!("?{i}{} AS {}", collate(c), quote_name(&c.name));
+    table.columns.iter().zip(before + 1..).map(cell).collect::<Vec<_>>().join(", ")
+}
+
 /// The unique keys of a table, the primary key first.
-fn unique_keys(database: &Database, table: &Table) -> Result<Vec<UniqueKey>, Error> {
+fn unique_keys(database: &Database, table: &Table) -> Result<Vec<String>, Error> {
+    let alias = quote_name(&table.name);
     let mut keys = Vec::new();
     for index in table.primary.iter().chain(table.unique_indexes()) {
-        if index.columns.iter().any(|part| part.prefix.is_some()) {
-            return Err(Error::unsupported("REPLACE and ON DUPLICATE KEY UPDATE with triggers and prefix keys"));
+        let mut same = Vec::new();
+        for part in &index.columns {
+            let Some(at) = table.columns.iter().position(|c| c.id == part.column) else { continue };
+            let column = &table.columns[at];
+            let (name, given) = (format!("{alias}.{}", quote_name(&column.name)), given_value(table, at)?);
+            let collate =
+                column.ty.collation().map_or(String::new(), |c| format!(" COLLATE {}", c.sqlite(table.collations)));
+            same.push(match part.prefix {
+                None => format!("{name} = {given}"),
+                Some(n) => format!("substr({name}, 1, {n}){collate} = substr({given}, 1, {n})"),
+            });
         }
-        let at = |id| table.columns.iter().position(|c| c.id == id).unwrap_or(0);
-        let columns: Vec<usize> = index.columns.iter().map(|part| at(part.column)).collect();
-        let alias = quote_name(&table.name);
-        let same: Vec<String> = columns
-            .iter()
-            .zip(1..)
-            .map(|(at, i)| format!("{alias}.{} = ?{i}", quote_name(&table.columns[*at].name)))
-            .collect();
         let found = [key_list(table, &alias), cells(table, &alias)].concat();
         let find = format!("SELECT {} FROM {} WHERE {}", found.join(", "), place(database, table), same.join(" AND "));
-        keys.push(UniqueKey { columns, find });
+        // The last parameter must occur, or SQLite knows of fewer.
+        keys.push(format!("{find} AND (?{} IS NULL OR 1)", table.columns.len()));
     }
     Ok(keys)
+}
+
+/// A cell of the row whose cells are the parameters; a generated one is computed.
+fn given_value(table: &Table, at: usize) -> Result<String, Error> {
+    if table.columns[at].generated().is_none() {
+        return Ok(format!("?{}", at + 1));
+    }
+    // A generated column may be made of those before it.
+    let stored = table.columns.iter().enumerate().filter(|(_, c)| c.generated().is_none());
+    let stored: Vec<String> = stored.map(|(i, c)| format!("?{} AS {}", i + 1, quote_name(&c.name))).collect();
+    let mut row = format!("SELECT {}", stored.join(", "));
+    for column in &table.columns[..=at] {
+        if let Some(expression) = column.generated() {
+            let value = generated_value(table, column, expression)?;
+            row = format!("SELECT *, {value} AS {} FROM ({row})", quote_name(&column.name));
+        }
+    }
+    Ok(format!("(SELECT {} FROM ({row}))", quote_name(&table.columns[at].name)))
 }

@@ -85,7 +85,7 @@ impl Translator<'_> {
         if self.row_by_row {
             let part = update_part(&database, &table, &quoted, verb, &set);
             let rows = format!("FROM {target}{condition}");
-            return self.triggered(WriteKind::Update, vec![part], &rows, update.ignore);
+            return self.triggered(WriteKind::Update, vec![part], &rows, update.ignore, None);
         }
         let set = joined(&set);
         let sql = format!("{verb} {target} SET {set}{condition}");
@@ -201,7 +201,7 @@ impl Translator<'_> {
             };
             let column = table.column(name).map(|(_, c)| c.id);
             let first = |i: &crate::sql::catalog::Index| i.columns.first().map(|part| part.column);
-            let indexes = table.primary.iter().chain(&table.indexes).filter(|i| !table.is_definition_only(i));
+            let indexes = table.identity().into_iter().chain(table.secondary_indexes());
             column.is_some() && indexes.map(first).any(|id| id == column)
         };
         match condition {
@@ -456,7 +456,7 @@ impl Translator<'_> {
             set.extend(self.touched(table, &source.sql_alias, list)?);
             parts.push(update_part(&database, table, &source.sql_alias, verb, &set));
         }
-        self.triggered(WriteKind::Update, parts, rows, ignore)
+        self.triggered(WriteKind::Update, parts, rows, ignore, None)
     }
 
     /// Rows of several tables, by the keys and new values that one query gives.
@@ -522,12 +522,10 @@ impl Translator<'_> {
                 )?;
                 self.scopes.pop();
                 if has_triggers(&database, &table, &[RowEvent::Delete]) {
-                    if delete.returning.is_some() {
-                        return Err(Error::unsupported("RETURNING of a table with triggers"));
-                    }
                     let part = delete_part(&database, &table, &quoted);
                     let rows = format!("FROM {target}{condition}");
-                    return self.triggered(WriteKind::Delete, vec![part], &rows, delete.ignore);
+                    let returning = delete.returning.as_deref();
+                    return self.triggered(WriteKind::Delete, vec![part], &rows, delete.ignore, returning);
                 }
                 let mut sql = format!("DELETE FROM {target}{condition}");
                 let returning = self.returning(&mut sql, &database, &table, delete.returning.as_deref())?;
@@ -585,7 +583,7 @@ impl Translator<'_> {
             };
             let parts = places.iter().zip(&sources).map(part).collect();
             let rows = format!("FROM {from}{condition}");
-            return self.triggered(WriteKind::Delete, parts, &rows, delete.ignore);
+            return self.triggered(WriteKind::Delete, parts, &rows, delete.ignore, None);
         }
         let keys = |place: usize| key_list(&places[place].1, &sources[place].sql_alias);
         let Some((database, table)) = places.first() else { return Err(Error::no_tables_used()) };

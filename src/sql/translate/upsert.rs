@@ -82,7 +82,7 @@ impl Translator<'_> {
         cells.extend(names[own..].iter().cloned());
         let mut list: Vec<String> = columns.iter().map(|c| quote_name(&c.name)).collect();
         list.extend(tail.iter().map(|(c, _)| quote_name(&c.name)));
-        if table.primary.is_none() {
+        if table.has_hidden_key() {
             list.push(quote_name(HIDDEN_KEY));
             values.push("marmot_row_id()".to_string());
         }

@@ -214,3 +214,52 @@ async fn what_a_trigger_may_not_be() {
     c.ok("CREATE DATABASE e").await;
     assert_eq!(c.code("CREATE TRIGGER e.x BEFORE INSERT ON t FOR EACH ROW SET @x = 1").await, 1435);
 }
+
+#[tokio::test]
+async fn what_a_trigger_warns_of_is_the_statements_warning() {
+    let (node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE t (a INT, v VARCHAR(3))").await;
+    c.ok("CREATE TABLE log (n TINYINT)").await;
+    c.ok("SET sql_mode = ''").await;
+    c.ok("CREATE TRIGGER x AFTER INSERT ON t FOR EACH ROW INSERT INTO log VALUES (NEW.a)").await;
+    // Judged again, the statement warns once.
+    node.refuse([node.conflict(), None]);
+    let warnings = c.ok("INSERT INTO t VALUES (1, 'long'), (1000, 'x')").await.warnings;
+    assert_eq!(
+        c.lines("SHOW WARNINGS").await,
+        [
+            "Warning 1265 Data truncated for column 'v' at row 1",
+            "Warning 1264 Out of range value for column 'n' at row 1"
+        ]
+    );
+    assert_eq!(warnings, 2);
+    c.ok("CREATE TRIGGER y BEFORE DELETE ON t FOR EACH ROW BEGIN DECLARE CONTINUE HANDLER FOR SQLEXCEPTION SET @seen = 1; \
+          SIGNAL SQLSTATE '45000'; END")
+        .await;
+    assert_eq!(c.ok("DELETE FROM t").await.warnings, 0, "what was handled is no news");
+    c.ok("CREATE FUNCTION f(n INT) RETURNS TINYINT BEGIN DECLARE x TINYINT; SET x = n; RETURN x; END").await;
+    assert_eq!(c.lines("SELECT f(1000), f(2)").await, ["127 2"]);
+    assert_eq!(c.lines("SHOW WARNINGS").await, ["Warning 1264 Out of range value for column 'x' at row 1"]);
+}
+
+/// Savepoints of a trigger are on a level of their own: they neither see nor end those of the statement's transaction.
+#[tokio::test]
+async fn savepoints_within_triggers() {
+    let (_node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE t (a INT)").await;
+    c.ok("CREATE TABLE log (n INT)").await;
+    c.ok("CREATE TRIGGER x AFTER INSERT ON t FOR EACH ROW BEGIN \
+          INSERT INTO log VALUES (NEW.a); SAVEPOINT s; INSERT INTO log VALUES (-1); SAVEPOINT s2; \
+          IF NEW.a > 1 THEN ROLLBACK TO SAVEPOINT s; END IF; IF NEW.a > 2 THEN RELEASE SAVEPOINT s; END IF; END")
+        .await;
+    c.ok("INSERT INTO t VALUES (1), (2), (3)").await;
+    assert_eq!(c.lines("SELECT n FROM log").await, ["1", "-1", "2", "3"]);
+    c.ok("CREATE TRIGGER y BEFORE DELETE ON t FOR EACH ROW ROLLBACK TO SAVEPOINT s").await;
+    c.ok("BEGIN").await;
+    c.ok("SAVEPOINT s").await;
+    c.ok("INSERT INTO t VALUES (9)").await;
+    assert_eq!(c.code("DELETE FROM t WHERE a = 9").await, 1305);
+    c.ok("ROLLBACK TO SAVEPOINT s").await;
+    c.ok("COMMIT").await;
+    assert_eq!(c.value("SELECT COUNT(*) FROM t").await, "3");
+}
