@@ -2,8 +2,10 @@
 //! file and back, with a core that commits whatever it is given.
 
 use marmot::core::{ApplyTask, Request, Response};
-use marmot::mysql::{Accounts, Credential, Login};
-use marmot::session::{Clock, CoreCall, CoreHandle, Globals, Parts, Published, Server, applier_functions};
+use marmot::mysql::Login;
+use marmot::session::{
+    Clock, ConfiguredAccount, CoreCall, CoreHandle, Globals, Parts, Published, Server, applier_functions,
+};
 use marmot::shell::client::{Front, FrontConfig};
 use marmot::sqlite::{Applier, DataDir, Options};
 use marmot::types::{Hlc, Mono, NodeId, Now, Span, Stamp, TxnId, Wall, WriteSet};
@@ -88,6 +90,7 @@ impl Node {
             globals: Arc::new(Globals::new(&[]).expect("defaults are valid")),
             seed: 1,
             conflicts: None,
+            configured: ConfiguredAccount::new("root", "localhost", ""),
         });
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
@@ -98,8 +101,7 @@ impl Node {
                 }
             }
         });
-        let accounts = Accounts::new().with("root", Credential::NO_PASSWORD);
-        let mut config = FrontConfig::new(marmot::session::VERSION, Arc::new(accounts));
+        let mut config = FrontConfig::new(marmot::session::VERSION, server.clone());
         config.counters = server.counters().clone();
         let front = Front::new(config, move |_: &Login| server.session());
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a free port");

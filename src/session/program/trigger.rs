@@ -53,6 +53,7 @@ fn check(plan: &Plan) -> Result<(), SqlError> {
         | Plan::Begin { .. }
         | Plan::Commit(_)
         | Plan::Rollback(_)
+        | Plan::Account(_)
         | Plan::Admin(_) => {
             let message = "Explicit or implicit commit is not allowed in stored function or trigger.";
             Err(refused(1422, "HY000", message))
@@ -77,7 +78,7 @@ impl Host for Firing<'_> {
     }
 
     fn leave(&mut self) {
-        self.session.running.leave();
+        self.session.leave_program();
     }
 
     fn plan(&mut self, loaded: &Loaded, leaf: usize) -> Result<Planned, SqlError> {

@@ -4,6 +4,7 @@ use super::schema_tables::{TypeFacts, type_facts};
 use super::{Facts, Holds::*, SystemTable, text};
 use crate::sql::{Collation, Column, Database, Modes, Nature, ParameterMode, StoredKind};
 use crate::types::Value;
+use std::borrow::Cow;
 
 const INFORMATION_SCHEMA: &str = "information_schema";
 
@@ -17,7 +18,7 @@ struct Shown<'a> {
     body: String,
     modes: u32,
     nature: &'a Nature,
-    definer: &'a str,
+    definer: Cow<'a, str>,
     created: &'a str,
     altered: &'a str,
 }
@@ -35,7 +36,7 @@ fn routines<'a>(facts: &'a Facts<'_>) -> Vec<Shown<'a>> {
             body: p.body.clone(),
             modes: p.modes,
             nature: &p.nature,
-            definer: &p.definer,
+            definer: p.definer.as_str().into(),
             created: &p.created,
             altered: &p.altered,
         }));
@@ -48,7 +49,7 @@ fn routines<'a>(facts: &'a Facts<'_>) -> Vec<Shown<'a>> {
             body: format!("RETURN {}", r.body),
             modes: r.modes,
             nature: &r.nature,
-            definer: "root@%",
+            definer: database.definer(&format!("{}()", r.name)).to_string().into(),
             created: &r.created,
             altered: &r.created,
         }));
@@ -120,7 +121,7 @@ pub const ROUTINES: SystemTable = SystemTable {
             row.extend([text(deterministic), text(&r.nature.access), Value::Null]);
             row.extend([text(if r.nature.invoker { "INVOKER" } else { "DEFINER" })]);
             row.extend([text(r.created), text(r.altered), text(&modes), text(&r.nature.comment)]);
-            row.extend([r.definer, "utf8mb4", Collation::DEFAULT, r.database.collation.name()].map(text));
+            row.extend([&*r.definer, "utf8mb4", Collation::DEFAULT, r.database.collation.name()].map(text));
             row
         };
         routines(facts).into_iter().map(row).collect()

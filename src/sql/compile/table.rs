@@ -111,11 +111,13 @@ pub fn compile(change: &SchemaChange, catalog: &Catalog, context: &mut CompileCo
                 return nothing(warnings);
             }
         }
-        SchemaChange::CreateView { database, verb, if_not_exists, view } => {
+        SchemaChange::CreateView { database, verb, if_not_exists, view, definer } => {
             let database = writable(catalog, database)?;
             if let Some(note) = super::view::create_view(database, *verb, *if_not_exists, view, &mut program)? {
                 return nothing(vec![note]);
             }
+            let definer = definer.clone().unwrap_or_else(|| context.definer.clone());
+            program.catalog.definers.push((view.name.clone(), definer));
         }
         SchemaChange::DropViews { database, names, if_exists } => {
             let database = writable(catalog, database)?;
@@ -276,6 +278,9 @@ fn rename_tables(
             }
             let view = Arc::new(crate::sql::catalog::View { name: to.clone(), ..(*view).clone() });
             after.views.insert(to.clone(), view.clone());
+            let definer = after.definer(from).to_string();
+            after.definers.insert(to.clone(), definer.clone());
+            program.catalog.definers.push((to.clone(), definer));
             program.catalog.remove_views.push(from.clone());
             program.catalog.upsert_views.retain(|v| v.name != *from);
             program.catalog.upsert_views.push(view);
