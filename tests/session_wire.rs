@@ -112,12 +112,17 @@ impl Node {
     }
 
     fn connect(&self) -> Conn {
+        self.connect_as("root", "").expect("a login")
+    }
+
+    fn connect_as(&self, user: &str, password: &str) -> Result<Conn, Error> {
         let options = OptsBuilder::new()
             .ip_or_hostname(Some("127.0.0.1"))
             .tcp_port(self.address.port())
             .prefer_socket(false)
-            .user(Some("root"));
-        Conn::new(options).expect("a login")
+            .user(Some(user))
+            .pass(Some(password));
+        Conn::new(options)
     }
 }
 
@@ -134,6 +139,45 @@ fn code<T>(result: Result<T, Error>) -> u16 {
         Err(Error::MySqlError(e)) => e.code,
         _ => 0,
     }
+}
+
+#[test]
+fn accounts_log_in_by_either_plugin() {
+    let node = Node::start();
+    let mut root = node.connect();
+    root.query_drop("CREATE USER sha IDENTIFIED BY 'secret'").unwrap();
+    root.query_drop("CREATE USER old IDENTIFIED WITH mysql_native_password BY 'secret'").unwrap();
+    root.query_drop("CREATE USER guarded IDENTIFIED BY 'secret' REQUIRE SSL").unwrap();
+    root.query_drop("CREATE USER locked IDENTIFIED BY 'secret' ACCOUNT LOCK").unwrap();
+    root.query_drop("CREATE USER away@'10.%' IDENTIFIED BY 'secret'").unwrap();
+    root.query_drop("CREATE USER bare").unwrap();
+    let hash: Option<String> =
+        root.query_first("SELECT authentication_string FROM mysql.user WHERE User = 'old'").unwrap();
+    let copied = format!("CREATE USER copy IDENTIFIED WITH mysql_native_password AS '{}'", hash.unwrap());
+    root.query_drop(copied).unwrap();
+    for user in ["sha", "old", "copy"] {
+        let mut client = node.connect_as(user, "secret").unwrap();
+        let who: Option<String> = client.query_first("SELECT CURRENT_USER()").unwrap();
+        assert_eq!(who.as_deref(), Some(format!("{user}@%").as_str()));
+        for wrong in ["Secret", ""] {
+            assert_eq!(code(node.connect_as(user, wrong)), 1045, "{user} {wrong}");
+        }
+    }
+    node.connect_as("bare", "").unwrap();
+    assert_eq!(code(node.connect_as("bare", "x")), 1045);
+    assert_eq!(code(node.connect_as("guarded", "secret")), 1045, "nothing encrypts the link");
+    assert_eq!(code(node.connect_as("locked", "secret")), 3118);
+    assert_eq!(code(node.connect_as("locked", "wrong")), 1045);
+    assert_eq!(code(node.connect_as("away", "secret")), 1045);
+    assert_eq!(code(node.connect_as("nobody", "secret")), 1045);
+    // COM_CHANGE_USER takes the rights of the new account.
+    let options = mysql::ChangeUserOpts::new().with_user(Some("old".to_string())).with_pass(Some("secret".to_string()));
+    root.change_user(options).unwrap();
+    assert_eq!(root.query_first::<String, _>("SELECT CURRENT_USER()").unwrap().as_deref(), Some("old@%"));
+    assert_eq!(code(root.query_drop("CREATE DATABASE x")), 1044);
+    let locked =
+        mysql::ChangeUserOpts::new().with_user(Some("locked".to_string())).with_pass(Some("secret".to_string()));
+    assert_eq!(code(root.change_user(locked)), 3118);
 }
 
 #[test]

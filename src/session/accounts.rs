@@ -121,7 +121,7 @@ impl Guard for Permit {
             needs.own.iter().try_for_each(|need| self.rights.check(need))?;
         }
         for (definer, need) in &needs.of_definers {
-            self.accounts.rights_of_definer(definer).check(need)?;
+            self.accounts.rights_of_definer(definer)?.check(need)?;
         }
         Ok(())
     }
@@ -163,11 +163,14 @@ impl Session {
         self.refresh_rights()?;
         let security = &mut self.security;
         let rights = match self.state.acting.last() {
-            Some(acting) if *acting != self.state.account => {
-                let accounts = &security.accounts;
-                let found = || Arc::new(accounts.rights_of_definer(&acting.plain()));
-                security.definers.entry(acting.clone()).or_insert_with(found).clone()
-            }
+            Some(acting) if *acting != self.state.account => match security.definers.get(acting) {
+                Some(known) => known.clone(),
+                None => {
+                    let rights = Arc::new(security.accounts.rights_of_definer(&acting.plain())?);
+                    security.definers.insert(acting.clone(), rights.clone());
+                    rights
+                }
+            },
             _ => security.rights.clone(),
         };
         Ok(Permit { rights, accounts: security.accounts.clone() })

@@ -93,6 +93,8 @@ impl Session {
         if self.running.is_within() {
             return self.attempt(run, out).await;
         }
+        // Whatever ran before has ended.
+        self.state.acting.clear();
         self.server.counters().statement(run.text);
         let now = self.server.clock.now();
         let started = now.mono;

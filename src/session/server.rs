@@ -117,9 +117,9 @@ impl Server {
         &self.globals
     }
 
-    /// The names of the databases there are.
+    /// The names of the databases that have a file here, that of the accounts among them.
     pub fn databases(&self) -> Vec<DatabaseName> {
-        self.data.databases().into_iter().filter(|name| **name != *ACCOUNTS_DATABASE).collect()
+        self.data.databases()
     }
 
     /// The databases as they are now in this node's files.

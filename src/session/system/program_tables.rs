@@ -2,7 +2,7 @@
 
 use super::schema_tables::{TypeFacts, type_facts};
 use super::{Facts, Holds::*, SystemTable, text};
-use crate::sql::{Collation, Column, Database, Modes, Nature, ParameterMode, StoredKind};
+use crate::sql::{Collation, Column, Database, Modes, Nature, ParameterMode, Privileges, StoredKind};
 use crate::types::Value;
 use std::borrow::Cow;
 
@@ -116,7 +116,10 @@ pub const ROUTINES: SystemTable = SystemTable {
                 // A procedure has no type of its own.
                 None => row.extend(std::iter::once(text("")).chain(std::iter::repeat_n(Value::Null, 8))),
             }
-            row.extend([text("SQL"), text(&r.body), Value::Null, text("SQL"), text("SQL")]);
+            let writes = Privileges::CREATE_ROUTINE | Privileges::ALTER_ROUTINE;
+            let shown = !(facts.rights.on_database(&r.database.name) & writes).is_empty();
+            let body = if shown { text(&r.body) } else { Value::Null };
+            row.extend([text("SQL"), body, Value::Null, text("SQL"), text("SQL")]);
             let deterministic = if r.nature.deterministic { "YES" } else { "NO" };
             row.extend([text(deterministic), text(&r.nature.access), Value::Null]);
             row.extend([text(if r.nature.invoker { "INVOKER" } else { "DEFINER" })]);

@@ -165,7 +165,12 @@ pub const VIEWS: SystemTable = SystemTable {
         views
             .map(|(database, view)| {
                 let security = if view.invoker { "INVOKER" } else { "DEFINER" };
-                let query = canonical_query(view, facts.catalog, None).unwrap_or_else(|| view.query.clone());
+                let shown = facts.rights.on_table(&database.name, &view.name).contains(Privileges::SHOW_VIEW);
+                let query = match canonical_query(view, facts.catalog, None) {
+                    _ if !shown => String::new(),
+                    Some(query) => query,
+                    None => view.query.clone(),
+                };
                 let updatable = if crate::sql::is_updatable(view, database, facts.catalog) { "YES" } else { "NO" };
                 let cells = [
                     &*database.name,

@@ -5,6 +5,7 @@ use super::host;
 use super::privilege::Privileges;
 use super::rights::Rights;
 use crate::sql::catalog::FIRST_DEFINER;
+use crate::sql::error::Error;
 use crate::types::{AccountName, DatabaseName};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -97,12 +98,16 @@ impl Accounts {
     }
 
     /// What whoever made a view or program may; `definer` is `user@host`.
-    pub fn rights_of_definer(&self, definer: &str) -> Rights {
+    ///
+    /// # Errors
+    /// 1449 if there is no such account.
+    pub fn rights_of_definer(&self, definer: &str) -> Result<Rights, Error> {
         let name = AccountName::parse_plain(definer);
         match self.get(&name) {
             // What was made before there were accounts says so; today only those can who may do everything.
-            None if definer == FIRST_DEFINER => Rights::everything(name),
-            _ => self.rights(&name),
+            None if definer == FIRST_DEFINER => Ok(Rights::everything(name)),
+            None => Err(Error::definer_missing(name)),
+            Some(account) => Ok(Rights::of(account)),
         }
     }
 

@@ -271,6 +271,7 @@ impl Reader<'_> {
             let of_roles = r.looks_at("CREATE ROLE") || r.looks_at("DROP ROLE");
             match if of_roles { None } else { r.accept_any(PRIVILEGES) } {
                 Some(name) => these |= Privileges::named(name).unwrap_or_default(),
+                None if r.looks_at("ON") => return r.unexpected(),
                 None => {
                     let mut name = r.name_or_text()?;
                     // CREATE ROLE and the like.

@@ -23,11 +23,32 @@ use crate::types::Value;
 use sqlparser::ast::Expr;
 use std::sync::Arc;
 
+/// Whether a value of ON DUPLICATE KEY UPDATE is made of more than the new row: of what VALUES() names, or its alias.
+fn reads_old(value: &Expr, insert: &Insert) -> bool {
+    let new = |e: &Expr| match e {
+        Expr::Function(f) => f.name.to_string().eq_ignore_ascii_case("VALUES"),
+        Expr::CompoundIdentifier(path) => {
+            let alias = insert.alias.as_ref().map(|(alias, _)| alias);
+            path.first().is_some_and(|first| alias.is_some_and(|alias| first.value.eq_ignore_ascii_case(alias)))
+        }
+        _ => false,
+    };
+    let mut rest = value.clone();
+    let _ = sqlparser::ast::visit_expressions_mut(&mut rest, |e| {
+        if new(e) {
+            *e = crate::sql::dialect::constant("");
+        }
+        std::ops::ControlFlow::<()>::Continue(())
+    });
+    super::updatable::names_columns(&rest) || super::translator::needs_rows(&rest)
+}
+
 /// What an INSERT or REPLACE needs on its table.
 fn needed(insert: &Insert) -> Privileges {
     let replaced = if insert.replace { Privileges::DELETE } else { Privileges::NONE };
     let updated = if insert.on_duplicate.is_empty() { Privileges::NONE } else { Privileges::UPDATE };
-    let returned = if insert.returning.is_some() { Privileges::SELECT } else { Privileges::NONE };
+    let reads = insert.returning.is_some() || insert.on_duplicate.iter().any(|(_, value)| reads_old(value, insert));
+    let returned = if reads { Privileges::SELECT } else { Privileges::NONE };
     Privileges::INSERT | replaced | updated | returned
 }
 

@@ -359,7 +359,7 @@ impl Translator<'_> {
     }
 
     /// SHOW CREATE PROCEDURE, FUNCTION, TRIGGER.
-    pub fn show_program(&self, kind: StoredKind, name: &TableName) -> Result<Plan, Error> {
+    pub fn show_program(&mut self, kind: StoredKind, name: &TableName) -> Result<Plan, Error> {
         let database = self.database_of(name)?;
         let Some(database) = self.context.listed().database(&database.name) else {
             return Err(Error::no_such_program(kind.name(), &name.name));
@@ -377,6 +377,11 @@ impl Translator<'_> {
             }
             (None, None) => return Err(Error::no_such_program(kind.name(), &name.name)),
         };
+        if kind != StoredKind::Trigger {
+            // Whoever may only run it is not told how it is made.
+            let routine = Subject::Routine(database.name.clone(), name.name.clone());
+            self.need_any(routine, Privileges::CREATE_ROUTINE | Privileges::ALTER_ROUTINE);
+        }
         let modes = Modes::from_bits(modes).to_string();
         let mut cells: Vec<Value> =
             [shown, &modes, &text, "utf8mb4", Collation::DEFAULT, database.collation.name()].map(Value::from).into();

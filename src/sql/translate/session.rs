@@ -4,7 +4,7 @@ use super::needs::Guard;
 use super::scope::{AliasUse, Scope};
 use super::translator::{Translator, quote_name};
 use super::typed::{Typed, text_type};
-use crate::sql::account::Needs;
+use crate::sql::account::{Needs, Privileges, Subject};
 use crate::sql::catalog::Catalog;
 use crate::sql::error::Error;
 use crate::sql::modes::Modes;
@@ -243,6 +243,10 @@ impl Translator<'_> {
                 break;
             };
             place += 1;
+            if let (Some(table), Some(database), true) = (&source.table, &source.database, locking.exclusive) {
+                let locks = Privileges::UPDATE | Privileges::DELETE | Privileges::LOCK_TABLES;
+                self.need_any(Subject::Table(database.clone(), table.name.clone()), locks);
+            }
             let wanted =
                 named.is_empty() || named.iter().any(|n| n.trim_matches('`').eq_ignore_ascii_case(&source.alias));
             let (Some(table), Some(database), true) = (&source.table, &source.database, wanted) else {

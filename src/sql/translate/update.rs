@@ -46,7 +46,7 @@ impl Translator<'_> {
         let Some((name, alias)) = single(&update.tables)? else { return self.joined_update(update, verb) };
         let values = update.assignments.iter().filter_map(|(_, value)| value.as_ref());
         let mut read = values.chain(update.condition.as_ref());
-        let reads = read.any(super::updatable::names_columns) || !update.order_by.is_empty();
+        let reads = read.any(reads_rows) || !update.order_by.is_empty();
         let needed = Privileges::UPDATE | if reads { Privileges::SELECT } else { Privileges::NONE };
         self.need_table(&name, needed);
         let Some(Target { database, table, source, view }) = self.only_target(&name, alias, ("UPDATE", needed))? else {
@@ -531,7 +531,7 @@ impl Translator<'_> {
     pub fn delete(&mut self, delete: &Delete) -> Result<Write, Error> {
         match &delete.target {
             DeleteTarget::Single { table: name, alias } => {
-                let reads = delete.condition.as_ref().is_some_and(super::updatable::names_columns)
+                let reads = delete.condition.as_ref().is_some_and(reads_rows)
                     || !delete.order_by.is_empty()
                     || delete.returning.is_some();
                 let needed = Privileges::DELETE | if reads { Privileges::SELECT } else { Privileges::NONE };
@@ -674,6 +674,11 @@ fn keyed_change(database: &Database, table: &Table, columns: Option<(&str, &[Str
         }
     };
     KeyedChange { keys: keys.len(), values, sql }
+}
+
+/// Whether an expression reads rows: those it is about, or, in a query, perhaps these too.
+fn reads_rows(expression: &Expr) -> bool {
+    super::updatable::names_columns(expression) || super::translator::needs_rows(expression)
 }
 
 /// The columns assigned, as the table calls them, and their values.
