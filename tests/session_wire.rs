@@ -2,8 +2,10 @@
 //! file and back, with a core that commits whatever it is given.
 
 use marmot::core::{ApplyTask, Request, Response};
-use marmot::mysql::{Accounts, Credential, Login};
-use marmot::session::{Clock, CoreCall, CoreHandle, Globals, Parts, Published, Server, applier_functions};
+use marmot::mysql::Login;
+use marmot::session::{
+    Clock, ConfiguredAccount, CoreCall, CoreHandle, Globals, Parts, Published, Server, applier_functions,
+};
 use marmot::shell::client::{Front, FrontConfig};
 use marmot::sqlite::{Applier, DataDir, Options};
 use marmot::types::{Hlc, Mono, NodeId, Now, Span, Stamp, TxnId, Wall, WriteSet};
@@ -88,6 +90,7 @@ impl Node {
             globals: Arc::new(Globals::new(&[]).expect("defaults are valid")),
             seed: 1,
             conflicts: None,
+            configured: ConfiguredAccount::new("root", "localhost", ""),
         });
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
@@ -98,8 +101,7 @@ impl Node {
                 }
             }
         });
-        let accounts = Accounts::new().with("root", Credential::NO_PASSWORD);
-        let mut config = FrontConfig::new(marmot::session::VERSION, Arc::new(accounts));
+        let mut config = FrontConfig::new(marmot::session::VERSION, server.clone());
         config.counters = server.counters().clone();
         let front = Front::new(config, move |_: &Login| server.session());
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a free port");
@@ -110,12 +112,17 @@ impl Node {
     }
 
     fn connect(&self) -> Conn {
+        self.connect_as("root", "").expect("a login")
+    }
+
+    fn connect_as(&self, user: &str, password: &str) -> Result<Conn, Error> {
         let options = OptsBuilder::new()
             .ip_or_hostname(Some("127.0.0.1"))
             .tcp_port(self.address.port())
             .prefer_socket(false)
-            .user(Some("root"));
-        Conn::new(options).expect("a login")
+            .user(Some(user))
+            .pass(Some(password));
+        Conn::new(options)
     }
 }
 
@@ -132,6 +139,45 @@ fn code<T>(result: Result<T, Error>) -> u16 {
         Err(Error::MySqlError(e)) => e.code,
         _ => 0,
     }
+}
+
+#[test]
+fn accounts_log_in_by_either_plugin() {
+    let node = Node::start();
+    let mut root = node.connect();
+    root.query_drop("CREATE USER sha IDENTIFIED BY 'secret'").unwrap();
+    root.query_drop("CREATE USER old IDENTIFIED WITH mysql_native_password BY 'secret'").unwrap();
+    root.query_drop("CREATE USER guarded IDENTIFIED BY 'secret' REQUIRE SSL").unwrap();
+    root.query_drop("CREATE USER locked IDENTIFIED BY 'secret' ACCOUNT LOCK").unwrap();
+    root.query_drop("CREATE USER away@'10.%' IDENTIFIED BY 'secret'").unwrap();
+    root.query_drop("CREATE USER bare").unwrap();
+    let hash: Option<String> =
+        root.query_first("SELECT authentication_string FROM mysql.user WHERE User = 'old'").unwrap();
+    let copied = format!("CREATE USER copy IDENTIFIED WITH mysql_native_password AS '{}'", hash.unwrap());
+    root.query_drop(copied).unwrap();
+    for user in ["sha", "old", "copy"] {
+        let mut client = node.connect_as(user, "secret").unwrap();
+        let who: Option<String> = client.query_first("SELECT CURRENT_USER()").unwrap();
+        assert_eq!(who.as_deref(), Some(format!("{user}@%").as_str()));
+        for wrong in ["Secret", ""] {
+            assert_eq!(code(node.connect_as(user, wrong)), 1045, "{user} {wrong}");
+        }
+    }
+    node.connect_as("bare", "").unwrap();
+    assert_eq!(code(node.connect_as("bare", "x")), 1045);
+    assert_eq!(code(node.connect_as("guarded", "secret")), 1045, "nothing encrypts the link");
+    assert_eq!(code(node.connect_as("locked", "secret")), 3118);
+    assert_eq!(code(node.connect_as("locked", "wrong")), 1045);
+    assert_eq!(code(node.connect_as("away", "secret")), 1045);
+    assert_eq!(code(node.connect_as("nobody", "secret")), 1045);
+    // COM_CHANGE_USER takes the rights of the new account.
+    let options = mysql::ChangeUserOpts::new().with_user(Some("old".to_string())).with_pass(Some("secret".to_string()));
+    root.change_user(options).unwrap();
+    assert_eq!(root.query_first::<String, _>("SELECT CURRENT_USER()").unwrap().as_deref(), Some("old@%"));
+    assert_eq!(code(root.query_drop("CREATE DATABASE x")), 1044);
+    let locked =
+        mysql::ChangeUserOpts::new().with_user(Some("locked".to_string())).with_pass(Some("secret".to_string()));
+    assert_eq!(code(root.change_user(locked)), 3118);
 }
 
 #[test]

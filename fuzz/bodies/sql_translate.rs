@@ -97,6 +97,7 @@ fn compiled(change: &SchemaChange, catalog: &Catalog) -> Result<Catalog, Error> 
         fresh: &mut fresh,
         version,
         now,
+        definer: "root@%".to_string(),
         foreign_key_checks: true,
         engine: "InnoDB",
         modes: Default::default(),

@@ -19,7 +19,8 @@
 //! same, for some clients prove for the greeting's salt. Such a proof may have been sent once, at the login of the same
 //! connection: whoever can repeat it on this connection is logged in already.
 
-use super::error::{NOT_SUPPORTED_AUTH_MODE, SqlError, UNKNOWN_ERROR};
+use super::error::{ACCESS_DENIED_ERROR, NOT_SUPPORTED_AUTH_MODE, SqlError, UNKNOWN_ERROR};
+use crate::types::AccountName;
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
 use std::collections::BTreeMap;
@@ -43,7 +44,8 @@ impl Plugin {
             Plugin::CachingSha2 => "caching_sha2_password",
         }
     }
-    fn find(name: &str) -> Option<Plugin> {
+    /// The plugin of that name.
+    pub fn find(name: &str) -> Option<Plugin> {
         [Plugin::Native, Plugin::CachingSha2].into_iter().find(|p| p.name() == name)
     }
 }
@@ -88,6 +90,29 @@ impl Credential {
                 .into());
         }
         Ok(Credential { native, sha2 })
+    }
+
+    /// The hash of a password as `mysql.user` has it for accounts of that plugin; empty: there is no password.
+    pub fn hash_for(plugin: Plugin, password: &str) -> String {
+        let Credential { native, sha2 } = Credential::password(password);
+        let digits = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
+        match plugin {
+            Plugin::Native => native.map_or_else(String::new, |hash| format!("*{}", digits(&hash).to_uppercase())),
+            Plugin::CachingSha2 => sha2.map_or_else(String::new, |hash| digits(&hash)),
+        }
+    }
+
+    /// What such a hash says; `None` if it is none of that plugin.
+    pub fn of_hash(plugin: Plugin, hash: &str) -> Option<Credential> {
+        if hash.is_empty() {
+            return Some(Credential::NO_PASSWORD);
+        }
+        let credential = Credential::parse_hash(hash).ok()?;
+        let fits = match plugin {
+            Plugin::Native => credential.native.is_some(),
+            Plugin::CachingSha2 => credential.sha2.is_some(),
+        };
+        fits.then_some(credential)
     }
 
     fn has_password(&self) -> bool {
@@ -173,9 +198,36 @@ impl Salts {
 
 /// Where accounts are looked up. Called once per login, on the connection's task: it must not block.
 pub trait Authenticator: Send + Sync {
-    /// The credential of `user` coming from `host`; `None` if there is no such account. The client cannot tell an unknown
+    /// The account of `user` coming from `host`; `None` if there is no such account. The client cannot tell an unknown
     /// account from a wrong password.
-    fn credential(&self, user: &str, host: &str) -> Option<Credential>;
+    fn known(&self, user: &str, host: &str) -> Option<Known>;
+}
+
+/// An account as the login sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    pub account: AccountName,
+    pub credential: Credential,
+    /// It may log in over TLS or a Unix socket only.
+    pub require_tls: bool,
+    pub locked: bool,
+}
+
+impl Known {
+    /// The account of a client that proved to be it.
+    ///
+    /// # Errors
+    /// 3118 if it is locked, 1045 if somebody may listen in and must not.
+    pub fn admit(self, user: &str, host: &str, secure: bool) -> Result<AccountName, SqlError> {
+        if self.locked {
+            let text = format!("Access denied for user '{user}'@'{host}'. Account is locked.");
+            return Err(SqlError::new(3118, text));
+        }
+        if self.require_tls && !secure {
+            return Err(ACCESS_DENIED_ERROR.with(&[&user, &host, &"YES"]));
+        }
+        Ok(self.account)
+    }
 }
 
 /// A fixed list of accounts, valid from any host.
@@ -196,8 +248,9 @@ impl Accounts {
 }
 
 impl Authenticator for Accounts {
-    fn credential(&self, user: &str, _host: &str) -> Option<Credential> {
-        self.users.get(user).cloned()
+    fn known(&self, user: &str, _host: &str) -> Option<Known> {
+        let credential = self.users.get(user).cloned()?;
+        Some(Known { account: AccountName::new(user, "%"), credential, require_tls: false, locked: false })
     }
 }
 

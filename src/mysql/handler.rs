@@ -5,6 +5,7 @@
 //! knows tokio; futures are `Send` so that a multi-threaded runtime can run them.
 
 use super::{Column, Parameter, ResultWriter, SqlError};
+use crate::types::AccountName;
 use mysql_common::constants::CapabilityFlags;
 pub use mysql_common::constants::StatusFlags;
 use std::future::Future;
@@ -14,12 +15,22 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StatementId(pub u32);
 
+/// Whose rights a session has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// The node's own work, which may do everything. No client ever has it.
+    Node,
+    Account(AccountName),
+}
+
 /// An authenticated client and what it asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Login {
     /// `CONNECTION_ID()`.
     pub connection: u32,
     pub user: String,
+    /// The account that the client proved to be.
+    pub identity: Identity,
     /// The client's address without port; `localhost` for a Unix socket.
     pub host: String,
     /// The database to start in, if one was named.

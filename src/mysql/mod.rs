@@ -35,12 +35,12 @@ mod statements;
 mod temporal;
 
 pub use answer::Answer;
-pub use auth::{Accounts, Authenticator, Credential, Exchange, Plugin, Salt, Salts, Step};
+pub use auth::{Accounts, Authenticator, Credential, Exchange, Known, Plugin, Salt, Salts, Step};
 pub use cell::{Cell, text_bytes};
 pub use column::{Column, ColumnFlags, ColumnType, collation};
 pub use command::{Command, Execution};
 pub use error::*;
-pub use handler::{Encryption, Handler, Login, Prepared, SessionChange, StatementId, StatusFlags};
+pub use handler::{Encryption, Handler, Identity, Login, Prepared, SessionChange, StatementId, StatusFlags};
 pub use handshake::{CAPABILITIES, Greeting, Hello, LOGIN_PACKET_MAX, Response};
 pub use inbound::{Broken, Inbound};
 pub use mysql_common::constants::CapabilityFlags;

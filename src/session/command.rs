@@ -4,7 +4,6 @@ use super::diagnostics::Level;
 use super::execute::{Failure, Run};
 use super::prepared::PreparedText;
 use super::session::Session;
-use super::system;
 use crate::mysql::{self, ResultWriter, SqlError};
 use crate::sql::{ColumnType, ResultColumn, ResultType, SessionCommand, SetValue};
 use crate::types::Value;
@@ -26,13 +25,8 @@ impl Session {
                 self.show_warnings(*errors_only, *count, *offset, *limit, out).await?;
                 return Ok(());
             }
-            SessionCommand::ShowGrants { user } => {
-                let user = user.clone().unwrap_or_else(|| self.state.user.clone());
-                let columns = [column(&format!("Grants for {user}@%"), ColumnType::varchar(1024))];
-                let rows = [vec![Value::text(system::grants(&user))]];
-                self.literal_rows(&columns, &rows, out).await?;
-                return Ok(());
-            }
+            SessionCommand::ShowGrants { user } => return self.show_grants(user, out).await,
+            SessionCommand::ShowCreateUser { user } => return self.show_create_user(user, out).await,
             SessionCommand::Explain(program, databases) => {
                 let details = self.explain(run, program, databases)?;
                 self.show_plan(&details, out).await?;
@@ -49,6 +43,7 @@ impl Session {
                 return self.set_for_statement(run, assignments, text, out).await;
             }
             SessionCommand::Kill { connection, query_only } => {
+                self.permit_kill(*connection)?;
                 if !self.server.registry.kill(*connection, !query_only) {
                     return Err(mysql::NO_SUCH_THREAD.with(&[connection]).into());
                 }

@@ -93,12 +93,14 @@ impl Session {
         if self.running.is_within() {
             return self.attempt(run, out).await;
         }
+        // Whatever ran before has ended.
+        self.state.acting.clear();
         self.server.counters().statement(run.text);
         let now = self.server.clock.now();
         let started = now.mono;
         self.state.start_statement(now.wall);
         if let Some(connection) = &self.connection {
-            let statement: Arc<str> = run.text.trim().into();
+            let statement: Arc<str> = run.planned.shown(run.text).into();
             connection.set_activity(|a| (a.statement, a.since) = (Some(statement), now.mono));
             // A KILL QUERY that came while nothing ran is void.
             let _ = connection.take_stop();
@@ -161,6 +163,7 @@ impl Session {
     }
 
     async fn dispatch(&mut self, run: Run<'_>, out: &mut ResultWriter<'_>) -> Result<(), Failure> {
+        self.permit(&run.planned.needs)?;
         let plan = run.planned.plan.clone();
         match &*plan {
             Plan::Read(read) => return self.read(run, read, out).await,
@@ -174,6 +177,7 @@ impl Session {
                     self.change_schema(change).await?;
                 }
             }
+            Plan::Account(statement) => self.change_accounts(&statement.change).await?,
             Plan::CreateSelect { change, insert } => return self.create_select(run, change, insert, out).await,
             Plan::Begin { read_only, consistent_snapshot } => self.begin(*read_only, *consistent_snapshot).await?,
             Plan::Commit(completion) => {

@@ -19,6 +19,7 @@
 //!   the first statement that touches data. A failed statement undoes itself only; a refused COMMIT ends the transaction
 //!   (`transaction`). FOR UPDATE and FOR SHARE add the rows they read to what the commit validates; nobody ever waits
 //!   for them.
+//! * What a plan needs is held against the account's rights first; accounts change as the schema does (`accounts`).
 //! * DDL locks the schema on a quorum, is compiled against the schema under the lock, tried out privately, and committed for
 //!   everyone (`schema_change`).
 //! * CALL, triggers and stored functions run code that was compiled once (`program`).
@@ -54,6 +55,7 @@
 //! change results in a way that is not built (`sql_auto_is_null`, `default_week_format`, ...), and a query within a
 //! transaction that mixes system tables with a user's.
 
+mod accounts;
 mod clock;
 mod command;
 mod constraint;
@@ -96,6 +98,7 @@ mod transaction;
 mod variables;
 mod write;
 
+pub use accounts::ConfiguredAccount;
 pub use clock::Clock;
 pub use core_handle::{CoreCall, CoreHandle, OpenSnapshot, Published};
 pub use counters::Counters;

@@ -3,8 +3,9 @@
 use super::server::Schema;
 use super::session::Session;
 use crate::mysql::SqlError;
-use crate::sql::{Context, Literal, Plan, Prepared};
+use crate::sql::{Context, Guard, Literal, Needs, Plan, Prepared, SessionCommand};
 use crate::types::ReadLevel;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// How many shapes of statements are kept.
@@ -19,19 +20,54 @@ pub struct Planned {
     pub markers: usize,
     /// What it was planned against.
     pub schema: Arc<Schema>,
+    pub needs: Arc<Needs>,
+}
+
+impl Planned {
+    /// The statement's text as others may see it: without passwords.
+    pub fn shown<'t>(&'t self, text: &'t str) -> Cow<'t, str> {
+        match &*self.plan {
+            Plan::Account(statement) => Cow::Borrowed(&statement.shown),
+            Plan::Session(
+                SessionCommand::Prepare { .. }
+                | SessionCommand::ExecuteImmediate { .. }
+                | SessionCommand::SetStatement { .. },
+            ) if may_hold_password(text) => {
+                let first = text.split_whitespace().next().unwrap_or_default();
+                Cow::Owned(format!("{first} <secret>"))
+            }
+            _ => Cow::Borrowed(text.trim()),
+        }
+    }
+}
+
+/// Whether the text of a statement that is text in another may be about accounts.
+fn may_hold_password(text: &str) -> bool {
+    let text = text.to_ascii_uppercase();
+    text.contains("IDENTIFIED") || text.contains("PASSWORD")
 }
 
 impl Session {
     /// The plan of the first statement of `text`, and how many bytes it takes; `None` if there is only space.
     pub(super) fn plan(&mut self, text: &str) -> Result<(Option<Planned>, usize), SqlError> {
         let schema = self.schema()?;
+        let permit = self.permits()?;
+        let seen = self.seen_with(&schema, &permit);
         let own = (!self.temporary.is_empty()).then(|| self.temporary.catalog(&schema.catalog));
         let catalog = own.as_ref().unwrap_or(&schema.catalog);
-        let context = Context::new(catalog, self.state.database.as_deref(), self.state.settings.modes);
+        let context = Context {
+            account: Some(permit.rights.account()),
+            seen: seen.as_deref(),
+            guard: (!permit.rights.is_everything()).then_some(&permit as &dyn Guard),
+            ..Context::new(catalog, self.state.database.as_deref(), self.state.settings.modes)
+        };
         // Plans that are shared know nothing of a session's temporary tables.
         let plans = if own.is_some() { &self.temporary.plans } else { &self.server.plans };
         let (prepared, used) = plans.prepare(text, &context)?;
-        let planned = prepared.map(|Prepared { plan, literals, markers }| Planned { plan, literals, markers, schema });
+        let planned = prepared.map(|p| {
+            let Prepared { plan, literals, markers, needs } = p;
+            Planned { plan, literals, markers, schema, needs }
+        });
         Ok((planned, used))
     }
 

@@ -61,6 +61,7 @@ impl Session {
     pub(super) async fn prepare_text(&mut self, text: &str) -> Result<PreparedText, SqlError> {
         self.state.diagnostics.start(self.state.settings.max_errors);
         let planned = self.plan_one(text).await.inspect_err(|e| self.state.diagnostics.error(e))?;
+        self.permit(&planned.needs).inspect_err(|e| self.state.diagnostics.error(e))?;
         let database = self.state.database.clone();
         Ok(PreparedText {
             text: text.into(),

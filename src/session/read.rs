@@ -366,8 +366,13 @@ impl Session {
             _ => Vec::new(),
         };
         let schema = self.server.schema()?;
+        let permit = self.permits()?;
+        let seen = self.seen(&schema, &permit);
         let facts = Facts {
-            catalog: &schema.catalog,
+            catalog: seen.as_deref().unwrap_or(&schema.catalog),
+            accounts: &schema.accounts,
+            fixed: self.fixed_account(),
+            rights: &permit.rights,
             registry: &self.server.registry,
             variables: &self.state.variables,
             now: self.server.clock.now(),

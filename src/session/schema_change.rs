@@ -10,7 +10,7 @@ use crate::sql::{
     Catalog, CompileContext, Compiled, HIDDEN_KEY, HIDDEN_KEY_ID, ProgramKind, SchemaChange, SchemaProgram,
 };
 use crate::sqlite::{FileChange, SchemaStep, TableIds, TakenIn, UniqueIds};
-use crate::types::{Ddl, Key, KeyAccess, Mode, TableId, TxnId, WriteSet};
+use crate::types::{DatabaseName, Ddl, Key, KeyAccess, Mode, TableId, TxnId, WriteSet};
 use std::sync::Arc;
 
 /// A lock that was lost to a time-out or a recovery is taken again so often.
@@ -23,30 +23,9 @@ impl Session {
         if crate::sql::is_temporary(change.database()) {
             return self.change_temporary(change);
         }
-        self.commit().await?;
-        if self.state.settings.read_only {
-            return Err(crate::mysql::CANT_EXECUTE_IN_READ_ONLY_TRANSACTION.with(&[]));
-        }
-        for attempt in 1.. {
-            let txn = self.lock_schema(change).await?;
-            let step = match self.plan_change(change, txn) {
-                Ok(Some(step)) => step,
-                // Nothing to do, or an error: either way the lock goes.
-                other => {
-                    self.core.request(Request::AbortLocked { txn }).await;
-                    return other.map(|_| false);
-                }
-            };
-            let request = Request::CommitLocked { txn, write_set: Arc::new(write_set(change, &step)?) };
-            match self.core.request(request).await {
-                Some(Response::Committed { .. }) => break,
-                Some(Response::Refused(Refusal::LockLost | Refusal::Conflict { .. })) if attempt < LOCK_ATTEMPTS => {}
-                Some(Response::Refused(refused)) => return Err(refusal::to_sql(&refused)),
-                Some(other) => {
-                    return Err(SqlError::internal(format!("unexpected answer to a schema change: {other:?}")));
-                }
-                None => return Err(refusal::unknown_outcome("the node stopped")),
-            }
+        let plan = |session: &mut Session, txn| session.plan_change(change, txn);
+        if !self.commit_schema(&change.databases(), plan).await? {
+            return Ok(false);
         }
         let dropped =
             matches!(change, SchemaChange::DropDatabase { name, .. } if self.state.database.as_ref() == Some(name));
@@ -57,8 +36,43 @@ impl Session {
         Ok(true)
     }
 
-    async fn lock_schema(&mut self, change: &SchemaChange) -> Result<TxnId, SqlError> {
-        let request = Request::LockSchema { databases: change.databases(), lock_wait: self.state.settings.lock_wait };
+    /// Commits what `plan` makes of the schema of databases under their locks; false if that is nothing. The open transaction
+    /// is committed first.
+    pub(super) async fn commit_schema(
+        &mut self,
+        databases: &[DatabaseName],
+        mut plan: impl FnMut(&mut Session, TxnId) -> Result<Option<SchemaStep>, SqlError>,
+    ) -> Result<bool, SqlError> {
+        self.commit().await?;
+        if self.state.settings.read_only {
+            return Err(crate::mysql::CANT_EXECUTE_IN_READ_ONLY_TRANSACTION.with(&[]));
+        }
+        for attempt in 1.. {
+            let txn = self.lock_schema(databases).await?;
+            let step = match plan(self, txn) {
+                Ok(Some(step)) => step,
+                // Nothing to do, or an error: either way the lock goes.
+                other => {
+                    self.core.request(Request::AbortLocked { txn }).await;
+                    return other.map(|_| false);
+                }
+            };
+            let request = Request::CommitLocked { txn, write_set: Arc::new(write_set(databases, &step)?) };
+            match self.core.request(request).await {
+                Some(Response::Committed { .. }) => return Ok(true),
+                Some(Response::Refused(Refusal::LockLost | Refusal::Conflict { .. })) if attempt < LOCK_ATTEMPTS => {}
+                Some(Response::Refused(refused)) => return Err(refusal::to_sql(&refused)),
+                Some(other) => {
+                    return Err(SqlError::internal(format!("unexpected answer to a schema change: {other:?}")));
+                }
+                None => return Err(refusal::unknown_outcome("the node stopped")),
+            }
+        }
+        Ok(false)
+    }
+
+    async fn lock_schema(&mut self, databases: &[DatabaseName]) -> Result<TxnId, SqlError> {
+        let request = Request::LockSchema { databases: databases.to_vec(), lock_wait: self.state.settings.lock_wait };
         match self.core.request(request).await {
             Some(Response::SchemaLocked { txn }) => Ok(txn),
             Some(Response::Refused(Refusal::Conflict { .. })) => Err(refusal::lock_wait_timeout()),
@@ -98,6 +112,7 @@ impl Session {
             foreign_key_checks: self.state.settings.foreign_keys,
             engine: self.state.settings.engines.0,
             modes: self.state.settings.modes,
+            definer: self.state.current_account().plain(),
             warnings: Vec::new(),
         };
         Ok(change.compile(&schema.catalog, &mut context)?)
@@ -128,11 +143,12 @@ impl Session {
     }
 }
 
-fn write_set(change: &SchemaChange, step: &SchemaStep) -> Result<WriteSet, SqlError> {
-    let database = change.database().clone();
+/// The step belongs to the first of `databases`; the schemas of all are held.
+fn write_set(databases: &[DatabaseName], step: &SchemaStep) -> Result<WriteSet, SqlError> {
+    let database = databases.first().ok_or_else(|| SqlError::internal("a change of no database"))?.clone();
     let payload = step.encode().into();
     let hold = |database| KeyAccess { key: Key::Schema(database), mode: Mode::Write };
-    let holds = change.databases().into_iter().map(hold).collect();
+    let holds = databases.iter().cloned().map(hold).collect();
     Ok(WriteSet { tables: Vec::new(), holds, ddl: Some(Ddl { database, payload }) })
 }
 

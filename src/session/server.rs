@@ -1,5 +1,6 @@
 //! What all sessions of one node share.
 
+use super::accounts::ConfiguredAccount;
 use super::clock::Clock;
 use super::constraint;
 use super::core_handle::CoreHandle;
@@ -12,7 +13,7 @@ use super::session::Session;
 use super::system::{self, ConflictLog};
 use super::variables::Globals;
 use crate::mysql::SqlError;
-use crate::sql::{Catalog, Database, PlanCache};
+use crate::sql::{ACCOUNTS_DATABASE, Accounts, Catalog, Database, PlanCache};
 use crate::sqlite::{self, DataDir};
 use crate::types::{ClientId, DatabaseName, Mono, NodeId};
 use std::collections::BTreeMap;
@@ -31,6 +32,7 @@ pub struct Parts {
     /// Seed of RAND(), UUID() and of back-off; the shell draws it.
     pub seed: u64,
     pub conflicts: Option<Arc<dyn ConflictLog>>,
+    pub configured: ConfiguredAccount,
 }
 
 /// One node's SQL front: sessions are made here.
@@ -45,6 +47,7 @@ pub struct Server {
     pub(super) programs: Programs,
     pub(super) sequences: Sequences,
     pub(super) conflicts: Option<Arc<dyn ConflictLog>>,
+    pub(super) configured: ConfiguredAccount,
     pub(super) started: Mono,
     counters: Arc<Counters>,
     schema: RwLock<Option<Arc<Schema>>>,
@@ -56,6 +59,10 @@ pub struct Server {
 pub struct Schema {
     pub generation: u64,
     pub catalog: Catalog,
+    /// Who may log in to this node.
+    pub accounts: Arc<Accounts>,
+    /// The cluster's accounts; `None` until somebody changed them.
+    pub(super) replicated: Option<Accounts>,
     /// The schema version of each database's file.
     versions: BTreeMap<DatabaseName, u64>,
 }
@@ -81,6 +88,7 @@ impl Server {
             programs: Programs::default(),
             sequences: Sequences::default(),
             conflicts: parts.conflicts,
+            configured: parts.configured,
             started,
             counters: Arc::default(),
             schema: RwLock::new(None),
@@ -109,7 +117,7 @@ impl Server {
         &self.globals
     }
 
-    /// The names of the databases there are.
+    /// The names of the databases that have a file here, that of the accounts among them.
     pub fn databases(&self) -> Vec<DatabaseName> {
         self.data.databases()
     }
@@ -124,16 +132,27 @@ impl Server {
         match known {
             Some(schema) if schema.generation == generation => Ok(schema),
             _ => {
-                let schema = Arc::new(self.load(generation)?);
+                let mut schema = self.load(generation)?;
+                // The same accounts as before: sessions need not look again.
+                if let Some(known) = known.filter(|known| known.accounts == schema.accounts) {
+                    schema.accounts = known.accounts.clone();
+                }
+                let schema = Arc::new(schema);
                 *self.schema.write().unwrap_or_else(PoisonError::into_inner) = Some(schema.clone());
                 Ok(schema)
             }
         }
     }
 
+    /// Changes with every schema change that was applied here.
+    pub(super) fn generation(&self) -> u64 {
+        self.data.schema_generation()
+    }
+
     fn load(&self, generation: u64) -> Result<Schema, SqlError> {
         let mut databases = system::databases();
         let mut versions = BTreeMap::new();
+        let mut replicated = None;
         for name in self.data.databases() {
             let (version, definition) = match self.data.definition(&name) {
                 // Dropped since the list was read.
@@ -145,10 +164,14 @@ impl Server {
                 bytes => Database::decode(bytes)
                     .map_err(|e| SqlError::internal(format!("the catalog of '{name}' cannot be read: {e}")))?,
             };
+            match *name == *ACCOUNTS_DATABASE {
+                true => replicated = Some(database.accounts),
+                false => databases.push(database),
+            }
             versions.insert(name, version);
-            databases.push(database);
         }
-        Ok(Schema { generation, catalog: databases.into_iter().collect(), versions })
+        let accounts = Arc::new(self.configured.beside(replicated.as_ref()));
+        Ok(Schema { generation, catalog: databases.into_iter().collect(), accounts, replicated, versions })
     }
 
     /// A fresh random number: splitmix64 over a seeded counter.

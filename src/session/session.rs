@@ -1,5 +1,6 @@
 //! One client's session: what stands behind one connection.
 
+use super::accounts::Security;
 use super::core_handle::CoreHandle;
 use super::functions::SharedContext;
 use super::lease::Lease;
@@ -18,7 +19,7 @@ use crate::mysql::{
     self, Column, Completion, Encryption, Handler, Login, Parameter, Prepared, ResultWriter, SessionChange, SqlError,
     StatementId, StatusFlags,
 };
-use crate::sql::LoadFile;
+use crate::sql::{LoadFile, Need, Needs, Privileges, Subject};
 use crate::sqlite::{Interrupt, Reader, Workspace};
 use crate::types::{ClientId, DatabaseName, Span, Value};
 use std::borrow::Cow;
@@ -49,6 +50,7 @@ pub struct Session {
     /// Ids of BIGINT columns and hidden row ids, leased for this session.
     pub(super) big_ids: Lease,
     pub(super) tracking: Tracking,
+    pub(super) security: Security,
     /// What encrypts the client's link.
     pub(super) encryption: Option<Encryption>,
     pub(super) loading: Loading,
@@ -76,6 +78,7 @@ impl Session {
             temporary: Temporary::default(),
             big_ids: Lease::default(),
             tracking: Tracking::default(),
+            security: Security::default(),
             encryption: None,
             loading: Loading::default(),
             running: Running::default(),
@@ -160,6 +163,7 @@ impl Session {
 
     /// Makes `name` the current database.
     pub(super) async fn use_database(&mut self, name: &str) -> Result<(), SqlError> {
+        self.permit_database(name)?;
         let mut schema = self.schema()?;
         let mut found = find_database(&schema, name);
         if found.is_none() && self.may_be_behind() {
@@ -186,6 +190,7 @@ impl Session {
     async fn log_in(&mut self, login: &Login) -> Result<(), SqlError> {
         self.state.user = login.user.clone();
         self.state.host = login.host.clone();
+        self.identify(&login.identity);
         self.state.connection_id = u64::from(login.connection);
         self.state.found_rows_wanted = login.found_rows();
         self.state.multi_statements = login.multi_statements();
@@ -351,6 +356,10 @@ impl Handler for Session {
 
     async fn field_list(&mut self, table: &str, wildcard: &str) -> Result<Vec<Column>, SqlError> {
         let Some(database) = self.state.database.clone() else { return Err(mysql::NO_DB_ERROR.with(&[])) };
+        let subject = Subject::Table(database.clone(), table.to_string());
+        let mut needs = Needs::default();
+        needs.add(None, Need::any(subject, Privileges::OF_TABLE));
+        self.permit(&needs)?;
         let schema = self.schema()?;
         let found = schema.catalog.database(&database).and_then(|d| d.table_ignoring_case(table).cloned());
         let missing = || SqlError::new(1146, format!("Table '{database}.{table}' doesn't exist"));

@@ -5,7 +5,7 @@ use super::diagnostics::Diagnostics;
 use super::variables::{Globals, VariableError, Variables, Which, charset, offset_minutes};
 use crate::mysql::{Encode, SqlError, SqlState};
 use crate::sql::{self, Environment, Modes, VariableScope, Wanted};
-use crate::types::{AutoIdMode, DatabaseName, ReadLevel, Span, Value, Wall, WriteLevel};
+use crate::types::{AccountName, AutoIdMode, DatabaseName, ReadLevel, Span, Value, Wall, WriteLevel};
 use encoding_rs::Encoding;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -127,6 +127,10 @@ pub struct State {
     /// As the client gave them.
     pub user: String,
     pub host: String,
+    /// The account that the client is.
+    pub account: AccountName,
+    /// With whose rights the stored programs run that do, innermost last.
+    pub acting: Vec<AccountName>,
     /// CLIENT_FOUND_ROWS: UPDATE counts matched rows.
     pub found_rows_wanted: bool,
     pub multi_statements: bool,
@@ -158,6 +162,8 @@ impl State {
             connection_id: 0,
             user: String::new(),
             host: String::new(),
+            account: AccountName::default(),
+            acting: Vec::new(),
             found_rows_wanted: false,
             multi_statements: false,
             interactive: false,
@@ -186,6 +192,11 @@ impl State {
         self.row_count = 0;
         self.found_rows = 0;
         self.last_insert_id = 0;
+    }
+
+    /// With whose rights statements run.
+    pub fn current_account(&self) -> &AccountName {
+        self.acting.last().unwrap_or(&self.account)
     }
 
     /// To be called after variables changed.
@@ -254,7 +265,8 @@ impl Environment for State {
                 sql::Error { code, state, message: e.to_string() }
             })?,
             Wanted::Database => self.database.clone().map_or(Value::Null, Value::Text),
-            Wanted::ClientUser | Wanted::CurrentUser => Value::text(format!("{}@{}", self.user, self.host)),
+            Wanted::ClientUser => Value::text(format!("{}@{}", self.user, self.host)),
+            Wanted::CurrentUser => Value::text(self.current_account().plain()),
             Wanted::Version => Value::text(super::variables::VERSION),
             Wanted::ConnectionId => Value::Int(self.connection_id.cast_signed()),
             Wanted::LastInsertId => Value::Int(self.last_insert_id.cast_signed()),

@@ -87,6 +87,7 @@ impl Session {
             foreign_key_checks: self.state.settings.foreign_keys,
             engine: self.state.settings.engines.1,
             modes: self.state.settings.modes,
+            definer: self.state.current_account().plain(),
             warnings: Vec::new(),
         };
         let compiled = change.compile(&catalog, &mut context)?;

@@ -43,7 +43,8 @@ impl Session {
             return self.write_temporary(run, write, out).await;
         }
         if Session::is_system(&write.database) {
-            if !system::is_nobodys(&write.database, &write.table) {
+            let of_parts = system::is_of_parts(&write.database, &write.table);
+            if !of_parts || !self.server.schema()?.accounts.is_global_only() {
                 let denied = format!("Access denied to system database '{}'", write.database);
                 return Err(mysql::SqlError::new(1044, denied).into());
             }

@@ -14,8 +14,7 @@ use super::spawn::{Spawn, dedicated};
 use crate::config::Config;
 use crate::core::message::Envelope;
 use crate::core::{Effects, Fatal, Node, Storage, Table};
-use crate::mysql::{Accounts, Credential};
-use crate::session::{CoreHandle, Globals, Parts, Published, Server, VERSION, applier_functions};
+use crate::session::{ConfiguredAccount, CoreHandle, Globals, Parts, Published, Server, VERSION, applier_functions};
 use crate::sqlite::{CHECKPOINT_BYTES, DataDir, FileCheckpointer, HostPlanted, Options, Store};
 use crate::types::{NodeId, Value};
 use std::path::{Path, PathBuf};
@@ -196,6 +195,7 @@ impl Closed {
             clock: Arc::new(clock.clone()),
             globals: Arc::new(globals(config, node_id).map_err(|e| e.to_string())?),
             seed: (environment.random)(),
+            configured: configured(config),
             conflicts: Some(Arc::new(StoredConflicts::new(directory.join("marmot.db"), vfs))),
         });
         let front = front(config, &server)?;
@@ -359,10 +359,24 @@ fn resolved(path: &std::path::Path) -> String {
     path.canonicalize().unwrap_or_else(|_| path.to_path_buf()).display().to_string()
 }
 
+/// The account of the configuration. Without a password it is for clients of this machine only.
+fn configured(config: &Config) -> ConfiguredAccount {
+    let mysql = &config.mysql;
+    let password = mysql.password.expose();
+    // In the simulator's network no client is of this machine.
+    let host = if password.is_empty() && !cfg!(madsim) { "localhost" } else { "%" };
+    ConfiguredAccount::new(&mysql.user, host, password)
+}
+
 fn front(config: &Config, server: &Arc<Server>) -> Result<Arc<Front<NewSession>>, String> {
     let mysql = &config.mysql;
-    let accounts = Accounts::new().with(&*mysql.user, Credential::password(mysql.password.expose()));
-    let mut front = FrontConfig::new(VERSION, Arc::new(accounts));
+    if let Some(open) = server.open_account() {
+        tracing::warn!(
+            "the account {open} has no password and may do everything: give it one with \
+             ALTER USER {open} IDENTIFIED BY '...'"
+        );
+    }
+    let mut front = FrontConfig::new(VERSION, server.clone());
     front.max_connections = mysql.max_connections;
     front.counters = server.counters().clone();
     front.require_tls = mysql.require_tls;

@@ -5,6 +5,7 @@
 //! each with the literals it holds for. A plan also names the databases it was made from and their versions: after DDL
 //! it is found stale and made again.
 
+use super::account::Needs;
 use super::error::Error;
 use super::modes::Modes;
 use super::normal::{Normalised, normalise};
@@ -29,10 +30,13 @@ pub struct Prepared {
     pub literals: Arc<[Literal]>,
     /// `?` markers.
     pub markers: usize,
+    /// The privileges it needs.
+    pub needs: Arc<Needs>,
 }
 
 struct Variant {
     plan: Arc<Plan>,
+    needs: Arc<Needs>,
     pins: Vec<(usize, Literal)>,
     versions: Vec<(crate::types::DatabaseName, u64)>,
 }
@@ -83,8 +87,9 @@ impl PlanCache {
         if begins_program(sql, context.modes) {
             let (statement, end) = parse_one(sql, context.modes)?;
             let Some(statement) = statement else { return Ok((None, end)) };
-            let plan = Arc::new(translate_all(&statement, context)?.plan);
-            return Ok((Some(Prepared { plan, literals: Arc::default(), markers: 0 }), end));
+            let Translated { plan, needs, .. } = translate_all(&statement, context)?;
+            let (plan, needs) = (Arc::new(plan), Arc::new(needs));
+            return Ok((Some(Prepared { plan, literals: Arc::default(), markers: 0, needs }), end));
         }
         let normal = normalise(sql, context.modes)?;
         if normal.is_empty {
@@ -94,21 +99,21 @@ impl PlanCache {
         let literals: Arc<[Literal]> = literals.into();
         let cacheable = key.len() <= MAX_KEY && self.capacity > 0;
         let key: Key = Arc::new((context.database.map(str::to_string), context.modes, key));
-        if cacheable && let Some(plan) = self.find(&key, &literals, context) {
-            return Ok((Some(Prepared { plan, literals, markers }), end));
+        if cacheable && let Some((plan, needs)) = self.find(&key, &literals, context) {
+            return Ok((Some(Prepared { plan, literals, markers, needs }), end));
         }
         let (statement, _) = parse_one(sql, context.modes)?;
         let Some(statement) = statement else { return Ok((None, end)) };
-        let Translated { plan, pins } = translate_all(&statement, context)?;
-        let plan = Arc::new(plan);
+        let Translated { plan, pins, needs } = translate_all(&statement, context)?;
+        let (plan, needs) = (Arc::new(plan), Arc::new(needs));
         let repeats = matches!(
             statement.body,
             Body::Query { file: None, .. } | Body::Insert(_) | Body::Update(_) | Body::Delete(_)
         );
         if cacheable && repeats {
-            self.insert(key, &plan, pins, context);
+            self.insert(key, (&plan, &needs), pins, context);
         }
-        Ok((Some(Prepared { plan, literals, markers }), end))
+        Ok((Some(Prepared { plan, literals, markers, needs }), end))
     }
 
     /// Shapes kept now.
@@ -125,20 +130,27 @@ impl PlanCache {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn find(&self, key: &Key, literals: &[Literal], context: &Context<'_>) -> Option<Arc<Plan>> {
+    fn find(&self, key: &Key, literals: &[Literal], context: &Context<'_>) -> Option<(Arc<Plan>, Arc<Needs>)> {
         let mut entries = self.lock();
         let Entries { by_key, by_use, clock } = &mut *entries;
         let entry = by_key.get_mut(key)?;
-        let plan = entry.variants.iter().find(|v| v.holds(literals, context))?.plan.clone();
+        let variant = entry.variants.iter().find(|v| v.holds(literals, context))?;
+        let found = (variant.plan.clone(), variant.needs.clone());
         *clock += 1;
         if let Some(key) = by_use.remove(&entry.used) {
             by_use.insert(*clock, key);
         }
         entry.used = *clock;
-        Some(plan)
+        Some(found)
     }
 
-    fn insert(&self, key: Key, plan: &Arc<Plan>, pins: Vec<(usize, Literal)>, context: &Context<'_>) {
+    fn insert(
+        &self,
+        key: Key,
+        (plan, needs): (&Arc<Plan>, &Arc<Needs>),
+        pins: Vec<(usize, Literal)>,
+        context: &Context<'_>,
+    ) {
         let databases = match &**plan {
             Plan::Read(read) => &read.databases,
             Plan::Write(write) => &write.databases,
@@ -146,7 +158,7 @@ impl PlanCache {
             _ => return,
         };
         let versions = databases.iter().filter_map(|n| context.catalog.database(n).map(|d| (n.clone(), d.version)));
-        let variant = Variant { plan: plan.clone(), pins, versions: versions.collect() };
+        let variant = Variant { plan: plan.clone(), needs: needs.clone(), pins, versions: versions.collect() };
         let mut entries = self.lock();
         let Entries { by_key, by_use, clock } = &mut *entries;
         *clock += 1;

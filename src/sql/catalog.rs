@@ -4,6 +4,7 @@
 //! from here, never from SQLite's affinities. A [`Catalog`] is a value: cloning it copies an `Arc`, changing it makes
 //! a new one. Each database's part is stored in that database's file and changes with its DDL.
 
+use super::account::Accounts;
 use super::collate::CollationOrder;
 use super::column_type::ColumnType;
 use super::program::{StoredKind, StoredProgram, Trigger};
@@ -101,16 +102,23 @@ pub struct Database {
     pub routines: BTreeMap<String, Arc<Routine>>,
     /// All other stored programs, by kind and name in lower case.
     pub programs: BTreeMap<(StoredKind, String), Arc<StoredProgram>>,
+    /// Who made views, by name, and functions of one RETURN, by name and `()`: `user@host`.
+    pub definers: BTreeMap<String, String>,
+    /// All accounts of the cluster: in [`ACCOUNTS_DATABASE`](super::account::ACCOUNTS_DATABASE) only.
+    pub accounts: Accounts,
 }
 
+/// The definer of what was made before definers were kept.
+pub const FIRST_DEFINER: &str = "root@%";
+
 impl Database {
-    /// A database out of its encoded form. One written before there were views, stored functions, or other programs, ends
-    /// where they would begin: with none of them.
+    /// A database out of its encoded form. One written before there were views, stored functions, other programs, definers
+    /// or accounts ends where they would begin: with none of them.
     pub fn decode(bytes: &[u8]) -> Result<Database, postcard::Error> {
         let mut missing = 0;
         loop {
             match postcard::from_bytes(&[bytes, &vec![0; missing]].concat()) {
-                Err(postcard::Error::DeserializeUnexpectedEnd) if missing < 3 => missing += 1,
+                Err(postcard::Error::DeserializeUnexpectedEnd) if missing < 5 => missing += 1,
                 decoded => return decoded,
             }
         }
@@ -134,7 +142,13 @@ impl Database {
             views: BTreeMap::new(),
             routines: BTreeMap::new(),
             programs: BTreeMap::new(),
+            definers: BTreeMap::new(),
+            accounts: Accounts::default(),
         }
+    }
+    /// `user@host` of whoever made a view, or a function of one RETURN by its name and `()`.
+    pub fn definer(&self, name: &str) -> &str {
+        self.definers.get(name).map_or(FIRST_DEFINER, String::as_str)
     }
     /// The stored program of that name, in any case; a function of one RETURN is none.
     pub fn program(&self, kind: StoredKind, name: &str) -> Option<&Arc<StoredProgram>> {
@@ -529,10 +543,10 @@ mod tests {
     fn a_database_written_before_there_were_views_or_functions_is_read() {
         let database = Database::new("d", Collation::default(), 7);
         let bytes = postcard::to_stdvec(&database).expect("plain data serialises");
-        for missing in 0..=3 {
+        for missing in 0..=5 {
             assert_eq!(Database::decode(&bytes[..bytes.len() - missing]), Ok(database.clone()), "{missing}");
         }
-        assert!(Database::decode(&bytes[..bytes.len() - 4]).is_err());
+        assert!(Database::decode(&bytes[..bytes.len() - 6]).is_err());
     }
 
     #[test]

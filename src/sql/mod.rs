@@ -34,10 +34,11 @@
 //!   spelled out.
 //! - CREATE TABLE ... SELECT is two transactions: a node that dies in between leaves an empty table.
 //!
-//! What is refused by name (1235): stored functions that change data, events, accounts, UNIQUE over generated columns,
+//! What is refused by name (1235): stored functions that change data, events, roles, UNIQUE over generated columns,
 //! SPATIAL, functional key parts, parsers of FULLTEXT, WITH QUERY EXPANSION, partition maintenance, RENAME across databases,
 //! XA, HANDLER, LOAD XML. Files of the server are never read or written (1290).
 
+mod account;
 mod alteration;
 mod cache;
 mod catalog;
@@ -76,11 +77,15 @@ mod unsigned;
 #[cfg(test)]
 mod tests;
 
+pub use account::{
+    ACCOUNTS_DATABASE, Account, AccountChange, Accounts, Author, Need, Needs, PRIVILEGE_COLUMNS, Privileges, Rights,
+    Secret, Subject, UserReference, is_loopback,
+};
 pub use alteration::{Alteration, Place};
 pub use cache::{PlanCache, Prepared};
 pub use catalog::{
-    Catalog, Check, CheckPlace, Collation, Column, ColumnDefault, Database, ForeignKey, HIDDEN_KEY, HIDDEN_KEY_ID,
-    Index, IndexColumn, IndexKind, RESERVED_PREFIX, ReferentialAction, Table, TableOptions, View,
+    Catalog, Check, CheckPlace, Collation, Column, ColumnDefault, Database, FIRST_DEFINER, ForeignKey, HIDDEN_KEY,
+    HIDDEN_KEY_ID, Index, IndexColumn, IndexKind, RESERVED_PREFIX, ReferentialAction, Table, TableOptions, View,
 };
 pub use catalog::{is_temporary, public_name, temporary_database};
 pub use collate::CollationOrder;
@@ -103,10 +108,10 @@ pub use normal::{Normalised, normalise};
 pub use parameter::{Convert, Environment, Literal, Parameter, Source, Wanted, bind};
 pub use parse::{Statement, parse};
 pub use plan::{
-    Admin, Argument, Assignment, AutoIncrement, Call, Called, Completion, GetDiagnostics, KeyedChange, Load,
-    LockTarget, Locking, Origin, Plan, Program, Read, ResultColumn, ResultType, RowChange, RowChangeKind, RowDelete,
-    RowInsert, RowUpdate, SessionCommand, SetTarget, SetValue, Signal, Triggered, VariableScope, VariableTarget, Write,
-    WriteKind,
+    AccountStatement, Admin, Argument, Assignment, AutoIncrement, Call, Called, Completion, GetDiagnostics,
+    KeyedChange, Load, LockTarget, Locking, Origin, Plan, Program, Read, ResultColumn, ResultType, RowChange,
+    RowChangeKind, RowDelete, RowInsert, RowUpdate, SessionCommand, SetTarget, SetValue, Signal, Triggered,
+    VariableScope, VariableTarget, Write, WriteKind,
 };
 pub use program::{
     Code, ConditionValue, Handler, Instruction, Leaf, LeafKind, Names, ParameterMode, ProgramParameter, RowEvent,
@@ -118,6 +123,6 @@ pub use schema_change::{
 };
 pub use store::local_value;
 pub use translate::{
-    Context, canonical_query, column_key, default_text, extra, is_updatable, show_create_table, translate,
+    Context, Guard, canonical_query, column_key, default_text, extra, is_updatable, show_create_table, translate,
     translate_leaf, view_as_table,
 };

@@ -1,5 +1,6 @@
 //! What a statement becomes: SQLite text with parameters, or a request to the session.
 
+use super::account::{AccountChange, UserReference};
 use super::catalog::{Column, Table};
 use super::column_type::ColumnType;
 use super::error::Warning;
@@ -47,6 +48,8 @@ pub enum Plan {
     Set(Vec<Assignment>),
     /// `USE`: the session checks that the database exists (1049).
     Use(DatabaseName),
+    /// Changes accounts: commits the open transaction, as DDL does.
+    Account(Box<AccountStatement>),
     /// What only the session knows.
     Session(SessionCommand),
     /// Rows known without any storage: SHOW CREATE TABLE, ANALYZE TABLE and the like.
@@ -58,6 +61,14 @@ pub enum Plan {
     Call(Call),
     /// Accepted without effect.
     Nothing(Vec<Warning>),
+}
+
+/// A statement about accounts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountStatement {
+    pub change: AccountChange,
+    /// Its text without passwords and hashes.
+    pub shown: Arc<str>,
 }
 
 /// `[AND [NO] CHAIN] [[NO] RELEASE]` of COMMIT and ROLLBACK.
@@ -416,7 +427,11 @@ pub enum SessionCommand {
     },
     /// `SHOW GRANTS [FOR user]`.
     ShowGrants {
-        user: Option<String>,
+        user: UserReference,
+    },
+    /// `SHOW CREATE USER`.
+    ShowCreateUser {
+        user: UserReference,
     },
     Kill {
         connection: u64,

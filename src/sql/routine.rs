@@ -23,12 +23,13 @@ pub struct Routine {
     pub created: String,
 }
 
-/// What a definition says of a function: shown, without effect.
+/// What a definition says of a function: shown, without effect but for `invoker`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Nature {
     pub deterministic: bool,
     /// `CONTAINS SQL`, `NO SQL`, `READS SQL DATA` or `MODIFIES SQL DATA`.
     pub access: String,
+    /// It runs with the rights of whoever calls it.
     pub invoker: bool,
     pub comment: String,
 }

@@ -79,6 +79,8 @@ pub enum SchemaChange {
         verb: ViewVerb,
         if_not_exists: bool,
         view: Box<View>,
+        /// `user@host`; `None`: whoever creates it.
+        definer: Option<String>,
     },
     /// All of one database.
     DropViews {
@@ -144,6 +146,8 @@ pub struct CompileContext<'a> {
     pub engine: &'static str,
     /// `sql_mode`, with how the texts of new tables compare. Not strict, a type that does not do becomes another.
     pub modes: Modes,
+    /// Who makes what does not say so: `user@host`.
+    pub definer: String,
     /// What the definition is not taken as it is written.
     pub warnings: Vec<Warning>,
 }
@@ -197,6 +201,8 @@ pub struct CatalogChange {
     /// Stored programs that are no more; before `upsert_programs`.
     pub remove_programs: Vec<(StoredKind, String)>,
     pub upsert_programs: Vec<Arc<StoredProgram>>,
+    /// Of new views and functions of one RETURN, as [`Database::definers`] has them.
+    pub definers: Vec<(String, String)>,
 }
 
 /// A compiled schema change.
@@ -252,12 +258,14 @@ impl CatalogChange {
         }
         for name in &self.remove_views {
             database.views.remove(name);
+            database.definers.remove(name);
         }
         for view in &self.upsert_views {
             database.views.insert(view.name.clone(), view.clone());
         }
         for name in &self.remove_routines {
             database.routines.remove(name);
+            database.definers.remove(&format!("{name}()"));
         }
         for routine in &self.upsert_routines {
             database.routines.insert(routine.name.clone(), routine.clone());
@@ -268,6 +276,7 @@ impl CatalogChange {
         for program in &self.upsert_programs {
             database.programs.insert((program.kind, program.name.to_lowercase()), program.clone());
         }
+        database.definers.extend(self.definers.iter().cloned());
     }
 }
 

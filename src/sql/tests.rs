@@ -49,13 +49,7 @@ impl Scripts {
     fn statement(&mut self, sql: &str) -> Result<String, Error> {
         let (statement, _) = parse_one(sql, self.modes)?;
         let statement = statement.ok_or_else(Error::empty_query)?;
-        let context = Context {
-            catalog: &self.catalog,
-            database: self.database.as_deref(),
-            modes: self.modes,
-            names: None,
-            visited: None,
-        };
+        let context = Context::new(&self.catalog, self.database.as_deref(), self.modes);
         let mut out = String::new();
         match translate(&statement, &context)? {
             Plan::Read(read) => {
@@ -91,6 +85,7 @@ impl Scripts {
                     foreign_key_checks: true,
                     engine: "InnoDB",
                     modes: self.modes,
+                    definer: "root@%".to_string(),
                     warnings: Vec::new(),
                 };
                 let compiled = change.compile(&self.catalog, &mut context)?;

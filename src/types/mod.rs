@@ -1,8 +1,9 @@
-//! The nouns every layer speaks: ids, time, stamps, version vectors, values, rows, write sets, levels and limits.
+//! The nouns every layer speaks: accounts' names, ids, time, stamps, version vectors, values, rows, write sets, levels and limits.
 //!
 //! This module imports nothing of Marmot. All types are plain data, ordered, hashable where useful and serialisable
 //! with `serde`, so that a message, a log record and a test can hold them alike.
 
+mod account;
 pub(crate) mod bytes;
 mod clock;
 mod collation;
@@ -14,6 +15,7 @@ mod stamp;
 mod value;
 mod vector;
 
+pub use account::AccountName;
 pub use clock::{Mono, Now, Span, Wall};
 pub use collation::CollationRules;
 pub use id::{ClientId, DatabaseName, Epoch, NodeId, Sequence, Slot, TableId, TxnId};

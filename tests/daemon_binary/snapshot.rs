@@ -42,6 +42,7 @@ fn with_data(home: &Path) -> Daemon {
         ));
     }
     first.run("DELETE FROM d.t WHERE id % 10 = 3");
+    first.run("CREATE USER ann IDENTIFIED BY 'secret'");
     first
 }
 
@@ -134,4 +135,5 @@ fn what_a_snapshot_was_received_of_is_no_use_to_a_cluster_that_has_another() {
     let second = Daemon::start(&homes[1], &["--node-id", "2", "--seeds", &seeds]);
     wait("the vote", || (first.rows(VOTERS) == ["2"]).then_some(()));
     assert_eq!(second.rows(CONTENT), first.rows(CONTENT));
+    second.connect_as("ann", "secret").expect("accounts come with the snapshot");
 }

@@ -304,6 +304,7 @@ impl Engine {
             foreign_key_checks: true,
             engine: "InnoDB",
             modes: Default::default(),
+            definer: "root@%".to_string(),
             warnings: vec![],
         };
         let compiled = change.compile(&self.catalog, &mut context)?;

@@ -9,10 +9,12 @@ use crate::session::execute::{Failure, Run};
 use crate::session::metadata;
 use crate::session::read::Bound;
 use crate::session::session::Session;
+use crate::session::state::State;
 use crate::sql::{
-    Call, Called, GetDiagnostics, LeafKind, Read, ResultColumn, ResultType, SetValue, Signal, VariableTarget,
+    Call, Called, GetDiagnostics, LeafKind, Read, ResultColumn, ResultType, SetValue, Signal, StoredKind,
+    VariableTarget,
 };
-use crate::types::Value;
+use crate::types::{AccountName, Value};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -71,13 +73,30 @@ pub(super) fn run_of(step: Step<'_>) -> Run<'_> {
     }
 }
 
+/// With whose rights a program runs that begins now.
+pub(super) fn acting(loaded: &Loaded, state: &State) -> AccountName {
+    let program = &loaded.program;
+    match program.nature.invoker && program.kind != StoredKind::Trigger {
+        true => state.current_account().clone(),
+        false => AccountName::parse_plain(&program.definer),
+    }
+}
+
 impl Session {
     /// A program begins.
     pub(super) fn enter_program(&mut self, called: &Called) -> Result<Arc<Loaded>, SqlError> {
         let schema = self.schema()?;
         let loaded = self.server.programs.load(called, &schema)?;
         self.running.enter(called, recursion(&self.state.variables))?;
+        let acting = acting(&loaded, &self.state);
+        self.state.acting.push(acting);
         Ok(loaded)
+    }
+
+    /// The innermost program ended.
+    pub(super) fn leave_program(&mut self) {
+        self.running.leave();
+        self.state.acting.pop();
     }
 
     /// A query that a program runs for itself. What it gives is stored into a variable.
@@ -87,6 +106,7 @@ impl Session {
         read: &Read,
         bound: Bound,
     ) -> Result<Vec<Vec<Value>>, Failure> {
+        self.permit(&step.planned.needs)?;
         self.prepare_context(&step.planned.plan);
         let stores = matches!(step.loaded.code.leaves[step.leaf].kind, LeafKind::Value { .. });
         self.context.lock().writes.set(stores);

@@ -4,7 +4,7 @@
 //! They know the session as it was when the statement began; the user variables they set are the session's when it is
 //! done. They change no data, so there is nothing to undo.
 
-use super::call::OnLargeStack;
+use super::call::{OnLargeStack, acting};
 use super::host::{Host, Step};
 use super::interpreter::Interpreter;
 use super::loaded::Loaded;
@@ -173,18 +173,21 @@ impl Host for Callback<'_> {
         }
         let loaded = calls.server.programs.load(called, &calls.schema)?;
         calls.running.enter(called, 0)?;
+        let acting = acting(&loaded, &calls.state);
+        calls.state.acting.push(acting);
         Ok(loaded)
     }
 
     fn leave(&mut self) {
         if let Some(calls) = &mut self.calls {
             calls.running.leave();
+            calls.state.acting.pop();
         }
     }
 
     fn plan(&mut self, loaded: &Loaded, leaf: usize) -> Result<Planned, SqlError> {
         let calls = self.calls()?;
-        loaded.plan(leaf, &calls.schema, calls.own.as_ref(), calls.state.settings.modes)
+        loaded.plan(leaf, &calls.schema, calls.own.as_ref(), None, calls.state.settings.modes)
     }
 
     async fn query(&mut self, step: Step<'_>, read: &Read, bound: Bound) -> Result<Vec<Vec<Value>>, Failure> {

@@ -79,7 +79,7 @@ impl<T: OfSession> Host for T {
     }
 
     fn leave(&mut self) {
-        self.session_mut().running.leave();
+        self.session_mut().leave_program();
     }
 
     fn plan(&mut self, loaded: &Loaded, leaf: usize) -> Result<Planned, SqlError> {

@@ -4,7 +4,7 @@ use crate::mysql::SqlError;
 use crate::session::plans::Planned;
 use crate::session::server::Schema;
 use crate::session::session::Session;
-use crate::sql::{Called, Code, Context, Modes, StoredProgram, compile_program, translate_leaf};
+use crate::sql::{Called, Catalog, Code, Context, Modes, StoredProgram, compile_program, translate_leaf};
 use crate::types::DatabaseName;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,15 +32,19 @@ impl Loaded {
     }
 
     /// The plan of a leaf, as it was made or is made now. `own`: a catalog that nobody else has, whose plans are not kept.
+    /// `seen`: what SHOW lists for whoever runs the program, if not all.
     pub fn plan(
         &self,
         leaf: usize,
         schema: &Arc<Schema>,
-        own: Option<&crate::sql::Catalog>,
+        own: Option<&Catalog>,
+        seen: Option<&Catalog>,
         modes: Modes,
     ) -> Result<Planned, SqlError> {
         let place = &self.plans[leaf];
-        if own.is_none()
+        let seen = seen.filter(|_| self.code.leaves[leaf].lists());
+        let kept = own.is_none() && seen.is_none();
+        if kept
             && let Some((then, planned)) = &*place.lock().unwrap_or_else(PoisonError::into_inner)
             && *then == modes
             && Arc::ptr_eq(&planned.schema, schema)
@@ -48,12 +52,13 @@ impl Loaded {
             return Ok(planned.clone());
         }
         let catalog = own.unwrap_or(&schema.catalog);
-        let context = Context::new(catalog, self.database.as_deref(), modes);
+        let context = Context { seen, ..Context::new(catalog, self.database.as_deref(), modes) };
         let leaf = &self.code.leaves[leaf];
-        let plan = translate_leaf(leaf, &context)?;
+        let (plan, needs) = translate_leaf(leaf, &context)?;
         let literals = leaf.literals().into();
-        let planned = Planned { plan: Arc::new(plan), literals, markers: 0, schema: schema.clone() };
-        if own.is_none() {
+        let (plan, needs) = (Arc::new(plan), Arc::new(needs));
+        let planned = Planned { plan, literals, markers: 0, schema: schema.clone(), needs };
+        if kept {
             *place.lock().unwrap_or_else(PoisonError::into_inner) = Some((modes, planned.clone()));
         }
         Ok(planned)
@@ -99,7 +104,9 @@ impl Session {
     /// The plan of a statement of a stored program against the schema as the session sees it.
     pub(in crate::session) fn plan_leaf(&mut self, loaded: &Loaded, leaf: usize) -> Result<Planned, SqlError> {
         let schema = self.schema()?;
+        let permit = self.permits()?;
+        let seen = self.seen_with(&schema, &permit);
         let own = (!self.temporary.is_empty()).then(|| self.temporary.catalog(&schema.catalog));
-        loaded.plan(leaf, &schema, own.as_ref(), self.state.settings.modes)
+        loaded.plan(leaf, &schema, own.as_ref(), seen.as_deref(), self.state.settings.modes)
     }
 }

@@ -48,6 +48,7 @@ fn check(plan: &Plan) -> Result<(), SqlError> {
         | Plan::Begin { .. }
         | Plan::Commit(_)
         | Plan::Rollback(_)
+        | Plan::Account(_)
         | Plan::Admin(_) => {
             let message = "Explicit or implicit commit is not allowed in stored function or trigger.";
             Err(refused(1422, "HY000", message))

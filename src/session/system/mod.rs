@@ -17,9 +17,9 @@ mod storage_tables;
 use crate::core::NodeStatus;
 use crate::mysql::Encryption;
 use crate::session::{Counters, Registry, Variables};
-use crate::sql::{Catalog, Database};
-use crate::types::{Hlc, Mono, Now, Value};
-pub use account_tables::{grants, is_nobodys};
+use crate::sql::{Accounts, Catalog, Database, Rights};
+use crate::types::{AccountName, Hlc, Mono, Now, Value};
+pub use account_tables::is_of_parts;
 pub use definition::{Holds, SystemTable};
 
 /// Everything system tables are made of, gathered before they are filled.
@@ -30,7 +30,13 @@ pub struct Facts<'a> {
     pub now: Now,
     /// When the server started.
     pub started: Mono,
+    /// As the client gave it.
     pub user: &'a str,
+    pub accounts: &'a Accounts,
+    /// The account of the configuration, if no statement may change it.
+    pub fixed: Option<&'a AccountName>,
+    /// Of whoever asks.
+    pub rights: &'a Rights,
     pub counters: &'a Counters,
     pub encryption: Option<&'a Encryption>,
     /// Present if a table that needs it is read.
@@ -75,7 +81,7 @@ pub const TABLES: &[SystemTable] = &[
     server_tables::PLUGINS,
     privilege_tables::SCHEMA_PRIVILEGES,
     privilege_tables::TABLE_PRIVILEGES,
-    account_tables::USER_PRIVILEGES,
+    privilege_tables::USER_PRIVILEGES,
     privilege_tables::COLUMN_PRIVILEGES,
     privilege_tables::APPLICABLE_ROLES,
     privilege_tables::ENABLED_ROLES,
@@ -139,6 +145,7 @@ fn utc_text(millis: u64) -> String {
 mod tests {
     use super::*;
     use crate::session::Globals;
+    use crate::sql::{Account, Secret};
     use crate::types::Wall;
     use std::sync::Arc;
 
@@ -157,6 +164,9 @@ mod tests {
             loser: "n1:1".into(),
             winner: "n2:1".into(),
         }];
+        let root =
+            Account::all_powerful(AccountName::new("root", "localhost"), "caching_sha2_password", Secret::default());
+        let accounts = Accounts::default().with(root);
         let facts = Facts {
             catalog: &catalog,
             registry: &registry,
@@ -164,6 +174,9 @@ mod tests {
             now: Now { mono: Mono(0), wall: Wall(0) },
             started: Mono(0),
             user: "root",
+            accounts: &accounts,
+            fixed: None,
+            rights: &Rights::everything(AccountName::new("root", "localhost")),
             counters: &Counters::default(),
             encryption: None,
             cluster: None,

@@ -2,8 +2,9 @@
 
 use super::schema_tables::{TypeFacts, type_facts};
 use super::{Facts, Holds::*, SystemTable, text};
-use crate::sql::{Collation, Column, Database, Modes, Nature, ParameterMode, StoredKind};
+use crate::sql::{Collation, Column, Database, Modes, Nature, ParameterMode, Privileges, StoredKind};
 use crate::types::Value;
+use std::borrow::Cow;
 
 const INFORMATION_SCHEMA: &str = "information_schema";
 
@@ -17,7 +18,7 @@ struct Shown<'a> {
     body: String,
     modes: u32,
     nature: &'a Nature,
-    definer: &'a str,
+    definer: Cow<'a, str>,
     created: &'a str,
     altered: &'a str,
 }
@@ -35,7 +36,7 @@ fn routines<'a>(facts: &'a Facts<'_>) -> Vec<Shown<'a>> {
             body: p.body.clone(),
             modes: p.modes,
             nature: &p.nature,
-            definer: &p.definer,
+            definer: p.definer.as_str().into(),
             created: &p.created,
             altered: &p.altered,
         }));
@@ -48,7 +49,7 @@ fn routines<'a>(facts: &'a Facts<'_>) -> Vec<Shown<'a>> {
             body: format!("RETURN {}", r.body),
             modes: r.modes,
             nature: &r.nature,
-            definer: "root@%",
+            definer: database.definer(&format!("{}()", r.name)).to_string().into(),
             created: &r.created,
             altered: &r.created,
         }));
@@ -115,12 +116,15 @@ pub const ROUTINES: SystemTable = SystemTable {
                 // A procedure has no type of its own.
                 None => row.extend(std::iter::once(text("")).chain(std::iter::repeat_n(Value::Null, 8))),
             }
-            row.extend([text("SQL"), text(&r.body), Value::Null, text("SQL"), text("SQL")]);
+            let writes = Privileges::CREATE_ROUTINE | Privileges::ALTER_ROUTINE;
+            let shown = !(facts.rights.on_database(&r.database.name) & writes).is_empty();
+            let body = if shown { text(&r.body) } else { Value::Null };
+            row.extend([text("SQL"), body, Value::Null, text("SQL"), text("SQL")]);
             let deterministic = if r.nature.deterministic { "YES" } else { "NO" };
             row.extend([text(deterministic), text(&r.nature.access), Value::Null]);
             row.extend([text(if r.nature.invoker { "INVOKER" } else { "DEFINER" })]);
             row.extend([text(r.created), text(r.altered), text(&modes), text(&r.nature.comment)]);
-            row.extend([r.definer, "utf8mb4", Collation::DEFAULT, r.database.collation.name()].map(text));
+            row.extend([&*r.definer, "utf8mb4", Collation::DEFAULT, r.database.collation.name()].map(text));
             row
         };
         routines(facts).into_iter().map(row).collect()

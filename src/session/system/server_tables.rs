@@ -3,7 +3,7 @@
 
 use super::{Facts, Holds::*, SystemTable, text};
 use crate::session::variables::charset::{CHARSETS, COLLATIONS, charset, default_collation};
-use crate::sql::canonical_query;
+use crate::sql::{Privileges, canonical_query};
 use crate::types::Value;
 
 const INFORMATION_SCHEMA: &str = "information_schema";
@@ -111,7 +111,9 @@ pub const PROCESSLIST: SystemTable = SystemTable {
                 activity.statement.map_or(Value::Null, Value::Text),
             ]
         };
-        facts.registry.list().iter().map(row).collect()
+        let all = facts.rights.global().contains(Privileges::PROCESS);
+        let own = |c: &&std::sync::Arc<crate::session::Connection>| all || c.activity().user == facts.user;
+        facts.registry.list().iter().filter(own).map(row).collect()
     },
 };
 
@@ -163,9 +165,22 @@ pub const VIEWS: SystemTable = SystemTable {
         views
             .map(|(database, view)| {
                 let security = if view.invoker { "INVOKER" } else { "DEFINER" };
-                let query = canonical_query(view, facts.catalog, None).unwrap_or_else(|| view.query.clone());
+                let shown = facts.rights.on_table(&database.name, &view.name).contains(Privileges::SHOW_VIEW);
+                let query = match canonical_query(view, facts.catalog, None) {
+                    _ if !shown => String::new(),
+                    Some(query) => query,
+                    None => view.query.clone(),
+                };
                 let updatable = if crate::sql::is_updatable(view, database, facts.catalog) { "YES" } else { "NO" };
-                let cells = [&*database.name, &view.name, &query, &view.check_option, updatable, "root@%", security];
+                let cells = [
+                    &*database.name,
+                    &view.name,
+                    &query,
+                    &view.check_option,
+                    updatable,
+                    database.definer(&view.name),
+                    security,
+                ];
                 let others = ["utf8mb4", crate::sql::Collation::DEFAULT];
                 std::iter::once("def").chain(cells).chain(others).map(Value::text).collect()
             })

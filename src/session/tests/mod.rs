@@ -1,6 +1,7 @@
 //! Sessions without network: the real SQLite layer, the real applier, and a core of one node that validates as the
 //! real one does and can be told to refuse.
 
+mod accounts;
 mod charsets;
 mod collations;
 mod data;
@@ -23,11 +24,13 @@ mod temporary;
 mod transactions;
 mod views;
 
-use super::{Clock, CoreCall, CoreHandle, Globals, Parts, Published, Server, Session, applier_functions};
+use super::{
+    Clock, ConfiguredAccount, CoreCall, CoreHandle, Globals, Parts, Published, Server, Session, applier_functions,
+};
 use crate::core::{Address, ApplyTask, NodeStatus, PeerState, PeerStatus, Refusal, Request, Response};
 use crate::mysql::{
-    CapabilityFlags, Completion, Handler, Login, Parameter, Recorded, Recording, SessionChange, SqlError, StatementId,
-    StatusFlags,
+    Authenticator, CapabilityFlags, Completion, Handler, Identity, Login, Parameter, Recorded, Recording,
+    SessionChange, SqlError, StatementId, StatusFlags,
 };
 use crate::sqlite::{Applier, DataDir, Options};
 use crate::types::{
@@ -195,6 +198,11 @@ impl Node {
 
     /// As [`Node::start`], with these variables configured.
     pub fn start_with(globals: &[(&str, Value)]) -> Node {
+        Node::configured(globals, ConfiguredAccount::new("root", "localhost", ""))
+    }
+
+    /// One with these variables and that account in its configuration.
+    pub fn configured(globals: &[(&str, Value)], configured: ConfiguredAccount) -> Node {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let data = DataDir::open(directory.path(), Options::default()).expect("an empty directory opens");
         let published = Published::new();
@@ -226,6 +234,7 @@ impl Node {
             globals: Arc::new(Globals::new(globals).expect("they are valid")),
             seed: 7,
             conflicts: None,
+            configured,
         });
         Node { server, script, clock, next_connection: AtomicU64::new(1), _directory: directory }
     }
@@ -240,11 +249,18 @@ impl Node {
     }
 
     pub async fn connect(&self, capabilities: CapabilityFlags) -> Client {
+        self.connect_from("root", "localhost", capabilities).await
+    }
+
+    /// A client of the account that the server finds for it.
+    pub async fn connect_from(&self, user: &str, host: &str, capabilities: CapabilityFlags) -> Client {
+        let known = self.server.known(user, host).expect("there is such an account");
         let connection = self.next_connection.fetch_add(1, Ordering::SeqCst) as u32;
         let login = Login {
             connection,
-            user: "root".into(),
-            host: "localhost".into(),
+            user: user.into(),
+            identity: Identity::Account(known.account),
+            host: host.into(),
             database: None,
             collation: 255,
             capabilities: capabilities | CapabilityFlags::CLIENT_MULTI_STATEMENTS,

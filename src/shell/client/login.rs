@@ -4,8 +4,8 @@ use super::connection::{Connection, End};
 use super::listener::{FrontConfig, Peer};
 use super::transport::Socket;
 use crate::mysql::{
-    ACCESS_DENIED_ERROR, CAPABILITIES, CapabilityFlags, Encryption, Exchange, Greeting, HANDSHAKE_ERROR, Hello, Login,
-    Response, SECURE_TRANSPORT_REQUIRED, Salt, Salts, SqlError, Step,
+    ACCESS_DENIED_ERROR, CAPABILITIES, CapabilityFlags, Encryption, Exchange, Greeting, HANDSHAKE_ERROR, Hello,
+    Identity, Known, Login, Response, SECURE_TRANSPORT_REQUIRED, Salt, Salts, SqlError, Step,
 };
 
 /// Greets and authenticates; also gives the salt that the client proved for. The last OK is not sent yet: first the session
@@ -28,12 +28,13 @@ pub(super) async fn login<S: Socket>(
     if front.require_tls && !secure {
         return Err(End::Error(SECURE_TRANSPORT_REQUIRED.with(&[])));
     }
-    let credential = front.accounts.credential(&response.user, &peer.host);
-    let mut exchange = Exchange::new(credential, secure, salts);
+    let known = front.accounts.known(&response.user, &peer.host);
+    let mut exchange = Exchange::new(known.as_ref().map(|k| k.credential.clone()), secure, salts);
     let first = exchange.first(response.plugin.as_deref(), &salt, &response.proof);
     prove(connection, front, &mut exchange, first, &response, &peer.host).await?.map_err(End::Error)?;
     let last = exchange.salt().unwrap_or(salt);
-    Ok((accepted(response, peer, connection.transport.encryption()), last))
+    let login = accepted(known, response, peer, connection.transport.encryption());
+    Ok((login.map_err(End::Error)?, last))
 }
 
 /// The client's handshake response, after TLS if it wants that.
@@ -66,12 +67,12 @@ pub(super) async fn change_user<S: Socket>(
     response: Response,
 ) -> Result<Result<Login, SqlError>, End> {
     let secure = connection.transport.is_tls() || peer.local;
-    let credential = front.accounts.credential(&response.user, &peer.host);
-    let mut exchange = Exchange::new(credential, secure, salts);
+    let known = front.accounts.known(&response.user, &peer.host);
+    let mut exchange = Exchange::new(known.as_ref().map(|k| k.credential.clone()), secure, salts);
     let first = exchange.start(response.plugin.as_deref(), last, &response.proof);
     let outcome = prove(connection, front, &mut exchange, first, &response, &peer.host).await?;
     *last = exchange.salt().unwrap_or(*last);
-    Ok(outcome.map(|()| accepted(response, peer, connection.transport.encryption())))
+    Ok(outcome.and_then(|()| accepted(known, response, peer, connection.transport.encryption())))
 }
 
 /// Runs an exchange to its end.
@@ -108,15 +109,20 @@ async fn prove<S: Socket>(
     }
 }
 
-fn accepted(response: Response, peer: &Peer, tls: Option<Encryption>) -> Login {
-    Login {
+/// # Errors
+/// 3118, 1045 for an account that may not log in like this.
+fn accepted(known: Option<Known>, response: Response, peer: &Peer, tls: Option<Encryption>) -> Result<Login, SqlError> {
+    let denied = || ACCESS_DENIED_ERROR.with(&[&response.user, &peer.host, &"YES"]);
+    let account = known.ok_or_else(denied)?.admit(&response.user, &peer.host, tls.is_some() || peer.local)?;
+    Ok(Login {
         connection: peer.connection,
         user: response.user,
+        identity: Identity::Account(account),
         host: peer.host.clone(),
         database: response.database,
         collation: response.collation,
         capabilities: response.capabilities,
         attributes: response.attributes,
         tls,
-    }
+    })
 }

@@ -4,7 +4,7 @@ use super::content::Content;
 use super::definition::{self, Definition};
 use super::files::{self, Waiting};
 use crate::mysql::{
-    CapabilityFlags, ColumnType, Handler, Login, Parameter, Recorded, Recording, SqlError, StatementId,
+    CapabilityFlags, ColumnType, Handler, Identity, Login, Parameter, Recorded, Recording, SqlError, StatementId,
 };
 use crate::session::{Server, Session};
 use crate::sql::RESERVED_PREFIX;
@@ -57,6 +57,7 @@ impl Importer {
         let login = Login {
             connection: 0,
             user: "import".into(),
+            identity: Identity::Node,
             host: "localhost".into(),
             database: None,
             collation: crate::mysql::collation::UTF8MB4_BIN,

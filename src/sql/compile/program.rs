@@ -10,9 +10,6 @@ use crate::sql::routine::{Nature, Routine};
 use crate::sql::schema_change::{CompileContext, SchemaProgram};
 use std::sync::Arc;
 
-/// Who defines a program that does not say so.
-const DEFINER: &str = "root@%";
-
 fn exists(kind: StoredKind, name: &str) -> Error {
     match kind {
         StoredKind::Trigger => Error { code: 1359, state: "HY000", message: "Trigger already exists".to_string() },
@@ -84,7 +81,7 @@ pub fn create_program(
         body: create.body.clone(),
         modes,
         nature: create.nature.clone(),
-        definer: create.definer.clone().unwrap_or_else(|| DEFINER.to_string()),
+        definer: create.definer.clone().unwrap_or_else(|| context.definer.clone()),
         created: now.clone(),
         altered: now,
     };

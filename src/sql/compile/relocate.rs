@@ -145,6 +145,9 @@ fn rename_one(
         }
         let view = Arc::new(View { name: to.to_string(), ..(*view).clone() });
         after.views.insert(to.to_string(), view.clone());
+        let definer = after.definer(from).to_string();
+        after.definers.insert(to.to_string(), definer.clone());
+        program.catalog.definers.push((to.to_string(), definer));
         program.catalog.remove_views.push(from.to_string());
         program.catalog.upsert_views.retain(|v| v.name != *from);
         program.catalog.upsert_views.push(view);

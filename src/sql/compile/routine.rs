@@ -45,6 +45,8 @@ pub fn create_function(
         }
         parameters.push(column(name, ty)?);
     }
+    let definer = create.definer.clone().unwrap_or_else(|| context.definer.clone());
+    program.catalog.definers.push((format!("{name}()"), definer));
     program.catalog.upsert_routines.push(Arc::new(Routine {
         name: name.clone(),
         parameters,

@@ -114,11 +114,13 @@ pub fn compile(change: &SchemaChange, catalog: &Catalog, context: &mut CompileCo
                 return nothing(warnings);
             }
         }
-        SchemaChange::CreateView { database, verb, if_not_exists, view } => {
+        SchemaChange::CreateView { database, verb, if_not_exists, view, definer } => {
             let database = writable(catalog, database)?;
             if let Some(note) = super::view::create_view(database, *verb, *if_not_exists, view, &mut program)? {
                 return nothing(vec![note]);
             }
+            let definer = definer.clone().unwrap_or_else(|| context.definer.clone());
+            program.catalog.definers.push((view.name.clone(), definer));
         }
         SchemaChange::DropViews { database, names, if_exists } => {
             let database = writable(catalog, database)?;

@@ -16,6 +16,9 @@ impl Reader<'_> {
         if self.at_view() {
             return self.view(ViewVerb::Alter);
         }
+        if self.accept("USER") {
+            return self.alter_user();
+        }
         match self.accept_any(&["PROCEDURE", "FUNCTION"]) {
             Some("PROCEDURE") => return self.alter_program(StoredKind::Procedure),
             Some(_) => return self.alter_program(StoredKind::Function),

@@ -1,6 +1,7 @@
 //! Statements as trees: queries and expressions by sqlparser, everything around them by hand, since MySQL's statement
 //! syntax is where sqlparser drops or misses most.
 
+mod account;
 mod alter;
 mod column;
 mod load;

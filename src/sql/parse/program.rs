@@ -148,7 +148,7 @@ impl Reader<'_> {
     }
 
     /// `= user[@host]`, `= CURRENT_USER`.
-    fn definer(&mut self) -> Result<Option<String>, Error> {
+    pub(super) fn definer(&mut self) -> Result<Option<String>, Error> {
         self.need(&Token::Eq)?;
         if self.accept("CURRENT_USER") {
             if self.take(&Token::LParen) {

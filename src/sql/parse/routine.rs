@@ -17,6 +17,8 @@ pub struct CreateFunction {
     /// The text of the expression.
     pub body: String,
     pub nature: Nature,
+    /// `user@host`; `None`: whoever creates it.
+    pub definer: Option<String>,
 }
 
 impl Reader<'_> {
@@ -25,10 +27,10 @@ impl Reader<'_> {
         let first = self.position();
         self.expression()?;
         let body = self.text_since(first);
-        let CreateProgram { name, replace, if_not_exists, parameters, returns, nature, .. } = create;
+        let CreateProgram { name, replace, if_not_exists, parameters, returns, nature, definer, .. } = create;
         let Some(returns) = returns else { return self.unexpected() };
         let parameters = parameters.into_iter().map(|(_, name, ty)| (name, ty)).collect();
-        let create = CreateFunction { name, replace, if_not_exists, parameters, returns, body, nature };
+        let create = CreateFunction { name, replace, if_not_exists, parameters, returns, body, nature, definer };
         Ok(Body::CreateFunction(Box::new(create)))
     }
 

@@ -45,12 +45,12 @@ pub fn scoped_name(text: &str) -> (VariableScope, String) {
 impl Reader<'_> {
     pub(super) fn set(&mut self) -> Result<Body, Error> {
         self.skip();
-        for (words, feature) in [
-            ("PASSWORD", "SET PASSWORD"),
-            ("DEFAULT ROLE", "SET DEFAULT ROLE"),
-            ("ROLE", "SET ROLE"),
-            ("RESOURCE GROUP", "SET RESOURCE GROUP"),
-        ] {
+        if self.accept("PASSWORD") {
+            return self.set_password();
+        }
+        for (words, feature) in
+            [("DEFAULT ROLE", "SET DEFAULT ROLE"), ("ROLE", "SET ROLE"), ("RESOURCE GROUP", "SET RESOURCE GROUP")]
+        {
             if self.looks_at(words) {
                 return Err(Error::unsupported(feature));
             }

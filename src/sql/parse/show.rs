@@ -1,6 +1,7 @@
 //! SHOW in all its forms.
 
 use super::{Body, Reader, TableName};
+use crate::sql::account::UserReference;
 use crate::sql::error::Error;
 use crate::sql::plan::{Plan, SessionCommand, VariableScope};
 use crate::sql::program::StoredKind;
@@ -131,6 +132,10 @@ impl Reader<'_> {
                 Some("TABLES") => Show::Tables { full, database: self.in_database()?, filter: self.filter()? },
                 Some("COLUMNS" | "FIELDS") => Show::Columns { full, table: self.in_table()?, filter: self.filter()? },
                 Some(_) => Show::Indexes { table: self.in_table()?, filter: self.filter()? },
+                None if self.accept("CREATE USER") => {
+                    let user = if self.at_end() { UserReference::Current } else { self.user_reference()? };
+                    return Ok(Body::Ready(Plan::Session(SessionCommand::ShowCreateUser { user })));
+                }
                 None if self.accept("CREATE") => self.show_create()?,
                 None if self.accept("TABLE STATUS") => {
                     Show::TableStatus { database: self.in_database()?, filter: self.filter()? }
@@ -160,10 +165,7 @@ impl Reader<'_> {
         if let Some(kind) = kinds.into_iter().find(|kind| self.accept(kind.name())) {
             return Ok(Show::CreateProgram(kind, self.table_name()?));
         }
-        match self.accept_any(&["EVENT", "USER"]) {
-            Some(what) => Err(Error::unsupported(format!("SHOW CREATE {what}"))),
-            None => self.unexpected(),
-        }
+        if self.accept("EVENT") { Err(Error::unsupported("SHOW CREATE EVENT")) } else { self.unexpected() }
     }
 
     /// What belongs to the server, not to a database.
@@ -264,19 +266,9 @@ impl Reader<'_> {
     }
 
     fn show_grants(&mut self) -> Result<Body, Error> {
-        let mut user = None;
-        if self.accept("FOR") {
-            let mut name = self.name_or_text()?;
-            if name.eq_ignore_ascii_case("CURRENT_USER") {
-                if self.take(&Token::LParen) {
-                    self.need(&Token::RParen)?;
-                }
-            } else {
-                if let Some(host) = self.user_variable() {
-                    name = format!("{name}@{host}");
-                }
-                user = Some(name);
-            }
+        let user = if self.accept("FOR") { self.user_reference()? } else { UserReference::Current };
+        if self.looks_at("USING") {
+            return Err(Error::unsupported("SHOW GRANTS ... USING role"));
         }
         Ok(Body::Ready(Plan::Session(SessionCommand::ShowGrants { user })))
     }

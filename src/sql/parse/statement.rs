@@ -111,6 +111,8 @@ pub enum Body {
         what: Maintenance,
         tables: Vec<TableName>,
     },
+    LockTables(Vec<TableName>),
+    Flush,
     /// Needs no context.
     Ready(Plan),
 }
@@ -228,8 +230,6 @@ const UNSUPPORTED: &[&str] = &[
     "XA",
     "LOAD XML",
     "IMPORT TABLE",
-    "GRANT",
-    "REVOKE",
     "INSTALL",
     "UNINSTALL",
     "CLONE",
@@ -272,6 +272,8 @@ impl Reader<'_> {
             "ALTER" => self.alter(),
             "DROP" => self.drop_statement(),
             "RENAME" => self.rename(),
+            "GRANT" => self.grant(),
+            "REVOKE" => self.revoke(),
             "TRUNCATE" => self.truncate(),
             "USE" => self.use_statement(),
             "SET" => self.set(),
@@ -360,20 +362,21 @@ impl Reader<'_> {
         if self.accept_any(&["TABLES", "TABLE"]).is_none() {
             return self.unexpected();
         }
+        let mut tables = vec![];
         if lock {
-            self.list(|r| {
-                r.table_name()?;
+            tables = self.list(|r| {
+                let table = r.table_name()?;
                 if r.accept("AS") || !["READ", "WRITE", "LOW_PRIORITY"].iter().any(|w| r.looks_at(w)) {
                     r.name()?;
                 }
                 r.accept("LOW_PRIORITY");
                 match r.accept_any(&["READ LOCAL", "READ", "WRITE"]) {
-                    Some(_) => Ok(()),
+                    Some(_) => Ok(table),
                     None => r.unexpected(),
                 }
             })?;
         }
-        Ok(Body::Ready(Plan::Nothing(vec![])))
+        Ok(Body::LockTables(tables))
     }
 
     fn maintenance(&mut self) -> Result<Body, Error> {
@@ -407,7 +410,7 @@ impl Reader<'_> {
         if self.accept_any(&harmless).is_none() || self.looks_at("WITH") || !self.at_end() {
             return Err(Error::unsupported("FLUSH of this kind"));
         }
-        Ok(Body::Ready(Plan::Nothing(vec![])))
+        Ok(Body::Flush)
     }
 
     fn kill(&mut self) -> Result<Body, Error> {

@@ -16,7 +16,6 @@ const UNSUPPORTED_OBJECTS: &[&str] = &[
     "PROCEDURE",
     "FUNCTION",
     "EVENT",
-    "USER",
     "ROLE",
     "SERVER",
     "TABLESPACE",
@@ -45,6 +44,12 @@ impl Reader<'_> {
         let replace = self.accept("OR REPLACE");
         if self.at_view() {
             return self.view(ViewVerb::Create { replace });
+        }
+        if self.accept("USER") {
+            if replace {
+                return Err(Error::unsupported("CREATE OR REPLACE USER"));
+            }
+            return self.create_user();
         }
         self.refuse_objects("CREATE")?;
         let temporary = self.accept("TEMPORARY");
@@ -418,6 +423,9 @@ impl Reader<'_> {
             let if_exists = self.accept("IF EXISTS");
             return Ok(Body::DropProgram { kind, name: self.table_name()?, if_exists });
         }
+        if self.accept("USER") {
+            return self.drop_user();
+        }
         self.refuse_objects("DROP")?;
         if self.accept("PREPARE") {
             let name = self.name()?.to_lowercase();
@@ -451,8 +459,8 @@ impl Reader<'_> {
 
     pub(super) fn rename(&mut self) -> Result<Body, Error> {
         self.skip();
-        if self.looks_at("USER") {
-            return Err(Error::unsupported("RENAME USER"));
+        if self.accept("USER") {
+            return self.rename_user();
         }
         if !self.accept("TABLES") {
             self.expect("TABLE")?;

@@ -29,6 +29,8 @@ pub struct CreateView {
     pub algorithm: &'static str,
     /// Whether it runs with the rights of whoever reads it.
     pub invoker: bool,
+    /// `user@host`; `None`: whoever creates it.
+    pub definer: Option<String>,
 }
 
 impl Reader<'_> {
@@ -56,7 +58,7 @@ impl Reader<'_> {
     }
 
     pub(super) fn view(&mut self, verb: ViewVerb) -> Result<Body, Error> {
-        let (mut algorithm, mut invoker) = ("UNDEFINED", false);
+        let (mut algorithm, mut invoker, mut definer) = ("UNDEFINED", false, None);
         loop {
             if self.accept("ALGORITHM") {
                 self.need(&Token::Eq)?;
@@ -64,10 +66,7 @@ impl Reader<'_> {
                 let Some(word) = self.accept_any(&words) else { return self.unexpected() };
                 algorithm = word;
             } else if self.accept("DEFINER") {
-                // Accounts have no finer rights: whoever it is may do the same.
-                while !self.at_end() && !self.looks_at("SQL") && !self.looks_at("VIEW") {
-                    self.skip();
-                }
+                definer = self.definer()?;
             } else if self.accept("SQL SECURITY") {
                 let Some(word) = self.accept_any(&["DEFINER", "INVOKER"]) else { return self.unexpected() };
                 invoker = word == "INVOKER";
@@ -92,7 +91,8 @@ impl Reader<'_> {
             None if self.accept("WITH CHECK OPTION") => "CASCADED",
             None => "NONE",
         };
-        let view = CreateView { verb, if_not_exists, name, columns, query, place, check_option, algorithm, invoker };
+        let view =
+            CreateView { verb, if_not_exists, name, columns, query, place, check_option, algorithm, invoker, definer };
         Ok(Body::View(Box::new(view)))
     }
 }

@@ -6,7 +6,7 @@ use super::stored::StoredProgram;
 use crate::sql::catalog::{Column, Database};
 use crate::sql::error::Error;
 use crate::sql::parameter::Literal;
-use crate::sql::parse::Statement;
+use crate::sql::parse::{Body, Statement};
 use crate::sql::tokens::Tokens;
 use sqlparser::ast::Expr;
 use std::sync::Arc;
@@ -120,6 +120,11 @@ impl Leaf {
     /// The literals of its text, for [`crate::sql::bind`].
     pub fn literals(&self) -> &[Literal] {
         &self.tokens().literals
+    }
+
+    /// Whether it is a SHOW or DESCRIBE: what it lists depends on who runs it.
+    pub fn lists(&self) -> bool {
+        matches!(&self.kind, LeafKind::Statement(s) if matches!(s.body, Body::Show(_) | Body::Describe { .. }))
     }
 
     /// As it was written.

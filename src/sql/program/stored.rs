@@ -2,7 +2,7 @@
 
 use crate::sql::catalog::Column;
 use crate::sql::routine::Nature;
-use crate::sql::translate::{backquoted, quoted, typed_text};
+use crate::sql::translate::{backquoted, quoted, quoted_definer, typed_text};
 use serde::{Deserialize, Serialize};
 
 /// The kinds of stored programs, each with names of its own.
@@ -112,7 +112,7 @@ pub struct StoredProgram {
     /// The SQL mode it was created in, by which its text is read and in which it runs.
     pub modes: u32,
     pub nature: Nature,
-    /// `user@host`. Shown only: accounts have no finer rights.
+    /// `user@host`: with whose rights it runs, unless its nature says otherwise.
     pub definer: String,
     /// Wall-clock time of the CREATE, `YYYY-MM-DD HH:MM:SS` in UTC.
     pub created: String,
@@ -123,14 +123,8 @@ pub struct StoredProgram {
 impl StoredProgram {
     /// The statement that makes it again.
     pub fn create_statement(&self) -> String {
-        let (user, host) = self.definer.rsplit_once('@').unwrap_or((&self.definer, "%"));
-        let mut text = format!(
-            "CREATE DEFINER={}@{} {} {}",
-            backquoted(user),
-            backquoted(host),
-            self.kind.name(),
-            backquoted(&self.name)
-        );
+        let (definer, kind) = (quoted_definer(&self.definer), self.kind.name());
+        let mut text = format!("CREATE DEFINER={definer} {kind} {}", backquoted(&self.name));
         if let Some(trigger) = &self.trigger {
             let (timing, event, table) = (trigger.timing(), trigger.event.name(), backquoted(&trigger.table));
             text.push_str(&format!(" {timing} {event} ON {table} FOR EACH ROW {}", self.body));

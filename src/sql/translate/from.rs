@@ -5,6 +5,7 @@ use super::scope::{Scope, Source, SourceColumn};
 use super::translator::{Translator, quote_name};
 use super::typed::Typed;
 use super::updatable::{MergedView, Merging};
+use crate::sql::account::Privileges;
 use crate::sql::catalog::{ColumnDefault, Database, IndexKind, Table, View};
 use crate::sql::error::Error;
 use crate::sql::parse::TableName;
@@ -329,6 +330,7 @@ impl Translator<'_> {
             let alias = self.add(called.unwrap_or(name.name), None, columns, None)?;
             return Ok(format!("{} AS {alias}", quote_name(&common.name)));
         }
+        self.need_table(&name, Privileges::SELECT);
         if let Some((database, view)) = self.find_view(&name)? {
             let (database, view) = (database.clone(), view.clone());
             let called = called.unwrap_or_else(|| view.name.clone());

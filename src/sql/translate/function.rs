@@ -5,6 +5,7 @@ use super::function_table::{self, Entry, Returns};
 use super::operator::is_time;
 use super::translator::{Translator, quote_text};
 use super::typed::{Kind, Typed, double_of, text_type, unify};
+use crate::sql::account::{Privileges, Subject};
 use crate::sql::catalog::Collation;
 use crate::sql::column_type::{ColumnType, TextKind};
 use crate::sql::decimal::MAX_SCALE;
@@ -63,6 +64,9 @@ impl Translator<'_> {
         }
         if let Some(value) = self.special_call(&name, &arguments)? {
             return Ok(value);
+        }
+        if name == "LOAD_FILE" {
+            self.need(Subject::Server, Privileges::FILE);
         }
         let entry = match function_table::find(&name, arguments.len()) {
             Ok(Some(entry)) => entry,

@@ -8,6 +8,7 @@ use super::triggered::has_triggers;
 use super::typed::{Kind, Typed};
 use super::updatable::MergedView;
 use super::upsert::RowByRow;
+use crate::sql::account::Privileges;
 use crate::sql::catalog::{Column, ColumnDefault, Database, HIDDEN_KEY, Table};
 use crate::sql::column_type::{ColumnType, IntegerSize};
 use crate::sql::error::Error;
@@ -22,20 +23,55 @@ use crate::types::Value;
 use sqlparser::ast::Expr;
 use std::sync::Arc;
 
+/// Whether a value of ON DUPLICATE KEY UPDATE is made of more than the new row: of what VALUES() names, or its alias.
+fn reads_old(value: &Expr, insert: &Insert) -> bool {
+    let new = |e: &Expr| match e {
+        Expr::Function(f) => f.name.to_string().eq_ignore_ascii_case("VALUES"),
+        Expr::CompoundIdentifier(path) => {
+            let alias = insert.alias.as_ref().map(|(alias, _)| alias);
+            path.first().is_some_and(|first| alias.is_some_and(|alias| first.value.eq_ignore_ascii_case(alias)))
+        }
+        _ => false,
+    };
+    let mut rest = value.clone();
+    let _ = sqlparser::ast::visit_expressions_mut(&mut rest, |e| {
+        if new(e) {
+            *e = crate::sql::dialect::constant("");
+        }
+        std::ops::ControlFlow::<()>::Continue(())
+    });
+    super::updatable::names_columns(&rest) || super::translator::needs_rows(&rest)
+}
+
+/// What an INSERT or REPLACE needs on its table.
+fn needed(insert: &Insert) -> Privileges {
+    let replaced = if insert.replace { Privileges::DELETE } else { Privileges::NONE };
+    let updated = if insert.on_duplicate.is_empty() { Privileges::NONE } else { Privileges::UPDATE };
+    let reads = insert.returning.is_some() || insert.on_duplicate.iter().any(|(_, value)| reads_old(value, insert));
+    let returned = if reads { Privileges::SELECT } else { Privileges::NONE };
+    Privileges::INSERT | replaced | updated | returned
+}
+
 impl Translator<'_> {
     pub fn insert(&mut self, insert: &Insert) -> Result<Write, Error> {
+        let needed = needed(insert);
+        self.need_table(&insert.table, needed);
         let Some(view) = self.target_view(&insert.table, "INSERT")? else {
             let (database, table) = self.find_writable(&insert.table)?;
             let (database, table) = (database.clone(), table.clone());
             let alias = quote_name(&table.name);
             return self.insert_into(insert, &database, &table, &InsertTarget { alias, view: None });
         };
+        let name = insert.table.clone();
         let (insert, base) = self.insert_of_view(insert, &view)?;
         let source = &view.bases[base];
         let Some(table) = &source.table else { return Err(Error::not_insertable(&insert.table.name)) };
         let database = self.find_database(source.database.as_deref().unwrap_or_default())?.clone();
         if database.system {
             return Err(Error::access_denied_system(&database.name));
+        }
+        if let Some(below) = &source.database {
+            self.need_below(&name, (below, &table.name), needed);
         }
         let target = InsertTarget { alias: source.sql_alias.clone(), view: Some((&view, base)) };
         self.insert_into(&insert, &database, table, &target).map_err(|error| match error.code {
@@ -282,8 +318,10 @@ impl Translator<'_> {
                 inner.parameters = std::mem::take(&mut self.parameters);
                 // The columns it names are the row's.
                 inner.scopes.extend(self.scopes.last().cloned());
+                inner.needs = std::mem::take(&mut self.needs);
+                inner.actor = self.actor.clone();
                 let value = inner.expression(&expression);
-                self.parameters = inner.parameters;
+                (self.parameters, self.needs) = (inner.parameters, inner.needs);
                 value?
             }
             None if column.nullable => Typed::null(),

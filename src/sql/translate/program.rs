@@ -1,9 +1,10 @@
 //! Stored programs: their definitions, CALL, SIGNAL, and the names and leaves of their bodies.
 
 use super::routine::{converted, show_create_function};
-use super::session::{Context, Visited, text_columns, translate};
+use super::session::{Context, Visited, text_columns, translate_all};
 use super::translator::{Translator, quote_text};
 use super::typed::{Typed, text_type};
+use crate::sql::account::{Needs, Privileges, Subject};
 use crate::sql::catalog::{Collation, Column, Database};
 use crate::sql::error::Error;
 use crate::sql::modes::Modes;
@@ -29,23 +30,25 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// Those of statements.
-pub fn translate_leaf(leaf: &Leaf, context: &Context<'_>) -> Result<Plan, Error> {
+pub fn translate_leaf(leaf: &Leaf, context: &Context<'_>) -> Result<(Plan, Needs), Error> {
     let context = Context { names: Some(&leaf.names), ..*context };
     match &leaf.kind {
-        LeafKind::Statement(statement) => translate(statement, &context),
+        LeafKind::Statement(statement) => translate_all(statement, &context).map(|t| (t.plan, t.needs)),
         LeafKind::Value { expression, tokens, column } => {
             let mut translator = Translator::new(&context, tokens);
-            Ok(Plan::Read(translator.value_for(expression, column.as_deref())?))
+            let read = translator.value_for(expression, column.as_deref())?;
+            Ok((Plan::Read(read), translator.needs))
         }
         LeafKind::Condition { expression, tokens } => translate_condition(expression, tokens, &context),
     }
 }
 
-fn translate_condition(expression: &Expr, tokens: &Tokens, context: &Context<'_>) -> Result<Plan, Error> {
+fn translate_condition(expression: &Expr, tokens: &Tokens, context: &Context<'_>) -> Result<(Plan, Needs), Error> {
     let mut translator = Translator::new(context, tokens);
     let condition = translator.condition(expression)?;
     let sql = format!("(CASE WHEN {condition} THEN 1 ELSE 0 END)");
-    Ok(Plan::Read(translator.constant_row(&[Typed::boolean(sql)])))
+    let read = translator.constant_row(&[Typed::boolean(sql)]);
+    Ok((Plan::Read(read), translator.needs))
 }
 
 fn undeclared(name: &str) -> Error {
@@ -287,14 +290,24 @@ impl Translator<'_> {
             ];
             cells.into_iter().map(Value::from).collect::<Vec<Value>>()
         };
-        for database in self.context.catalog.databases() {
+        for database in self.context.listed().databases() {
             for p in database.programs.values().filter(|p| p.kind == kind) {
                 let security = security(p.nature.invoker);
                 rows.push(row(database, [&p.name, &p.definer, &p.altered, &p.created, security, &p.nature.comment]));
             }
             for r in database.routines.values().filter(|_| kind == StoredKind::Function) {
                 let security = security(r.nature.invoker);
-                rows.push(row(database, [&r.name, "root@%", &r.created, &r.created, security, &r.nature.comment]));
+                rows.push(row(
+                    database,
+                    [
+                        &r.name,
+                        database.definer(&format!("{}()", r.name)),
+                        &r.created,
+                        &r.created,
+                        security,
+                        &r.nature.comment,
+                    ],
+                ));
             }
         }
         rows.sort_by(|a, b| a[..2].cmp(&b[..2]));
@@ -310,7 +323,9 @@ impl Translator<'_> {
     /// SHOW TRIGGERS; LIKE is about the table.
     pub fn show_triggers(&mut self, database: Option<&str>, filter: &Filter) -> Result<Plan, Error> {
         let wanted = database.or(self.context.database).ok_or_else(Error::no_database)?;
+        self.need_any(Subject::Database(wanted.into()), Privileges::OF_DATABASE);
         let database = self.find_database(wanted)?;
+        let database = self.context.listed().database(&database.name).unwrap_or(database);
         let mut found: Vec<_> = database.programs.values().filter_map(|p| p.trigger.as_ref().map(|t| (p, t))).collect();
         found.sort_by(|(_, a), (_, b)| {
             (&a.table, a.event, !a.before, a.order).cmp(&(&b.table, b.event, !b.before, b.order))
@@ -344,18 +359,29 @@ impl Translator<'_> {
     }
 
     /// SHOW CREATE PROCEDURE, FUNCTION, TRIGGER.
-    pub fn show_program(&self, kind: StoredKind, name: &TableName) -> Result<Plan, Error> {
+    pub fn show_program(&mut self, kind: StoredKind, name: &TableName) -> Result<Plan, Error> {
         let database = self.database_of(name)?;
+        let Some(database) = self.context.listed().database(&database.name) else {
+            return Err(Error::no_such_program(kind.name(), &name.name));
+        };
         let program = database.program(kind, &name.name);
         let routine = database.routine(&name.name).filter(|_| kind == StoredKind::Function);
         let (shown, modes, text) = match (program, routine) {
             (Some(program), _) => (program.name.as_str(), program.modes, program.create_statement()),
-            (None, Some(routine)) => (routine.name.as_str(), routine.modes, show_create_function(routine)),
+            (None, Some(routine)) => (routine.name.as_str(), routine.modes, {
+                let definer = database.definer(&format!("{}()", routine.name));
+                show_create_function(routine, definer)
+            }),
             (None, None) if kind == StoredKind::Trigger => {
                 return Err(Error { code: 1360, state: "HY000", message: "Trigger does not exist".to_string() });
             }
             (None, None) => return Err(Error::no_such_program(kind.name(), &name.name)),
         };
+        if kind != StoredKind::Trigger {
+            // Whoever may only run it is not told how it is made.
+            let routine = Subject::Routine(database.name.clone(), name.name.clone());
+            self.need_any(routine, Privileges::CREATE_ROUTINE | Privileges::ALTER_ROUTINE);
+        }
         let modes = Modes::from_bits(modes).to_string();
         let mut cells: Vec<Value> =
             [shown, &modes, &text, "utf8mb4", Collation::DEFAULT, database.collation.name()].map(Value::from).into();
@@ -399,6 +425,7 @@ impl Translator<'_> {
         }
         sql.push(')');
         self.calls = true;
+        self.need(Subject::Routine(database.name.clone(), program.name.clone()), Privileges::EXECUTE);
         self.visit(database, program);
         let ty = program.returns.as_ref().map_or_else(text_type, |returns| returns.ty.clone());
         Ok(Typed { nullable: true, ..Typed::new(sql, ty) })
@@ -422,10 +449,16 @@ impl Translator<'_> {
         let Ok(code) = compile_program(program, database) else { return };
         let modes = Modes::from_bits(program.modes);
         let catalog = self.context.catalog;
-        let context = Context { catalog, database: Some(&database.name), modes, names: None, visited: Some(visited) };
+        let database_name = Some(&*database.name);
+        let context = Context { database: database_name, visited: Some(visited), ..Context::new(catalog, None, modes) };
+        let actor = match program.nature.invoker {
+            true => self.actor.clone(),
+            false => Some(program.definer.as_str().into()),
+        };
         for leaf in &code.leaves {
             let plan = stacker::maybe_grow(256 << 10, 2 << 20, || translate_leaf(leaf, &context));
-            let Ok(plan) = plan else { continue };
+            let Ok((plan, needs)) = plan else { continue };
+            self.needs.add_all(actor.as_ref(), needs);
             for read in reads_of(&plan) {
                 self.databases.extend(read.databases.clone());
                 self.tables.extend(read.tables.clone());

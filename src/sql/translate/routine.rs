@@ -2,9 +2,10 @@
 
 use super::Context;
 use super::scope::{Scope, Source, SourceColumn};
-use super::show_create::backquoted;
+use super::show_create::{backquoted, quoted_definer};
 use super::translator::{Translator, needs_rows, quote_text};
 use super::typed::{Kind, Typed};
+use crate::sql::account::{Privileges, Subject};
 use crate::sql::catalog::{Column, Database};
 use crate::sql::error::Error;
 use crate::sql::modes::Modes;
@@ -26,12 +27,13 @@ pub(super) fn converted(value: &Typed, column: &Column) -> String {
 }
 
 /// The statement that makes `routine` again.
-pub fn show_create_function(routine: &Routine) -> String {
+pub fn show_create_function(routine: &Routine, definer: &str) -> String {
     let parameters: Vec<String> =
         routine.parameters.iter().map(|p| format!("{} {}", backquoted(&p.name), typed_text(p))).collect();
     let nature = &routine.nature;
     let mut text = format!(
-        "CREATE DEFINER=`root`@`%` FUNCTION {}({}) RETURNS {}\n",
+        "CREATE DEFINER={} FUNCTION {}({}) RETURNS {}\n",
+        quoted_definer(definer),
         backquoted(&routine.name),
         parameters.join(", "),
         typed_text(&routine.returns)
@@ -84,6 +86,11 @@ impl Translator<'_> {
             return self.call_of_function(database, program, arguments).map(Some);
         }
         let Some(routine) = database.routine(name).cloned() else { return Ok(None) };
+        self.need(Subject::Routine(database.name.clone(), routine.name.clone()), Privileges::EXECUTE);
+        let actor = match routine.nature.invoker {
+            true => self.actor.clone(),
+            false => Some(database.definer(&format!("{}()", routine.name)).into()),
+        };
         if routine.parameters.len() != arguments.len() {
             let message = format!(
                 "Incorrect number of arguments for FUNCTION {}.{}; expected {}, got {}",
@@ -137,7 +144,7 @@ impl Translator<'_> {
             database: Some(&database.name),
             modes,
             names: None,
-            visited: self.context.visited,
+            ..*self.context
         };
         // Its literals are not the statement's: they are written into the text.
         let mut inner = Translator::new(&context, &tokens);
@@ -148,12 +155,15 @@ impl Translator<'_> {
         inner.tables = std::mem::take(&mut self.tables);
         inner.views = std::mem::take(&mut self.views);
         inner.calls = self.calls;
+        inner.needs = std::mem::take(&mut self.needs);
+        inner.actor = actor;
         inner.views.push(own);
         inner.scopes.push(scope);
         let value = stacker::maybe_grow(256 << 10, 2 << 20, || inner.expression(&expression));
         inner.views.pop();
         (self.parameters, self.databases) = (inner.parameters, inner.databases);
         (self.tables, self.views, self.calls) = (inner.tables, inner.views, inner.calls);
+        self.needs = inner.needs;
         let mut sql = converted(&value?, &routine.returns);
         if named {
             sql = format!("(SELECT {sql} FROM (SELECT {}) AS {sql_alias})", values.join(", "));

@@ -1,8 +1,10 @@
 //! Whole statements: the choice of translation, and what the session carries out itself.
 
+use super::needs::Guard;
 use super::scope::{AliasUse, Scope};
 use super::translator::{Translator, quote_name};
 use super::typed::{Typed, text_type};
+use crate::sql::account::{Needs, Privileges, Subject};
 use crate::sql::catalog::Catalog;
 use crate::sql::error::Error;
 use crate::sql::modes::Modes;
@@ -15,7 +17,7 @@ use crate::sql::plan::{
 use crate::sql::program::Names;
 use crate::sql::schema_change::SchemaChange;
 use crate::sql::tokens::IntoName;
-use crate::types::Value;
+use crate::types::{AccountName, Value};
 use sqlparser::ast::{Expr, LockType, NonBlock, OrderByKind, Query, SetExpr};
 
 /// What a statement is translated against.
@@ -29,12 +31,23 @@ pub struct Context<'a> {
     pub names: Option<&'a Names>,
     /// Stored functions whose bodies were looked through for the tables of the statement.
     pub visited: Option<&'a Visited>,
+    /// Whom the statement is translated for, if that is known.
+    pub account: Option<&'a AccountName>,
+    /// What that account may list, if not all of `catalog`.
+    pub seen: Option<&'a Catalog>,
+    /// Asked before an error tells what is there.
+    pub guard: Option<&'a dyn Guard>,
 }
 
 impl<'a> Context<'a> {
     /// For a statement that is in no stored program.
     pub fn new(catalog: &'a Catalog, database: Option<&'a str>, modes: Modes) -> Context<'a> {
-        Context { catalog, database, modes, names: None, visited: None }
+        Context { catalog, database, modes, names: None, visited: None, account: None, seen: None, guard: None }
+    }
+
+    /// What SHOW lists.
+    pub fn listed(&self) -> &'a Catalog {
+        self.seen.unwrap_or(self.catalog)
     }
 }
 
@@ -47,6 +60,7 @@ pub struct Translated {
     pub plan: Plan,
     /// Literals by number that were looked at: the plan holds only for texts with equal ones there.
     pub pins: Vec<(usize, Literal)>,
+    pub needs: Needs,
 }
 
 /// Translates one statement.
@@ -60,11 +74,14 @@ pub fn translate(statement: &Statement, context: &Context<'_>) -> Result<Plan, E
 /// As [`translate`], for the plan cache.
 pub fn translate_all(statement: &Statement, context: &Context<'_>) -> Result<Translated, Error> {
     let mut translator = Translator::new(context, &statement.tokens);
-    let plan = translator.statement(&statement.body)?;
+    let plan = translator.statement(&statement.body);
+    let plan = translator.allowed(plan)?;
+    translator.need_for(&statement.body, &plan);
     let literals = statement.tokens.literals.iter().enumerate();
     // Whatever did not become a parameter was looked at, or left out of the plan altogether.
     let pinned = literals.filter(|(i, _)| translator.looked_at.contains(i) || !translator.used.contains(i));
-    Ok(Translated { plan, pins: pinned.map(|(i, l)| (i, l.clone())).collect() })
+    let pins = pinned.map(|(i, l)| (i, l.clone())).collect();
+    Ok(Translated { plan, pins, needs: translator.needs })
 }
 
 /// SLEEP() waits between the rows of a query; a statement that writes has none.
@@ -76,6 +93,14 @@ fn without_sleep(write: Write) -> Result<Write, Error> {
 }
 
 impl Translator<'_> {
+    /// The outcome of a translation; an error tells what is there only if the account may know.
+    pub(super) fn allowed<T>(&self, outcome: Result<T, Error>) -> Result<T, Error> {
+        if let (Err(_), Some(guard)) = (&outcome, self.context.guard) {
+            guard.check(&self.needs)?;
+        }
+        outcome
+    }
+
     fn statement(&mut self, body: &Body) -> Result<Plan, Error> {
         Ok(match body {
             Body::Query { query, into, file } => Plan::Read(Read { file: file.clone(), ..self.read(query, into)? }),
@@ -133,6 +158,7 @@ impl Translator<'_> {
                 })
             }
             Body::Maintenance { what, tables } => self.maintenance(*what, tables)?,
+            Body::LockTables(_) | Body::Flush => Plan::Nothing(vec![]),
             Body::Ready(Plan::Schema(SchemaChange::AlterDatabase { name, collation })) if name.is_empty() => {
                 let Some(current) = self.context.database else { return Err(Error::no_database()) };
                 Plan::Schema(SchemaChange::AlterDatabase { name: current.into(), collation: collation.clone() })
@@ -217,6 +243,10 @@ impl Translator<'_> {
                 break;
             };
             place += 1;
+            if let (Some(table), Some(database), true) = (&source.table, &source.database, locking.exclusive) {
+                let locks = Privileges::UPDATE | Privileges::DELETE | Privileges::LOCK_TABLES;
+                self.need_any(Subject::Table(database.clone(), table.name.clone()), locks);
+            }
             let wanted =
                 named.is_empty() || named.iter().any(|n| n.trim_matches('`').eq_ignore_ascii_case(&source.alias));
             let (Some(table), Some(database), true) = (&source.table, &source.database, wanted) else {

@@ -5,7 +5,8 @@ use super::session::{constant_rows, text_columns};
 use super::show_create::{backquoted, default_text, now_text, show_create_table};
 use super::translator::{Translator, quote_name, quote_text};
 use super::typed::text_type;
-use crate::sql::catalog::{Column, ColumnDefault, Index, IndexColumn, IndexKind, Table};
+use crate::sql::account::{Privileges, Subject};
+use crate::sql::catalog::{Column, ColumnDefault, Database, Index, IndexColumn, IndexKind, Table};
 use crate::sql::column_type::ColumnType;
 use crate::sql::error::Error;
 use crate::sql::parse::{Filter, Show, TableName};
@@ -24,7 +25,11 @@ impl Translator<'_> {
             Show::Columns { full, table, filter } => self.show_columns(*full, table, filter),
             Show::Indexes { table, filter } => self.show_indexes(table, filter),
             Show::CreateView(name) => match self.find_view(name)? {
-                Some((_, view)) => Ok(show_view(view, self.context)),
+                Some((database, view)) => {
+                    let (database, view) = (database.clone(), view.clone());
+                    self.need_table(name, Privileges::SELECT | Privileges::SHOW_VIEW);
+                    Ok(show_view(&database, &view, self.context))
+                }
                 None => {
                     let (database, table) = self.find_table(name)?;
                     Err(Error::not_a_view(&database.name, &table.name))
@@ -34,8 +39,11 @@ impl Translator<'_> {
             Show::Routines(kind, filter) => self.show_routines(*kind, filter),
             Show::Triggers { database, filter } => self.show_triggers(database.as_deref(), filter),
             Show::CreateTable(name) => {
-                if let Some((_, view)) = self.find_view(name)? {
-                    return Ok(show_view(view, self.context));
+                self.need_any_of_table(name);
+                if let Some((database, view)) = self.find_view(name)? {
+                    let (database, view) = (database.clone(), view.clone());
+                    self.need_table(name, Privileges::SELECT | Privileges::SHOW_VIEW);
+                    return Ok(show_view(&database, &view, self.context));
                 }
                 let (database, table) = self.find_table(name)?;
                 let ansi = self.context.modes.ansi_quotes();
@@ -47,6 +55,7 @@ impl Translator<'_> {
                 Ok(Plan::Rows { columns: text_columns(&["Table", "Create Table"]), rows })
             }
             Show::CreateDatabase { name, if_not_exists } => {
+                self.need_any(Subject::Database(name.as_str().into()), Privileges::OF_DATABASE);
                 let database = self.find_database(name)?;
                 let exists = if *if_not_exists { "/*!32312 IF NOT EXISTS*/ " } else { "" };
                 let statement = format!(
@@ -126,8 +135,8 @@ impl Translator<'_> {
                 self.show_system("information_schema", "PLUGINS", &columns, &Filter::None)
             }
             Show::Privileges => {
-                let rows =
-                    vec![vec![text("All"), text("Server Admin"), text("Everything: accounts have no finer rights")]];
+                let row = |name: &str| vec![text(name), text(context_of(name)), text("")];
+                let rows = Privileges::EVERYTHING.names().map(row).collect();
                 Ok(Plan::Rows { columns: text_columns(&["Privilege", "Context", "Comment"]), rows })
             }
             Show::Empty { columns } => Ok(Plan::Rows { columns: text_columns(columns), rows: vec![] }),
@@ -139,16 +148,16 @@ impl Translator<'_> {
     }
 
     /// The current database or the one named.
-    fn shown_database(&self, database: Option<&str>) -> Result<&crate::sql::catalog::Database, Error> {
-        match database.or(self.context.database) {
-            Some(name) => self.find_database(name).map(|d| &**d),
-            None => Err(Error::no_database()),
-        }
+    fn shown_database(&mut self, database: Option<&str>) -> Result<&Database, Error> {
+        let name = database.or(self.context.database).ok_or_else(Error::no_database)?;
+        self.need_any(Subject::Database(name.into()), Privileges::OF_DATABASE);
+        let found = self.find_database(name)?;
+        Ok(self.context.listed().database(&found.name).unwrap_or(found))
     }
 
     fn show_databases(&mut self, filter: &Filter) -> Result<Plan, Error> {
         let rows: Vec<Vec<Value>> = {
-            let shown = self.context.catalog.databases().filter(|d| !crate::sql::catalog::is_temporary(&d.name));
+            let shown = self.context.listed().databases().filter(|d| !crate::sql::catalog::is_temporary(&d.name));
             shown.map(|d| vec![text(&*d.name)]).collect()
         };
         let name = match filter {
@@ -187,6 +196,7 @@ impl Translator<'_> {
     }
 
     fn show_columns(&mut self, full: bool, name: &TableName, filter: &Filter) -> Result<Plan, Error> {
+        self.need_any_of_table(name);
         let table = match self.find_view(name)? {
             Some((_, view)) => &std::sync::Arc::new(super::view::as_table(view)),
             None => self.find_table(name)?.1,
@@ -215,6 +225,7 @@ impl Translator<'_> {
     }
 
     fn show_indexes(&mut self, name: &TableName, filter: &Filter) -> Result<Plan, Error> {
+        self.need_any_of_table(name);
         let table = match self.find_view(name)? {
             Some((_, view)) => &std::sync::Arc::new(super::view::as_table(view)),
             None => self.find_table(name)?.1,
@@ -415,15 +426,31 @@ impl Translator<'_> {
     }
 }
 
-fn show_view(view: &crate::sql::catalog::View, context: &super::session::Context<'_>) -> Plan {
+fn show_view(
+    database: &crate::sql::catalog::Database,
+    view: &crate::sql::catalog::View,
+    context: &super::session::Context<'_>,
+) -> Plan {
     let cells = [
         view.name.as_str(),
-        &super::view::show_create_view(view, context.catalog, context.database),
+        &super::view::show_create_view(database, view, context.catalog, context.database),
         "utf8mb4",
         crate::sql::catalog::Collation::DEFAULT,
     ];
     let columns = text_columns(&["View", "Create View", "character_set_client", "collation_connection"]);
     Plan::Rows { columns, rows: vec![cells.into_iter().map(text).collect()] }
+}
+
+/// At which levels SHOW PRIVILEGES says a privilege is granted.
+fn context_of(privilege: &str) -> &'static str {
+    let held = Privileges::named(privilege).unwrap_or_default();
+    if Privileges::OF_TABLE.contains(held) {
+        "Databases,Tables"
+    } else if Privileges::OF_DATABASE.contains(held) {
+        "Databases"
+    } else {
+        "Server Admin"
+    }
 }
 
 /// SHOW PROCESSLIST shows the first hundred characters of a statement.

@@ -5,11 +5,17 @@ use crate::sql::catalog::{
 };
 use crate::sql::column_type::ColumnType;
 use crate::sql::store::as_text;
-use crate::types::Value;
+use crate::types::{AccountName, Value};
 
 /// A name in backquotes.
 pub fn backquoted(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
+}
+
+/// `user@host` as DEFINER has it.
+pub fn quoted_definer(definer: &str) -> String {
+    let AccountName { user, host } = AccountName::parse_plain(definer);
+    format!("{}@{}", backquoted(&user), backquoted(&host))
 }
 
 /// A string as MySQL prints it.

@@ -4,6 +4,7 @@ use super::scope::{Scope, SourceColumn};
 use super::session::Context;
 use super::typed::{Typed, text_type};
 use super::updatable::Merging;
+use crate::sql::account::Needs;
 use crate::sql::catalog::{Collation, Column, Database, Table, View};
 use crate::sql::column_type::{BinaryKind, ColumnType, TextKind};
 use crate::sql::decimal::MAX_SCALE;
@@ -77,6 +78,11 @@ pub struct Translator<'a> {
     pub row_by_row: bool,
     /// A stored function whose body is statements was called.
     pub calls: bool,
+    /// The privileges that what was translated so far needs.
+    pub needs: Needs,
+    /// With whose rights it runs, `user@host`, where that is not whoever runs the statement: inside of a view or function
+    /// with SQL SECURITY DEFINER.
+    pub actor: Option<Arc<str>>,
 }
 
 /// Whether parameter `number` occurs in the text.
@@ -266,6 +272,8 @@ impl<'a> Translator<'a> {
             measures: None,
             row_by_row: false,
             calls: false,
+            needs: Needs::default(),
+            actor: None,
         }
     }
 

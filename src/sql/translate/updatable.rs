@@ -465,7 +465,7 @@ fn gathers_rows(expression: &Expr) -> bool {
 }
 
 /// Whether an expression names a column, outside of any query in it.
-fn names_columns(expression: &Expr) -> bool {
+pub(super) fn names_columns(expression: &Expr) -> bool {
     let names = |e: &Expr| matches!(e, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
     sqlparser::ast::Visit::visit(expression, &mut Outermost { depth: 0, wanted: &names }).is_break()
 }

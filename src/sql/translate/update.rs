@@ -6,6 +6,7 @@ use super::translator::{Translator, quote_name};
 use super::triggered::{delete_part, has_triggers, update_part};
 use super::typed::Typed;
 use super::updatable::{MergedView, Merging, new_cells};
+use crate::sql::account::{Privileges, Subject};
 use crate::sql::catalog::{Column, Database, Table};
 use crate::sql::column_type::ColumnType;
 use crate::sql::error::Error;
@@ -43,7 +44,12 @@ impl Translator<'_> {
     pub fn update(&mut self, update: &Update) -> Result<Write, Error> {
         let verb = if update.ignore { "UPDATE OR IGNORE" } else { "UPDATE" };
         let Some((name, alias)) = single(&update.tables)? else { return self.joined_update(update, verb) };
-        let Some(Target { database, table, source, view }) = self.only_target(&name, alias, "UPDATE")? else {
+        let values = update.assignments.iter().filter_map(|(_, value)| value.as_ref());
+        let mut read = values.chain(update.condition.as_ref());
+        let reads = read.any(reads_rows) || !update.order_by.is_empty();
+        let needed = Privileges::UPDATE | if reads { Privileges::SELECT } else { Privileges::NONE };
+        self.need_table(&name, needed);
+        let Some(Target { database, table, source, view }) = self.only_target(&name, alias, ("UPDATE", needed))? else {
             return self.joined_update(update, verb);
         };
         let quoted = source.sql_alias.clone();
@@ -93,7 +99,12 @@ impl Translator<'_> {
     }
 
     /// The one table that a statement changes, by its name or that of a view over it; `None`: the view has several.
-    fn only_target(&mut self, name: &TableName, alias: Option<String>, verb: &str) -> Result<Option<Target>, Error> {
+    fn only_target(
+        &mut self,
+        name: &TableName,
+        alias: Option<String>,
+        (verb, needed): (&str, Privileges),
+    ) -> Result<Option<Target>, Error> {
         let Some(view) = self.target_view(name, verb)? else {
             let (database, table) = self.find_changeable(name)?;
             let (database, table) = (database.clone(), table.clone());
@@ -102,9 +113,27 @@ impl Translator<'_> {
         };
         let Some((base, table)) = view.only_base().and_then(|b| Some((b, b.table.clone()?))) else { return Ok(None) };
         let database = self.changeable_database(base)?;
+        self.need_below(name, (&database.name, &table.name), needed);
         let of_view = self.database_of(name)?;
         let source = view.source(alias.as_deref().unwrap_or(&name.name), of_view);
         Ok(Some(Target { database, table, source, view: Some(view) }))
+    }
+
+    /// Notes a need on a table of a join whose rows change, or on the view and what is below it.
+    fn need_of_source(&mut self, source: &Source, privileges: Privileges) {
+        let Some(database) = &source.database else { return };
+        let name = match (&source.view, &source.table) {
+            (Some(view), _) => view.name.rsplit_once('.').map_or(view.name.as_str(), |(_, name)| name),
+            (None, Some(table)) => table.name.as_str(),
+            (None, None) => return,
+        };
+        let name = TableName { database: Some(database.to_string()), name: name.to_string() };
+        self.need(Subject::Table(database.clone(), name.name.clone()), privileges);
+        for base in source.view.iter().flat_map(|view| &view.bases) {
+            if let (Some(below), Some(table)) = (&base.database, &base.table) {
+                self.need_below(&name, (below, &table.name), privileges);
+            }
+        }
     }
 
     /// The database of a table that is to change.
@@ -352,6 +381,7 @@ impl Translator<'_> {
         for (path, _) in &update.assignments {
             let place = self.assigned_source(path)?;
             let source = self.scope().sources[place].clone();
+            self.need_of_source(&source, Privileges::UPDATE);
             let bases = source.view.iter().flat_map(|view| view.bases.iter());
             let triggers = bases.chain([&source]).any(|s| self.source_has_triggers(s, RowEvent::Update));
             self.row_by_row |= triggers;
@@ -501,7 +531,12 @@ impl Translator<'_> {
     pub fn delete(&mut self, delete: &Delete) -> Result<Write, Error> {
         match &delete.target {
             DeleteTarget::Single { table: name, alias } => {
-                let Some(target) = self.only_target(name, alias.clone(), "DELETE")? else {
+                let reads = delete.condition.as_ref().is_some_and(reads_rows)
+                    || !delete.order_by.is_empty()
+                    || delete.returning.is_some();
+                let needed = Privileges::DELETE | if reads { Privileges::SELECT } else { Privileges::NONE };
+                self.need_table(name, needed);
+                let Some(target) = self.only_target(name, alias.clone(), ("DELETE", needed))? else {
                     let database = self.database_of(name)?;
                     return Err(Error::join_view_delete(format!("{}.{}", database.name, name.name)));
                 };
@@ -555,6 +590,7 @@ impl Translator<'_> {
         for target in targets {
             let source = self.scope().source(target.database.as_deref(), &target.name).cloned();
             let Some(mut source) = source else { return Err(Error::unknown_table_in(&target.name, "MULTI DELETE")) };
+            self.need_of_source(&source, Privileges::DELETE);
             if let Some(view) = source.view.take() {
                 let base = view.only_base().ok_or_else(|| Error::join_view_delete(&view.name))?;
                 source = base.clone();
@@ -636,6 +672,11 @@ fn keyed_change(database: &Database, table: &Table, columns: Option<(&str, &[Str
         }
     };
     KeyedChange { keys: keys.len(), values, sql }
+}
+
+/// Whether an expression reads rows: those it is about, or, in a query, perhaps these too.
+fn reads_rows(expression: &Expr) -> bool {
+    super::updatable::names_columns(expression) || super::translator::needs_rows(expression)
 }
 
 /// The columns assigned, as the table calls them, and their values.

@@ -1,7 +1,7 @@
 //! Views: their definitions, and their queries in place of their names.
 
 use super::select::Block;
-use super::show_create::backquoted;
+use super::show_create::{backquoted, quoted_definer};
 use super::translator::Translator;
 use super::typed::{Typed, text_type};
 use super::view_text::canonical_query;
@@ -67,8 +67,8 @@ pub fn as_table(view: &View) -> Table {
     }
 }
 
-/// The statement that makes `view` again, for a session whose database is `current`.
-pub fn show_create_view(view: &View, catalog: &Catalog, current: Option<&str>) -> String {
+/// The statement that makes `view` of `database` again, for a session whose database is `current`.
+pub fn show_create_view(database: &Database, view: &View, catalog: &Catalog, current: Option<&str>) -> String {
     // The canonical query names its columns.
     let (columns, query) = match canonical_query(view, catalog, current) {
         Some(query) => (String::new(), query),
@@ -82,8 +82,9 @@ pub fn show_create_view(view: &View, catalog: &Catalog, current: Option<&str>) -
         kind => format!(" WITH {kind} CHECK OPTION"),
     };
     format!(
-        "CREATE ALGORITHM={} DEFINER=`root`@`%` SQL SECURITY {} VIEW {}{columns} AS {query}{check}",
+        "CREATE ALGORITHM={} DEFINER={} SQL SECURITY {} VIEW {}{columns} AS {query}{check}",
         view.algorithm,
+        quoted_definer(database.definer(&view.name)),
         if view.invoker { "INVOKER" } else { "DEFINER" },
         backquoted(&view.name),
     )
@@ -132,6 +133,7 @@ impl Translator<'_> {
             verb: create.verb,
             if_not_exists: create.if_not_exists,
             view: Box::new(view),
+            definer: create.definer.clone(),
         }))
     }
 
@@ -201,13 +203,7 @@ impl Translator<'_> {
         }
         let modes = Modes::from_bits(view.modes);
         let current = Some(&*view.database).filter(|d| !d.is_empty());
-        let context = Context {
-            catalog: self.context.catalog,
-            database: current,
-            modes,
-            names: None,
-            visited: self.context.visited,
-        };
+        let context = Context { catalog: self.context.catalog, database: current, modes, names: None, ..*self.context };
         let invalid = || Error::invalid_view(&database.name, &view.name);
         let (statement, _) = parse_one(&view.query, modes)?;
         let statement = statement.ok_or_else(invalid)?;
@@ -221,11 +217,14 @@ impl Translator<'_> {
         inner.tables = std::mem::take(&mut self.tables);
         inner.views = std::mem::take(&mut self.views);
         inner.calls = self.calls;
+        inner.needs = std::mem::take(&mut self.needs);
+        inner.actor = self.actor_of(database, view);
         inner.views.push(own);
         let outcome = stacker::maybe_grow(256 << 10, 2 << 20, || read(&mut inner, query));
         inner.views.pop();
         (self.parameters, self.databases) = (inner.parameters, inner.databases);
         (self.tables, self.views, self.calls) = (inner.tables, inner.views, inner.calls);
+        self.needs = inner.needs;
         if !self.databases.contains(&database.name) {
             self.databases.push(database.name.clone());
         }

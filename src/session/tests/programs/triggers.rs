@@ -137,7 +137,7 @@ async fn several_triggers_of_one_event_have_an_order() {
     assert_eq!(c.lines(order).await, ["b 1", "m 2", "a 3", "z 4"]);
     assert_eq!(c.lines("SHOW TRIGGERS LIKE 't'").await.len(), 4);
     assert!(c.value("SHOW CREATE TRIGGER m").await.contains(
-        "CREATE DEFINER=`root`@`%` TRIGGER `m` BEFORE INSERT ON `t` FOR EACH ROW SET NEW.v = CONCAT(NEW.v, 'm')"
+        "CREATE DEFINER=`root`@`localhost` TRIGGER `m` BEFORE INSERT ON `t` FOR EACH ROW SET NEW.v = CONCAT(NEW.v, 'm')"
     ));
     assert_eq!(c.code("CREATE TRIGGER y BEFORE INSERT ON t FOR EACH ROW FOLLOWS nobody SET @x = 1").await, 3011);
 }
