@@ -409,6 +409,7 @@ impl Node {
             return Ok(());
         }
         self.peers.heard(from, &envelope.from_address, self.now.mono);
+        self.peers.read_clock(from, envelope.clock, self.now.wall);
         match self.clock.ahead(envelope.clock, self.now.wall) {
             None => self.clock.observe(envelope.clock),
             Some(ahead_ms) => {
@@ -514,6 +515,10 @@ impl Node {
             Request::Member(change) => self.on_member_request(io, Some(client), change, VersionVector::new()),
             Request::ClusterStatus => {
                 io.out.reply(client, Response::ClusterStatus(Box::new(self.status())));
+                Ok(())
+            }
+            Request::OpenTransactions => {
+                io.out.reply(client, Response::OpenTransactions(self.open_transactions()));
                 Ok(())
             }
         }

@@ -84,6 +84,7 @@ mod server;
 #[allow(clippy::module_inception)]
 mod session;
 mod set;
+mod slow;
 mod state;
 mod system;
 mod temporary;
@@ -96,10 +97,10 @@ mod write;
 
 pub use clock::Clock;
 pub use core_handle::{CoreCall, CoreHandle, OpenSnapshot, Published};
-pub use counters::Counters;
+pub use counters::{Counters, SECONDS};
 pub use functions::applier_functions;
 pub use registry::{Activity, Connection, Registry, Stop};
 pub use server::{Parts, Schema, Server};
 pub use session::Session;
-pub use system::{ConflictLog, ConflictRow};
+pub use system::{ConflictLog, ConflictRow, LinkRow, LinkStates};
 pub use variables::{Globals, VERSION, VariableError, Variables, Which};
