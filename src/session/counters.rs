@@ -86,11 +86,9 @@ const COMMANDS: &[&str] = &[
 /// MySQL's variables about what this server does not have (the MyISAM key cache, a cache of open tables, table locks that
 /// others wait for, threads that are slow to start) or what SQLite does by itself and does not count (temporary tables).
 const UNUSED: &[&str] = &[
-    "Connection_errors_internal",
     "Created_tmp_disk_tables",
     "Created_tmp_files",
     "Created_tmp_tables",
-    "Flush_commands",
     "Handler_read_first",
     "Handler_read_rnd",
     "Key_blocks_unused",
@@ -99,7 +97,10 @@ const UNUSED: &[&str] = &[
     "Key_reads",
     "Open_files",
     "Open_streams",
+    "Open_table_definitions",
+    "Open_tables",
     "Opened_files",
+    "Opened_table_definitions",
     "Opened_tables",
     "Select_full_range_join",
     "Select_range",
@@ -110,6 +111,8 @@ const UNUSED: &[&str] = &[
     "Sort_rows",
     "Table_locks_immediate",
     "Table_locks_waited",
+    "Table_open_cache_hits",
+    "Table_open_cache_misses",
     "Table_open_cache_overflows",
 ];
 

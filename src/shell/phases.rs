@@ -30,8 +30,6 @@ pub struct Phases {
 struct UnderWay {
     prepare: Mono,
     accept: Option<Mono>,
-    /// From the first Prepare to the outcome, for whoever collects spans.
-    _span: tracing::Span,
 }
 
 impl Phases {
@@ -79,8 +77,7 @@ impl Phases {
         match message {
             Message::Prepare { record, claim } if record.txn.origin == self.own && !claim.lock_only => {
                 if self.under_way.len() < FOLLOWED {
-                    let start = || UnderWay { prepare: now, accept: None, _span: super::trace::commit(record.txn) };
-                    self.under_way.entry(record.txn).or_insert_with(start);
+                    self.under_way.entry(record.txn).or_insert(UnderWay { prepare: now, accept: None });
                 }
             }
             Message::Accept { txn, ballot: Ballot::ZERO, outcome: Outcome::Commit { .. }, .. } => {
@@ -99,5 +96,95 @@ impl Phases {
         while let Some((_, since)) = self.applying.pop_front_if(|(at, _)| *at <= seq) {
             observe(&self.metrics.apply, now.since(since));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::message::{Body, Claim, Record};
+    use crate::core::{ApplyTask, Destination};
+    use crate::types::{Snapshot, Span, Stamp, VersionVector, WriteLevel, WriteSet};
+
+    const OWN: NodeId = NodeId(1);
+
+    fn send(message: Message) -> Effect {
+        Effect::Send { to: Destination::Node { id: NodeId(2), address: "a:1".into() }, message }
+    }
+
+    fn prepare(txn: TxnId) -> Effect {
+        let record = Record {
+            txn,
+            begin: Stamp::NONE,
+            epoch: Default::default(),
+            voters: Arc::from([]),
+            level: WriteLevel::Quorum,
+            dependencies: VersionVector::new(),
+            body: Body::Write(Arc::new(WriteSet::default())),
+        };
+        send(Message::Prepare { record: Arc::new(record), claim: Arc::new(Claim::default()) })
+    }
+
+    fn apply(txn: TxnId, seq: ApplySeq) -> Effect {
+        Effect::Apply(ApplyTask {
+            seq,
+            txn,
+            stamp: Stamp::NONE,
+            write_set: Arc::new(WriteSet::default()),
+            amendments: Vec::new(),
+            evictions: Vec::new(),
+            may_evict: false,
+        })
+    }
+
+    fn at(seconds: u64) -> Mono {
+        Mono(seconds * 1_000_000_000)
+    }
+
+    /// Count and sum of each histogram: commit, prepare, accept, apply.
+    fn seen(metrics: &Metrics) -> [(u64, f64); 4] {
+        [&metrics.commit, &metrics.prepare, &metrics.accept, &metrics.apply]
+            .map(|h| (h.get_sample_count(), h.get_sample_sum()))
+    }
+
+    #[test]
+    fn each_phase_is_timed_once() {
+        let metrics = Metrics::new();
+        let mut phases = Phases::new(OWN, metrics.clone());
+        let txn = TxnId { origin: OWN, sequence: 1 };
+        let commit = Request::Commit {
+            write_set: Arc::new(WriteSet::default()),
+            snapshot: Snapshot::default(),
+            level: WriteLevel::Quorum,
+            begin: None,
+            lock_wait: Span::ZERO,
+        };
+        let client = ClientId(7);
+        phases.asked(at(0), client, &commit);
+        // To two peers, and once more to one of them.
+        [1, 1, 2].iter().for_each(|s| phases.on_effect(at(*s), &prepare(txn)));
+        let outcome = Outcome::Commit { stamp: Stamp::NONE, after: VersionVector::new() };
+        let accept = send(Message::Accept { txn, ballot: Ballot::ZERO, outcome, voters: Arc::from([]) });
+        [4, 5].iter().for_each(|s| phases.on_effect(at(*s), &accept));
+        phases.on_effect(at(9), &apply(txn, 3));
+        phases.applied(at(10), 2);
+        phases.applied(at(14), 3);
+        phases.on_effect(at(15), &Effect::Reply(client, Response::Committed { txn, stamp: Stamp::NONE }));
+        assert_eq!(seen(&metrics), [(1, 15.0), (1, 3.0), (1, 5.0), (1, 5.0)]);
+    }
+
+    #[test]
+    fn one_round_has_no_second_and_an_abort_leaves_nothing() {
+        let metrics = Metrics::new();
+        let mut phases = Phases::new(OWN, metrics.clone());
+        let (one, aborted) = (TxnId { origin: OWN, sequence: 1 }, TxnId { origin: OWN, sequence: 2 });
+        phases.on_effect(at(1), &prepare(one));
+        phases.on_effect(at(1), &prepare(aborted));
+        phases.on_effect(at(1), &prepare(TxnId { origin: NodeId(2), sequence: 1 }));
+        phases.on_effect(at(3), &apply(one, 1));
+        phases.on_effect(at(4), &send(Message::Decided { txn: aborted, outcome: Outcome::Abort }));
+        phases.applied(at(4), 1);
+        assert_eq!(seen(&metrics), [(0, 0.0), (1, 2.0), (0, 0.0), (1, 1.0)]);
+        assert!(phases.under_way.is_empty() && phases.applying.is_empty());
     }
 }

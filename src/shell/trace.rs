@@ -6,18 +6,9 @@ use crate::core::{Destination, Effect, Input, Response};
 use crate::types::TxnId;
 use tracing::{Level, Span, debug, debug_span};
 
-/// From a coordinator's first Prepare to the outcome.
-pub fn commit(txn: TxnId) -> Span {
-    within(txn, debug_span!("commit", id = %txn))
-}
-
 /// The span of what is done about `txn` now.
 fn about(txn: TxnId) -> Span {
-    within(txn, debug_span!("txn", id = %txn))
-}
-
-fn within(_txn: TxnId, span: Span) -> Span {
-    span
+    debug_span!("txn", id = %txn)
 }
 
 /// Tells what arrived; the span is to be entered while it is handled.

@@ -8,3 +8,4 @@ mod process;
 mod removal;
 mod snapshot;
 mod start;
+mod watched;

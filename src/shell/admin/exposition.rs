@@ -158,8 +158,12 @@ impl Snapshot {
             status.log_entries as f64,
         )?;
         self.gauge("marmot_lacking", "Transactions heard of that are not here", status.lacking as f64)?;
-        let ahead = status.ahead_ms as f64 / 1e3;
-        self.gauge("marmot_clock_ahead_seconds", "How far the cluster's clock is ahead of this machine's", ahead)
+        let ahead = status.ahead_ms.max(0) as f64 / 1e3;
+        self.gauge(
+            "marmot_clock_ahead_seconds",
+            "How far the cluster's clock is ahead of this machine's; 0 if it is not",
+            ahead,
+        )
     }
 
     fn of_peers(&self, status: &NodeStatus, seen: &Seen<'_>) -> Result<()> {
@@ -194,8 +198,8 @@ impl Snapshot {
             &each(&|p| seconds(p.silence)),
         )?;
         let help =
-            "How far the peer's clock was ahead of this machine's when it was last heard, its message's way deducted";
-        self.gauges("marmot_peer_clock_ahead_seconds", help, labels, &each(&|p| Some(p.ahead_ms as f64 / 1e3)))?;
+            "How far the peer's clock was ahead of this machine's when it was last heard, less its message's way";
+        self.gauges("marmot_peer_clock_ahead_seconds", help, labels, &each(&|p| Some(p.ahead_ms.max(0) as f64 / 1e3)))?;
         self.gauges(
             "marmot_link_up",
             "1: the link by which this node speaks to the peer is connected",

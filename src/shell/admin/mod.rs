@@ -38,7 +38,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// After an error of the operating system.
 const PAUSE: Duration = Duration::from_millis(100);
 /// Nothing on the page comes from elsewhere, and nothing else may hold it.
-const CONTENT_POLICY: &str = "default-src 'self'; frame-ancestors 'none'";
+const CONTENT_POLICY: &str = "default-src 'self'; img-src data:; frame-ancestors 'none'";
 
 /// What is served besides what is computed: path, type and content.
 const FILES: [(&str, &str, &str); 3] = [

@@ -3,6 +3,8 @@
 
 const EVERY_MS = 1000;
 const KEPT = 120;
+/** A peer that lags by less is up to date. */
+const IN_STEP_MS = 1500;
 /** What one answer added to the one before, oldest first. */
 const history = [];
 let last = null;
@@ -29,6 +31,7 @@ function count(n) {
 }
 
 function duration(seconds) {
+  if (seconds === 0) return "0";
   if (seconds < 0.001) return `${(seconds * 1e6).toFixed(0)} µs`;
   if (seconds < 1) return `${(seconds * 1e3).toFixed(seconds < 0.01 ? 1 : 0)} ms`;
   if (seconds < 120) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
@@ -111,7 +114,8 @@ function chart(id, names, show) {
       path += `${values[at - 1] == null ? "M" : "L"}${x(at).toFixed(1)},${y(v).toFixed(1)}${alone ? "h2" : ""}`;
     });
     svg.append(make("path", { class: `s${i}`, d: path }));
-    const now = values.findLast((v) => v !== null);
+    // What nothing was counted of for a while has no value now.
+    const now = values.slice(-5).findLast((v) => v !== null);
     legend.append(make("span", { class: `s${i}` }, names[i], make("b", {}, now == null ? "–" : show(now))));
   });
   byId(id).replaceChildren(svg, legend);
@@ -122,12 +126,13 @@ const isAway = (node) => node.state === "DEAD" || node.state === "SUSPECT";
 function lagText(node) {
   if (isAway(node)) return node.silent_ms === null ? "away" : `away for ${duration(node.silent_ms / 1000)}`;
   if (node.link_up === false) return "no connection";
-  if (node.lag === 0) return "in step";
-  return `${count(node.lag)} behind${node.lag_ms > 1000 ? `, ${duration(node.lag_ms / 1000)}` : ""}`;
+  // It reports twice a second: who is up to date with its reports keeps up.
+  if (node.lag === 0 || (node.lag_ms !== null && node.lag_ms < IN_STEP_MS)) return "in step";
+  return `${count(node.lag)} behind${node.lag_ms === null ? "" : `, ${duration(node.lag_ms / 1000)}`}`;
 }
 
 function drawPicture(nodes) {
-  const [cx, cy, rx, ry] = [260, 158, nodes.length > 1 ? 165 : 0, nodes.length > 1 ? 112 : 0];
+  const [cx, cy, rx, ry] = [260, 158, nodes.length > 1 ? 165 : 0, nodes.length > 1 ? 104 : 0];
   const radius = nodes.length > 7 ? 24 : 36;
   const own = nodes.findIndex((n) => n.own);
   // This node on top.
@@ -152,13 +157,18 @@ function drawPicture(nodes) {
     return make("g", { class: `node ${kind}${node.own ? " own" : ""}`, "data-id": node.id },
       make("circle", { cx: x, cy: y, r: radius }),
       make("text", { class: "id", x, y: y + 5 }, id),
-      make("text", { class: "address", x, y: y + radius + 17 }, node.own ? `${node.address} (this)` : node.address));
+      make("text", { class: "address", x, y: node.own ? y - radius - 8 : y + radius + 17 },
+        node.own ? `${node.address} (this)` : node.address));
   });
+  const [top, bottom] = [Math.min(...placed.map((p) => p.y)) - radius - 24, Math.max(...placed.map((p) => p.y)) + radius + 26];
+  byId("picture").setAttribute("viewBox", `0 ${top} 520 ${bottom - top}`);
   byId("picture").replaceChildren(...links, ...circles);
 }
 
 function drawTable(nodes) {
-  const clock = (ms) => (Math.abs(ms) < 1 ? "–" : `${ms > 0 ? "+" : "−"}${duration(Math.abs(ms) / 1000)}`);
+  const ago = (ms) => (ms === null ? "never" : ms < 1000 ? "now" : `${duration(ms / 1000)} ago`);
+  // A clock that is behind and one that has not ticked since look the same; only one that is ahead does harm.
+  const clock = (ms) => (ms < 2 ? "–" : duration(ms / 1000));
   byId("nodes").replaceChildren(...nodes.map((node) => {
     const tone = isAway(node) ? "bad-text" : node.state === "ALIVE" ? "good-text" : "warn-text";
     const cell = (text, of = "") => make("td", { class: of }, text);
@@ -166,7 +176,7 @@ function drawTable(nodes) {
       cell(node.own ? `${node.id} (this)` : node.id), cell(node.address), cell(node.state.toLowerCase(), tone),
       cell(node.voter ? "yes" : "no"), cell(node.own ? "" : count(node.lag), "n"),
       cell(node.own ? "" : node.lag_ms === null ? "?" : duration(node.lag_ms / 1000), "n"),
-      cell(node.own ? "" : node.silent_ms === null ? "never" : `${duration(node.silent_ms / 1000)} ago`, "n"),
+      cell(node.own ? "" : ago(node.silent_ms), "n"),
       cell(node.own ? "" : clock(node.clock_ahead_ms), "n"));
   }));
 }
