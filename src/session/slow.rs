@@ -51,17 +51,17 @@ fn shown(text: &str) -> String {
     let mut rest = text.trim();
     let mut left = SHOWN;
     while let Some(first) = rest.chars().next() {
-        if left == 0 {
-            shown.push('…');
-            break;
-        }
         let (token, after) = rest.split_at(token_length(rest, first));
         rest = after;
         let is_text = matches!(first, '\'' | '"');
         let mentions = mentions_secret(token);
         let hidden = is_text && (secret || mentions) || secret && token.starts_with("0x");
         secret |= mentions;
-        for c in if hidden { HIDDEN } else { token }.chars().take(left) {
+        for c in if hidden { HIDDEN } else { token }.chars() {
+            if left == 0 {
+                shown.push('…');
+                return shown;
+            }
             shown.push(if c.is_control() { ' ' } else { c });
             left -= 1;
         }

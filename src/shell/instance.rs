@@ -71,8 +71,11 @@ pub struct Instance {
     /// How the driver ended.
     pub ended: oneshot::Receiver<Result<(), Fatal>>,
     front: Arc<dyn Drained>,
+    /// For those who watch, of whom a simulation has none.
+    #[cfg_attr(madsim, allow(dead_code))]
     links: Arc<LinkBook>,
     /// Weak, so that the driver can see when nobody listens any more.
+    #[cfg_attr(madsim, allow(dead_code))]
     envelopes: mpsc::WeakSender<Vec<Envelope>>,
 }
 

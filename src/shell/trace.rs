@@ -1,5 +1,5 @@
 //! What a node hears and says about a transaction, as events within a span that carries its id, at debug level. The id is the
-//! same on every node, so the lines of one transaction are found everywhere by `txn{id=n1:5}`.
+//! same on every node, so the lines of one transaction are found everywhere by `id=n1:5`.
 
 use crate::core::message::{Message, Outcome};
 use crate::core::{Destination, Effect, Input, Response};
