@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
 # phpMyAdmin and Adminer, used in headless Chromium against one Marmot node: databases, tables, rows, indexes, search, export
-# and import, and the pages about the server. Screenshots are kept in target/admin/screenshots.
+# and import, and the pages about the server; and the page on a node's own admin address while other nodes come and go.
+# Screenshots are kept in target/admin/screenshots.
 #
 #     ci/admin.sh [PORT]      with PORT: against the MySQL server that listens there (root's password: $PASSWORD below)
 #
-# Environment: MYSQL_BASE, CLUSTER_BASE, WEB_BASE (9490, 9590, 9400); MARMOT names another binary; KEEP=1 leaves the logs.
+# Environment: MYSQL_BASE, CLUSTER_BASE, WEB_BASE (9490, 9590, 9400), ADMIN_BASE (9480); MARMOT names another binary; KEEP=1 leaves the logs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export MYSQL_BASE=${MYSQL_BASE:-9490} CLUSTER_BASE=${CLUSTER_BASE:-9590}
 WEB_BASE=${WEB_BASE:-9400}
+export ADMIN_BASE=${ADMIN_BASE:-9480}
 # Adminer lets nobody in without a password.
 PASSWORD=one-password-for-all
 export MARMOT_MYSQL_PASSWORD=$PASSWORD
@@ -65,4 +67,25 @@ step "Using them"
 failed=0
 node ci/admin/phpmyadmin.mjs "$(web_address 1)" "$PASSWORD" "$CLUSTER_DATA/web1.log" target/admin/screenshots/phpmyadmin || failed=1
 node ci/admin/adminer.mjs "$(web_address 2)" "$PASSWORD" "$port" "$CLUSTER_DATA/web2.log" target/admin/screenshots/adminer || failed=1
+
+# The page of the node, with two more nodes that are killed and come back.
+page() { node ci/admin/page.mjs "http://127.0.0.1:$((ADMIN_BASE + 1))/" "$@"; }
+others() { for other in 2 3; do "$@" "$other" || return 1; done; }
+others_away() { others stop_node_now; }
+stop_node_now() { stop_node "$1" KILL; }
+others_join() { others join_node; }
+join_node() { start_node "$1" "$(cluster_address 1)"; }
+work() { sql 1 -e "CREATE DATABASE IF NOT EXISTS page; CREATE TABLE IF NOT EXISTS page.t (id INT PRIMARY KEY AUTO_INCREMENT, v INT);
+    INSERT INTO page.t (v) VALUES (1), (2), (3); UPDATE page.t SET v = v + 1; SELECT COUNT(*) FROM page.t"; }
+if [ $# = 0 ]; then
+    step "The page of a node"
+    NODES="1 2 3"
+    others_join
+    work >/dev/null
+    page healthy target/admin/screenshots/page-healthy || failed=1
+    others_away
+    page alone target/admin/screenshots/page-alone || failed=1
+    others_join
+    page healed target/admin/screenshots/page-healed || failed=1
+fi
 [ "$failed" = 0 ]

@@ -2,7 +2,7 @@
 # Functions for the scripts beside this file: start, stop and ask Marmot nodes on this machine. To be sourced.
 #
 # A node N keeps its data in $CLUSTER_DATA/nodeN, its pid file beside it, and listens for MySQL clients on MYSQL_BASE+N
-# and for other nodes on CLUSTER_BASE+N. Processes are stopped by their pid files alone.
+# and for other nodes on CLUSTER_BASE+N; on ADMIN_BASE+N, if that is set, for browsers and monitors. Processes are stopped by their pid files alone.
 
 # The nodes that start_cluster, stop_cluster and cluster_status mean.
 NODES="1 2 3"
@@ -123,6 +123,7 @@ start_node() {
         --mysql-port "$(mysql_port "$node")" --daemon --pid-file "$(pid_file "$node")"
     )
     if [ -n "$seeds" ]; then flags+=(--seeds "$seeds"); fi
+    if [ -n "${ADMIN_BASE:-}" ]; then flags+=(--admin-addr "127.0.0.1:$((ADMIN_BASE + node))"); fi
     printf '   node %s: ' "$node"
     timeout 120 "$MARMOT" "${flags[@]}" "$@" || die "node $node did not start; its log is $CLUSTER_DATA/node$node/marmot.log"
 }

@@ -90,6 +90,7 @@ impl Node {
             globals: Arc::new(Globals::new(&[]).expect("defaults are valid")),
             seed: 1,
             conflicts: None,
+            links: None,
             configured: ConfiguredAccount::new("root", "localhost", ""),
         });
         let runtime =

@@ -250,6 +250,7 @@ async fn run(machine: &Shared) -> Result<(), String> {
         random: Arc::new(move || lock(&dice).next()),
         cluster: here(),
         clients: here(),
+        metrics: marmot::shell::Metrics::new(),
         simulation: Simulation {
             interference: Some(machine.post.clone()),
             checkpoint_bytes: Some(machine.checkpoint_bytes),

@@ -37,6 +37,7 @@ Files:
 Environment:
   MARMOT_CLUSTER_SECRET     the secret shared by all nodes; wins over the file
   MARMOT_MYSQL_PASSWORD     the password of the MySQL user; wins over the file
+  MARMOT_ADMIN_TOKEN        the token of the admin address; wins over the file
 
 Signals:
   SIGTERM, SIGINT           finish what is under way, tell the other nodes, end with exit code 0
@@ -85,6 +86,10 @@ pub struct Arguments {
     /// Listen for MySQL clients on this Unix socket too
     #[arg(long, value_name = "PATH")]
     pub mysql_socket: Option<PathBuf>,
+
+    /// Listen here for browsers and monitors: /, /metrics, /healthz, /readyz [default: nowhere]
+    #[arg(long, value_name = "HOST:PORT")]
+    pub admin_addr: Option<HostPort>,
 
     /// Run in the background, logging to DATA_DIR/marmot.log; returns when ready or failed
     #[arg(long)]
@@ -157,6 +162,10 @@ impl Arguments {
         if let Some(path) = &self.mysql_socket {
             config.mysql.unix_socket = Some(path.clone());
             said("mysql.unix_socket", "--mysql-socket");
+        }
+        if let Some(address) = &self.admin_addr {
+            config.admin.listen = Some(address.clone());
+            said("admin.address", "--admin-addr");
         }
         if let Some(level) = self.log_level {
             config.logging.level = level;

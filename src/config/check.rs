@@ -53,6 +53,18 @@ fn exposure(config: &Config, found: &mut Found<'_>) {
             ),
         );
     }
+    if let Some(listen) = &config.admin.listen
+        && !listen.is_loopback()
+        && config.admin.token.is_empty()
+    {
+        found.add(
+            &["admin.address"],
+            format!(
+                "any machine that reaches {listen} could read what this node does: set admin.token (or the environment \
+                 variable MARMOT_ADMIN_TOKEN), or listen on 127.0.0.1"
+            ),
+        );
+    }
     if !cluster.listen.is_loopback() && cluster.secret.is_empty() {
         found.add(
             &["cluster.listen_address"],
@@ -101,6 +113,12 @@ fn reachability(config: &Config, found: &mut Found<'_>) {
                 ),
             );
         }
+    }
+    if let Some(admin) = &config.admin.listen
+        && (admin.overlaps(&config.mysql.listen) || admin.overlaps(&cluster.listen))
+    {
+        let message = format!("the admin address {admin} needs a port of its own, not that of nodes or MySQL clients");
+        found.add(&["admin.address"], message);
     }
     if cluster.listen.overlaps(&config.mysql.listen) {
         found.add(
@@ -211,7 +229,7 @@ pub(super) fn notes(config: &Config, origins: &Origins) -> Vec<String> {
             "cluster.cluster_secret is shorter than {SECRET_LENGTH_ADVISED} characters and may be guessed"
         ));
     }
-    for key in ["cluster.cluster_secret", "mysql.password"] {
+    for key in ["cluster.cluster_secret", "mysql.password", "admin.token"] {
         if let Some(super::load::Origin::File { file, .. }) = origins.get(key)
             && readable_by_others(Path::new(file))
         {
@@ -272,12 +290,15 @@ mod tests {
     fn listening_beyond_loopback_needs_secrets() {
         refused("MARMOT_MYSQL_PASSWORD", |c| c.mysql.listen = at("0.0.0.0:3306"));
         refused("MARMOT_CLUSTER_SECRET", |c| c.cluster.listen = at("10.0.0.1:8081"));
+        refused("MARMOT_ADMIN_TOKEN", |c| c.admin.listen = Some(at("0.0.0.0:9090")));
         assert_eq!(
             told(|c| {
                 c.mysql.listen = at("0.0.0.0:3306");
                 c.mysql.password = Secret::new("p");
                 c.cluster.listen = at("10.0.0.1:8081");
                 c.cluster.secret = Secret::new("s");
+                c.admin.listen = Some(at("0.0.0.0:9090"));
+                c.admin.token = Secret::new("t");
             }),
             [""; 0]
         );
@@ -298,6 +319,7 @@ mod tests {
         refused("seed 0.0.0.0:1", |c| c.cluster.seeds = vec![at(":1")]);
         refused("fixed port", |c| c.cluster.listen = at("127.0.0.1:0"));
         refused("different ports", |c| c.mysql.listen = at("localhost:8081"));
+        refused("a port of its own", |c| c.admin.listen = Some(at("127.0.0.1:3306")));
     }
 
     #[test]

@@ -184,9 +184,22 @@ pub const KEYS: &[Key] = &[
         |c, v| set(&mut c.ddl.lock_timeout, v.seconds(1..=3_600)),
         |c| seconds(c.ddl.lock_timeout),
     ),
+    // [admin]
+    key("admin.address", |c, v| set(&mut c.admin.listen, v.optional()), |c| shown(&c.admin.listen)),
+    key("admin.token", |c, v| set(&mut c.admin.token, v.secret()), |c| hidden(&c.admin.token)),
     // [logging]
     key("logging.level", |c, v| set(&mut c.logging.level, v.parsed()), |c| quoted(c.logging.level)),
     key("logging.format", |c, v| set(&mut c.logging.format, v.parsed()), |c| quoted(c.logging.format)),
+    key(
+        "logging.slow_query_log",
+        |c, v| set(&mut c.logging.slow_query_log, v.boolean()),
+        |c| c.logging.slow_query_log.to_string(),
+    ),
+    key(
+        "logging.long_query_time_ms",
+        |c, v| set(&mut c.logging.long_query_time, v.millis(0..=31_536_000_000)),
+        |c| millis(c.logging.long_query_time),
+    ),
 ];
 
 /// Keys and sections of the Go program that have no counterpart, and what to do instead. A path without a dot is a
@@ -215,7 +228,7 @@ pub(super) const RETIRED: &[(&str, &str)] = &[
     ("coordinator", "one timeout covers all phases: use replication.write_timeout_ms"),
     ("query_pipeline", "sizes follow from the load; remove the section"),
     ("snapshot", "snapshots to outside stores are not built yet; remove the section"),
-    ("prometheus", "a metrics endpoint is not built yet; remove the section"),
+    ("prometheus", "metrics are at /metrics of the admin address: use admin.address"),
     ("publisher", "change streaming is not built yet; remove the section"),
     ("replica", "read-only replicas are not built yet; remove the section"),
 ];

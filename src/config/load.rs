@@ -105,6 +105,7 @@ pub fn load(arguments: &Arguments, environment: &dyn Fn(&str) -> Option<String>)
     for (variable, key, target) in [
         ("MARMOT_CLUSTER_SECRET", "cluster.cluster_secret", &mut config.cluster.secret as &mut Secret),
         ("MARMOT_MYSQL_PASSWORD", "mysql.password", &mut config.mysql.password),
+        ("MARMOT_ADMIN_TOKEN", "admin.token", &mut config.admin.token),
     ] {
         if let Some(value) = environment(variable) {
             *target = Secret::new(value);

@@ -17,7 +17,7 @@ const FRAME_OVERHEAD_BYTES: usize = 32 << 20;
 /// The checked configuration of one node.
 ///
 /// **Invariants** (established by `check`, relied upon by the shell)
-/// - Whatever listens beyond loopback is protected by a secret (cluster) or a password (MySQL).
+/// - Whatever listens beyond loopback is protected by a secret (cluster), a password (MySQL) or a token (admin).
 /// - [`Config::advertised`] is an address that others can connect to.
 /// - `gossip_interval <= suspect_timeout < dead_timeout`, `retention_min <= retention_max`.
 /// - [`Config::core`] passes `core::Config::check`.
@@ -31,6 +31,7 @@ pub struct Config {
     pub transaction: Transaction,
     pub mysql: Mysql,
     pub ddl: Ddl,
+    pub admin: Admin,
     pub logging: Logging,
 }
 
@@ -206,11 +207,30 @@ impl Default for Ddl {
     }
 }
 
-/// `[logging]`.
+/// `[admin]`: what people and programs that watch the node ask.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Admin {
+    /// `None`: nobody listens. Port 0 lets the system choose one; it is then said in the log.
+    pub listen: Option<HostPort>,
+    /// Who reads more than whether the node lives must have it. Empty only on loopback.
+    pub token: Secret,
+}
+
+/// `[logging]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Logging {
     pub level: LogLevel,
     pub format: LogFormat,
+    /// The values of the variables `slow_query_log` and `long_query_time` at start.
+    pub slow_query_log: bool,
+    pub long_query_time: Span,
+}
+
+impl Default for Logging {
+    fn default() -> Self {
+        let (level, format) = Default::default();
+        Logging { level, format, slow_query_log: false, long_query_time: Span::from_secs(10) }
+    }
 }
 
 /// From how serious on a thing is logged.

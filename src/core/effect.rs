@@ -1,6 +1,6 @@
 //! What a node wants done. The shell does effects in order, and only after the round that produced them is durable.
 
-use super::{fault::Refusal, message::Message, status::NodeStatus};
+use super::{fault::Refusal, message::Message, open::OpenTransaction, status::NodeStatus};
 use crate::types::{ApplySeq, ClientId, NodeId, RowImage, RowKey, RowOp, Sequence, Stamp, TxnId, Wall, WriteSet};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -78,6 +78,7 @@ pub enum Response {
     },
     MemberChanged,
     ClusterStatus(Box<NodeStatus>),
+    OpenTransactions(Vec<OpenTransaction>),
     Refused(Refusal),
 }
 

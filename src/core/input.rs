@@ -69,6 +69,8 @@ pub enum Request {
     Member(MemberChange),
     /// A snapshot of the cluster for `marmot.cluster_nodes`.
     ClusterStatus,
+    /// The transactions that are not over, for `marmot.transactions` and `marmot.intents`.
+    OpenTransactions,
 }
 
 /// One change of the voting member list.

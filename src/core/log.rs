@@ -170,6 +170,11 @@ impl Log {
         store.delete(Table::Ballot, &txn.to_bytes())
     }
 
+    /// How many entries are kept.
+    pub fn kept(&self) -> u64 {
+        self.next_seq.saturating_sub(self.checkpoint.first.max(1))
+    }
+
     /// The place the next commit will get.
     pub fn next_seq(&self) -> ApplySeq {
         self.next_seq

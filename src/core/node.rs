@@ -424,6 +424,7 @@ impl Node {
         self.peers.heard(from, &envelope.from_address, self.now.mono);
         self.wall_clocks.heard(from, envelope.wall, self.now.mono);
         self.read_wall(self.own_wall, io.out);
+        self.peers.read_clock(from, envelope.clock, self.now.wall);
         match self.clock.ahead(envelope.clock, self.now.wall) {
             None => self.clock.observe(envelope.clock),
             Some(ahead_ms) => {
@@ -529,6 +530,10 @@ impl Node {
             Request::Member(change) => self.on_member_request(io, Some(client), change, VersionVector::new()),
             Request::ClusterStatus => {
                 io.out.reply(client, Response::ClusterStatus(Box::new(self.status())));
+                Ok(())
+            }
+            Request::OpenTransactions => {
+                io.out.reply(client, Response::OpenTransactions(self.open_transactions()));
                 Ok(())
             }
         }

@@ -109,6 +109,15 @@ impl CoreHandle {
         CoreHandle { client, ..self.clone() }
     }
 
+    pub fn client(&self) -> ClientId {
+        self.client
+    }
+
+    /// Requests that wait for the driver now.
+    pub fn waiting(&self) -> usize {
+        self.calls.max_capacity() - self.calls.capacity()
+    }
+
     /// Asks and waits for the answer.
     ///
     /// A driver that is gone before it took the request answers `Refused(ShuttingDown)`: nothing happened. One that

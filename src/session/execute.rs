@@ -1,5 +1,6 @@
 //! From a statement's text to the part of the session that runs it.
 
+use super::counters::Class;
 use super::plans::Planned;
 use super::program::Loaded;
 use super::retry::Retry;
@@ -8,6 +9,7 @@ use crate::core::{MemberChange, Request, Response};
 use crate::mysql::{ResultWriter, SqlError};
 use crate::sql::{self, Admin, Plan, SessionCommand, Warning, bind};
 use crate::sql::{Parameter, Program, Source, Wanted};
+use crate::sqlite::{Cost, Workspace};
 use crate::types::{DatabaseName, Span, Value};
 use std::sync::Arc;
 
@@ -99,6 +101,7 @@ impl Session {
         let now = self.server.clock.now();
         let started = now.mono;
         self.state.start_statement(now.wall);
+        self.committed = None;
         if let Some(connection) = &self.connection {
             let statement: Arc<str> = run.planned.shown(run.text).into();
             connection.set_activity(|a| (a.statement, a.since) = (Some(statement), now.mono));
@@ -109,19 +112,33 @@ impl Session {
         let now = self.server.clock.now().mono;
         if let Some(connection) = &self.connection {
             connection.set_activity(|a| (a.statement, a.since) = (None, now));
+            if self.open.is_some() {
+                connection.set_transaction_changes(self.workspace.as_ref().map_or(0, Workspace::change_count));
+            }
         }
-        self.count(now.since(started));
-        outcome.inspect_err(|e| self.note_failure(e))
+        if let Err(error) = &outcome {
+            self.server.counters().error(error.code);
+            self.note_failure(error);
+        }
+        self.count(run, now.since(started), outcome.as_ref().err());
+        outcome
     }
 
-    /// Counts what the statement that just ended took.
-    fn count(&mut self, time: Span) {
+    /// Counts what the statement that just ended took, and logs it if it was slow.
+    fn count(&mut self, run: Run<'_>, time: Span, error: Option<&SqlError>) {
         let counters = self.server.counters();
-        if time > self.state.settings.long_query {
+        counters.ended(Class::of(&run.planned.plan), time);
+        let mut cost = Cost::default();
+        self.reader.iter_mut().for_each(|reader| cost += reader.take_cost());
+        self.workspace.iter_mut().for_each(|workspace| cost += workspace.take_cost());
+        counters.queries(cost);
+        let slow = time > self.state.settings.long_query;
+        if slow {
             counters.slow_statement();
         }
-        self.reader.iter_mut().for_each(|reader| counters.queries(reader.take_cost()));
-        self.workspace.iter_mut().for_each(|workspace| counters.queries(workspace.take_cost()));
+        if slow || cost.is_unindexed() {
+            self.log_slow(run.text, time, cost, error, slow);
+        }
     }
 
     /// Runs it, and again with a new plan if the schema changed in between.

@@ -361,8 +361,22 @@ impl Session {
                 _ => None,
             },
         };
+        let open = match tables.iter().any(|t| system::needs_open_transactions(t)) {
+            false => Vec::new(),
+            true => match self.core.request(Request::OpenTransactions).await {
+                Some(Response::OpenTransactions(open)) => open,
+                Some(Response::Refused(refused)) => return Err(refusal::to_sql(&refused)),
+                _ => Vec::new(),
+            },
+        };
+        let is_read = |name: &str| tables.iter().any(|t| t.database == "marmot" && t.name == name);
+        let usage = if is_read("databases") { self.server.data.usage().map_err(plain)? } else { Vec::new() };
+        let links = match &self.server.links {
+            Some(links) if is_read("replication") => links.list(),
+            _ => Vec::new(),
+        };
         let conflicts = match &self.server.conflicts {
-            Some(log) if tables.iter().any(|t| t.name == "conflicts") => log.latest(CONFLICTS_SHOWN),
+            Some(log) if is_read("conflicts") => log.latest(CONFLICTS_SHOWN),
             _ => Vec::new(),
         };
         let schema = self.server.schema()?;
@@ -376,12 +390,16 @@ impl Session {
             registry: &self.server.registry,
             variables: &self.state.variables,
             now: self.server.clock.now(),
+            node: self.server.node,
             started: self.server.started,
             user: &self.state.user,
             counters: self.server.counters(),
             encryption: self.encryption.as_ref(),
             cluster: cluster.as_deref(),
             conflicts: &conflicts,
+            open: &open,
+            links: &links,
+            usage: &usage,
         };
         let rows: Vec<(&SystemTable, Vec<Vec<Value>>)> = tables.iter().map(|t| (*t, (t.rows)(&facts))).collect();
         // A query may name a system database without naming a table of it.

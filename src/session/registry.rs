@@ -1,7 +1,7 @@
 //! Who is connected: connection numbers, what each does (`SHOW PROCESSLIST`), and the flags by which `KILL` reaches
 //! another session.
 
-use crate::types::{Mono, Span};
+use crate::types::{ClientId, Mono, Span};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,6 +21,11 @@ pub struct Connection {
     transaction_deadline: AtomicU64,
     statement_late: AtomicBool,
     transaction_late: AtomicBool,
+    /// The session's number for the core.
+    client: AtomicU64,
+    /// When the open transaction began, in nanoseconds and one more; 0: none is open. And the changes of rows it made.
+    transaction_since: AtomicU64,
+    transaction_changes: AtomicU64,
     /// Wakes a session that waits for the core.
     wake: Notify,
     activity: Mutex<Activity>,
@@ -92,6 +97,32 @@ impl Connection {
     /// The open transaction must end before `deadline` (`marmot_transaction_max_age`); `None`: there is none.
     pub fn set_transaction_deadline(&self, deadline: Option<Mono>) {
         self.transaction_deadline.store(deadline.map_or(0, |d| d.0), Ordering::Release);
+    }
+
+    /// The number by which the core knows the session.
+    pub fn set_client(&self, client: ClientId) {
+        self.client.store(client.0, Ordering::Relaxed);
+    }
+
+    pub fn client(&self) -> ClientId {
+        ClientId(self.client.load(Ordering::Relaxed))
+    }
+
+    /// A transaction was opened at `since`; `None`: the open one is over.
+    pub fn set_transaction(&self, since: Option<Mono>) {
+        self.transaction_changes.store(0, Ordering::Relaxed);
+        self.transaction_since.store(since.map_or(0, |at| at.0.saturating_add(1)), Ordering::Relaxed);
+    }
+
+    /// The open transaction has changed so many rows, each as often as it did.
+    pub fn set_transaction_changes(&self, changes: usize) {
+        self.transaction_changes.store(changes as u64, Ordering::Relaxed);
+    }
+
+    /// When the open transaction began, if there is one, and the changes of rows it made.
+    pub fn transaction(&self) -> Option<(Mono, u64)> {
+        let since = self.transaction_since.load(Ordering::Relaxed).checked_sub(1)?;
+        Some((Mono(since), self.transaction_changes.load(Ordering::Relaxed)))
     }
 
     /// Whether the connection was closed because its transaction grew too old.
@@ -209,6 +240,9 @@ impl Registry {
             transaction_deadline: AtomicU64::new(0),
             statement_late: AtomicBool::new(false),
             transaction_late: AtomicBool::new(false),
+            client: AtomicU64::new(0),
+            transaction_since: AtomicU64::new(0),
+            transaction_changes: AtomicU64::new(0),
             wake: Notify::new(),
             activity: Mutex::new(Activity { since: now, ..Activity::default() }),
             interrupt: Mutex::new(None),
@@ -237,6 +271,11 @@ impl Registry {
     /// All connections, by id.
     pub fn list(&self) -> Vec<Arc<Connection>> {
         self.lock().values().cloned().collect()
+    }
+
+    /// How many transactions clients hold open.
+    pub fn open_transactions(&self) -> u64 {
+        self.lock().values().filter(|c| c.transaction().is_some()).count() as u64
     }
 
     /// How many connections there were since the start.

@@ -50,6 +50,7 @@ impl Retry {
         if self.left(server) == Span::ZERO {
             return Err(refusal::lock_wait_timeout());
         }
+        server.counters().retry();
         self.conflicts += 1;
         if self.conflicts > 1 {
             let span = SHORTEST.times(1 << (self.conflicts - 2).min(6)).min(LONGEST);

@@ -59,7 +59,10 @@ impl Session {
             };
             let request = Request::CommitLocked { txn, write_set: Arc::new(write_set(databases, &step)?) };
             match self.core.request(request).await {
-                Some(Response::Committed { .. }) => return Ok(true),
+                Some(Response::Committed { txn, .. }) => {
+                    self.committed = Some(txn);
+                    return Ok(true);
+                }
                 Some(Response::Refused(Refusal::LockLost | Refusal::Conflict { .. })) if attempt < LOCK_ATTEMPTS => {}
                 Some(Response::Refused(refused)) => return Err(refusal::to_sql(&refused)),
                 Some(other) => {

@@ -10,12 +10,13 @@ use super::program::Programs;
 use super::registry::Registry;
 use super::sequence::Sequences;
 use super::session::Session;
-use super::system::{self, ConflictLog};
+use super::system::{self, ConflictLog, LinkStates};
 use super::variables::Globals;
+use crate::core::{NodeStatus, Request, Response};
 use crate::mysql::SqlError;
 use crate::sql::{ACCOUNTS_DATABASE, Accounts, Catalog, Database, PlanCache};
 use crate::sqlite::{self, DataDir};
-use crate::types::{ClientId, DatabaseName, Mono, NodeId};
+use crate::types::{ClientId, DatabaseName, Mono, NodeId, Now, Span};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -33,6 +34,7 @@ pub struct Parts {
     pub seed: u64,
     pub conflicts: Option<Arc<dyn ConflictLog>>,
     pub configured: ConfiguredAccount,
+    pub links: Option<Arc<dyn LinkStates>>,
 }
 
 /// One node's SQL front: sessions are made here.
@@ -48,6 +50,7 @@ pub struct Server {
     pub(super) sequences: Sequences,
     pub(super) conflicts: Option<Arc<dyn ConflictLog>>,
     pub(super) configured: ConfiguredAccount,
+    pub(super) links: Option<Arc<dyn LinkStates>>,
     pub(super) started: Mono,
     counters: Arc<Counters>,
     schema: RwLock<Option<Arc<Schema>>>,
@@ -89,6 +92,7 @@ impl Server {
             sequences: Sequences::default(),
             conflicts: parts.conflicts,
             configured: parts.configured,
+            links: parts.links,
             started,
             counters: Arc::default(),
             schema: RwLock::new(None),
@@ -99,8 +103,33 @@ impl Server {
 
     /// A session for a new connection.
     pub fn session(self: &Arc<Self>) -> Session {
-        let client = ClientId(self.clients.fetch_add(1, Ordering::Relaxed) + 1);
-        Session::new(self.clone(), client)
+        Session::new(self.clone(), self.next_client())
+    }
+
+    fn next_client(&self) -> ClientId {
+        ClientId(self.clients.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// The node's status, as the driver tells it; `None`: the node is stopping.
+    pub async fn status(&self) -> Option<Box<NodeStatus>> {
+        match self.core.for_client(self.next_client()).request(Request::ClusterStatus).await {
+            Some(Response::ClusterStatus(status)) => Some(status),
+            _ => None,
+        }
+    }
+
+    pub fn now(&self) -> Now {
+        self.clock.now()
+    }
+
+    /// Since the server was made.
+    pub fn uptime(&self) -> Span {
+        self.now().mono.since(self.started)
+    }
+
+    /// Requests of sessions that wait for the driver.
+    pub fn requests_waiting(&self) -> usize {
+        self.core.waiting()
     }
 
     /// Who is connected. The shell calls [`Registry::expire`] regularly.

@@ -21,7 +21,7 @@ use crate::mysql::{
 };
 use crate::sql::{LoadFile, Need, Needs, Privileges, Subject};
 use crate::sqlite::{Interrupt, Reader, Workspace};
-use crate::types::{ClientId, DatabaseName, Span, Value};
+use crate::types::{ClientId, DatabaseName, Span, TxnId, Value};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -42,6 +42,8 @@ pub struct Session {
     /// Whether the workspace checks foreign keys.
     pub(super) workspace_checks: bool,
     pub(super) open: Option<Open>,
+    /// The transaction that the running statement committed, or the last one did.
+    pub(super) committed: Option<TxnId>,
     pub(super) once: Once,
     pub(super) prepared: BTreeMap<StatementId, PreparedText>,
     pub(super) named: BTreeMap<String, PreparedText>,
@@ -71,6 +73,7 @@ impl Session {
             workspace: None,
             workspace_checks: true,
             open: None,
+            committed: None,
             once: Once::default(),
             prepared: BTreeMap::new(),
             named: BTreeMap::new(),
@@ -228,11 +231,16 @@ impl Session {
         self.state.variables.put("collation_connection", Value::text(collation.name));
     }
 
+    fn close_prepared(&mut self) {
+        self.server.counters().closed(self.prepared.len());
+        self.prepared.clear();
+    }
+
     fn forget_everything(&mut self) {
         self.roll_back();
         self.state.reset();
         self.once = Once::default();
-        self.prepared.clear();
+        self.close_prepared();
         self.named.clear();
         self.drop_temporary();
     }
@@ -267,6 +275,7 @@ impl Handler for Session {
     async fn connected(&mut self, login: &Login) -> Result<(), SqlError> {
         let now = self.server.clock.now().mono;
         let connection = self.server.registry.connect(u64::from(login.connection), login.host.clone(), now);
+        connection.set_client(self.core.client());
         let interrupts = self.interrupts.clone();
         connection.set_interrupt(move || {
             interrupts.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(Interrupt::interrupt);
@@ -311,6 +320,7 @@ impl Handler for Session {
             .map_err(|_| SqlError::new(1390, "Prepared statement contains too many placeholders"))?;
         let columns = prepared.columns(self.state.settings.charset);
         self.prepared.insert(id, prepared);
+        self.server.counters().prepared();
         Ok(Prepared { parameters, columns, warnings: self.state.diagnostics.count() })
     }
 
@@ -331,13 +341,14 @@ impl Handler for Session {
                 return Err(error);
             }
         };
+        self.server.counters().executed();
         let outcome = self.run_prepared(&mut prepared, &values, out).await;
         self.prepared.insert(id, prepared);
         outcome
     }
 
     fn close(&mut self, id: StatementId) {
-        self.prepared.remove(&id);
+        self.server.counters().closed(usize::from(self.prepared.remove(&id).is_some()));
     }
 
     async fn init_db(&mut self, name: &str) -> Result<(), SqlError> {
@@ -413,6 +424,7 @@ impl Handler for Session {
 
     async fn disconnected(&mut self) {
         self.roll_back();
+        self.close_prepared();
         self.core.gone();
         if let Some(connection) = self.connection.take() {
             self.server.registry.disconnect(connection.id);

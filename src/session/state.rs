@@ -97,7 +97,7 @@ impl Settings {
             max_execution: Span::from_millis(u64::try_from(int("max_execution_time")).unwrap_or(0)),
             select_limit: u64::try_from(int("sql_select_limit")).unwrap_or(u64::MAX),
             long_query: match variables.own("long_query_time") {
-                Value::Real(seconds) => Span::from_millis((seconds.0 * 1e3) as u64),
+                Value::Real(seconds) => Span((seconds.0 * 1e9) as u64),
                 _ => Span::ZERO,
             },
             zone,

@@ -58,7 +58,7 @@ impl Session {
         self.commit().await?;
         let once = std::mem::take(&mut self.once);
         let read_only = read_only || once.read_only.unwrap_or(self.state.settings.read_only);
-        self.open = Some(Open::new(read_only));
+        self.open_transaction(read_only);
         if pin {
             self.pin(&[]).await?;
         }
@@ -69,7 +69,14 @@ impl Session {
     pub(super) fn open_implicitly(&mut self) {
         if self.open.is_none() && !self.state.settings.autocommit {
             let once = std::mem::take(&mut self.once);
-            self.open = Some(Open::new(once.read_only.unwrap_or(self.state.settings.read_only)));
+            self.open_transaction(once.read_only.unwrap_or(self.state.settings.read_only));
+        }
+    }
+
+    fn open_transaction(&mut self, read_only: bool) {
+        self.open = Some(Open::new(read_only));
+        if let Some(connection) = &self.connection {
+            connection.set_transaction(Some(self.server.clock.now().mono));
         }
     }
 
@@ -175,6 +182,12 @@ impl Session {
     /// The transaction is over either way: rolled back, or, with SQLSTATE 08007, of unknown outcome.
     pub(super) async fn commit(&mut self) -> Result<(), SqlError> {
         let Some(open) = self.close() else { return Ok(()) };
+        let outcome = self.commit_closed(open).await;
+        self.server.counters().transaction_ended(outcome.is_ok());
+        outcome
+    }
+
+    async fn commit_closed(&mut self, open: Open) -> Result<(), SqlError> {
         let Some(pinned) = open.pinned else { return Ok(()) };
         let taken = self.take_write_set()?;
         self.end_workspace();
@@ -191,7 +204,10 @@ impl Session {
             lock_wait: self.state.settings.lock_wait,
         };
         match self.core.request(request).await {
-            Some(Response::Committed { .. }) => Ok(()),
+            Some(Response::Committed { txn, .. }) => {
+                self.committed = Some(txn);
+                Ok(())
+            }
             Some(Response::Refused(refused)) => Err(refusal::to_sql(&refused)),
             Some(other) => Err(SqlError::internal(format!("unexpected answer to a commit: {other:?}"))),
             None => Err(refusal::unknown_outcome("the node stopped")),
@@ -201,17 +217,21 @@ impl Session {
     /// ROLLBACK of whatever is open.
     pub(super) fn roll_back(&mut self) {
         let Some(open) = self.close() else { return };
+        self.server.counters().transaction_ended(false);
         self.end_workspace();
         if open.wrote_temporary {
             self.state.diagnostics.warning(1196, "Some non-transactional changed tables couldn't be rolled back");
         }
     }
 
+    /// The open transaction is over, if there is one.
     fn close(&mut self) -> Option<Open> {
+        let open = self.open.take()?;
         if let Some(connection) = &self.connection {
             connection.set_transaction_deadline(None);
+            connection.set_transaction(None);
         }
-        self.open.take()
+        Some(open)
     }
 
     /// What follows COMMIT and ROLLBACK: `AND CHAIN`, `RELEASE`.

@@ -179,7 +179,10 @@ impl Session {
                 lock_wait: retry.left(&server),
             };
             match self.core.request(request).await {
-                Some(Response::Committed { .. }) => return Ok(done),
+                Some(Response::Committed { txn, .. }) => {
+                    self.committed = Some(txn);
+                    return Ok(done);
+                }
                 Some(Response::Refused(refused)) => {
                     drop(snapshot);
                     retry.after(&server, &refused).await?;

@@ -6,6 +6,7 @@
 //! holds the redo until [`Report::Synced`].
 
 use super::driver::Report;
+use super::metrics::{Metrics, observe};
 use crate::core::{ApplyTask, Fatal};
 use crate::sqlite::{Applied, Applier};
 use crate::types::ApplySeq;
@@ -31,12 +32,16 @@ struct State {
     applier: Option<Applier>,
     /// Something was applied since the files were last made durable.
     unsynced: bool,
+    metrics: Arc<Metrics>,
 }
 
 impl State {
     fn apply(&mut self, tasks: &[ApplyTask]) -> Result<Applied, Fatal> {
         self.unsynced = true;
-        self.run(|applier| applier.apply(tasks))
+        let since = Instant::now();
+        let applied = self.run(|applier| applier.apply(tasks));
+        observe(&self.metrics.batch, since.elapsed().into());
+        applied
     }
 
     /// Makes the files durable, if something was applied since, and tells up to where they are.
@@ -44,11 +49,14 @@ impl State {
         if !std::mem::take(&mut self.unsynced) {
             return Ok(None);
         }
-        self.run(|applier| {
+        let since = Instant::now();
+        let synced = self.run(|applier| {
             let synced = applier.sync()?;
             applier.checkpoint()?;
             Ok(Some(synced))
-        })
+        });
+        observe(&self.metrics.files_sync, since.elapsed().into());
+        synced
     }
 
     fn run<T>(&mut self, work: impl FnOnce(&mut Applier) -> Result<T, Fatal>) -> Result<T, Fatal> {
@@ -62,8 +70,8 @@ impl State {
 }
 
 impl SharedApplier {
-    pub fn new(applier: Applier) -> SharedApplier {
-        SharedApplier(Arc::new(Mutex::new(State { applier: Some(applier), unsynced: false })))
+    pub fn new(applier: Applier, metrics: Arc<Metrics>) -> SharedApplier {
+        SharedApplier(Arc::new(Mutex::new(State { applier: Some(applier), unsynced: false, metrics })))
     }
 
     /// Applies `tasks` now, if they are small and nobody else is at work; else `None`. Everything before them must have

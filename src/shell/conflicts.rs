@@ -47,8 +47,7 @@ fn describe(logged: &LoggedConflict) -> ConflictRow {
     ConflictRow {
         at: logged.noticed.hlc,
         // Named by the session, which knows the catalog.
-        database: String::new(),
-        table: stored.row.table.to_string(),
+        table: stored.row.table,
         key,
         losing_image: image,
         loser: stored.loser.to_string(),

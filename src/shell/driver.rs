@@ -16,6 +16,9 @@ use super::applier::{SharedApplier, reports_of};
 use super::clock::SystemClock;
 use super::frame::{Header, encode_message};
 use super::link::Links;
+use super::metrics::{Metrics, observe};
+use super::phases::Phases;
+use super::trace;
 use crate::core::message::{Envelope, Message};
 use crate::core::{
     ApplyTask, Destination, Effect, Effects, Fatal, Input, Node, Notice, Published as Publish, Response,
@@ -74,6 +77,8 @@ pub struct Driver {
     clock: SystemClock,
     links: Links,
     published: Arc<Published>,
+    metrics: Arc<Metrics>,
+    phases: Phases,
     channels: Channels,
     clients: BTreeMap<ClientId, oneshot::Sender<Response>>,
     oldest: Option<Snapshot>,
@@ -111,18 +116,22 @@ impl Driver {
         clock: SystemClock,
         links: Links,
         published: Arc<Published>,
+        metrics: Arc<Metrics>,
         channels: Channels,
         applier: SharedApplier,
         applied: ApplySeq,
         has_room: Box<dyn FnMut() -> bool + Send>,
     ) -> Driver {
         published.set_applied(applied);
+        let phases = Phases::new(node.id(), metrics.clone());
         Driver {
             node,
             store,
             clock,
             links,
             published,
+            metrics,
+            phases,
             channels,
             clients: BTreeMap::new(),
             oldest: None,
@@ -244,6 +253,8 @@ impl Driver {
             batch.push(Event::Input(Input::OldestSnapshot(oldest)));
         }
         let keeps_up = self.handed_out.saturating_sub(self.applied) < APPLIER_LAG;
+        let backlog = self.handed_out.saturating_sub(self.applied);
+        self.metrics.backlog.set(i64::try_from(backlog).unwrap_or(i64::MAX));
         self.store.set_has_room(keeps_up && (self.has_room)());
     }
 
@@ -271,26 +282,43 @@ impl Driver {
             }
         }
         self.commit_at = None;
-        self.store.commit()
+        self.commit()
+    }
+
+    /// Makes what is held durable.
+    fn commit(&mut self) -> Result<(), Fatal> {
+        if !self.store.is_dirty() {
+            return self.store.commit();
+        }
+        let since = self.clock.now().mono;
+        self.store.commit()?;
+        observe(&self.metrics.redo_sync, self.clock.now().mono.since(since));
+        self.metrics.rounds.inc();
+        self.metrics.redo_bytes.set(i64::try_from(self.store.redo_bytes()).unwrap_or(i64::MAX));
+        Ok(())
     }
 
     /// Runs the core on a batch. True: it wrote something, and nothing that everything rests on.
     fn steps(&mut self, batch: &mut Vec<Event>, effects: &mut Effects) -> Result<bool, Fatal> {
         let mut round = self.store.begin();
+        self.metrics.inputs.inc_by(batch.len() as u64);
         let tick = self.deadline.take_if(|at| *at <= self.clock.now().mono).is_some();
         for event in batch.drain(..).chain(tick.then_some(Event::Input(Input::Tick))) {
             let input = match event {
                 Event::Input(input) => input,
                 Event::Call(CoreCall::Request { client, request, reply }) => {
+                    self.phases.asked(self.clock.now().mono, client, &request);
                     self.clients.insert(client, reply);
                     Input::Request(client, request)
                 }
                 Event::Call(CoreCall::Gone(client)) => {
                     self.clients.remove(&client);
+                    self.phases.gone(client);
                     Input::ClientGone(client)
                 }
                 Event::Report(Report::Applied(seq)) => {
                     self.applied = seq;
+                    self.phases.applied(self.clock.now().mono, seq);
                     // Before the core answers a client: its next snapshot must include what it committed.
                     self.published.set_applied(seq);
                     Input::Applied(seq)
@@ -307,7 +335,8 @@ impl Driver {
                     Input::Drain
                 }
             };
-            self.node.step(self.clock.now(), input, &mut round, effects)?;
+            let span = trace::heard(&input);
+            span.in_scope(|| self.node.step(self.clock.now(), input, &mut round, effects))?;
         }
         let may_wait = round.is_dirty() && !round.wrote_meta();
         round.hold();
@@ -323,7 +352,11 @@ impl Driver {
     }
 
     fn dispatch(&mut self, effects: impl Iterator<Item = Effect>) {
+        let mut now = None;
         for effect in effects {
+            self.metrics.count(&effect);
+            self.phases.on_effect(*now.get_or_insert_with(|| self.clock.now().mono), &effect);
+            trace::said(&effect);
             match effect {
                 Effect::Send { to, message } => self.send(&to, message),
                 Effect::Reply(client, response) => {

@@ -8,7 +8,8 @@ use super::conflicts::StoredConflicts;
 use super::driver::{Channels, Driver, Report};
 use super::frame::{ClusterKey, NONCE};
 use super::interference::Interference;
-use super::link::{Links, Nonces, listen};
+use super::link::{LinkBook, Links, Nonces, listen};
+use super::metrics::Metrics;
 use super::snapshot::Copies;
 use super::spawn::{Spawn, dedicated};
 use crate::config::Config;
@@ -28,7 +29,7 @@ const CALLS: usize = 4096;
 const ENVELOPES: usize = 1024;
 pub(super) const NODE_ID: &[u8] = b"node_id";
 /// Less free space than this on the data directory's disk, and no new transactions are taken.
-const ROOM_BYTES: u64 = 64 << 20;
+pub(super) const ROOM_BYTES: u64 = 64 << 20;
 
 /// What a node runs in: real in a daemon, simulated in a test.
 #[derive(Clone)]
@@ -42,6 +43,7 @@ pub struct Environment {
     pub cluster: Spawn,
     /// Where clients run.
     pub clients: Spawn,
+    pub metrics: Arc<Metrics>,
     /// Left at its default in a daemon.
     pub simulation: Simulation,
 }
@@ -68,6 +70,12 @@ pub struct Instance {
     /// How the driver ended.
     pub ended: oneshot::Receiver<Result<(), Fatal>>,
     front: Arc<dyn Drained>,
+    /// For those who watch, of whom a simulation has none.
+    #[cfg_attr(madsim, allow(dead_code))]
+    links: Arc<LinkBook>,
+    /// Weak, so that the driver can see when nobody listens any more.
+    #[cfg_attr(madsim, allow(dead_code))]
+    envelopes: mpsc::WeakSender<Vec<Envelope>>,
 }
 
 /// Waiting until every client's command in progress was answered.
@@ -111,6 +119,7 @@ pub struct Closed {
     ended: oneshot::Receiver<Result<(), Fatal>>,
     front: Arc<Front<NewSession>>,
     copies: Arc<Copies>,
+    links: Arc<LinkBook>,
 }
 
 impl Closed {
@@ -157,7 +166,8 @@ impl Closed {
         let nonces = nonces(environment.random.clone());
         let frame_limit = config.core(node_id).limits.frame_bytes;
         let applier = data.open_applier(&applier_functions()).map_err(|e| e.to_string())?;
-        let applier = SharedApplier::new(applier);
+        let metrics = environment.metrics.clone();
+        let applier = SharedApplier::new(applier, metrics.clone());
         dedicated("applier", applier::run(applier.clone(), tasks_out, reports.clone())).map_err(|e| e.to_string())?;
 
         let own = FileCheckpointer::open(&directory.join("marmot.db"), vfs.as_deref(), checkpoint_bytes)
@@ -165,11 +175,22 @@ impl Closed {
         let checkpointing = checkpointer::run(data.open_checkpointer(), own, stop_out.clone());
         dedicated("checkpointer", checkpointing).map_err(|e| e.to_string())?;
 
-        let links = Links::new(key.clone(), nonces.clone(), environment.cluster.clone(), interference);
+        let book = Arc::new(LinkBook::default());
+        let links = Links::new(key.clone(), nonces.clone(), environment.cluster.clone(), book.clone(), interference);
         let channels = Channels { calls: calls_out, envelopes: envelopes_out, reports: reports_out, tasks, ready };
         let room = room(directory.clone(), vfs.is_some());
-        let driver =
-            Driver::new(node, store, clock.clone(), links, published.clone(), channels, applier, applied, room);
+        let driver = Driver::new(
+            node,
+            store,
+            clock.clone(),
+            links,
+            published.clone(),
+            metrics.clone(),
+            channels,
+            applier,
+            applied,
+            room,
+        );
         let (end, ended) = oneshot::channel();
         let run = async move {
             let result = driver.run(effects).await;
@@ -187,6 +208,7 @@ impl Closed {
             ready_out.clone(),
             environment.random.clone(),
             config.replication.snapshot_bytes_per_second,
+            metrics.clone(),
         );
         let server = Server::new(Parts {
             node: node_id,
@@ -197,7 +219,9 @@ impl Closed {
             seed: (environment.random)(),
             configured: configured(config),
             conflicts: Some(Arc::new(StoredConflicts::new(directory.join("marmot.db"), vfs))),
+            links: Some(book.clone()),
         });
+        metrics.include(server.counters().times());
         let front = front(config, &server)?;
         Ok(Closed {
             node: node_id,
@@ -213,6 +237,7 @@ impl Closed {
             ended,
             front,
             copies,
+            links: book,
         })
     }
 
@@ -223,7 +248,8 @@ impl Closed {
 
     /// Lets clients and peers in.
     pub fn open(self, listeners: Listeners) -> Instance {
-        let Closed { environment, front, stop, .. } = self;
+        let Closed { environment, front, stop, links, .. } = self;
+        let envelopes = self.envelopes.downgrade();
         let listening = listen(
             listeners.cluster,
             self.key,
@@ -231,6 +257,7 @@ impl Closed {
             self.frame_limit,
             self.envelopes,
             self.copies.clone(),
+            environment.metrics.clone(),
             environment.cluster.clone(),
         );
         (environment.cluster)(Box::pin(listening));
@@ -242,7 +269,7 @@ impl Closed {
         let expiring = self.server.clone();
         (environment.clients)(Box::pin(expire(expiring, self.copies.clone(), environment.clock, stop.subscribe())));
         let Closed { node, server, ready, reports, ended, .. } = self;
-        Instance { node, server, ready, reports, stop, ended, front }
+        Instance { node, server, ready, reports, stop, ended, front, links, envelopes }
     }
 }
 
@@ -253,6 +280,19 @@ impl Instance {
     /// A sentence for the person who started the node.
     pub fn start(config: &Config, environment: Environment, listeners: Listeners) -> Result<Instance, String> {
         Closed::start(config, environment).map(|closed| closed.open(listeners))
+    }
+
+    /// What somebody who watches the node sees of it.
+    #[cfg(not(madsim))]
+    pub(super) fn watched(&self) -> super::admin::Running {
+        let envelopes = self.envelopes.clone();
+        super::admin::Running {
+            server: self.server.clone(),
+            links: self.links.clone(),
+            envelopes: Box::new(move || envelopes.upgrade().map_or(0, |e| e.max_capacity() - e.capacity())),
+            ready: self.ready.clone(),
+            stopping: self.stop.subscribe(),
+        }
     }
 
     /// Stops gracefully: no new clients, running commands are answered, the core finishes what it coordinates. The
@@ -351,6 +391,8 @@ fn globals(config: &Config, node: NodeId) -> Result<Globals, crate::session::Var
         ("port", int(config.mysql.listen.port.into())),
         ("datadir", text(config.data_dir.display().to_string())),
         ("secure_file_priv", text(config.mysql.secure_file_priv.as_deref().map_or("NULL".to_string(), resolved))),
+        ("slow_query_log", int(config.logging.slow_query_log.into())),
+        ("long_query_time", Value::real(config.logging.long_query_time.as_secs_f64())),
     ])
 }
 

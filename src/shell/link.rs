@@ -10,14 +10,16 @@ use super::frame::{
     read_hello,
 };
 use super::interference::{Fate, Interference};
+use super::metrics::Metrics;
 use super::snapshot::Copies;
 use super::spawn::Spawn;
 use crate::core::Address;
 use crate::core::message::Envelope;
+use crate::session::{LinkRow, LinkStates};
 use bytes::{Bytes, BytesMut};
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -49,13 +51,63 @@ const MAX_INCOMING: usize = 256;
 /// Where random nonces come from: seeded in a simulation, the operating system's otherwise.
 pub type Nonces = Arc<dyn Fn() -> [u8; NONCE] + Send + Sync>;
 
+/// How one link fares, for those who watch.
+#[derive(Debug, Default)]
+struct LinkState {
+    up: AtomicBool,
+    frames: AtomicUsize,
+    bytes: AtomicUsize,
+    sent: AtomicU64,
+    dropped: AtomicU64,
+}
+
+impl LinkState {
+    fn queued(&self, bytes: usize) {
+        self.frames.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    fn taken(&self, frame: &Bytes) {
+        self.frames.fetch_sub(1, Ordering::Relaxed);
+        self.bytes.fetch_sub(frame.len(), Ordering::Relaxed);
+    }
+}
+
+/// The states of all links of a node, by address.
+#[derive(Debug, Default)]
+pub struct LinkBook {
+    links: Mutex<BTreeMap<Address, Arc<LinkState>>>,
+}
+
+impl LinkBook {
+    fn state(&self, address: &Address) -> Arc<LinkState> {
+        let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
+        links.entry(address.clone()).or_default().clone()
+    }
+}
+
+impl LinkStates for LinkBook {
+    fn list(&self) -> Vec<LinkRow> {
+        let links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
+        let row = |(address, state): (&Address, &Arc<LinkState>)| LinkRow {
+            address: address.clone(),
+            up: state.up.load(Ordering::Relaxed),
+            queued_frames: state.frames.load(Ordering::Relaxed),
+            queued_bytes: state.bytes.load(Ordering::Relaxed),
+            sent_bytes: state.sent.load(Ordering::Relaxed),
+            dropped_frames: state.dropped.load(Ordering::Relaxed),
+        };
+        links.iter().map(row).collect()
+    }
+}
+
 /// All outgoing links of this node.
 pub struct Links {
     key: ClusterKey,
     nonces: Nonces,
     spawn: Spawn,
     links: BTreeMap<Address, Link>,
-    dropped: Arc<AtomicU64>,
+    book: Arc<LinkBook>,
     interference: Option<Arc<dyn Interference>>,
 }
 
@@ -65,7 +117,7 @@ struct Link {
     /// One of them should not wait for company.
     urgent: bool,
     queue: mpsc::Sender<Bytes>,
-    waiting: Arc<AtomicUsize>,
+    state: Arc<LinkState>,
     hang_up: Arc<Notify>,
     /// Messages that interference holds back.
     late: Vec<Vec<u8>>,
@@ -82,8 +134,14 @@ impl Link {
 
 impl Links {
     /// No links yet; each is made, by `spawn`, when there is first something to say to its address.
-    pub fn new(key: ClusterKey, nonces: Nonces, spawn: Spawn, interference: Option<Arc<dyn Interference>>) -> Links {
-        Links { key, nonces, spawn, links: BTreeMap::new(), dropped: Arc::default(), interference }
+    pub fn new(
+        key: ClusterKey,
+        nonces: Nonces,
+        spawn: Spawn,
+        book: Arc<LinkBook>,
+        interference: Option<Arc<dyn Interference>>,
+    ) -> Links {
+        Links { key, nonces, spawn, links: BTreeMap::new(), book, interference }
     }
 
     /// Keeps an encoded message for whoever listens at `address`, until the next [`Links::flush`].
@@ -120,19 +178,19 @@ impl Links {
 
     fn dial(&self, address: &Address) -> Link {
         let (queue, frames) = mpsc::channel(QUEUE_FRAMES);
-        let waiting = Arc::new(AtomicUsize::new(0));
+        let state = self.book.state(address);
         let hang_up = Arc::new(Notify::new());
         let dialer = Dialer {
             address: address.clone(),
             key: self.key.clone(),
             nonces: self.nonces.clone(),
             frames,
-            waiting: waiting.clone(),
+            state: state.clone(),
             hang_up: hang_up.clone(),
             interference: self.interference.clone(),
         };
         (self.spawn)(Box::pin(dialer.run()));
-        Link { frames: Vec::new(), urgent: false, queue, waiting, hang_up, late: Vec::new() }
+        Link { frames: Vec::new(), urgent: false, queue, state, hang_up, late: Vec::new() }
     }
 
     /// Hands the messages kept over to be sent, under `header`; without `all` only to peers for whom one is urgent.
@@ -148,12 +206,18 @@ impl Links {
             for messages in link.frames.drain(..) {
                 let frame = payload(header, &messages);
                 let size = frame.len();
-                let full = link.waiting.load(Ordering::Relaxed) + size > QUEUE_BYTES && size <= QUEUE_BYTES;
-                if !full && link.queue.try_send(frame).is_ok() {
-                    link.waiting.fetch_add(size, Ordering::Relaxed);
-                    continue;
-                }
-                let count = self.dropped.fetch_add(1, Ordering::Relaxed) + 1;
+                let full = link.state.bytes.load(Ordering::Relaxed) + size > QUEUE_BYTES && size <= QUEUE_BYTES;
+                // Counted before it may be taken.
+                link.state.queued(size);
+                let refused = match link.queue.try_reserve().ok().filter(|_| !full) {
+                    Some(place) => {
+                        place.send(frame);
+                        continue;
+                    }
+                    None => frame,
+                };
+                link.state.taken(&refused);
+                let count = link.state.dropped.fetch_add(1, Ordering::Relaxed) + 1;
                 if count.is_power_of_two() {
                     tracing::debug!(%address, count, "queue to peer is full, frames dropped");
                 }
@@ -169,7 +233,7 @@ struct Dialer {
     key: ClusterKey,
     nonces: Nonces,
     frames: mpsc::Receiver<Bytes>,
-    waiting: Arc<AtomicUsize>,
+    state: Arc<LinkState>,
     hang_up: Arc<Notify>,
     interference: Option<Arc<dyn Interference>>,
 }
@@ -184,10 +248,12 @@ impl Dialer {
         loop {
             if first.is_none() {
                 let Some(frame) = self.frames.recv().await else { return };
-                self.waiting.fetch_sub(frame.len(), Ordering::Relaxed);
+                self.state.taken(&frame);
                 first = Some(frame);
             }
-            match self.connected(&mut first).await {
+            let ended = self.connected(&mut first).await;
+            self.state.up.store(false, Ordering::Relaxed);
+            match ended {
                 Ok(()) => return,
                 Err((error, served)) => {
                     if served {
@@ -214,7 +280,7 @@ impl Dialer {
             backoff = (backoff * 2).min(LAST_BACKOFF);
             while self.frames.len() > QUEUE_FRAMES / 2 {
                 let Ok(old) = self.frames.try_recv() else { break };
-                self.waiting.fetch_sub(old.len(), Ordering::Relaxed);
+                self.state.taken(&old);
             }
         }
     }
@@ -225,6 +291,7 @@ impl Dialer {
         let late = || FrameError::Io(std::io::ErrorKind::TimedOut.into());
         let (stream, session) = dialled.map_err(|_| (late(), false))?.map_err(|e| (e, false))?;
         tracing::debug!(peer = %self.address, "link to peer is up");
+        self.state.up.store(true, Ordering::Relaxed);
         let mut frames = session.frames();
         let (mut reader, mut writer) = tokio::io::split(stream);
         let mut out = BytesMut::with_capacity(64 << 10);
@@ -239,7 +306,7 @@ impl Dialer {
                 if out.len() < WRITE_BYTES
                     && let Ok(more) = self.frames.try_recv()
                 {
-                    self.waiting.fetch_sub(more.len(), Ordering::Relaxed);
+                    self.state.taken(&more);
                     next = Some(more);
                 }
             }
@@ -251,6 +318,7 @@ impl Dialer {
                 writer.flush().await
             };
             timeout(STALLED, write).await.map_err(|_| (late(), true))?.map_err(|e| (e.into(), true))?;
+            self.state.sent.fetch_add(out.len() as u64, Ordering::Relaxed);
             out.clear();
             tokio::select! {
                 biased;
@@ -263,7 +331,7 @@ impl Dialer {
                 payload = self.frames.recv() => match payload {
                     None => return Ok(()),
                     Some(payload) => {
-                        self.waiting.fetch_sub(payload.len(), Ordering::Relaxed);
+                        self.state.taken(&payload);
                         next = Some(payload);
                     }
                 },
@@ -303,6 +371,7 @@ pub(super) async fn dial(
 }
 
 /// Accepts peers and hands their envelopes to `deliver` until the channel closes.
+#[allow(clippy::too_many_arguments)]
 pub async fn listen(
     listener: TcpListener,
     key: ClusterKey,
@@ -310,6 +379,7 @@ pub async fn listen(
     frame_limit: usize,
     deliver: mpsc::Sender<Vec<Envelope>>,
     copies: Arc<Copies>,
+    metrics: Arc<Metrics>,
     spawn: Spawn,
 ) {
     let open = Arc::new(AtomicUsize::new(0));
@@ -331,9 +401,9 @@ pub async fn listen(
         }
         open.fetch_add(1, Ordering::Relaxed);
         let (open, key, nonces, deliver) = (open.clone(), key.clone(), nonces.clone(), deliver.clone());
-        let copies = copies.clone();
+        let (copies, metrics) = (copies.clone(), metrics.clone());
         spawn(Box::pin(async move {
-            match hear(stream, key, nonces, frame_limit, deliver, copies).await {
+            match hear(stream, key, nonces, frame_limit, deliver, copies, &metrics).await {
                 Err(FrameError::Io(error)) => tracing::debug!(%peer, %error, "peer's connection ended"),
                 Err(error) => tracing::warn!(%peer, %error, "peer's connection refused"),
                 Ok(()) => {}
@@ -350,6 +420,7 @@ async fn hear(
     frame_limit: usize,
     deliver: mpsc::Sender<Vec<Envelope>>,
     copies: Arc<Copies>,
+    metrics: &Metrics,
 ) -> Result<(), FrameError> {
     stream.set_nodelay(true)?;
     let greeted = timeout(HANDSHAKE, greet(&mut stream, key, nonces)).await;
@@ -365,8 +436,9 @@ async fn hear(
                 return Ok(());
             }
         }
-        if stream.read_buf(&mut input).await? == 0 {
-            return Ok(());
+        match stream.read_buf(&mut input).await? {
+            0 => return Ok(()),
+            n => metrics.peer_bytes.inc_by(n as u64),
         }
     }
 }

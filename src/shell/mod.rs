@@ -10,6 +10,8 @@
 //! The driver alone touches the core; everything else is messages with bounded queues. [`Instance`] is one running node:
 //! the daemon ([`run`]) runs one on real sockets, the simulator several on simulated ones, from the same code.
 
+#[cfg(not(madsim))]
+mod admin;
 mod applier;
 mod checkpointer;
 pub mod client;
@@ -22,13 +24,17 @@ mod import;
 mod instance;
 mod interference;
 mod link;
+mod metrics;
+mod phases;
 #[cfg(not(madsim))]
 mod serve;
 mod snapshot;
 pub mod spawn;
+mod trace;
 
 pub use clock::SystemClock;
 pub use instance::{Closed, Environment, Instance, Listeners, Simulation};
 pub use interference::{Fate, Interference};
+pub use metrics::Metrics;
 #[cfg(not(madsim))]
 pub use serve::run;

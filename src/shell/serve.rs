@@ -1,9 +1,11 @@
 //! The daemon: runtimes, sockets, signals.
 
+use super::admin::{self, Watch};
 use super::clock::SystemClock;
 use super::frame::ClusterKey;
 use super::import;
 use super::instance::{Closed, Environment, Instance, Listeners, Simulation, nonces};
+use super::metrics::Metrics;
 use super::snapshot;
 use super::spawn;
 use crate::config::Config;
@@ -46,11 +48,13 @@ pub fn run(config: &Config, ready: impl FnOnce(&str)) -> Result<(), String> {
         random: Arc::new(rand_u64),
         cluster: spawn_on(&cluster),
         clients: spawn_on(&clients),
+        metrics: Metrics::new(),
         simulation: Simulation::default(),
     };
     let result = cluster.block_on(async {
         // Caught from here on: a stop that comes before the node is open is a stop all the same.
         let mut signals = Signals::new()?;
+        let watch = watch(config, &environment.metrics, &clients).await?;
         let listeners = {
             // A socket belongs to the runtime it is made in.
             let _clients = clients.enter();
@@ -69,6 +73,7 @@ pub fn run(config: &Config, ready: impl FnOnce(&str)) -> Result<(), String> {
             started = start(config, environment) => started?,
         };
         let instance = closed.open(listeners);
+        watch.attach(&instance);
         let line = format!("node {} answers MySQL on {at}, cluster on {}", instance.node.0, config.cluster.listen);
         tracing::info!("{line}");
         supervise(instance, &mut signals, || ready(&line)).await
@@ -80,6 +85,21 @@ pub fn run(config: &Config, ready: impl FnOnce(&str)) -> Result<(), String> {
         let _ = std::fs::remove_file(path);
     }
     result
+}
+
+/// Lets the node be watched from now on, if it is to be.
+async fn watch(config: &Config, metrics: &Arc<Metrics>, clients: &Runtime) -> Result<Arc<Watch>, String> {
+    let watch = Watch::new(config.data_dir.to_path_buf(), config.cluster.max_clock_offset, metrics.clone());
+    if let Some(address) = &config.admin.listen {
+        let listener = {
+            let _clients = clients.enter();
+            bind("admin", &address.to_string()).await?
+        };
+        let at = listener.local_addr().map_or_else(|_| address.to_string(), |at| at.to_string());
+        tracing::info!("admin address: http://{at}/");
+        clients.spawn(admin::serve(listener, watch.clone(), config.admin.token.clone()));
+    }
+    Ok(watch)
 }
 
 /// Allows this process as many open files as it may have, and says so if they may not be enough.
@@ -108,7 +128,7 @@ async fn start(config: &Config, environment: Environment) -> Result<Closed, Stri
         let key = ClusterKey::new(config.cluster.secret.expose().as_bytes());
         let nonces = nonces(environment.random.clone());
         std::fs::create_dir_all(&*config.data_dir).map_err(|e| format!("{}: {e}", config.data_dir.display()))?;
-        snapshot::fetch(&config.data_dir, &seeds, &key, &nonces).await?;
+        snapshot::fetch(&config.data_dir, &seeds, &key, &nonces, &environment.metrics).await?;
     }
     let mut closed = Closed::start(config, environment)?;
     if import::is_waiting(&config.data_dir)? {

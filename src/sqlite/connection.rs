@@ -196,6 +196,15 @@ impl Connection {
         Err(unsafe { error_of(self.raw(), code, &self.fault) })
     }
 
+    /// The size of its file, without the WAL.
+    pub(super) fn size(&mut self) -> Result<u64> {
+        let rows = self.prepare("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")?.all([])?;
+        Ok(match rows.first().map(|row| &row[0]) {
+            Some(Value::Int(bytes)) => u64::try_from(*bytes).unwrap_or(0),
+            _ => 0,
+        })
+    }
+
     /// Runs several statements without parameters; rows are dropped.
     pub(super) fn run_script(&self, sql: &str) -> Result<()> {
         let text = CString::new(sql).map_err(|_| contains_nul())?;

@@ -5,7 +5,7 @@ use super::data_dir::{DataDir, DatabaseFile, file_name, locked, state_value};
 use super::error::{Error, Result};
 use super::functions::Functions;
 use super::registry::{Registry, Span};
-use crate::types::{ApplySeq, DatabaseName, Value};
+use crate::types::{ApplySeq, DatabaseName};
 use rusqlite::backup::{Backup, StepResult};
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
@@ -77,7 +77,7 @@ impl Pinned {
     /// # Errors
     /// A file cannot be read.
     pub fn bytes(&mut self) -> Result<u64> {
-        self.sources.iter_mut().map(|(_, source)| size(source)).sum()
+        self.sources.iter_mut().map(|(_, source)| source.size()).sum()
     }
 
     /// Copies every database into the existing directory `target`, with a `marmot.files` that says so. Each file is
@@ -93,7 +93,7 @@ impl Pinned {
         let mut done = 0;
         for (name, mut source) in self.sources {
             let name = file_name(&name);
-            let bytes = size(&mut source)?;
+            let bytes = source.size()?;
             copy(&source, &target.join(&name), vfs, &mut |pages| progress(done + pages))?;
             done += bytes;
             names.push(name);
@@ -134,12 +134,4 @@ fn copy(source: &Connection, target: &Path, vfs: Option<&str>, progress: &mut dy
     }
     copy.run_script("PRAGMA journal_mode = DELETE")?;
     Ok(copy)
-}
-
-fn size(connection: &mut Connection) -> Result<u64> {
-    let rows = connection.prepare("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")?.all([])?;
-    Ok(match rows.first().map(|row| &row[0]) {
-        Some(Value::Int(bytes)) => u64::try_from(*bytes).unwrap_or(0),
-        _ => 0,
-    })
 }

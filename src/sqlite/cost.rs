@@ -15,6 +15,13 @@ pub struct Cost {
     pub automatic_indexes: u64,
 }
 
+impl Cost {
+    /// A table was read from one end to the other, or joined without an index.
+    pub fn is_unindexed(&self) -> bool {
+        self.scans + self.automatic_indexes > 0
+    }
+}
+
 impl AddAssign for Cost {
     fn add_assign(&mut self, other: Cost) {
         self.scanned_rows += other.scanned_rows;

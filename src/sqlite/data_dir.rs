@@ -144,6 +144,17 @@ pub fn file_name(database: &str) -> String {
     name
 }
 
+/// What a database takes of the disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Usage {
+    pub database: DatabaseName,
+    /// Of the file, and of the write-ahead log beside it.
+    pub bytes: u64,
+    pub wal_bytes: u64,
+    /// The place in this node's apply order of the last transaction that changed it.
+    pub applied: ApplySeq,
+}
+
 impl DataDir {
     /// Opens the directory, checks SQLite, and proves on a scratch file that an overlay works here.
     pub fn open(path: &Path, options: Options) -> Result<DataDir> {
@@ -196,6 +207,21 @@ impl DataDir {
         let mut connection = self.open_file(&file, &Functions::new())?;
         let version = state_value(&mut connection, "main", "schema_version")?;
         Ok((version, catalog_value(&mut connection, "main", "definition")?))
+    }
+
+    /// What each database takes, by name.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn usage(&self) -> Result<Vec<Usage>> {
+        let usage = |file: Arc<DatabaseFile>| {
+            let mut connection = self.open_file(&file, &Functions::new())?;
+            let applied = state_value(&mut connection, "main", "applied_seq")?;
+            // A simulated disk has no such file; nor has one that was just folded.
+            let wal_bytes = std::fs::metadata(format!("{}-wal", file.path)).map_or(0, |data| data.len());
+            Ok(Usage { database: file.name.clone(), bytes: connection.size()?, wal_bytes, applied })
+        };
+        self.files().into_iter().filter(|file| !file.dropped.load(Ordering::Acquire)).map(usage).collect()
     }
 
     /// A connection for statements that only read.

@@ -206,6 +206,11 @@ impl RedoLog {
         self.end == 0
     }
 
+    /// Bytes of this generation.
+    pub(super) fn len(&self) -> u64 {
+        self.end
+    }
+
     /// Whether a new generation is due.
     pub(super) fn is_long(&self) -> bool {
         self.end >= WORTHWHILE

@@ -202,6 +202,16 @@ impl Store {
         Round { store: self, changes, bytes, wrote_meta: false }
     }
 
+    /// Whether anything is not durable yet.
+    pub fn is_dirty(&self) -> bool {
+        !self.buffer.is_empty()
+    }
+
+    /// Bytes of the redo log since it was last folded.
+    pub fn redo_bytes(&self) -> u64 {
+        self.log.len()
+    }
+
     /// Makes the rounds held durable. After an error nobody knows whether they are: the store must not be used again.
     pub fn commit(&mut self) -> Result<(), Fatal> {
         if self.buffer.is_empty() {
@@ -317,7 +327,7 @@ impl Round<'_> {
 
     /// Whether anything, of this round or of one held, is not durable.
     pub fn is_dirty(&self) -> bool {
-        !self.store.buffer.is_empty()
+        self.store.is_dirty()
     }
 
     fn keep(&mut self) {

@@ -328,6 +328,11 @@ impl Workspace {
         }
     }
 
+    /// Changes of rows since the transaction began, each row as often as it was changed.
+    pub fn change_count(&self) -> usize {
+        self.capture.mark()
+    }
+
     /// Sets a savepoint. A name may be set again; the newest counts.
     pub fn savepoint(&mut self, name: &str) -> Result<()> {
         self.check_open()?;

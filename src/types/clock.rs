@@ -17,6 +17,9 @@ impl Span {
     pub const fn as_millis(self) -> u64 {
         self.0 / 1_000_000
     }
+    pub fn as_secs_f64(self) -> f64 {
+        std::time::Duration::from(self).as_secs_f64()
+    }
     pub const fn times(self, n: u64) -> Span {
         Span(self.0.saturating_mul(n))
     }

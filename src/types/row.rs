@@ -192,6 +192,12 @@ impl WriteSet {
         rows.chain(self.holds.iter().cloned())
     }
 
+    /// How many [`WriteSet::accesses`] there are.
+    pub fn access_count(&self) -> usize {
+        let rows = self.tables.iter().flat_map(|t| t.rows.iter());
+        rows.map(|r| 1 + r.claims.len() + r.releases.len()).sum::<usize>() + self.holds.len()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.tables.is_empty() && self.ddl.is_none()
     }

@@ -1,6 +1,6 @@
 //! Hybrid logical time and stamps.
 
-use super::NodeId;
+use super::{NodeId, Wall};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -21,6 +21,10 @@ impl Hlc {
     /// Physical part, milliseconds since the Unix epoch.
     pub const fn millis(self) -> u64 {
         self.0 >> Self::LOGICAL_BITS
+    }
+    /// Milliseconds that this reading is ahead of a wall clock; negative: behind.
+    pub fn millis_ahead_of(self, wall: Wall) -> i64 {
+        i64::try_from(i128::from(self.millis()) - i128::from(wall.0)).unwrap_or(i64::MIN)
     }
     pub const fn logical(self) -> u16 {
         (self.0 & 0xffff) as u16

@@ -55,6 +55,7 @@ impl Cluster {
                     random: Arc::new(move || drawn.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed)),
                     cluster: here(),
                     clients: here(),
+                    metrics: marmot::shell::Metrics::new(),
                     simulation: Simulation::default(),
                 };
                 Instance::start(&config, environment, listeners).expect("an empty directory starts")

@@ -9,3 +9,4 @@ mod process;
 mod removal;
 mod snapshot;
 mod start;
+mod watched;

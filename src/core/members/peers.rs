@@ -3,7 +3,7 @@
 use crate::core::effect::Address;
 use crate::core::message::Membership;
 use crate::core::status::PeerState;
-use crate::types::{Mono, NodeId};
+use crate::types::{Hlc, Mono, NodeId, Wall};
 use std::collections::BTreeMap;
 
 /// One known node.
@@ -15,6 +15,9 @@ pub struct Peer {
     pub heard: Mono,
     /// It asked to join, or follows as a non-voter.
     pub learner: bool,
+    /// How far its hybrid clock was ahead of this node's wall clock when it last spoke, in milliseconds: above the truth by
+    /// what others' clocks are ahead, below it by the time of the message.
+    pub ahead_ms: i64,
 }
 
 /// All known nodes but this one.
@@ -31,10 +34,18 @@ impl Peers {
             alive: true,
             heard: now,
             learner: false,
+            ahead_ms: 0,
         });
         peer.heard = now;
         if peer.address != *address {
             peer.address = address.clone();
+        }
+    }
+
+    /// A message of `node` carried this reading.
+    pub fn read_clock(&mut self, node: NodeId, clock: Hlc, wall: Wall) {
+        if let Some(peer) = self.known.get_mut(&node) {
+            peer.ahead_ms = clock.millis_ahead_of(wall);
         }
     }
 

@@ -6,6 +6,7 @@
 //! retention.
 
 pub(crate) mod conflicts;
+pub mod lag;
 pub mod progress;
 mod snapshot;
 pub mod sync;

@@ -11,6 +11,7 @@ use crate::core::message::{Message, Report};
 use crate::core::node::{Io, Node};
 use crate::core::planted::Bug;
 use crate::core::replicate::conflicts::prune_conflicts;
+use crate::core::replicate::lag::Lag;
 use crate::types::{Epoch, Hlc, Mono, NodeId, Snapshot, VersionVector};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -27,6 +28,8 @@ pub struct Progress {
     /// Watermarks with the time they were known, to find the one of a grace period ago.
     history: VecDeque<(Mono, Hlc)>,
     pub next_report: Mono,
+    /// How far behind peers are.
+    pub lag: Lag,
     /// The oldest snapshot an open transaction here still needs.
     pub oldest_snapshot: Option<Snapshot>,
     published: Hlc,
@@ -98,6 +101,7 @@ impl Node {
             return Ok(());
         }
         let report = self.own_report();
+        self.progress.lag.remember(now, &report.vector);
         self.take_report(self.id, report.clone());
         // Who knows that it was removed serves nobody (rule 21): it must not offer what it has either.
         if !self.membership.removed.contains(&self.id) {
@@ -110,6 +114,7 @@ impl Node {
     }
 
     pub(crate) fn on_report(&mut self, io: &mut Io<'_>, from: NodeId, report: Report) {
+        self.progress.lag.heard(from, &report.vector);
         self.sync.heard.join(&report.vector);
         if report.epoch > self.membership.epoch {
             self.sync.want(self.now.mono, from);

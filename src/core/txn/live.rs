@@ -167,6 +167,9 @@ impl WaitingList {
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
+    pub fn iter(&self) -> impl Iterator<Item = &Waiting> {
+        self.entries.values()
+    }
     /// Takes out those that waited for `txn`, oldest first.
     pub fn unblocked_by(&mut self, txn: TxnId) -> Vec<Waiting> {
         let ready: Vec<_> = self.entries.iter().filter(|(_, w)| w.blocked_by == txn).map(|(k, _)| *k).collect();

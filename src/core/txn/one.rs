@@ -33,6 +33,7 @@ impl Node {
         coordination.deadline = self.now.mono.after(self.config.timing.write_timeout);
         coordination.resend_at = coordination.deadline;
         self.coordinating.insert(txn, coordination);
+        self.ended.alone += 1;
         self.replicate_one(io, record, stamp)
     }
 

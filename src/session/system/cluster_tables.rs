@@ -1,11 +1,12 @@
 //! The tables of database `marmot`: the cluster and what merges discarded.
 
 use super::{Holds::*, SystemTable, text};
-use crate::types::Value;
+use crate::core::PeerState;
+use crate::types::{Span, Value};
 
-const MARMOT: &str = "marmot";
+pub(super) const MARMOT: &str = "marmot";
 
-fn int(n: u64) -> Value {
+pub(super) fn int(n: u64) -> Value {
     Value::Int(i64::try_from(n).unwrap_or(i64::MAX))
 }
 
@@ -45,11 +46,14 @@ pub const CONFLICTS: SystemTable = SystemTable {
     ],
     rows: |facts| {
         let row = |c: &super::ConflictRow| {
+            // Who is gone has no name; its identity tells at least which rows are of one table.
+            let id = c.table.to_string();
+            let (database, table) = facts.table_name(c.table).unwrap_or(("", &id));
             vec![
                 text(&super::utc_text(c.at.millis())),
                 text(&c.at.to_string()),
-                text(&c.database),
-                text(&c.table),
+                text(database),
+                text(table),
                 text(&c.key),
                 text(&c.losing_image),
                 text(&c.loser),
@@ -82,5 +86,67 @@ pub const NODE: SystemTable = SystemTable {
             ("key_states", node.key_states.to_string()),
         ];
         pairs.iter().map(|(name, value)| vec![text(name), text(value)]).collect()
+    },
+};
+
+/// The databases in this node's files.
+pub const DATABASES: SystemTable = SystemTable {
+    database: MARMOT,
+    name: "databases",
+    columns: &[
+        ("name", Text(64)),
+        ("tables", Unsigned),
+        ("bytes", Unsigned),
+        ("wal_bytes", Unsigned),
+        ("applied", Unsigned),
+    ],
+    rows: |facts| {
+        let row = |u: &crate::sqlite::Usage| {
+            let tables = facts.catalog.database(&u.database).map_or(0, |d| d.tables.len());
+            vec![text(&u.database), int(tables as u64), int(u.bytes), int(u.wal_bytes), int(u.applied)]
+        };
+        facts.usage.iter().map(row).collect()
+    },
+};
+
+/// What this node has of the others' logs, what they lack of its own, and the links to them.
+pub const REPLICATION: SystemTable = SystemTable {
+    database: MARMOT,
+    name: "replication",
+    columns: &[
+        ("peer", Unsigned),
+        ("address", Text(255)),
+        ("applied", Unsigned),
+        ("known", Unsigned),
+        ("one_applied", Unsigned),
+        ("one_known", Unsigned),
+        ("lag", Unsigned),
+        ("lag_ms", Unsigned),
+        ("silent_ms", Unsigned),
+        ("clock_ahead_ms", Big),
+        ("link", Text(8)),
+        ("queued_frames", Unsigned),
+        ("queued_bytes", Unsigned),
+        ("dropped_frames", Unsigned),
+    ],
+    rows: |facts| {
+        let Some(node) = facts.cluster else { return Vec::new() };
+        let row = |p: &crate::core::PeerStatus| {
+            let link = facts.links.iter().find(|l| l.address == p.address);
+            let millis = |span: Option<Span>| span.map_or(Value::Null, |span| int(span.as_millis()));
+            let of_link = |value: fn(&super::LinkRow) -> u64| link.map_or(Value::Null, |l| int(value(l)));
+            let positions = [p.applied.0, p.known.0, p.applied.1, p.known.1, p.lag].map(int);
+            let mut row = vec![int(p.id.0), text(&p.address)];
+            row.extend(positions);
+            row.extend([millis(p.lag_time), millis(p.silence), Value::Int(p.ahead_ms)]);
+            row.push(link.map_or(Value::Null, |l| text(if l.up { "UP" } else { "DOWN" })));
+            row.extend([
+                of_link(|l| l.queued_frames as u64),
+                of_link(|l| l.queued_bytes as u64),
+                of_link(|l| l.dropped_frames),
+            ]);
+            row
+        };
+        node.peers.iter().filter(|p| p.id != node.id && p.state != PeerState::Removed).map(row).collect()
     },
 };

@@ -13,12 +13,16 @@ mod program_tables;
 mod schema_tables;
 mod server_tables;
 mod storage_tables;
+mod transaction_tables;
 
-use crate::core::NodeStatus;
+use crate::core::{NodeStatus, OpenTransaction};
 use crate::mysql::Encryption;
 use crate::session::{Counters, Registry, Variables};
 use crate::sql::{Accounts, Catalog, Database, Rights};
-use crate::types::{AccountName, Hlc, Mono, Now, Value};
+use crate::sqlite::Usage;
+use crate::types::{AccountName, Hlc, Mono, NodeId, Now, TableId, Value};
+use std::sync::Arc;
+
 pub use account_tables::is_of_parts;
 pub use definition::{Holds, SystemTable};
 
@@ -28,6 +32,8 @@ pub struct Facts<'a> {
     pub registry: &'a Registry,
     pub variables: &'a Variables,
     pub now: Now,
+    /// This node.
+    pub node: NodeId,
     /// When the server started.
     pub started: Mono,
     /// As the client gave it.
@@ -39,17 +45,29 @@ pub struct Facts<'a> {
     pub rights: &'a Rights,
     pub counters: &'a Counters,
     pub encryption: Option<&'a Encryption>,
-    /// Present if a table that needs it is read.
+    /// This and what follows is there if a table that needs it is read.
     pub cluster: Option<&'a NodeStatus>,
     pub conflicts: &'a [ConflictRow],
+    pub open: &'a [OpenTransaction],
+    pub links: &'a [LinkRow],
+    pub usage: &'a [Usage],
+}
+
+impl Facts<'_> {
+    /// The names of a table and its database; nothing if it is gone.
+    fn table_name(&self, id: TableId) -> Option<(&str, &str)> {
+        let of = |d: &'_ std::sync::Arc<Database>| d.tables.values().any(|t| t.id == id);
+        let database = self.catalog.databases().find(|d| of(d))?;
+        let table = database.tables.values().find(|t| t.id == id)?;
+        Some((&database.name, &table.name))
+    }
 }
 
 /// A value that an automatic merge discarded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConflictRow {
     pub at: Hlc,
-    pub database: String,
-    pub table: String,
+    pub table: TableId,
     pub key: String,
     pub losing_image: String,
     pub loser: String,
@@ -60,6 +78,26 @@ pub struct ConflictRow {
 pub trait ConflictLog: Send + Sync {
     /// The latest entries, newest first, at most `limit`.
     fn latest(&self, limit: usize) -> Vec<ConflictRow>;
+}
+
+/// The link by which this node speaks to another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkRow {
+    pub address: Arc<str>,
+    /// Connected and known to each other.
+    pub up: bool,
+    pub queued_frames: usize,
+    pub queued_bytes: usize,
+    /// Since the node started.
+    pub sent_bytes: u64,
+    /// Frames that the queue had no room for.
+    pub dropped_frames: u64,
+}
+
+/// Where `marmot.replication` hears of links: the shell has them.
+pub trait LinkStates: Send + Sync {
+    /// All links there were since the start.
+    fn list(&self) -> Vec<LinkRow>;
 }
 
 /// All system tables.
@@ -105,7 +143,11 @@ pub const TABLES: &[SystemTable] = &[
     server_tables::TIME_ZONE_NAME,
     cluster_tables::CLUSTER_NODES,
     cluster_tables::CONFLICTS,
+    cluster_tables::DATABASES,
+    transaction_tables::INTENTS,
     cluster_tables::NODE,
+    cluster_tables::REPLICATION,
+    transaction_tables::TRANSACTIONS,
 ];
 
 /// The system databases as the translator is to see them.
@@ -125,7 +167,12 @@ pub fn find(database: &str, table: &str) -> Option<&'static SystemTable> {
 
 /// Whether filling it needs the core's status.
 pub fn needs_cluster(table: &SystemTable) -> bool {
-    table.database == "marmot" || table.name.ends_with("_status")
+    matches!(table.name, "cluster_nodes" | "node" | "replication") || table.name.ends_with("_status")
+}
+
+/// Whether filling it needs the transactions that the core has under way.
+pub fn needs_open_transactions(table: &SystemTable) -> bool {
+    matches!(table.name, "transactions" | "intents")
 }
 
 fn text(text: &str) -> Value {
@@ -144,10 +191,10 @@ fn utc_text(millis: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::OpenState;
     use crate::session::Globals;
     use crate::sql::{Account, Secret};
-    use crate::types::Wall;
-    use std::sync::Arc;
+    use crate::types::{Key, Mode, Span, TxnId, Wall};
 
     #[test]
     fn every_table_has_as_many_cells_as_columns() {
@@ -157,8 +204,7 @@ mod tests {
         registry.connect(1, "here:1".into(), Mono(0));
         let conflicts = [ConflictRow {
             at: Hlc::from_millis(1_700_000_000_123),
-            database: "d".into(),
-            table: "t".into(),
+            table: TableId::default(),
             key: "1".into(),
             losing_image: "(1)".into(),
             loser: "n1:1".into(),
@@ -167,11 +213,24 @@ mod tests {
         let root =
             Account::all_powerful(AccountName::new("root", "localhost"), "caching_sha2_password", Secret::default());
         let accounts = Accounts::default().with(root);
+        let (txn, waits_for) = (TxnId { origin: NodeId(2), sequence: 4 }, TxnId { origin: NodeId(1), sequence: 9 });
+        let open = [OpenTransaction {
+            txn: Some(txn),
+            coordinator: NodeId(2),
+            state: OpenState::Queued(waits_for),
+            client: None,
+            age: Some(Span::from_millis(5)),
+            holds: true,
+            key_count: 1,
+            keys: vec![(Key::Schema("d".into()), Mode::Read)],
+        }];
+        let usage = [Usage { database: "d".into(), bytes: 4096, wal_bytes: 0, applied: 3 }];
         let facts = Facts {
             catalog: &catalog,
             registry: &registry,
             variables: &Variables::new(globals),
             now: Now { mono: Mono(0), wall: Wall(0) },
+            node: NodeId(1),
             started: Mono(0),
             user: "root",
             accounts: &accounts,
@@ -181,6 +240,9 @@ mod tests {
             encryption: None,
             cluster: None,
             conflicts: &conflicts,
+            open: &open,
+            links: &[],
+            usage: &usage,
         };
         for table in TABLES {
             for row in (table.rows)(&facts) {

@@ -236,6 +236,7 @@ fn status(facts: &Facts<'_>) -> Vec<(&'static str, String)> {
         ("Threads_cached", "0".to_string()),
         ("Threads_created", facts.registry.total().to_string()),
         ("Threads_running", running.to_string()),
+        ("Uptime_since_flush_status", (facts.now.mono.since(facts.started).as_millis() / 1000).to_string()),
         ("Uptime", (facts.now.mono.since(facts.started).as_millis() / 1000).to_string()),
     ];
     list.extend(facts.counters.list().into_iter().map(|(name, value)| (name, value.to_string())));

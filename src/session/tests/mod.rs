@@ -144,6 +144,7 @@ impl Core {
                 _ => Response::MemberChanged,
             },
             Request::ClusterStatus => Response::ClusterStatus(Box::new(status())),
+            Request::OpenTransactions => Response::OpenTransactions(Vec::new()),
         }
     }
 
@@ -171,7 +172,19 @@ impl Core {
 
 fn status() -> NodeStatus {
     let address: Address = "127.0.0.1:8081".into();
-    let peer = PeerStatus { id: ME, address, state: PeerState::Alive, voter: true, epoch: Epoch(1), lag: 0 };
+    let peer = PeerStatus {
+        id: ME,
+        address,
+        state: PeerState::Alive,
+        voter: true,
+        epoch: Epoch(1),
+        lag: 0,
+        lag_time: Some(Span::ZERO),
+        applied: (7, 0),
+        known: (9, 0),
+        silence: None,
+        ahead_ms: 0,
+    };
     NodeStatus {
         id: ME,
         clock: Hlc(5),
@@ -180,11 +193,16 @@ fn status() -> NodeStatus {
         alive_voters: 1,
         intents: 0,
         coordinating: 0,
+        parked: 0,
         recovering: 0,
+        barriers: 0,
         applied: 0,
         watermark: Hlc(0),
         vector: VersionVector::new(),
         key_states: 0,
+        log_entries: 0,
+        lacking: 0,
+        ahead_ms: 0,
         ended: Default::default(),
         peers: vec![peer],
     }
@@ -235,6 +253,7 @@ impl Node {
             seed: 7,
             conflicts: None,
             configured,
+            links: None,
         });
         Node { server, script, clock, next_connection: AtomicU64::new(1), _directory: directory }
     }

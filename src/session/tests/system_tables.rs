@@ -47,6 +47,26 @@ async fn the_cluster_is_a_table() {
     assert_eq!(c.lines("SHOW STATUS LIKE 'marmot_voters'").await, ["marmot_voters 1"]);
 }
 
+#[tokio::test]
+async fn what_is_under_way_is_a_table() {
+    let (node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE t (id INT PRIMARY KEY)").await;
+    let open = "SELECT id, state, coordinator, connection, age_ms, `keys`, waits_for FROM marmot.transactions";
+    assert!(c.lines(open).await.is_empty());
+    let mut other = node.another().await;
+    other.ok("BEGIN").await;
+    other.ok("INSERT INTO t VALUES (1), (2)").await;
+    node.clock.sleep(Span::from_millis(30)).await;
+    let id = other.value("SELECT CONNECTION_ID()").await;
+    assert_eq!(c.lines(open).await, [format!("NULL OPEN 1 {id} 30 2 NULL")]);
+    other.ok("COMMIT").await;
+    assert!(c.lines(open).await.is_empty());
+    assert!(c.lines("SELECT * FROM marmot.intents").await.is_empty());
+    let databases = c.lines("SELECT name, tables, bytes > 0, applied FROM marmot.databases").await;
+    assert_eq!(databases, ["d 1 1 3"], "made, a table, two rows");
+    assert!(c.lines("SELECT * FROM marmot.replication").await.is_empty(), "this node is not its own peer");
+}
+
 /// What administration tools compute with is there, and counts.
 #[tokio::test]
 async fn status_counts_what_happens() {
@@ -77,6 +97,14 @@ async fn status_counts_what_happens() {
     for name in ["Aborted_clients", "Bytes_sent", "Max_used_connections", "Threads_created", "Key_reads", "Uptime"] {
         status(&mut c, name).await;
     }
+    let (commits, rollbacks) = (status(&mut c, "Handler_commit").await, status(&mut c, "Handler_rollback").await);
+    c.ok("BEGIN").await;
+    c.ok("COMMIT").await;
+    c.ok("BEGIN").await;
+    c.ok("ROLLBACK").await;
+    c.ok("ROLLBACK").await;
+    assert_eq!(status(&mut c, "Handler_commit").await, commits + 1);
+    assert_eq!(status(&mut c, "Handler_rollback").await, rollbacks + 1, "the second had nothing to roll back");
     let list = c.lines("SHOW STATUS").await;
     assert!(list.is_sorted_by_key(|line| line.to_ascii_lowercase()));
 }
@@ -99,4 +127,64 @@ async fn the_account_is_described() {
     assert_eq!(c.code("INSERT INTO mysql.db (Host) VALUES ('h')").await, 1044);
     assert_eq!(c.code("UPDATE mysql.user SET Host = 'h'").await, 1044);
     assert_eq!(c.code("DELETE FROM performance_schema.global_status").await, 1044);
+}
+
+/// Runs `work` and gives what was logged meanwhile on this thread.
+async fn logged(work: impl Future<Output = ()>) -> Vec<String> {
+    #[derive(Clone, Default)]
+    struct Memory(Arc<Mutex<Vec<u8>>>);
+    impl std::io::Write for Memory {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().expect("not poisoned").extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let memory = Memory::default();
+    let writer = memory.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let guard = tracing::subscriber::set_default(subscriber);
+    work.await;
+    drop(guard);
+    let bytes = memory.0.lock().expect("not poisoned").clone();
+    let text = String::from_utf8(bytes).expect("text");
+    text.lines().filter(|line| line.contains("marmot::slow")).map(str::to_string).collect()
+}
+
+#[tokio::test]
+async fn slow_statements_are_logged_without_passwords() {
+    let (node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE t (id INT PRIMARY KEY, password VARCHAR(20))").await;
+    c.ok("SET long_query_time = 0.005").await;
+    let silent = logged(async { drop(c.lines("SELECT SLEEP(0.01)").await) }).await;
+    assert!(silent.is_empty(), "the log is off: {silent:?}");
+    c.ok("SET GLOBAL slow_query_log = ON").await;
+    let lines = logged(async {
+        c.lines("SELECT 1").await;
+        c.lines("SELECT SLEEP(0.02),\n 'x' AS password, 'sesame'").await;
+        // It waits before the third attempt.
+        node.refuse([node.conflict(), node.conflict()]);
+        c.ok("SET long_query_time = 0").await;
+        c.ok("INSERT INTO t (id, password) VALUES (1, 'sesame')").await;
+    })
+    .await;
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines[0].contains("SELECT SLEEP(0.02),  'x' AS password, '***'"), "{}", lines[0]);
+    for part in ["seconds=0.02", "rows=1", "database=\"d\"", "user=root@", "connection=", "error=0"] {
+        assert!(lines[0].contains(part), "{part}: {}", lines[0]);
+    }
+    assert!(lines.iter().all(|line| !line.contains("sesame")), "{lines:?}");
+    assert!(!lines[0].contains("txn=") && lines[1].contains("txn=n1:"), "{lines:?}");
+    c.ok("INSERT INTO t VALUES (2, 'y'), (3, 'z')").await;
+    c.ok("SET GLOBAL log_queries_not_using_indexes = ON").await;
+    let lines = logged(async {
+        c.lines("SELECT id FROM t WHERE id = 1").await;
+        c.lines("SELECT id FROM t WHERE password LIKE '%x%'").await;
+    })
+    .await;
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].contains("statement without an index"), "{lines:?}");
+    assert_eq!(c.code("SET SESSION slow_query_log = OFF").await, 1229);
 }

@@ -202,6 +202,8 @@ pub const DEFINITIONS: &[Definition] = &[
     fixed_bool("log_bin", false),
     fixed_bool("log_bin_trust_function_creators", true),
     fixed("log_error", "stderr"),
+    fixed("log_output", "FILE"),
+    global_bool("log_queries_not_using_indexes", false),
     var("long_query_time", Scope::Both, true, Kind::Real(0.0, 31_536_000.0), Default::Real(10.0)),
     bool("low_priority_updates", false),
     fixed_bool("lower_case_file_system", false),

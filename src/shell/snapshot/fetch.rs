@@ -6,6 +6,7 @@ use crate::core::{Storage, Table, adopt_snapshot};
 use crate::shell::frame::{ClusterKey, FrameError, Purpose};
 use crate::shell::instance::{NODE_ID, belongs_to_a_cluster};
 use crate::shell::link::{Nonces, dial};
+use crate::shell::metrics::Metrics;
 use crate::sqlite::Store;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -78,7 +79,13 @@ fn move_in(directory: &Path, incoming: &Path) -> std::io::Result<()> {
 ///
 /// # Errors
 /// A sentence: what was received cannot be used, or this node's disk fails.
-pub async fn fetch(directory: &Path, seeds: &[String], key: &ClusterKey, nonces: &Nonces) -> Result<(), String> {
+pub async fn fetch(
+    directory: &Path,
+    seeds: &[String],
+    key: &ClusterKey,
+    nonces: &Nonces,
+    metrics: &Metrics,
+) -> Result<(), String> {
     if belongs_to_a_cluster(directory)? {
         return Ok(());
     }
@@ -88,7 +95,7 @@ pub async fn fetch(directory: &Path, seeds: &[String], key: &ClusterKey, nonces:
         let mut received_something = false;
         for seed in seeds {
             let held = held_bytes(directory);
-            match fetch_from(directory, seed, key, nonces).await {
+            match fetch_from(directory, seed, key, nonces, metrics).await {
                 Ok(()) => return Ok(()),
                 Err(Error::Local(why)) => return Err(format!("the snapshot from {seed}: {why}")),
                 Err(error) if !complained => {
@@ -110,7 +117,13 @@ pub async fn fetch(directory: &Path, seeds: &[String], key: &ClusterKey, nonces:
     }
 }
 
-async fn fetch_from(directory: &Path, seed: &str, key: &ClusterKey, nonces: &Nonces) -> Result<(), Error> {
+async fn fetch_from(
+    directory: &Path,
+    seed: &str,
+    key: &ClusterKey,
+    nonces: &Nonces,
+    metrics: &Metrics,
+) -> Result<(), Error> {
     let (stream, session) = dial(seed, key, nonces, Purpose::Copy).await?;
     let mut talk = Talk::new(stream, session.frames(), session.answers());
     let incoming = directory.join(INCOMING);
@@ -140,7 +153,7 @@ async fn fetch_from(directory: &Path, seed: &str, key: &ClusterKey, nonces: &Non
         let bytes = postcard::to_stdvec(&manifest).map_err(|e| Error::Local(e.to_string()))?;
         std::fs::write(incoming.join(MANIFEST), bytes)?;
     }
-    receive(&mut talk, &manifest, &incoming).await?;
+    receive(&mut talk, &manifest, &incoming, metrics).await?;
     adopt(directory, &incoming, &manifest)?;
     // It may be gone: then it removes its copy by itself.
     let _ = talk.say(&Ask::Done { snapshot: manifest.id }).await;
@@ -158,8 +171,10 @@ fn check_names(manifest: &Manifest) -> Result<(), Error> {
     }
 }
 
-async fn receive(talk: &mut Talk, manifest: &Manifest, incoming: &Path) -> Result<(), Error> {
+async fn receive(talk: &mut Talk, manifest: &Manifest, incoming: &Path, metrics: &Metrics) -> Result<(), Error> {
     let total = manifest.bytes();
+    let shown = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
+    metrics.snapshot_size.set(shown(total));
     let started = Instant::now();
     let mut told = started;
     let mut done = 0;
@@ -172,6 +187,7 @@ async fn receive(talk: &mut Talk, manifest: &Manifest, incoming: &Path) -> Resul
             offset = 0;
         }
         done += offset;
+        metrics.snapshot_received.set(shown(done));
         if offset < file.size {
             let number = u32::try_from(number).map_err(|_| Error::Refused("too many files".into()))?;
             talk.say(&Ask::Piece { snapshot: manifest.id, file: number, offset }).await?;
@@ -185,6 +201,7 @@ async fn receive(talk: &mut Talk, manifest: &Manifest, incoming: &Path) -> Resul
             target.write_all(&piece)?;
             offset += piece.len() as u64;
             done += piece.len() as u64;
+            metrics.snapshot_received.set(shown(done));
             if told.elapsed() >= TELL_EVERY {
                 told = Instant::now();
                 tracing::info!("joining: {} of {} MB received", done >> 20, total >> 20);

@@ -4,6 +4,7 @@ use super::talk::Talk;
 use super::{Answer, Ask, FileOfSnapshot, MANIFEST, Manifest, STORE, digest, remove, sync_folder};
 use crate::shell::driver::Report;
 use crate::shell::frame::{FrameError, Session};
+use crate::shell::metrics::Metrics;
 use crate::shell::spawn::Seat;
 use crate::sqlite::{DataDir, Pinned, copy_store};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -36,6 +37,7 @@ pub struct Copies {
     random: Arc<dyn Fn() -> u64 + Send + Sync>,
     /// 0: as fast as it goes.
     bytes_per_second: u64,
+    metrics: Arc<Metrics>,
     kept: Mutex<Option<Kept>>,
 }
 
@@ -48,6 +50,7 @@ struct Kept {
 
 impl Copies {
     /// Takes up what an earlier life of this node left of a snapshot, if somebody may still want it.
+    #[allow(clippy::too_many_arguments)]
     pub fn new(
         directory: PathBuf,
         vfs: Option<String>,
@@ -56,11 +59,12 @@ impl Copies {
         ready: watch::Receiver<bool>,
         random: Arc<dyn Fn() -> u64 + Send + Sync>,
         bytes_per_second: u64,
+        metrics: Arc<Metrics>,
     ) -> Arc<Copies> {
         // A simulated disk has none.
         let kept = if vfs.is_none() { left_behind(&directory) } else { None };
         let kept = Mutex::new(kept);
-        Arc::new(Copies { directory, vfs, data, reports, ready, random, bytes_per_second, kept })
+        Arc::new(Copies { directory, vfs, data, reports, ready, random, bytes_per_second, metrics, kept })
     }
 
     /// Serves one joiner on a thread of its own.
@@ -231,6 +235,7 @@ impl Copies {
             sent += buffer.len() as u64;
             let wire = piece.len() as u64;
             talk.say(&Answer::Piece(piece)).await?;
+            self.metrics.snapshot_sent.inc_by(wire);
             if let Some(span) = wire.saturating_mul(1000).checked_div(self.bytes_per_second) {
                 sleep(Duration::from_millis(span)).await;
             }

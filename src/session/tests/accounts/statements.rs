@@ -195,7 +195,7 @@ async fn what_a_cluster_begins_with_can_be_given_up() {
 
 #[tokio::test]
 async fn the_account_of_the_configuration_stays_as_it_is() {
-    let node = Node::configured(ConfiguredAccount::new("root", "%", "secret"));
+    let node = Node::configured(&[], ConfiguredAccount::new("root", "%", "secret"));
     let mut c = node.connect_from("root", "10.0.0.1", CapabilityFlags::empty()).await;
     assert_eq!(c.value("SELECT CURRENT_USER()").await, "root@%");
     for sql in ["ALTER USER root IDENTIFIED BY 'x'", "SET PASSWORD = 'x'", "CREATE USER root", "DROP USER root"] {
