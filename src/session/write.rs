@@ -131,15 +131,20 @@ impl Session {
     async fn write_alone(&mut self, run: Run<'_>, write: &Write) -> Result<Done, Failure> {
         self.barrier().await?;
         let parameters = self.bind(run, &write.program)?;
-        let before =
-            write.triggered.is_some().then(|| (self.state.user_variables.clone(), self.state.diagnostics.clone()));
+        // What the parameters warned of is said, whatever becomes of the attempts.
+        let pending = self.context.lock().warnings.take();
+        self.push_warnings(&pending);
+        let warned = self.context.lock().warned();
+        let triggered = write.triggered.is_some();
+        let before = triggered.then(|| (self.state.user_variables.clone(), self.state.diagnostics.clone()));
         let server = self.server.clone();
         let mut retry = Retry::new(&server, self.state.settings.lock_wait);
         loop {
             if let Some(error) = self.stopped() {
                 return Err(error.into());
             }
-            // Run once more, triggers begin with the variables they began with, and warn once.
+            // Run once more, the statement warns once, and triggers begin with the variables they began with.
+            self.context.lock().forget_warnings(warned);
             if let Some((variables, diagnostics)) = &before {
                 self.state.user_variables.clone_from(variables);
                 self.state.diagnostics.clone_from(diagnostics);

@@ -99,7 +99,7 @@ pub use encoding::encode;
 pub use error::{Error, Warning, WarningLevel};
 pub use functions::{
     AGGREGATES, Accumulator, Aggregate, FUNCTIONS, Function, FunctionContext, LoadFile, MAX_WARNINGS, MOST_ROW_COLUMNS,
-    decode_rows, encode_rows,
+    ReadFile, decode_rows, encode_rows,
 };
 pub use hint::execution_time_hint;
 pub use load::{FileFormat, FileRows, IntoFile};

@@ -33,7 +33,7 @@ mod whole;
 pub use date_format::pattern_parts;
 pub(super) use json_path::check_path;
 pub(super) use json_table::converted;
-pub use registry::{Accumulator, Aggregate, Function, FunctionContext, LoadFile, MAX_WARNINGS};
+pub use registry::{Accumulator, Aggregate, Function, FunctionContext, LoadFile, MAX_WARNINGS, ReadFile};
 pub use rows::{MOST_ROW_COLUMNS, decode_rows, encode_rows};
 pub use string::matches_like;
 

@@ -78,9 +78,12 @@ pub struct FunctionContext {
     pub load_file: RefCell<Option<LoadFile>>,
 }
 
+/// Gives a file by its name, at most so many bytes.
+pub type ReadFile = dyn Fn(&str, usize) -> Option<Vec<u8>> + Send + Sync;
+
 /// Reads a file of the server.
 #[derive(Clone)]
-pub struct LoadFile(pub Arc<dyn Fn(&str, usize) -> Option<Vec<u8>> + Send + Sync>);
+pub struct LoadFile(pub Arc<ReadFile>);
 
 impl fmt::Debug for LoadFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

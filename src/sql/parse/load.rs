@@ -84,7 +84,7 @@ impl Reader<'_> {
     }
 
     /// OUTFILE 'name' with its format, or DUMPFILE 'name'.
-    pub(super) fn into_file(&mut self) -> Result<IntoFile, Error> {
+    pub(super) fn file_target(&mut self) -> Result<IntoFile, Error> {
         let dump = self.accept("DUMPFILE");
         if !dump {
             self.expect("OUTFILE")?;

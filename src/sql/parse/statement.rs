@@ -315,7 +315,7 @@ impl Reader<'_> {
             part => {
                 let dialect = MarmotDialect::default();
                 let mut reader = Reader::of_part(&dialect, self.tokens, part);
-                let file = reader.into_file()?;
+                let file = reader.file_target()?;
                 reader.need_end()?;
                 Some(file.into())
             }
