@@ -81,6 +81,17 @@ fn profile(bug: Bug, o: &mut Options) {
             change_members(o);
             hurry_watermark(o);
         }
+        Bug::RenewalForgetsVotes => {
+            force_recovery(o);
+            o.renewals = Ratio::new(1, 1);
+        }
+        Bug::RenewalForgetsRecords => {
+            o.families = vec![Family::Mixed];
+            crowd(o);
+            o.faults.crashes = 8;
+            o.network.loss = Ratio::new(1, 8);
+            o.renewals = Ratio::new(1, 1);
+        }
         Bug::ClockGuardRefusesCommits => {
             force_recovery(o);
             o.faults.jumps = 10;
@@ -229,6 +240,10 @@ pub fn expected(bug: Bug) -> Option<(u64, Vec<&'static str>)> {
         Bug::SchemaNotHeld => exactly(60, &["anytime_schema_of_execution_is_schema_of_apply"]),
         Bug::UniqueByArrival | Bug::LastArrivalWins | Bug::ConflictNotLogged => {
             exactly(60, &["finally_nodes_are_equal", "finally_discarded_values_are_logged"])
+        }
+        Bug::RenewalForgetsVotes => exactly(100, &["anytime_promises_last", "anytime_acceptances_last"]),
+        Bug::RenewalForgetsRecords => {
+            exactly(200, &["anytime_outcomes_agree", "anytime_nodes_run", "finally_acknowledged_writes_are_there"])
         }
         Bug::ReusedIdentity => exactly(200, AGREEMENT),
         Bug::EpochNotChecked => exactly(600, &[AGREEMENT, ISOLATION].concat()),

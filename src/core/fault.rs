@@ -1,7 +1,7 @@
 //! Errors of the core, in three families that never mix (see STYLE in the README): [`Fatal`] stops the process,
 //! [`Refusal`] goes to a client, [`PeerFault`] drops a peer's message.
 
-use crate::types::{Epoch, NodeId, Stamp, TxnId};
+use crate::types::{Epoch, NodeId, Sequence, Stamp, TxnId};
 use serde::{Deserialize, Serialize};
 
 /// The node must stop; a restart recovers from what is durable. Never caused by input from clients or peers.
@@ -15,6 +15,12 @@ pub enum Fatal {
     Invariant(String),
     #[error("two different outcomes for transaction {txn}: {one} and {other}")]
     Disagreement { txn: TxnId, one: String, other: String },
+    /// No living member's log reaches back to what this node lacks: it goes on with a snapshot.
+    #[error("no member's log reaches back to {origin}:{sequence}, which this node lacks: it needs a snapshot")]
+    NeedsSnapshot { origin: NodeId, sequence: Sequence },
+    /// A database file cannot be what this node wrote.
+    #[error("damaged data: {0}")]
+    Damaged(String),
     /// Nobody takes anything from this node any more, and it hears of nothing new.
     #[error(
         "this node was removed from its cluster (epoch {}); to come back, start it with an empty data directory and the \

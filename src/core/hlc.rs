@@ -35,6 +35,14 @@ impl Clock {
         Ok(clock)
     }
 
+    /// Raises the mark of `copy` to that of `own`: a node goes on from a copy of another's state, and above everything it
+    /// ever said.
+    pub fn keep_mark(own: &dyn Storage, copy: &mut dyn Storage) -> Result<(), Fatal> {
+        let mark = |store: &dyn Storage| load::<u64>(store, Table::Meta, MARK).map(Option::unwrap_or_default);
+        let highest = mark(own)?.max(mark(copy)?);
+        save(copy, Table::Meta, MARK, &highest)
+    }
+
     /// The last reading given out.
     pub fn last(&self) -> Hlc {
         self.last

@@ -127,6 +127,28 @@ impl Log {
         store.delete(Table::Meta, RESERVED)
     }
 
+    /// Takes the positions given out over from the state that `own` is, into `copy`.
+    pub fn keep_reserved(own: &dyn Storage, copy: &mut dyn Storage) -> Result<(), Fatal> {
+        match own.get(Table::Meta, RESERVED)? {
+            Some(reserved) => copy.put(Table::Meta, RESERVED, &reserved),
+            None => copy.delete(Table::Meta, RESERVED),
+        }
+    }
+
+    /// Every position that is recorded in `store`.
+    pub fn held(store: &dyn Storage) -> Result<VersionVector, Fatal> {
+        let mut log = Log::open(store)?;
+        let mut seq = log.checkpoint.seq + 1;
+        loop {
+            let entries = log.entries(store, seq, 256)?;
+            let Some((last, _)) = entries.last() else { return Ok(log.vector) };
+            seq = last + 1;
+            for (_, entry) in entries {
+                log.vector.insert(entry.txn);
+            }
+        }
+    }
+
     pub fn checkpoint(&self) -> &Checkpoint {
         &self.checkpoint
     }

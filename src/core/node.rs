@@ -12,7 +12,7 @@ use super::members::change::{PendingChange, bootstrap, highest_slot, load_member
 use super::members::peers::Peers;
 use super::merge::{KeyStates, merge};
 use super::message::{Body, Envelope, Membership, Message, Outcome, Record, Reject};
-use super::replicate::ConflictRow;
+use super::replicate::{ConflictRow, Kept};
 use super::replicate::progress::Progress;
 use super::replicate::sync::Sync;
 use super::status::Ended;
@@ -102,6 +102,19 @@ impl Node {
         store: &mut dyn Storage,
         out: &mut Effects,
     ) -> Result<Node, Fatal> {
+        Node::open_renewed(config, now, seed, applied, None, store, out)
+    }
+
+    /// As [`Node::open`], on a copy of another's state, with what this node has kept of its own.
+    pub(crate) fn open_renewed(
+        config: Config,
+        now: Now,
+        seed: u64,
+        applied: ApplySeq,
+        kept: Option<Kept>,
+        store: &mut dyn Storage,
+        out: &mut Effects,
+    ) -> Result<Node, Fatal> {
         config.check().map_err(Fatal::Invariant)?;
         let mut rng = StdRng::seed_from_u64(seed);
         let planted = config.planted;
@@ -151,6 +164,10 @@ impl Node {
         node.recover_membership(&mut io)?;
         node.recover_log(&mut io, applied)?;
         node.recover_live(&mut io)?;
+        if let Some(kept) = kept {
+            // Before positions that seem to be empty are filled.
+            node.take_kept(&mut io, kept)?;
+        }
         node.fill_own_positions(&mut io)?;
         for seed in node.config.seeds.clone() {
             if seed != node.config.address {

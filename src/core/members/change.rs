@@ -184,7 +184,7 @@ impl Node {
 
     /// Everything undecided of an older epoch ends as an abort (rule 20): had it been chosen, the change would depend
     /// on it (rule 19), and it would be recorded here already.
-    fn end_older_epochs(&mut self, io: &mut Io<'_>, change: TxnId) -> Result<(), Fatal> {
+    pub(crate) fn end_older_epochs(&mut self, io: &mut Io<'_>, change: TxnId) -> Result<(), Fatal> {
         let epoch = self.membership.epoch;
         self.waiting.retain(|w| w.record.epoch >= epoch);
         if self.config.planted.has(Bug::OldEpochLives) {
