@@ -25,7 +25,7 @@ pub use config::{Config, Timing};
 pub use effect::{Address, ApplyTask, Destination, Effect, Effects, Eviction, Notice, Published, Response};
 pub use fault::{Fatal, PeerFault, Refusal};
 pub use input::{Input, MemberChange, Request};
-pub use members::change::has_membership;
+pub use members::change::{has_membership, members_of};
 pub use node::Node;
 pub use planted::{Bug, Planted};
 pub use replicate::{ConflictRow, LoggedConflict, OlderThanItself, Unfit, adopt_snapshot, renew};

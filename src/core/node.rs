@@ -12,9 +12,9 @@ use super::members::change::{PendingChange, bootstrap, highest_slot, load_member
 use super::members::peers::Peers;
 use super::merge::{KeyStates, merge};
 use super::message::{Body, Envelope, Membership, Message, Outcome, Record, Reject};
-use super::replicate::{ConflictRow, Kept};
 use super::replicate::progress::Progress;
 use super::replicate::sync::Sync;
+use super::replicate::{ConflictRow, Kept};
 use super::status::Ended;
 use super::storage::{Storage, Table, decode, load};
 use super::swim::{Swim, SwimEvent};

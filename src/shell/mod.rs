@@ -23,6 +23,8 @@ mod instance;
 mod interference;
 mod link;
 #[cfg(not(madsim))]
+mod repair;
+#[cfg(not(madsim))]
 mod serve;
 mod snapshot;
 pub mod spawn;

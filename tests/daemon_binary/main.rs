@@ -2,6 +2,7 @@
 #![cfg(feature = "shell")]
 #![allow(clippy::disallowed_methods, reason = "real processes are watched in real time")]
 
+mod damage;
 mod import;
 mod peers;
 mod process;

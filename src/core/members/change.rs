@@ -38,6 +38,14 @@ pub fn has_membership(store: &dyn Storage) -> Result<bool, Fatal> {
     load_membership(store).map(|stored| stored.is_some())
 }
 
+/// The member list of the node whose state this is; an empty one if it belongs to no cluster.
+///
+/// # Errors
+/// Storage fails or is corrupt.
+pub fn members_of(store: &dyn Storage) -> Result<Membership, Fatal> {
+    load_membership(store).map(|stored| stored.unwrap_or_default().membership)
+}
+
 pub fn save_membership(store: &mut dyn Storage, cluster: u64, membership: &Membership) -> Result<(), Fatal> {
     save(store, Table::Meta, MEMBERSHIP, &StoredMembership { cluster, membership: membership.clone() })
 }
