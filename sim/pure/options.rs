@@ -58,6 +58,8 @@ pub struct Options {
     pub crash_on: Option<(Kind, Ratio)>,
     /// Machines that go on from a voter's snapshot when they come back, though the log would do.
     pub renewals: Ratio,
+    /// Log entries between two checkpoints: with few of them logs are cut short while a run lasts.
+    pub checkpoint_entries: u64,
     pub timing: Timing,
     /// Messages go through their encoding.
     pub encoded: bool,
@@ -126,6 +128,7 @@ impl Options {
             faults,
             crash_on: d.one_in(4).then(|| (*d.pick(CRASH_ON), Ratio::new(1, 20 + d.below(100) as u32))),
             renewals: draw_renewals(&mut d.child(93)),
+            checkpoint_entries: draw_checkpoints(&mut d.child(92)),
             timing,
             encoded: d.one_in(16),
             founded,
@@ -206,6 +209,10 @@ fn draw_network(d: &mut Dice) -> NetworkOptions {
 /// Some clusters commit in two rounds always.
 fn draw_patience(d: &mut Dice) -> Span {
     if d.one_in(4) { Span(0) } else { Span::from_millis(d.between(1, 60)) }
+}
+
+fn draw_checkpoints(d: &mut Dice) -> u64 {
+    if d.one_in(2) { d.between(4, 64) } else { 512 }
 }
 
 /// In most runs nobody does what the log makes needless.

@@ -323,6 +323,7 @@ impl World {
         let seeds = if m == 0 { Vec::new() } else { seeds };
         let mut config = Config::new(machine.id, machine.address.clone(), seeds);
         config.timing = self.options.timing.clone();
+        config.limits.checkpoint_entries = self.options.checkpoint_entries;
         config.planted = self.options.planted();
         config
     }

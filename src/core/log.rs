@@ -21,8 +21,6 @@ const RESERVED: &[u8] = b"reserved";
 /// Positions reserved at once at most, so that starting a transaction writes nothing besides its record. After a crash
 /// what was reserved and not used is filled on every node: so a life begins with one, and reserves as many as it used.
 const RESERVE: u64 = 64;
-/// Entries between checkpoints.
-const CHECKPOINT_EVERY: u64 = 512;
 
 /// One entry of the apply order, as stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -244,12 +242,17 @@ impl Log {
             .collect()
     }
 
-    /// Writes a checkpoint if enough happened since the last one.
-    pub fn maybe_checkpoint(&mut self, store: &mut dyn Storage, watermark: Hlc, horizon: Hlc) -> Result<(), Fatal> {
+    /// Writes a checkpoint if `every` entries came since the last one.
+    pub fn maybe_checkpoint(
+        &mut self,
+        store: &mut dyn Storage,
+        every: u64,
+        (watermark, horizon): (Hlc, Hlc),
+    ) -> Result<(), Fatal> {
         while self.recent.front().is_some_and(|(seq, stamp)| stamp.hlc <= horizon && *seq <= self.synced) {
             self.recent.pop_front();
         }
-        if self.next_seq - 1 < self.checkpoint.seq + CHECKPOINT_EVERY {
+        if self.next_seq - 1 < self.checkpoint.seq + every {
             return Ok(());
         }
         self.write_checkpoint(store, watermark, horizon)

@@ -66,6 +66,7 @@ mod execute;
 mod functions;
 mod ids;
 mod incoming;
+mod inspect;
 mod keyed;
 mod lease;
 mod load;

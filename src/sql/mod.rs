@@ -102,10 +102,10 @@ pub use normal::{Normalised, normalise};
 pub use parameter::{Convert, Environment, Literal, Parameter, Source, Wanted, bind};
 pub use parse::{Statement, parse};
 pub use plan::{
-    Admin, Argument, Assignment, AutoIncrement, Call, Called, Completion, GetDiagnostics, KeyedChange, Load,
-    LockTarget, Locking, Origin, Plan, Program, Read, ResultColumn, ResultType, RowChange, RowChangeKind, RowDelete,
-    RowInsert, RowUpdate, SessionCommand, SetTarget, SetValue, Signal, Triggered, UniqueKey, VariableScope,
-    VariableTarget, Write, WriteKind,
+    Admin, Argument, Assignment, AutoIncrement, Call, Called, Completion, GetDiagnostics, Inspected, InspectedKind,
+    KeyedChange, Load, LockTarget, Locking, Origin, Plan, Program, Read, ResultColumn, ResultType, RowChange,
+    RowChangeKind, RowDelete, RowInsert, RowUpdate, SessionCommand, SetTarget, SetValue, Signal, Triggered, UniqueKey,
+    VariableScope, VariableTarget, Write, WriteKind,
 };
 pub use program::{
     Code, ConditionValue, Handler, Instruction, Leaf, LeafKind, Names, ParameterMode, ProgramParameter, RowEvent,

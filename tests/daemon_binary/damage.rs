@@ -81,6 +81,8 @@ fn a_damaged_file_is_put_aside_and_fetched_and_nothing_the_node_alone_had_is_los
     wait("its own row here", || (second.rows(row) == ["only here"]).then_some(()));
     wait("its own row there", || (first.rows(row) == ["only here"]).then_some(()));
     assert_eq!(content(&second), content(&first));
+    assert_eq!(second.rows("CHECKSUM TABLE d.t"), first.rows("CHECKSUM TABLE d.t"));
+    assert_eq!(second.rows("CHECK TABLE d.t"), ["d.t,check,status,OK"]);
     // The same member, with its vote.
     assert_eq!(first.rows("SELECT id FROM marmot.cluster_nodes WHERE voter = 1 ORDER BY 1"), ["1", "2"]);
     second.run("INSERT INTO d.t VALUES (5001, 'by quorum')");

@@ -8,6 +8,7 @@ mod definitions;
 mod fulltext;
 mod grouping;
 mod ids;
+mod inspect;
 mod load;
 mod prepared;
 mod programs;

@@ -303,3 +303,69 @@ fn held_bytes(directory: &Path) -> u64 {
     let size = |f: &FileOfSnapshot| std::fs::metadata(incoming.join(&f.name)).map_or(0, |m| m.len());
     manifest.files.iter().map(size).sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a member's directory holds when a snapshot was received and checked: three files of its own, one of which is
+    /// replaced by nothing.
+    fn received(home: &Path) {
+        let incoming = home.join(INCOMING);
+        std::fs::create_dir(&incoming).unwrap();
+        let file = |name: &str| FileOfSnapshot { name: name.into(), size: 3, sha256: [0; 32] };
+        let files = vec![file("d.db"), file("marmot.files"), file(STORE)];
+        let manifest = Manifest { id: 1, seq: 1, files };
+        std::fs::write(incoming.join(MANIFEST), postcard::to_stdvec(&manifest).unwrap()).unwrap();
+        for name in ["d.db", "marmot.files", "marmot.redo", STORE] {
+            std::fs::write(incoming.join(name), b"new").unwrap();
+            std::fs::write(home.join(name), b"old").unwrap();
+        }
+        std::fs::write(home.join("d.db-wal"), b"old").unwrap();
+        std::fs::write(home.join("gone.db"), b"old").unwrap();
+        std::fs::write(incoming.join(OBSOLETE), "gone.db").unwrap();
+        std::fs::write(incoming.join(COMPLETE), b"").unwrap();
+    }
+
+    fn contents(home: &Path) -> Vec<(String, String)> {
+        let mut found: Vec<(String, String)> = std::fs::read_dir(home)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .map(|path| {
+                let name = path.file_name().unwrap().to_string_lossy().into_owned();
+                (name, std::fs::read_to_string(path).unwrap_or_default())
+            })
+            .collect();
+        found.sort();
+        found
+    }
+
+    #[test]
+    fn a_move_that_was_cut_off_anywhere_is_finished_at_the_next_start() {
+        let new = ["d.db", STORE, "marmot.files", "marmot.redo"].map(|name| (name.to_string(), "new".to_string()));
+        let order = ["d.db", "marmot.files", "marmot.redo", STORE];
+        for moved in 0..=order.len() {
+            let home = tempfile::tempdir().unwrap();
+            received(home.path());
+            if moved > 0 {
+                std::fs::remove_file(home.path().join("gone.db")).unwrap();
+                std::fs::remove_file(home.path().join("d.db-wal")).unwrap();
+            }
+            for name in &order[..moved] {
+                std::fs::rename(home.path().join(INCOMING).join(name), home.path().join(name)).unwrap();
+            }
+            finish(home.path()).unwrap();
+            assert_eq!(contents(home.path()), new, "cut off after {moved}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_complete_changes_nothing() {
+        let home = tempfile::tempdir().unwrap();
+        received(home.path());
+        std::fs::remove_file(home.path().join(INCOMING).join(COMPLETE)).unwrap();
+        let before = contents(home.path());
+        finish(home.path()).unwrap();
+        assert_eq!(contents(home.path()), before);
+    }
+}
