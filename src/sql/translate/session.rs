@@ -321,17 +321,18 @@ impl Translator<'_> {
     fn inspection(&mut self, checksum: bool, tables: &[TableName]) -> Result<Plan, Error> {
         let mut inspected = Vec::new();
         for name in tables {
-            let shown = format!("{}.{}", self.database_named(name)?, name.name);
-            let found = match self.find_table(name) {
-                Ok((database, _)) if database.system || self.temporary_table(&database.name, &name.name).is_some() => {
-                    InspectedKind::Other
-                }
-                Ok((database, table)) if self.context.catalog.database(&database.name).is_some() => {
-                    InspectedKind::Table { database: database.name.clone(), table: table.name.clone() }
-                }
-                Ok(_) => InspectedKind::Other,
-                Err(_) if self.find_view(name)?.is_some() => InspectedKind::Other,
-                Err(error) => InspectedKind::Missing(error.message),
+            let named = self.database_named(name)?;
+            let shown = format!("{named}.{}", name.name);
+            let found = match self.temporary_table(&named, &name.name) {
+                Some(_) => InspectedKind::Other,
+                None => match self.find_table(name) {
+                    Ok((database, _)) if database.system => InspectedKind::Other,
+                    Ok((database, table)) => {
+                        InspectedKind::Table { database: database.name.clone(), table: table.name.clone() }
+                    }
+                    Err(_) if self.find_view(name)?.is_some() => InspectedKind::Other,
+                    Err(error) => InspectedKind::Missing(error.message),
+                },
             };
             inspected.push(Inspected { shown, found });
         }
