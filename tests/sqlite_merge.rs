@@ -4,7 +4,7 @@
 
 mod sqlite_rig;
 
-use marmot::core::message::{Envelope, Message};
+use marmot::core::message::{Envelope, Life, Message};
 use marmot::core::{Config, Effect, Effects, Input, LoggedConflict, Node, Request, Storage, Table, decode};
 use marmot::sqlite::{DataDir, Options, Store, TableIds};
 use marmot::types::{ClientId, Epoch, Hlc, Mono, NodeId, Now, Snapshot, Span, Value, Wall, WriteLevel};
@@ -110,7 +110,7 @@ impl Peer {
 
     fn receive(&mut self, ms: u64, from: NodeId, message: Message) {
         let clock = Hlc::from_millis(START_MS);
-        let envelope = Envelope { from, from_address: from.to_string().into(), clock, message };
+        let envelope = Envelope { from, from_address: from.to_string().into(), clock, life: Life::default(), message };
         self.step(ms, Input::Message(envelope));
         self.step(ms, Input::Applied(self.applied));
     }

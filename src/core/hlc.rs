@@ -18,6 +18,8 @@ pub struct Clock {
     last: Hlc,
     /// Milliseconds; durable at the end of the round that raised it.
     mark_ms: u64,
+    /// The mark that was found.
+    born: Hlc,
     max_offset: Span,
     planted: Planted,
 }
@@ -30,17 +32,24 @@ impl Clock {
             mark_ms = 0;
         }
         let last = Hlc::from_millis(mark_ms.max(wall.0));
-        let mut clock = Clock { last, mark_ms, max_offset, planted };
+        let born = Hlc::from_millis(mark_ms);
+        let mut clock = Clock { last, mark_ms, born, max_offset, planted };
         clock.persist(store)?;
         Ok(clock)
     }
 
-    /// Raises the mark of `copy` to that of `own`: a node goes on from a copy of another's state, and above everything it
-    /// ever said.
+    /// Gives `copy` the mark of `own`: a node goes on from a copy of another's state. Not a higher one, though others' readings
+    /// are in the copy: the mark says what this node remembers of itself.
     pub fn keep_mark(own: &dyn Storage, copy: &mut dyn Storage) -> Result<(), Fatal> {
-        let mark = |store: &dyn Storage| load::<u64>(store, Table::Meta, MARK).map(Option::unwrap_or_default);
-        let highest = mark(own)?.max(mark(copy)?);
-        save(copy, Table::Meta, MARK, &highest)
+        match own.get(Table::Meta, MARK)? {
+            Some(mark) => copy.put(Table::Meta, MARK, &mark),
+            None => copy.delete(Table::Meta, MARK),
+        }
+    }
+
+    /// Up to where this clock's earlier lives may have been read, exclusively; zero in the first.
+    pub fn born(&self) -> Hlc {
+        self.born
     }
 
     /// The last reading given out.

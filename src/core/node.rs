@@ -9,9 +9,10 @@ use super::ids::AutoIds;
 use super::input::{Input, MemberChange, Request};
 use super::log::{Log, Recorded};
 use super::members::change::{PendingChange, bootstrap, highest_slot, load_membership, save_membership};
+use super::members::lives::Lives;
 use super::members::peers::Peers;
 use super::merge::{KeyStates, merge};
-use super::message::{Body, Envelope, Membership, Message, Outcome, Record, Reject};
+use super::message::{Body, Envelope, Life, Membership, Message, Outcome, Record, Reject};
 use super::replicate::progress::Progress;
 use super::replicate::sync::Sync;
 use super::replicate::{ConflictRow, Kept};
@@ -55,6 +56,8 @@ pub struct Node {
     pub(crate) membership: Arc<Membership>,
     pub(crate) slots_used: u8,
     pub(crate) peers: Peers,
+    pub(crate) life: Life,
+    pub(crate) lives: Lives,
     pub(crate) joining: Option<Joining>,
     pub(crate) admitting: Option<NodeId>,
     pub(crate) pending_changes: Vec<PendingChange>,
@@ -119,7 +122,8 @@ impl Node {
         let mut rng = StdRng::seed_from_u64(seed);
         let planted = config.planted;
         let mut clock = Clock::open(store, now.wall, config.timing.max_clock_offset, planted)?;
-        let generation = clock.tick(now.wall).0;
+        let first = clock.tick(now.wall);
+        let (life, generation) = (Life { born: clock.born(), first }, first.0);
         let swim = Swim::new(config.node, config.address.clone(), generation, &config.timing, rng.random());
         let log = Log::open(store)?;
         let watermark = log.checkpoint().watermark;
@@ -132,6 +136,8 @@ impl Node {
             membership: Arc::default(),
             slots_used: 0,
             peers: Peers::default(),
+            life,
+            lives: Lives::default(),
             joining: None,
             admitting: None,
             pending_changes: Vec::new(),
@@ -425,6 +431,9 @@ impl Node {
             io.out.notice(Notice::PeerFault(PeerFault::Malformed { from, what }));
             return Ok(());
         }
+        if !self.is_itself(io, &envelope)? {
+            return Ok(());
+        }
         self.peers.heard(from, &envelope.from_address, self.now.mono);
         match self.clock.ahead(envelope.clock, self.now.wall) {
             None => self.clock.observe(envelope.clock),
@@ -444,7 +453,7 @@ impl Node {
         // Who belongs to no cluster yet takes the invitation only: everything else builds on the list that comes with it,
         // and an invitation that was late must not put an older list over one that a record brought.
         let uninvited = self.membership.voters.is_empty() && !self.config.planted.has(Bug::RecordsBeforeWelcome);
-        if uninvited && !matches!(message, Message::Swim(_) | Message::Welcome { .. }) {
+        if uninvited && !matches!(message, Message::Swim(_) | Message::Welcome { .. } | Message::Outdated { .. }) {
             return Ok(());
         }
         match message {
@@ -502,6 +511,7 @@ impl Node {
                 self.peers.set_alive(from, false);
                 Ok(())
             }
+            Message::Outdated { life, known } => self.on_outdated(life, known),
         }
     }
 
@@ -615,7 +625,8 @@ impl Node {
 
     /// The envelope that carries `message` from this node now.
     pub fn envelope(&self, message: Message) -> Envelope {
-        Envelope { from: self.id, from_address: self.config.address.clone(), clock: self.clock.last(), message }
+        let (from_address, clock) = (self.config.address.clone(), self.clock.last());
+        Envelope { from: self.id, from_address, clock, life: self.life, message }
     }
 
     /// This node's identity.

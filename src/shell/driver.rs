@@ -440,8 +440,8 @@ fn is_same(a: &Message, b: &Message) -> bool {
 }
 
 fn header(node: &Node) -> Header {
-    let Envelope { from, from_address, clock, .. } = node.envelope(Message::Leaving);
-    Header { from, from_address, clock }
+    let Envelope { from, from_address, clock, life, .. } = node.envelope(Message::Leaving);
+    Header { from, from_address, clock, life }
 }
 
 fn log(notice: &Notice) {

@@ -17,7 +17,7 @@
 //! learns nothing but that something speaks this protocol. Nothing is encrypted here.
 
 use crate::core::Address;
-use crate::core::message::{Envelope, Message};
+use crate::core::message::{Envelope, Life, Message};
 use crate::sqlite::{HostBug, HostPlanted};
 use crate::types::{Hlc, NodeId};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 /// The version of handshake and frames. A node of another version is refused by name.
-pub const VERSION: u8 = 5;
+pub const VERSION: u8 = 6;
 const MAGIC: &[u8; 4] = b"MRMT";
 const COPY_MAGIC: &[u8; 4] = b"MRMC";
 const TAG: usize = 16;
@@ -229,6 +229,7 @@ pub struct Header {
     pub from: NodeId,
     pub from_address: Address,
     pub clock: Hlc,
+    pub life: Life,
 }
 
 /// Encodes one message, for [`payload`].
@@ -249,11 +250,11 @@ fn encode(value: &impl Serialize) -> Vec<u8> {
 
 /// Decodes what a peer sent.
 pub fn decode_payload(payload: &[u8]) -> Result<Vec<Envelope>, FrameError> {
-    let (Header { from, from_address, clock }, mut rest) = postcard::take_from_bytes(payload)?;
+    let (Header { from, from_address, clock, life }, mut rest) = postcard::take_from_bytes(payload)?;
     let mut envelopes = Vec::new();
     while !rest.is_empty() {
         let (message, after) = postcard::take_from_bytes(rest)?;
-        envelopes.push(Envelope { from, from_address: from_address.clone(), clock, message });
+        envelopes.push(Envelope { from, from_address: from_address.clone(), clock, life, message });
         rest = after;
     }
     Ok(envelopes)
@@ -271,7 +272,7 @@ mod tests {
     }
 
     fn header() -> Header {
-        Header { from: NodeId(1), from_address: "a:1".into(), clock: Hlc(7) }
+        Header { from: NodeId(1), from_address: "a:1".into(), clock: Hlc(7), life: Life::default() }
     }
 
     fn message(sequence: u64) -> Message {
@@ -279,7 +280,8 @@ mod tests {
     }
 
     fn envelope(sequence: u64) -> Envelope {
-        Envelope { from: NodeId(1), from_address: "a:1".into(), clock: Hlc(7), message: message(sequence) }
+        let Header { from, from_address, clock, life } = header();
+        Envelope { from, from_address, clock, life, message: message(sequence) }
     }
 
     fn carrying(sequences: &[u64]) -> Bytes {

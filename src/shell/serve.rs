@@ -179,7 +179,7 @@ async fn start(config: &Config, environment: Environment, cause: Start) -> Resul
     if config.joins() {
         let seeds: Vec<String> = config.cluster.seeds.iter().map(ToString::to_string).collect();
         std::fs::create_dir_all(&*config.data_dir).map_err(|e| format!("{}: {e}", config.data_dir.display()))?;
-        snapshot::fetch(&config.data_dir, &seeds, &key, &nonces).await?;
+        snapshot::fetch(&config.data_dir, &seeds, &key, &nonces, config.node_id).await?;
     }
     let mut closed = Closed::start(config, environment)?;
     if import::is_waiting(&config.data_dir)? {

@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "real processes are watched in real time")]
 
 mod damage;
+mod identity;
 mod import;
 mod peers;
 mod process;

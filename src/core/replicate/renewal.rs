@@ -102,7 +102,6 @@ pub fn renew(
         return Err(Unfit::Behind(format!("it lacks {txn}, whose record is no longer kept here")));
     }
     Log::keep_reserved(own, copy)?;
-    Clock::keep_mark(own, copy)?;
     if !planted.has(Bug::RenewalForgetsVotes) {
         keep_votes(own, &held, copy)?;
     }
@@ -112,6 +111,8 @@ pub fn renew(
     };
     // What it wants done, it wants again when it is opened for good: messages may be lost, and applying is redone.
     let node = Node::open_renewed(config, now, seed, applied, Some(kept), copy, &mut Effects::new())?;
+    // No reading of that has left the node.
+    Clock::keep_mark(own, copy)?;
     let before = Log::held(own)?;
     match before.missing_from(node.vector(), 1).first() {
         Some(txn) if !planted.has(Bug::RenewalForgetsRecords) => {

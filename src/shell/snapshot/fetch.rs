@@ -3,11 +3,12 @@
 use super::renew::{self, Member};
 use super::talk::Talk;
 use super::{Answer, Ask, FileOfSnapshot, MANIFEST, Manifest, STORE, digest, remove, sync_folder};
-use crate::core::{Fatal, Storage, Table, adopt_snapshot};
+use crate::core::{Fatal, Storage, Table, adopt_snapshot, members_of};
 use crate::shell::frame::{ClusterKey, FrameError, Purpose};
 use crate::shell::instance::{NODE_ID, belongs_to_a_cluster};
 use crate::shell::link::{Nonces, dial};
 use crate::sqlite::{Store, registered_files};
+use crate::types::NodeId;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -28,8 +29,8 @@ const TELL_EVERY: Duration = Duration::from_secs(2);
 
 /// Who takes a snapshot.
 pub(super) enum Taker {
-    /// A node that is nobody yet.
-    Joiner,
+    /// A node that is nobody yet; the id it will have, if it was told one.
+    Joiner(Option<NodeId>),
     /// A node that others know: it stays who it is.
     Member(Box<Member>),
 }
@@ -102,7 +103,13 @@ fn remove_file(path: &Path) -> std::io::Result<()> {
 ///
 /// # Errors
 /// A sentence: what was received cannot be used, or this node's disk fails.
-pub async fn fetch(directory: &Path, seeds: &[String], key: &ClusterKey, nonces: &Nonces) -> Result<(), String> {
+pub async fn fetch(
+    directory: &Path,
+    seeds: &[String],
+    key: &ClusterKey,
+    nonces: &Nonces,
+    id: Option<NodeId>,
+) -> Result<(), String> {
     if belongs_to_a_cluster(directory)? {
         return Ok(());
     }
@@ -112,7 +119,7 @@ pub async fn fetch(directory: &Path, seeds: &[String], key: &ClusterKey, nonces:
         let mut received_something = false;
         for seed in seeds {
             let held = held_bytes(directory);
-            match fetch_from(directory, seed, key, nonces, &Taker::Joiner).await {
+            match fetch_from(directory, seed, key, nonces, &Taker::Joiner(id)).await {
                 Ok(()) => return Ok(()),
                 Err(Error::Local(why)) => return Err(format!("the snapshot from {seed}: {why}")),
                 Err(error) if !complained => {
@@ -147,7 +154,7 @@ pub(super) async fn fetch_from(
     let held = read_manifest(&incoming);
     let id = held.as_ref().map_or(0, |m| m.id);
     talk.say(&match taker {
-        Taker::Joiner => Ask::Offer { held: id },
+        Taker::Joiner(_) => Ask::Offer { held: id },
         Taker::Member(_) => Ask::Renewal { held: id },
     })
     .await?;
@@ -177,7 +184,7 @@ pub(super) async fn fetch_from(
     }
     receive(&mut talk, &manifest, &incoming).await?;
     let adopted = match taker {
-        Taker::Joiner => adopt(directory, &incoming, &manifest),
+        Taker::Joiner(id) => adopt(directory, &incoming, &manifest, *id),
         Taker::Member(member) => renew::adopt(directory, &incoming, manifest.seq, member),
     };
     if let Err(error) = adopted {
@@ -256,11 +263,15 @@ fn check(file: &FileOfSnapshot, path: &Path) -> Result<(), Error> {
 }
 
 /// Makes what was received the state of a node that is nobody yet, but for the identity it may have chosen.
-fn adopt(directory: &Path, incoming: &Path, manifest: &Manifest) -> Result<(), Error> {
+fn adopt(directory: &Path, incoming: &Path, manifest: &Manifest, id: Option<NodeId>) -> Result<(), Error> {
     let failed = |e: Fatal| Error::Local(e.to_string());
     let own = directory.join(STORE);
     let mut store = Store::open_copy(&incoming.join(STORE), None).map_err(failed)?;
     let mut round = store.begin();
+    let members = members_of(&round).map_err(failed)?;
+    if let Some(id) = id.filter(|id| members.is_voter(*id) || members.removed.contains(id)) {
+        return Err(failed(Fatal::IdTaken { id }));
+    }
     adopt_snapshot(&mut round, manifest.seq).map_err(failed)?;
     match own.exists() {
         true => Store::open(&own, None).and_then(|mut own| keep_identity(&own.begin(), &mut round)),
