@@ -420,6 +420,11 @@ impl World {
         if matches!(message, Message::Prepared { fast: true, .. }) {
             self.marks.hit(Mark::AcceptedAlong);
         }
+        if let Message::Outdated { life, known: Some(known) } = &message {
+            // Disks here lose nothing but rounds that nobody heard of, or everything for good.
+            let text = format!("machine {from} says that {target} ({life:?}) forgot what it said up to {known}");
+            return self.broken(Violation::correctness("anytime_members_remember", text));
+        }
         let machine = &mut self.machines[from];
         let Some(node) = machine.node.as_ref() else { return };
         if let Err(violation) = self.ballots.sent(machine.id, &message) {

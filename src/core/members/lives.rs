@@ -77,17 +77,17 @@ impl Lives {
                 (stored.unwrap_or(Known { life, highest: clock }), stored.unwrap_or_default())
             }
         };
-        let heard = match known.disowns(life, clock) {
-            true => Err(known.highest),
-            false => Ok(known.hear(life, clock)),
-        };
+        let forgotten = known.disowns(life, clock);
+        if !forgotten {
+            known.hear(life, clock);
+        }
         let behind = known.highest.millis().saturating_sub(durable.highest.millis());
         if behind >= DURABLE_EVERY_MS || known.life != durable.life {
             durable = known;
             save(store, Table::Meta, &key(from), &known)?;
         }
         self.known.insert(from, (known, durable));
-        Ok(heard)
+        Ok(if forgotten { Err(known.highest) } else { Ok(()) })
     }
 
     /// The latest life known of a node.
