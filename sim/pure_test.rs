@@ -46,6 +46,7 @@ fn seeds_break_no_promise_and_every_fault_strikes() {
         Mark::Slow,
         Mark::DiskFull,
         Mark::Joined,
+        Mark::Renewed,
         Mark::MemberChanged,
         Mark::Committed,
         Mark::CommittedOne,
@@ -119,6 +120,8 @@ fn planted_bugs_are_noticed() {
         Bug::TodaysWatermark,
         Bug::ReadersForgotten,
         Bug::VoteNotDurable,
+        Bug::RenewalForgetsVotes,
+        Bug::RenewalForgetsRecords,
     ];
     let mut nursery = Nursery::new();
     println!("| planted bug | seeds | noticed by |");

@@ -4,7 +4,7 @@
 
 mod sqlite_rig;
 
-use marmot::core::message::{Envelope, Message};
+use marmot::core::message::{Envelope, Life, Message};
 use marmot::core::{Config, Effect, Effects, Input, LoggedConflict, Node, Request, Storage, Table, decode};
 use marmot::sqlite::{DataDir, Options, Store, TableIds};
 use marmot::types::{ClientId, Epoch, Hlc, Mono, NodeId, Now, Snapshot, Span, Value, Wall, WriteLevel};
@@ -115,6 +115,7 @@ impl Peer {
             from_address: from.to_string().into(),
             clock,
             wall: marmot::types::Wall(clock.millis()),
+            life: Life::default(),
             message,
         };
         self.step(ms, Input::Message(envelope));

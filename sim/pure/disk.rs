@@ -89,6 +89,11 @@ impl Disk {
         }
     }
 
+    /// Whether its node belongs to no cluster yet.
+    pub fn is_nobodys(&self) -> bool {
+        matches!(marmot::core::has_membership(self), Ok(false))
+    }
+
     pub fn len(&self, table: Table) -> usize {
         self.tables[table as usize].len()
     }

@@ -56,6 +56,8 @@ pub struct Machine {
     /// Snapshots of open transactions, by client.
     pub open: Vec<(usize, Snapshot)>,
     pub told_oldest: Option<Snapshot>,
+    /// No log reaches back to what it lacks: it comes back with a snapshot.
+    pub lags: bool,
     /// Removed from the member list, as far as the operator knows.
     pub removed: bool,
     pub longest_inbox: usize,
@@ -88,6 +90,7 @@ impl Machine {
             covered: 0,
             open: Vec::new(),
             told_oldest: None,
+            lags: false,
             removed: false,
             longest_inbox: 0,
             rounds: 0,

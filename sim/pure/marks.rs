@@ -53,6 +53,12 @@ marks! {
     DiskFull,
     Joined,
     JoinedBySnapshot,
+    /// No log reached back far enough for a node.
+    LagsBeyondTheLog,
+    /// A member went on from a voter's snapshot.
+    Renewed,
+    /// A member did not, because the voter lagged behind it.
+    SnapshotUnfit,
     MemberChanged,
     Committed,
     CommittedOne,

@@ -29,6 +29,7 @@ mod planted;
 mod report;
 mod round;
 mod run;
+mod snapshot;
 mod tables;
 mod trace;
 mod workload;

@@ -56,6 +56,10 @@ pub struct Options {
     pub faults: FaultOptions,
     /// A machine crashes right after sending a message of this kind.
     pub crash_on: Option<(Kind, Ratio)>,
+    /// Machines that go on from a voter's snapshot when they come back, though the log would do.
+    pub renewals: Ratio,
+    /// Log entries between two checkpoints: with few of them logs are cut short while a run lasts.
+    pub checkpoint_entries: u64,
     pub timing: Timing,
     /// Messages go through their encoding.
     pub encoded: bool,
@@ -77,8 +81,8 @@ impl Options {
         let nodes = *d.pick(&[3, 5, 5, 5, 5, 5, 4, 1]);
         let spares = if d.one_in(4) && nodes > 1 { 1 + d.index(2) } else { 0 };
         faults.joins = if d.one_in(2) { spares as u32 } else { spares.min(1) as u32 };
-        if spares > 0 {
-            // A newcomer copies from the logs: file snapshots are not part of what is simulated.
+        if spares > 0 && d.child(94).one_in(2) {
+            // Newcomers always find in the logs what they lack.
             timing.retention_min = Span::from_secs(24 * 3600);
         }
         let minority = (nodes as u32 - 1) / 2;
@@ -123,6 +127,8 @@ impl Options {
             network,
             faults,
             crash_on: d.one_in(4).then(|| (*d.pick(CRASH_ON), Ratio::new(1, 20 + d.below(100) as u32))),
+            renewals: draw_renewals(&mut d.child(93)),
+            checkpoint_entries: draw_checkpoints(&mut d.child(92)),
             timing,
             encoded: d.one_in(16),
             founded,
@@ -203,6 +209,15 @@ fn draw_network(d: &mut Dice) -> NetworkOptions {
 /// Some clusters commit in two rounds always.
 fn draw_patience(d: &mut Dice) -> Span {
     if d.one_in(4) { Span(0) } else { Span::from_millis(d.between(1, 60)) }
+}
+
+fn draw_checkpoints(d: &mut Dice) -> u64 {
+    if d.one_in(2) { d.between(4, 64) } else { 512 }
+}
+
+/// In most runs nobody does what the log makes needless.
+fn draw_renewals(d: &mut Dice) -> Ratio {
+    if d.one_in(3) { Ratio::new(1, 1 + d.below(4) as u32) } else { Ratio::NEVER }
 }
 
 fn draw_timing(d: &mut Dice) -> Timing {

@@ -81,6 +81,17 @@ fn profile(bug: Bug, o: &mut Options) {
             change_members(o);
             hurry_watermark(o);
         }
+        Bug::RenewalForgetsVotes => {
+            force_recovery(o);
+            o.renewals = Ratio::new(1, 1);
+        }
+        Bug::RenewalForgetsRecords => {
+            o.families = vec![Family::Mixed];
+            crowd(o);
+            o.faults.crashes = 8;
+            o.network.loss = Ratio::new(1, 8);
+            o.renewals = Ratio::new(1, 1);
+        }
         Bug::ClockGuardRefusesCommits => {
             force_recovery(o);
             o.faults.jumps = 10;
@@ -222,13 +233,20 @@ pub fn expected(bug: Bug) -> Option<(u64, Vec<&'static str>)> {
         Bug::AckBeforeQuorum => exactly(20, &["anytime_acknowledged_is_applied_here"]),
         Bug::UnknownReportedAsAbort | Bug::AbortAfterProposal => exactly(100, &["anytime_refusals_are_honest"]),
         Bug::BarrierAsksOne => exactly(100, &["anytime_barriers_see_acknowledged_writes"]),
-        Bug::ClockMarkNotPersisted => exactly(400, &["anytime_clock_never_goes_back", "anytime_auto_ids_are_unique"]),
+        // The others take a node without a mark for one that has forgotten what it said.
+        Bug::ClockMarkNotPersisted => {
+            exactly(400, &["anytime_members_remember", "anytime_clock_never_goes_back", "anytime_auto_ids_are_unique"])
+        }
         Bug::AutoIdsFollowClock => exactly(60, &["anytime_auto_ids_are_unique"]),
         Bug::UniqueNotAnIntent => exactly(200, &["anytime_unique_values_are_unique"]),
         Bug::ReadersForgotten => exactly(200, &["anytime_children_have_parents"]),
         Bug::SchemaNotHeld => exactly(60, &["anytime_schema_of_execution_is_schema_of_apply"]),
         Bug::UniqueByArrival | Bug::LastArrivalWins | Bug::ConflictNotLogged => {
             exactly(60, &["finally_nodes_are_equal", "finally_discarded_values_are_logged"])
+        }
+        Bug::RenewalForgetsVotes => exactly(100, &["anytime_promises_last", "anytime_acceptances_last"]),
+        Bug::RenewalForgetsRecords => {
+            exactly(200, &["anytime_outcomes_agree", "anytime_nodes_run", "finally_acknowledged_writes_are_there"])
         }
         Bug::ReusedIdentity => exactly(200, AGREEMENT),
         Bug::EpochNotChecked => exactly(600, &[AGREEMENT, ISOLATION].concat()),

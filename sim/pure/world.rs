@@ -21,7 +21,7 @@ use super::options::Options;
 use super::trace::{Detail, Trace};
 use super::workload;
 use marmot::core::message::{Envelope, Message};
-use marmot::core::{Config, Destination, Effect, Effects, Input, Node, Notice, Published, Response, adopt_snapshot};
+use marmot::core::{Config, Destination, Effect, Effects, Input, Node, Notice, Published, Response};
 use marmot::types::{ApplySeq, ClientId};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -272,7 +272,7 @@ impl World {
             Event::Fault(f) => self.strike(f),
             Event::Restart(m) => {
                 if self.machines[m].state == State::Down {
-                    self.boot(m);
+                    self.come_back(m);
                 }
             }
             Event::Resume(m) => {
@@ -289,12 +289,8 @@ impl World {
 
     /// Switches a machine on.
     pub fn boot(&mut self, m: usize) {
-        let seeds = (0..self.options.nodes).filter(|i| *i != m).map(address).collect();
+        let config = self.config(m);
         let machine = &mut self.machines[m];
-        let seeds = if m == 0 { Vec::new() } else { seeds };
-        let mut config = Config::new(machine.id, machine.address.clone(), seeds);
-        config.timing = self.options.timing.clone();
-        config.planted = self.options.planted();
         machine.state = State::Up;
         machine.clock.booted = self.now;
         machine.crash_at = None;
@@ -318,6 +314,18 @@ impl World {
         self.finish_round(m);
         self.plan_checkpoint(m);
         self.poke(m);
+    }
+
+    /// What the node of a machine is told when it starts.
+    pub(super) fn config(&self, m: usize) -> Config {
+        let seeds = (0..self.options.nodes).filter(|i| *i != m).map(address).collect();
+        let machine = &self.machines[m];
+        let seeds = if m == 0 { Vec::new() } else { seeds };
+        let mut config = Config::new(machine.id, machine.address.clone(), seeds);
+        config.timing = self.options.timing.clone();
+        config.limits.checkpoint_entries = self.options.checkpoint_entries;
+        config.planted = self.options.planted();
+        config
     }
 
     /// Lets an input wait for a machine, and the machine take it if it is idle.
@@ -385,6 +393,7 @@ impl World {
             Effect::Notice(notice) => match notice {
                 Notice::Recovering { .. } => self.marks.hit(Mark::RecoveryNotice),
                 Notice::Conflict { .. } => self.marks.hit(Mark::ConflictLogged),
+                Notice::NeedsSnapshot { .. } => self.lags_beyond_the_log(m),
                 Notice::Stopped(why) => {
                     self.broken(Violation::crash("anytime_nodes_run", format!("machine {m} stopped: {why}")));
                 }
@@ -410,6 +419,11 @@ impl World {
         self.marks.sent(kind);
         if matches!(message, Message::Prepared { fast: true, .. }) {
             self.marks.hit(Mark::AcceptedAlong);
+        }
+        if let Message::Outdated { life, known: Some(known) } = &message {
+            // Disks here lose nothing but rounds that nobody heard of, or everything for good.
+            let text = format!("machine {from} says that {target} ({life:?}) forgot what it said up to {known}");
+            return self.broken(Violation::correctness("anytime_members_remember", text));
         }
         let machine = &mut self.machines[from];
         let Some(node) = machine.node.as_ref() else { return };
@@ -565,27 +579,6 @@ impl World {
         }
     }
 
-    /// Every other joiner begins with a copy of what a voter has on its disk and in its files; the others with nothing.
-    fn take_snapshot(&mut self, joiner: usize) {
-        let turn = self.options.seed.wrapping_add(joiner as u64);
-        let votes = |m: &Machine| m.is_up() && m.node.as_ref().is_some_and(Node::is_voter);
-        let voters: Vec<usize> = (0..self.machines.len()).filter(|m| votes(&self.machines[*m])).collect();
-        if turn.is_multiple_of(2) || voters.is_empty() {
-            return;
-        }
-        let source = &self.machines[voters[(turn / 2) as usize % voters.len()]];
-        let (mut disk, files) = (source.disk.clone(), source.files.copy());
-        // What is not durable there is no part of the copy.
-        disk.lose_round();
-        disk.full = false;
-        if let Err(fatal) = adopt_snapshot(&mut disk, files.applied()) {
-            return self.broken(Violation::crash("anytime_nodes_recover", format!("snapshot for {joiner}: {fatal}")));
-        }
-        disk.commit();
-        self.marks.hit(Mark::JoinedBySnapshot);
-        (self.machines[joiner].disk, self.machines[joiner].files) = (disk, files);
-    }
-
     fn lose_disk(&mut self, m: usize) {
         self.marks.hit(Mark::DiskLost);
         match self.machines[m].state {
@@ -615,7 +608,7 @@ impl World {
             machine.paused_until = 0;
             machine.crash_at = None;
             match machine.state {
-                State::Down => self.boot(m),
+                State::Down => self.come_back(m),
                 State::Up => self.wake(m),
                 State::Unborn | State::Gone => (),
             }

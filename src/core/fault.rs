@@ -1,7 +1,7 @@
 //! Errors of the core, in three families that never mix (see STYLE in the README): [`Fatal`] stops the process,
 //! [`Refusal`] goes to a client, [`PeerFault`] drops a peer's message.
 
-use crate::types::{Epoch, NodeId, Stamp, TxnId};
+use crate::types::{Epoch, NodeId, Sequence, Stamp, TxnId};
 use serde::{Deserialize, Serialize};
 
 /// The node must stop; a restart recovers from what is durable. Never caused by input from clients or peers.
@@ -15,6 +15,27 @@ pub enum Fatal {
     Invariant(String),
     #[error("two different outcomes for transaction {txn}: {one} and {other}")]
     Disagreement { txn: TxnId, one: String, other: String },
+    /// No living member's log reaches back to what this node lacks: it goes on with a snapshot.
+    #[error("no member's log reaches back to {origin}:{sequence}, which this node lacks: it needs a snapshot")]
+    NeedsSnapshot { origin: NodeId, sequence: Sequence },
+    /// A database file cannot be what this node wrote.
+    #[error("damaged data: {0}")]
+    Damaged(String),
+    /// Others remember more of what this node said than it does itself.
+    #[error(
+        "this data directory is older than what its node told others: an old copy may have forgotten promises, so it must not \
+         take part. Remove node {id} on another one (ALTER CLUSTER REMOVE NODE), and start it with an empty directory, the \
+         seeds and a new id. What was written at level ONE and never replicated can be read from the old files with any \
+         SQLite tool", id = .id.0
+    )]
+    Outdated { id: NodeId },
+    /// A node with nothing on its disk has the id of one that is a member, or was.
+    #[error(
+        "this directory is new, but node {id} is known to the cluster: a node that lost its disk comes back under a new id. \
+         Remove it on another node (ALTER CLUSTER REMOVE NODE {id}), unless that was done, and start this one with an \
+         empty directory and another --node-id, or with none", id = .id.0
+    )]
+    IdTaken { id: NodeId },
     /// Nobody takes anything from this node any more, and it hears of nothing new.
     #[error(
         "this node was removed from its cluster (epoch {}); to come back, start it with an empty data directory and the \
@@ -75,6 +96,8 @@ pub enum PeerFault {
     ClockAhead { from: NodeId, ahead_ms: u64 },
     #[error("{from}: not a member of epoch {epoch:?}")]
     NotMember { from: NodeId, epoch: Epoch },
+    #[error("{from}: its disk is older than what it said; nothing is taken from it")]
+    Forgetful { from: NodeId },
     #[error("{from}: {what}")]
     Malformed { from: NodeId, what: String },
 }

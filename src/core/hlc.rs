@@ -18,6 +18,8 @@ pub struct Clock {
     last: Hlc,
     /// Milliseconds; durable at the end of the round that raised it.
     mark_ms: u64,
+    /// The mark that was found.
+    born: Hlc,
     max_offset: Span,
     planted: Planted,
 }
@@ -31,9 +33,24 @@ impl Clock {
             mark_ms = 0;
         }
         let last = Hlc::from_millis(if mark_ms == 0 { wall.0 } else { mark_ms });
-        let mut clock = Clock { last, mark_ms, max_offset, planted };
+        let born = Hlc::from_millis(mark_ms);
+        let mut clock = Clock { last, mark_ms, born, max_offset, planted };
         clock.persist(store)?;
         Ok(clock)
+    }
+
+    /// Gives `copy` the mark of `own`: a node goes on from a copy of another's state. Not a higher one, though others' readings
+    /// are in the copy: the mark says what this node remembers of itself.
+    pub fn keep_mark(own: &dyn Storage, copy: &mut dyn Storage) -> Result<(), Fatal> {
+        match own.get(Table::Meta, MARK)? {
+            Some(mark) => copy.put(Table::Meta, MARK, &mark),
+            None => copy.delete(Table::Meta, MARK),
+        }
+    }
+
+    /// Up to where this clock's earlier lives may have been read, exclusively; zero in the first.
+    pub fn born(&self) -> Hlc {
+        self.born
     }
 
     /// The last reading given out.

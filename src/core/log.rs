@@ -21,8 +21,6 @@ const RESERVED: &[u8] = b"reserved";
 /// Positions reserved at once at most, so that starting a transaction writes nothing besides its record. After a crash
 /// what was reserved and not used is filled on every node: so a life begins with one, and reserves as many as it used.
 const RESERVE: u64 = 64;
-/// Entries between checkpoints.
-const CHECKPOINT_EVERY: u64 = 512;
 
 /// One entry of the apply order, as stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -127,6 +125,28 @@ impl Log {
         store.delete(Table::Meta, RESERVED)
     }
 
+    /// Takes the positions given out over from the state that `own` is, into `copy`.
+    pub fn keep_reserved(own: &dyn Storage, copy: &mut dyn Storage) -> Result<(), Fatal> {
+        match own.get(Table::Meta, RESERVED)? {
+            Some(reserved) => copy.put(Table::Meta, RESERVED, &reserved),
+            None => copy.delete(Table::Meta, RESERVED),
+        }
+    }
+
+    /// Every position that is recorded in `store`.
+    pub fn held(store: &dyn Storage) -> Result<VersionVector, Fatal> {
+        let mut log = Log::open(store)?;
+        let mut seq = log.checkpoint.seq + 1;
+        loop {
+            let entries = log.entries(store, seq, 256)?;
+            let Some((last, _)) = entries.last() else { return Ok(log.vector) };
+            seq = last + 1;
+            for (_, entry) in entries {
+                log.vector.insert(entry.txn);
+            }
+        }
+    }
+
     pub fn checkpoint(&self) -> &Checkpoint {
         &self.checkpoint
     }
@@ -227,12 +247,17 @@ impl Log {
             .collect()
     }
 
-    /// Writes a checkpoint if enough happened since the last one.
-    pub fn maybe_checkpoint(&mut self, store: &mut dyn Storage, watermark: Hlc, horizon: Hlc) -> Result<(), Fatal> {
+    /// Writes a checkpoint if `every` entries came since the last one.
+    pub fn maybe_checkpoint(
+        &mut self,
+        store: &mut dyn Storage,
+        every: u64,
+        (watermark, horizon): (Hlc, Hlc),
+    ) -> Result<(), Fatal> {
         while self.recent.front().is_some_and(|(seq, stamp)| stamp.hlc <= horizon && *seq <= self.synced) {
             self.recent.pop_front();
         }
-        if self.next_seq - 1 < self.checkpoint.seq + CHECKPOINT_EVERY {
+        if self.next_seq - 1 < self.checkpoint.seq + every {
             return Ok(());
         }
         self.write_checkpoint(store, watermark, horizon)

@@ -19,7 +19,19 @@ pub struct Envelope {
     pub clock: Hlc,
     /// The sender's wall clock then, as it shows, for whoever wonders whether their own is right.
     pub wall: Wall,
+    pub life: Life,
     pub message: Message,
+}
+
+/// One life of a node, from its start to its end; later ones were born later.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Life {
+    /// The clock mark that its disk had, above everything said in earlier lives; zero in the first.
+    pub born: Hlc,
+    /// The first reading of its clock.
+    pub first: Hlc,
+    /// Random: two lives that begin from copies of one disk have all else in common.
+    pub nonce: u64,
 }
 
 /// A ballot of one transaction's decision. Ballot zero belongs to the coordinator.
@@ -215,6 +227,10 @@ pub enum Message {
 
     /// A node that leaves on purpose: peers need not wait for the failure detector.
     Leaving,
+
+    /// Anyone → a node that began `life` with a disk that has forgotten what was heard of it up to `known`; or, without
+    /// that, that asks to join under the id of one who is a member, or was. It stops. Lost: sent again at its next message.
+    Outdated { life: Life, known: Option<Hlc> },
 }
 
 impl Message {

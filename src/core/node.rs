@@ -9,12 +9,13 @@ use super::ids::AutoIds;
 use super::input::{Input, MemberChange, Request};
 use super::log::{Log, Recorded};
 use super::members::change::{PendingChange, bootstrap, highest_slot, load_membership, save_membership};
+use super::members::lives::Lives;
 use super::members::peers::Peers;
 use super::merge::{KeyStates, merge};
-use super::message::{Body, Envelope, Membership, Message, Outcome, Record, Reject};
-use super::replicate::ConflictRow;
+use super::message::{Body, Envelope, Life, Membership, Message, Outcome, Record, Reject};
 use super::replicate::progress::Progress;
 use super::replicate::sync::Sync;
+use super::replicate::{ConflictRow, Kept};
 use super::status::Ended;
 use super::storage::{Storage, Table, decode, load};
 use super::swim::{Swim, SwimEvent};
@@ -62,6 +63,8 @@ pub struct Node {
     pub(crate) membership: Arc<Membership>,
     pub(crate) slots_used: u8,
     pub(crate) peers: Peers,
+    pub(crate) life: Life,
+    pub(crate) lives: Lives,
     pub(crate) joining: Option<Joining>,
     pub(crate) admitting: Option<NodeId>,
     pub(crate) pending_changes: Vec<PendingChange>,
@@ -109,12 +112,26 @@ impl Node {
         store: &mut dyn Storage,
         out: &mut Effects,
     ) -> Result<Node, Fatal> {
+        Node::open_renewed(config, now, seed, applied, None, store, out)
+    }
+
+    /// As [`Node::open`], on a copy of another's state, with what this node has kept of its own.
+    pub(crate) fn open_renewed(
+        config: Config,
+        now: Now,
+        seed: u64,
+        applied: ApplySeq,
+        kept: Option<Kept>,
+        store: &mut dyn Storage,
+        out: &mut Effects,
+    ) -> Result<Node, Fatal> {
         config.check().map_err(Fatal::Invariant)?;
         let mut rng = StdRng::seed_from_u64(seed);
         let planted = config.planted;
         let mut clock = Clock::open(store, now.wall, config.timing.max_clock_offset, planted)?;
         // Not by the wall clock: it may be wrong, and nobody was heard yet.
-        let generation = clock.tick(Wall(0)).0;
+        let first = clock.tick(Wall(0));
+        let (life, generation) = (Life { born: clock.born(), first, nonce: rng.random() }, first.0);
         let swim = Swim::new(config.node, config.address.clone(), generation, &config.timing, rng.random());
         let log = Log::open(store)?;
         let watermark = log.checkpoint().watermark;
@@ -131,6 +148,8 @@ impl Node {
             membership: Arc::default(),
             slots_used: 0,
             peers: Peers::default(),
+            life,
+            lives: Lives::default(),
             joining: None,
             admitting: None,
             pending_changes: Vec::new(),
@@ -163,6 +182,10 @@ impl Node {
         node.recover_membership(&mut io)?;
         node.recover_log(&mut io, applied)?;
         node.recover_live(&mut io)?;
+        if let Some(kept) = kept {
+            // Before positions that seem to be empty are filled.
+            node.take_kept(&mut io, kept)?;
+        }
         node.fill_own_positions(&mut io)?;
         for seed in node.config.seeds.clone() {
             if seed != node.config.address {
@@ -421,6 +444,9 @@ impl Node {
             io.out.notice(Notice::PeerFault(PeerFault::Malformed { from, what }));
             return Ok(());
         }
+        if !self.is_itself(io, &envelope)? {
+            return Ok(());
+        }
         self.peers.heard(from, &envelope.from_address, self.now.mono);
         self.wall_clocks.heard(from, envelope.wall, self.now.mono);
         self.read_wall(self.own_wall, io.out);
@@ -443,7 +469,7 @@ impl Node {
         // Who belongs to no cluster yet takes the invitation only: everything else builds on the list that comes with it,
         // and an invitation that was late must not put an older list over one that a record brought.
         let uninvited = self.membership.voters.is_empty() && !self.config.planted.has(Bug::RecordsBeforeWelcome);
-        if uninvited && !matches!(message, Message::Swim(_) | Message::Welcome { .. }) {
+        if uninvited && !matches!(message, Message::Swim(_) | Message::Welcome { .. } | Message::Outdated { .. }) {
             return Ok(());
         }
         match message {
@@ -501,6 +527,7 @@ impl Node {
                 self.peers.set_alive(from, false);
                 Ok(())
             }
+            Message::Outdated { life, known } => self.on_outdated(life, known),
         }
     }
 
@@ -619,7 +646,7 @@ impl Node {
     /// The envelope that carries `message` from this node now.
     pub fn envelope(&self, message: Message) -> Envelope {
         let (from, from_address) = (self.id, self.config.address.clone());
-        Envelope { from, from_address, clock: self.clock.last(), wall: self.own_wall, message }
+        Envelope { from, from_address, clock: self.clock.last(), wall: self.own_wall, life: self.life, message }
     }
 
     /// This node's identity.

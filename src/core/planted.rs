@@ -139,6 +139,10 @@ bugs! {
     LastArrivalWins,
     /// Merge is per row, losing concurrent changes of other columns silently.
     ConflictNotLogged,
+    /// A member that goes on from a snapshot forgets its votes on undecided transactions.
+    RenewalForgetsVotes,
+    /// A member that goes on from a snapshot forgets the records that only it has.
+    RenewalForgetsRecords,
 }
 
 /// The set of planted bugs.

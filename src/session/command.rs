@@ -9,7 +9,7 @@ use crate::sql::{ColumnType, ResultColumn, ResultType, SessionCommand, SetValue}
 use crate::types::Value;
 
 /// A result column of that name and type.
-fn column(name: &str, ty: ColumnType) -> ResultColumn {
+pub(super) fn column(name: &str, ty: ColumnType) -> ResultColumn {
     ResultColumn { name: name.into(), ty: ResultType::Known(ty), nullable: true, origin: None }
 }
 
@@ -32,6 +32,8 @@ impl Session {
                 self.show_plan(&details, out).await?;
                 return Ok(());
             }
+            SessionCommand::Inspect { checksum: false, tables } => return Ok(self.check_tables(tables, out).await?),
+            SessionCommand::Inspect { checksum: true, tables } => return Ok(self.checksum_tables(tables, out).await?),
             SessionCommand::Execute { name, using } => return self.execute_named(run, name, using, out).await,
             SessionCommand::ExecuteImmediate { text, using } => {
                 let text = self.text_to_prepare(run, text).await?;

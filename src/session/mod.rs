@@ -70,6 +70,7 @@ mod files;
 mod functions;
 mod ids;
 mod incoming;
+mod inspect;
 mod keyed;
 mod lease;
 mod load;

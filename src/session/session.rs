@@ -126,7 +126,7 @@ impl Session {
         self.workspace.as_mut().ok_or_else(|| SqlError::internal("no writing connection"))
     }
 
-    fn add_interrupt(&self, interrupt: Interrupt) {
+    pub(super) fn add_interrupt(&self, interrupt: Interrupt) {
         self.interrupts.lock().unwrap_or_else(PoisonError::into_inner).push(interrupt);
     }
 

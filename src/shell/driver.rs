@@ -24,6 +24,7 @@ use crate::core::{
     ApplyTask, Destination, Effect, Effects, Fatal, Input, Node, Notice, Published as Publish, Response,
 };
 use crate::session::{CoreCall, Published};
+use crate::sqlite::DataDir;
 use crate::sqlite::Store;
 use crate::types::{ApplySeq, ClientId, Mono, RowImage, RowKey, Snapshot, Span, TxnId};
 use std::collections::BTreeMap;
@@ -102,7 +103,10 @@ pub struct Driver {
     handed_out: ApplySeq,
     applied: ApplySeq,
     has_room: Box<dyn FnMut() -> bool + Send>,
+    data: DataDir,
     draining: bool,
+    /// Why it must stop, when what was under way is done.
+    stop: Option<Fatal>,
     /// Who waits for a fold.
     folds: Vec<oneshot::Sender<bool>>,
 }
@@ -121,6 +125,7 @@ impl Driver {
         applier: SharedApplier,
         applied: ApplySeq,
         has_room: Box<dyn FnMut() -> bool + Send>,
+        data: DataDir,
     ) -> Driver {
         published.set_applied(applied);
         let phases = Phases::new(node.id(), metrics.clone());
@@ -148,7 +153,9 @@ impl Driver {
             handed_out: applied,
             applied,
             has_room,
+            data,
             draining: false,
+            stop: None,
             folds: Vec::new(),
         }
     }
@@ -179,6 +186,9 @@ impl Driver {
                 self.dispatch(effects.drain());
             }
             self.check_membership()?;
+            if let Some(fatal) = self.stop.take() {
+                return Err(fatal);
+            }
             if self.draining && self.node.is_drained() && self.clients.is_empty() {
                 tracing::info!(status = %self.node.status(), "drained");
                 self.store.commit()?;
@@ -240,7 +250,7 @@ impl Driver {
         }
     }
 
-    /// Now and then: open snapshots, room on disk.
+    /// Now and then: open snapshots, room on disk, damage.
     fn look(&mut self, batch: &mut Vec<Event>) {
         let now = self.clock.now().mono;
         if now < self.next_look {
@@ -256,6 +266,9 @@ impl Driver {
         let backlog = self.handed_out.saturating_sub(self.applied);
         self.metrics.backlog.set(i64::try_from(backlog).unwrap_or(i64::MAX));
         self.store.set_has_room(keeps_up && (self.has_room)());
+        if self.data.is_damaged() {
+            self.stop = Some(Fatal::Damaged("a statement met a page that SQLite did not write".into()));
+        }
     }
 
     /// Steps through what is there, and makes it durable if somebody waits for that.
@@ -374,8 +387,12 @@ impl Driver {
                 }
                 Effect::Publish(Publish::Watermark(watermark)) => self.published.set_watermark(watermark),
                 Effect::Notice(notice) => {
-                    if let Notice::PeerDown(_, address) = &notice {
-                        self.links.hang_up(address);
+                    match &notice {
+                        Notice::PeerDown(_, address) => self.links.hang_up(address),
+                        Notice::NeedsSnapshot { origin, sequence } => {
+                            self.stop = Some(Fatal::NeedsSnapshot { origin: *origin, sequence: *sequence });
+                        }
+                        _ => {}
                     }
                     log(&notice);
                 }
@@ -456,8 +473,8 @@ fn is_same(a: &Message, b: &Message) -> bool {
 }
 
 fn header(node: &Node) -> Header {
-    let Envelope { from, from_address, clock, wall, .. } = node.envelope(Message::Leaving);
-    Header { from, from_address, clock, wall }
+    let Envelope { from, from_address, clock, wall, life, .. } = node.envelope(Message::Leaving);
+    Header { from, from_address, clock, wall, life }
 }
 
 fn log(notice: &Notice) {
@@ -475,12 +492,7 @@ fn log(notice: &Notice) {
             tracing::info!(%table, %winner, %loser, "a merge discarded a value; see marmot.conflicts");
         }
         Notice::NeedsSnapshot { origin, sequence } => {
-            tracing::error!(
-                %origin,
-                sequence,
-                "no peer's log reaches back far enough to bring this node up to date: remove it on another node (ALTER \
-                 CLUSTER REMOVE NODE), and start it with an empty data directory and seeds"
-            );
+            tracing::warn!(%origin, sequence, "no peer's log reaches back far enough to bring this node up to date");
         }
         Notice::ClockAhead { peer, ahead_ms } => tracing::warn!(%peer, ahead_ms, "clock of a peer is ahead"),
         Notice::WallClock { shows, taken_for } if shows.0.abs_diff(taken_for.0) < 100 => {

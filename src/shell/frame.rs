@@ -17,7 +17,7 @@
 //! learns nothing but that something speaks this protocol. Nothing is encrypted here.
 
 use crate::core::Address;
-use crate::core::message::{Envelope, Message};
+use crate::core::message::{Envelope, Life, Message};
 use crate::sqlite::{HostBug, HostPlanted};
 use crate::types::{Hlc, NodeId, Wall};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
@@ -230,6 +230,7 @@ pub struct Header {
     pub from_address: Address,
     pub clock: Hlc,
     pub wall: Wall,
+    pub life: Life,
 }
 
 /// Encodes one message, for [`payload`].
@@ -250,11 +251,11 @@ fn encode(value: &impl Serialize) -> Vec<u8> {
 
 /// Decodes what a peer sent.
 pub fn decode_payload(payload: &[u8]) -> Result<Vec<Envelope>, FrameError> {
-    let (Header { from, from_address, clock, wall }, mut rest) = postcard::take_from_bytes(payload)?;
+    let (Header { from, from_address, clock, wall, life }, mut rest) = postcard::take_from_bytes(payload)?;
     let mut envelopes = Vec::new();
     while !rest.is_empty() {
         let (message, after) = postcard::take_from_bytes(rest)?;
-        envelopes.push(Envelope { from, from_address: from_address.clone(), clock, wall, message });
+        envelopes.push(Envelope { from, from_address: from_address.clone(), clock, wall, life, message });
         rest = after;
     }
     Ok(envelopes)
@@ -272,7 +273,8 @@ mod tests {
     }
 
     fn header() -> Header {
-        Header { from: NodeId(1), from_address: "a:1".into(), clock: Hlc(7), wall: Wall(8) }
+        let life = Life::default();
+        Header { from: NodeId(1), from_address: "a:1".into(), clock: Hlc(7), wall: Wall(8), life }
     }
 
     fn message(sequence: u64) -> Message {
@@ -280,13 +282,8 @@ mod tests {
     }
 
     fn envelope(sequence: u64) -> Envelope {
-        Envelope {
-            from: NodeId(1),
-            from_address: "a:1".into(),
-            clock: Hlc(7),
-            wall: Wall(8),
-            message: message(sequence),
-        }
+        let Header { from, from_address, clock, wall, life } = header();
+        Envelope { from, from_address, clock, wall, life, message: message(sequence) }
     }
 
     fn carrying(sequences: &[u64]) -> Bytes {

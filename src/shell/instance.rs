@@ -190,6 +190,7 @@ impl Closed {
             applier,
             applied,
             room,
+            data.clone(),
         );
         let (end, ended) = oneshot::channel();
         let run = async move {
@@ -322,7 +323,7 @@ async fn expire(server: Arc<Server>, copies: Arc<Copies>, clock: SystemClock, mu
 /// This node's identity: as configured, else as stored, else chosen now; stored in any case.
 fn identity(store: &mut Store, configured: Option<NodeId>, random: &dyn Fn() -> u64) -> Result<NodeId, Fatal> {
     let mut round = store.begin();
-    let stored = round.get(Table::Meta, NODE_ID)?.and_then(|b| b.try_into().ok()).map(u64::from_be_bytes).map(NodeId);
+    let stored = stored_identity(&round)?;
     let node = match (stored, configured) {
         (Some(stored), Some(configured)) if stored != configured => {
             return Err(Fatal::Invariant(format!(
@@ -353,6 +354,21 @@ pub(super) fn belongs_to_a_cluster(directory: &Path) -> Result<bool, String> {
     }
     let mut store = Store::open(&path, None).map_err(|e| e.to_string())?;
     crate::core::has_membership(&store.begin()).map_err(|e| e.to_string())
+}
+
+/// The identity stored in a data directory.
+///
+/// # Errors
+/// A sentence: it cannot be read, or there is none.
+#[cfg(not(madsim))]
+pub(super) fn identity_in(directory: &Path) -> Result<NodeId, String> {
+    let mut store = Store::open(&directory.join("marmot.db"), None).map_err(|e| e.to_string())?;
+    stored_identity(&store.begin()).map_err(|e| e.to_string())?.ok_or_else(|| "marmot.db names no node".to_string())
+}
+
+fn stored_identity(store: &dyn Storage) -> Result<Option<NodeId>, Fatal> {
+    let stored = store.get(Table::Meta, NODE_ID)?;
+    Ok(stored.and_then(|b| b.try_into().ok()).map(u64::from_be_bytes).map(NodeId))
 }
 
 pub(super) fn nonces(random: Arc<dyn Fn() -> u64 + Send + Sync>) -> Nonces {

@@ -27,6 +27,8 @@ mod link;
 mod metrics;
 mod phases;
 #[cfg(not(madsim))]
+mod repair;
+#[cfg(not(madsim))]
 mod serve;
 mod snapshot;
 pub mod spawn;

@@ -6,12 +6,13 @@ use super::frame::ClusterKey;
 use super::import;
 use super::instance::{Closed, Environment, Instance, Listeners, Simulation, nonces};
 use super::metrics::Metrics;
+use super::repair::{self, Start};
 use super::snapshot;
 use super::spawn;
 use crate::config::Config;
 use crate::core::Fatal;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -25,19 +26,75 @@ const MOST_DESCRIPTORS: u64 = 1 << 20;
 /// How long a stop may take before it is forced.
 const STOP_TIME: Duration = Duration::from_secs(20);
 
+/// A life that does not last so long was in vain.
+const LIFE: Duration = Duration::from_secs(60);
+/// Lives in vain, one after another, after which the process ends.
+const AGAIN: u32 = 3;
+
 /// Runs a node until SIGTERM or SIGINT, or until it must stop. `ready` is called with a line for people once the node
 /// is a voting member with its own log applied; clients are let in before, so that they can watch a node that joins.
+///
+/// A node that finds its files damaged, or no log that reaches back to what it lacks, starts again with a snapshot.
 ///
 /// # Errors
 /// A sentence: why the node could not start, or why it stopped.
 pub fn run(config: &Config, ready: impl FnOnce(&str)) -> Result<(), String> {
     raise_descriptor_limit(config.mysql.max_connections as u64);
-    let no_threads = |e: std::io::Error| format!("no threads: {e}");
+    let mut ready = Some(ready);
+    let mut start = Start::New;
+    let mut quick_ends = 0;
+    let result = loop {
+        let began = Instant::now();
+        let say = |line: &str| {
+            if let Some(ready) = ready.take() {
+                ready(line);
+            }
+        };
+        match live(config, start, say) {
+            Ended::Again(cause) => {
+                quick_ends = if began.elapsed() < LIFE { quick_ends + 1 } else { 0 };
+                if quick_ends > AGAIN {
+                    break Err(format!("{cause}, again and again"));
+                }
+                tracing::warn!(%cause, "starting again, to go on from another member's snapshot");
+                start = Start::After(cause);
+            }
+            Ended::Asked => break Ok(()),
+            Ended::Failed(why) => break Err(why),
+        }
+    };
+    if let Some(path) = &config.mysql.unix_socket {
+        // It may be gone already.
+        let _ = std::fs::remove_file(path);
+    }
+    result
+}
+
+/// How a life of the node ended.
+enum Ended {
+    Asked,
+    /// A snapshot helps.
+    Again(Fatal),
+    Failed(String),
+}
+
+impl From<String> for Ended {
+    fn from(why: String) -> Ended {
+        Ended::Failed(why)
+    }
+}
+
+/// One life of the node, with threads and sockets of its own.
+fn live(config: &Config, start: Start, ready: impl FnOnce(&str)) -> Ended {
     // The driver and its links: this thread.
-    let cluster = Builder::new_current_thread().enable_all().build().map_err(no_threads)?;
+    let cluster = Builder::new_current_thread().enable_all().build();
     // Accepts clients, who get threads of their own, and watches their time limits.
     let mut clients = Builder::new_multi_thread();
-    let clients = clients.worker_threads(1).thread_name("listener").enable_all().build().map_err(no_threads)?;
+    let clients = clients.worker_threads(1).thread_name("listener").enable_all().build();
+    let (cluster, clients) = match (cluster, clients) {
+        (Ok(cluster), Ok(clients)) => (cluster, clients),
+        (Err(e), _) | (_, Err(e)) => return Ended::Failed(format!("no threads: {e}")),
+    };
     let spawn_on = |runtime: &Runtime| -> spawn::Spawn {
         let handle = runtime.handle().clone();
         Arc::new(move |task| drop(handle.spawn(task)))
@@ -51,40 +108,51 @@ pub fn run(config: &Config, ready: impl FnOnce(&str)) -> Result<(), String> {
         metrics: Metrics::new(),
         simulation: Simulation::default(),
     };
-    let result = cluster.block_on(async {
-        // Caught from here on: a stop that comes before the node is open is a stop all the same.
-        let mut signals = Signals::new()?;
-        let watch = watch(config, &environment.metrics, &clients).await?;
-        let listeners = {
-            // A socket belongs to the runtime it is made in.
-            let _clients = clients.enter();
-            bind_mysql(config).await?
-        };
-        let (mysql, unix) = listeners;
-        let cluster_listener = bind("cluster", &config.cluster.listen.to_string()).await?;
-        let at = mysql.local_addr().map_or_else(|_| config.mysql.listen.to_string(), |a| a.to_string());
-        let listeners = Listeners { cluster: cluster_listener, mysql, unix };
-        let closed = tokio::select! {
-            biased;
-            asked = signals.next() => {
-                tracing::info!("{asked} before the node was open: ending, recovery takes care of the rest");
-                return Ok(());
-            }
-            started = start(config, environment) => started?,
-        };
-        let instance = closed.open(listeners);
-        watch.attach(&instance);
-        let line = format!("node {} answers MySQL on {at}, cluster on {}", instance.node.0, config.cluster.listen);
-        tracing::info!("{line}");
-        supervise(instance, &mut signals, || ready(&line)).await
+    let ended = cluster.block_on(async {
+        match live_in(config, environment, &clients, start, ready).await {
+            Ok(()) => Ended::Asked,
+            Err(ended) => ended,
+        }
     });
     clients.shutdown_timeout(Duration::from_secs(1));
     cluster.shutdown_timeout(Duration::from_secs(1));
-    if let Some(path) = &config.mysql.unix_socket {
-        // It may be gone already.
-        let _ = std::fs::remove_file(path);
-    }
-    result
+    ended
+}
+
+async fn live_in(
+    config: &Config,
+    environment: Environment,
+    clients: &Runtime,
+    cause: Start,
+    ready: impl FnOnce(&str),
+) -> Result<(), Ended> {
+    // Caught from here on: a stop that comes before the node is open is a stop all the same.
+    let mut signals = Signals::new()?;
+    let watch = watch(config, &environment.metrics, clients).await?;
+    let listeners = {
+        // A socket belongs to the runtime it is made in.
+        let _clients = clients.enter();
+        bind_mysql(config).await?
+    };
+    let (mysql, unix) = listeners;
+    let cluster_listener = bind("cluster", &config.cluster.listen.to_string()).await?;
+    let at = mysql.local_addr().map_or_else(|_| config.mysql.listen.to_string(), |a| a.to_string());
+    let listeners = Listeners { cluster: cluster_listener, mysql, unix };
+    let closed = tokio::select! {
+        biased;
+        asked = signals.next() => {
+            tracing::info!("{asked} before the node was open: ending, recovery takes care of the rest");
+            return Ok(());
+        }
+        started = start(config, environment, cause) => started?,
+    };
+    let instance = closed.open(listeners);
+    watch.attach(&instance);
+    let line = format!("node {} answers MySQL on {at}, cluster on {}", instance.node.0, config.cluster.listen);
+    tracing::info!("{line}");
+    supervise(instance, &mut signals, || ready(&line)).await?;
+    repair::stopped_cleanly(&config.data_dir);
+    Ok(())
 }
 
 /// Lets the node be watched from now on, if it is to be.
@@ -120,22 +188,31 @@ fn raise_descriptor_limit(connections: u64) {
 }
 
 /// Starts the node, and imports what waits to be imported before anybody gets in.
-async fn start(config: &Config, environment: Environment) -> Result<Closed, String> {
+async fn start(config: &Config, environment: Environment, cause: Start) -> Result<Closed, String> {
     snapshot::finish(&config.data_dir)?;
     import::take_in(&config.data_dir, config.joins())?;
+    let key = ClusterKey::new(config.cluster.secret.expose().as_bytes());
+    let nonces = nonces(environment.random.clone());
+    if let Some(need) = repair::look(config, &cause)? {
+        repair::renew(config, &environment, need, &key, &nonces).await?;
+    }
     if config.joins() {
         let seeds: Vec<String> = config.cluster.seeds.iter().map(ToString::to_string).collect();
-        let key = ClusterKey::new(config.cluster.secret.expose().as_bytes());
-        let nonces = nonces(environment.random.clone());
         std::fs::create_dir_all(&*config.data_dir).map_err(|e| format!("{}: {e}", config.data_dir.display()))?;
-        snapshot::fetch(&config.data_dir, &seeds, &key, &nonces, &environment.metrics).await?;
+        let metrics = &environment.metrics;
+        snapshot::fetch(&config.data_dir, &seeds, &key, &nonces, metrics, config.node_id).await?;
     }
     let mut closed = Closed::start(config, environment)?;
     if import::is_waiting(&config.data_dir)? {
         let (server, ready) = (closed.server.clone(), closed.ready.clone());
         tokio::select! {
             biased;
-            ended = closed.ended() => return Err(stopped(ended.ok()).err().unwrap_or_else(|| "stopped".into())),
+            ended = closed.ended() => return Err(match stopped(ended.ok()) {
+                Ok(()) => "stopped".into(),
+                Err(Ended::Failed(why)) => why,
+                Err(Ended::Asked) => "stopped".into(),
+                Err(Ended::Again(cause)) => cause.to_string(),
+            }),
             imported = import::import_waiting(&server, ready, &config.data_dir) => imported?,
         }
     }
@@ -166,7 +243,7 @@ impl Signals {
 }
 
 /// Says when the node is ready, and ends it when asked to.
-async fn supervise(mut instance: Instance, signals: &mut Signals, ready: impl FnOnce()) -> Result<(), String> {
+async fn supervise(mut instance: Instance, signals: &mut Signals, ready: impl FnOnce()) -> Result<(), Ended> {
     let mut waiting = Some(ready);
     loop {
         tokio::select! {
@@ -197,15 +274,16 @@ async fn supervise(mut instance: Instance, signals: &mut Signals, ready: impl Fn
                 Ok(())
             }
         },
-        asked = signals.next() => Err(format!("a second signal, {asked}: stopped at once")),
+        asked = signals.next() => Err(format!("a second signal, {asked}: stopped at once").into()),
     }
 }
 
-fn stopped(ended: Option<Result<(), Fatal>>) -> Result<(), String> {
+fn stopped(ended: Option<Result<(), Fatal>>) -> Result<(), Ended> {
     match ended {
         Some(Ok(())) => Ok(()),
-        Some(Err(fatal)) => Err(fatal.to_string()),
-        None => Err("the driver died; see the log".to_string()),
+        Some(Err(cause @ (Fatal::NeedsSnapshot { .. } | Fatal::Damaged(_)))) => Err(Ended::Again(cause)),
+        Some(Err(fatal)) => Err(fatal.to_string().into()),
+        None => Err("the driver died; see the log".to_string().into()),
     }
 }
 

@@ -108,9 +108,9 @@ pub use normal::{Normalised, normalise};
 pub use parameter::{Convert, Environment, Literal, Parameter, Source, Wanted, bind};
 pub use parse::{Statement, parse};
 pub use plan::{
-    AccountStatement, Admin, Argument, Assignment, AutoIncrement, Call, Called, Completion, GetDiagnostics,
-    KeyedChange, Load, LockTarget, Locking, Origin, Plan, Program, Read, ResultColumn, ResultType, RowChange,
-    RowChangeKind, RowDelete, RowInsert, RowUpdate, SessionCommand, SetTarget, SetValue, Signal, Triggered,
+    AccountStatement, Admin, Argument, Assignment, AutoIncrement, Call, Called, Completion, GetDiagnostics, Inspected,
+    InspectedKind, KeyedChange, Load, LockTarget, Locking, Origin, Plan, Program, Read, ResultColumn, ResultType,
+    RowChange, RowChangeKind, RowDelete, RowInsert, RowUpdate, SessionCommand, SetTarget, SetValue, Signal, Triggered,
     VariableScope, VariableTarget, Write, WriteKind,
 };
 pub use program::{

@@ -466,8 +466,34 @@ pub enum SessionCommand {
     GetDiagnostics(GetDiagnostics),
     /// Runs a query and throws its rows away.
     Do(Read),
+    /// `CHECK TABLE`, `CHECKSUM TABLE`: reads each table to the end.
+    Inspect {
+        checksum: bool,
+        tables: Vec<Inspected>,
+    },
     /// `EXPLAIN statement`: runs SQLite's EXPLAIN QUERY PLAN over the program and shows it in MySQL's columns.
     Explain(Program, Vec<DatabaseName>),
+}
+
+/// A table named in CHECK TABLE or CHECKSUM TABLE.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Inspected {
+    /// `database.table`, as the answer names it.
+    pub shown: String,
+    pub found: InspectedKind,
+}
+
+/// What there is of that name.
+#[derive(Clone, Debug, PartialEq)]
+pub enum InspectedKind {
+    Table {
+        database: DatabaseName,
+        table: String,
+    },
+    /// A view, a system table, a temporary table: nothing that nodes have in common.
+    Other,
+    /// Nothing; the text says so.
+    Missing(String),
 }
 
 /// A condition to be raised.

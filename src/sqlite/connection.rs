@@ -12,21 +12,34 @@ use rusqlite::{InterruptHandle, OpenFlags, ffi};
 use std::collections::BTreeMap;
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::ptr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Statements kept compiled per connection.
 const CACHED: usize = 256;
 
-/// The error a registered function raised, until the statement that called it reports it.
+/// The error a registered function raised, until the statement that called it reports it; and who hears of damage.
 #[derive(Clone, Default)]
-pub(super) struct Fault(Arc<Mutex<Option<Error>>>);
+pub(super) struct Fault(Arc<FaultState>);
+
+#[derive(Default)]
+struct FaultState {
+    raised: Mutex<Option<Error>>,
+    alarm: OnceLock<Arc<AtomicBool>>,
+}
 
 impl Fault {
     pub(super) fn set(&self, error: Error) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        *self.0.raised.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
     }
     pub(super) fn take(&self) -> Option<Error> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.0.raised.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+    /// SQLite found that a file is not what it wrote.
+    pub(super) fn found_damage(&self) {
+        if let Some(alarm) = self.0.alarm.get() {
+            alarm.store(true, Ordering::Release);
+        }
     }
 }
 
@@ -171,6 +184,13 @@ impl Connection {
 
     pub(super) fn inner(&self) -> &rusqlite::Connection {
         &self.inner
+    }
+
+    /// Sets `alarm` whenever SQLite says that a file is damaged.
+    pub(super) fn raise(self, alarm: &Arc<AtomicBool>) -> Connection {
+        // A connection has one directory for life.
+        let _ = self.fault.0.alarm.set(alarm.clone());
+        self
     }
 
     pub(super) fn interrupt(&self) -> Interrupt {

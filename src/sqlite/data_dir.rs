@@ -109,6 +109,8 @@ pub(super) struct Shared {
     /// of a transaction over several files, or a later one without an earlier.
     pub(super) visibility: RwLock<()>,
     pub(super) generation: AtomicU64,
+    /// A connection found a file damaged.
+    damage: Arc<AtomicBool>,
 }
 
 pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -176,6 +178,7 @@ impl DataDir {
             registry: Mutex::new(registry),
             visibility: RwLock::new(()),
             generation: AtomicU64::new(0),
+            damage: Arc::default(),
         };
         let dir = DataDir { shared: Arc::new(shared) };
         super::open::self_test(&dir)?;
@@ -194,6 +197,11 @@ impl DataDir {
     /// Every committed transaction up to here is durable in the files: what `core::Node::open` wants to know.
     pub fn durable_seq(&self) -> Result<ApplySeq> {
         locked(&self.shared.registry).synced()
+    }
+
+    /// Whether SQLite found, on any connection, that a file is not what it wrote.
+    pub fn is_damaged(&self) -> bool {
+        self.shared.damage.load(Ordering::Acquire)
     }
 
     /// Changes with every applied schema change: whoever caches the catalog loads it again.
@@ -256,7 +264,8 @@ impl DataDir {
     pub(super) fn open_file(&self, file: &DatabaseFile, functions: &Functions) -> Result<Connection> {
         let options = &self.shared.options;
         let connection =
-            Connection::open(&uri(&file.path, ""), options.vfs.as_deref(), options.busy_timeout_ms, functions)?;
+            Connection::open(&uri(&file.path, ""), options.vfs.as_deref(), options.busy_timeout_ms, functions)?
+                .raise(&self.shared.damage);
         connection.run_script(&format!(
             "PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -{}; PRAGMA synchronous = NORMAL",
             options.cache_kib / 2
@@ -267,7 +276,8 @@ impl DataDir {
     /// A connection with an in-memory `main`, to attach files to.
     pub(super) fn open_memory(&self, functions: &Functions) -> Result<Connection> {
         let options = &self.shared.options;
-        Connection::open(":memory:", options.vfs.as_deref(), options.busy_timeout_ms, functions)
+        let opened = Connection::open(":memory:", options.vfs.as_deref(), options.busy_timeout_ms, functions);
+        Ok(opened?.raise(&self.shared.damage))
     }
 
     /// The span of `name` in the apply order, if it ever existed.

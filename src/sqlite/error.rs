@@ -1,6 +1,7 @@
 //! What can go wrong in this layer.
 
 use crate::core::Fatal;
+use rusqlite::ffi;
 
 /// An error of a session's connection: goes to the client after the session translated it.
 ///
@@ -81,9 +82,22 @@ pub struct FunctionError {
     pub message: String,
 }
 
+impl Error {
+    /// Whether a file is not what SQLite wrote there.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Error::Sqlite { code, .. } => matches!(code & 0xff, ffi::SQLITE_CORRUPT | ffi::SQLITE_NOTADB),
+            _ => false,
+        }
+    }
+}
+
 impl From<Error> for Fatal {
     fn from(e: Error) -> Fatal {
-        Fatal::Storage(e.to_string())
+        match e.is_damage() {
+            true => Fatal::Damaged(e.to_string()),
+            false => Fatal::Storage(e.to_string()),
+        }
     }
 }
 

@@ -234,6 +234,10 @@ pub(super) unsafe fn error_of(db: *mut ffi::sqlite3, code: c_int, fault: &Fault)
         ffi::SQLITE_INTERRUPT => Error::Interrupted { transaction_lost: false },
         ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED => Error::Busy,
         ffi::SQLITE_FULL => Error::Full,
+        ffi::SQLITE_CORRUPT | ffi::SQLITE_NOTADB => {
+            fault.found_damage();
+            Error::Sqlite { code, message }
+        }
         _ => Error::Sqlite { code, message },
     }
 }

@@ -1,6 +1,6 @@
 //! A table's rows in key order, and digests of tables: what two nodes must have equal.
 
-use super::connection::{Connection, quoted, uri};
+use super::connection::{Connection, Interrupt, quoted, uri};
 use super::data_dir::DataDir;
 use super::error::{Error, Result};
 use super::functions::Functions;
@@ -17,6 +17,14 @@ pub struct TableDigest {
     /// SHA-256 over the column ids and every row in key order. Equal on nodes with equal tables, whatever the physical
     /// order of rows and columns.
     pub sha256: [u8; 32],
+}
+
+impl TableDigest {
+    /// The first 63 bits: what CHECKSUM TABLE shows.
+    pub fn checksum(&self) -> i64 {
+        let first = self.sha256.first_chunk().expect("a digest has 32 bytes");
+        i64::from_be_bytes(*first) & i64::MAX
+    }
 }
 
 /// One snapshot of a database, to read tables from by identity.
@@ -39,6 +47,11 @@ impl DataDir {
 }
 
 impl TableRows {
+    /// Stops what is read, from any thread.
+    pub fn interrupt(&self) -> Interrupt {
+        self.connection.interrupt()
+    }
+
     /// The tables there are, with their names.
     pub fn tables(&self) -> Vec<(TableId, String)> {
         self.layout.tables().map(|t| (t.id, t.name.clone())).collect()

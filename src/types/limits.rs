@@ -17,6 +17,8 @@ pub struct Limits {
     pub sync_records: usize,
     /// Bytes sent in answer to one sync request.
     pub sync_bytes: usize,
+    /// Log entries between two checkpoints: about as many are read again after a restart, and kept beyond their time.
+    pub checkpoint_entries: u64,
 }
 
 impl Default for Limits {
@@ -28,6 +30,7 @@ impl Default for Limits {
             key_states: 1 << 20,
             sync_records: 512,
             sync_bytes: 8 << 20,
+            checkpoint_entries: 512,
         }
     }
 }

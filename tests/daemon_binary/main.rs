@@ -3,6 +3,8 @@
 #![allow(clippy::disallowed_methods, reason = "real processes are watched in real time")]
 
 mod accounts;
+mod damage;
+mod identity;
 mod import;
 mod peers;
 mod process;

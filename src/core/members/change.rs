@@ -38,6 +38,14 @@ pub fn has_membership(store: &dyn Storage) -> Result<bool, Fatal> {
     load_membership(store).map(|stored| stored.is_some())
 }
 
+/// The member list of the node whose state this is; an empty one if it belongs to no cluster.
+///
+/// # Errors
+/// Storage fails or is corrupt.
+pub fn members_of(store: &dyn Storage) -> Result<Membership, Fatal> {
+    load_membership(store).map(|stored| stored.unwrap_or_default().membership)
+}
+
 pub fn save_membership(store: &mut dyn Storage, cluster: u64, membership: &Membership) -> Result<(), Fatal> {
     save(store, Table::Meta, MEMBERSHIP, &StoredMembership { cluster, membership: membership.clone() })
 }
@@ -184,7 +192,7 @@ impl Node {
 
     /// Everything undecided of an older epoch ends as an abort (rule 20): had it been chosen, the change would depend
     /// on it (rule 19), and it would be recorded here already.
-    fn end_older_epochs(&mut self, io: &mut Io<'_>, change: TxnId) -> Result<(), Fatal> {
+    pub(crate) fn end_older_epochs(&mut self, io: &mut Io<'_>, change: TxnId) -> Result<(), Fatal> {
         let epoch = self.membership.epoch;
         self.waiting.retain(|w| w.record.epoch >= epoch);
         if self.config.planted.has(Bug::OldEpochLives) {

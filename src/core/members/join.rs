@@ -53,8 +53,13 @@ impl Node {
 
     /// A node wants in.
     pub(crate) fn on_join(&mut self, io: &mut Io<'_>, from: NodeId) {
-        if self.membership.voters.is_empty() || self.membership.removed.contains(&from) {
+        if self.membership.voters.is_empty() {
             return;
+        }
+        // A member has a list, and asks nobody for one: its disk is lost.
+        if self.membership.is_voter(from) || self.membership.removed.contains(&from) {
+            let life = self.lives.latest(from);
+            return self.send(io, from, Message::Outdated { life, known: None });
         }
         self.peers.set_learner(from, true);
         let message = Message::Welcome {

@@ -1,6 +1,6 @@
-//! Who is alive, who belongs to the cluster, and who may vote.
+//! Who is alive, who is who it was, who belongs to the cluster, and who may vote.
 //!
-//! SWIM tells who is alive ([`peers`]). Who may vote is data: a [`Membership`](super::message::Membership) with an
+//! SWIM tells who is alive ([`peers`]). Who came back with less than it had is no member any more ([`lives`]). Who may vote is data: a [`Membership`](super::message::Membership) with an
 //! epoch, changed one node at a time by a transaction of the old list ([`change`]). A new node joins as a non-voter,
 //! copies what the cluster has, by the log or by a snapshot (`replicate::adopt_snapshot`), and is then admitted ([`join`]).
 //!
@@ -11,4 +11,5 @@
 
 pub mod change;
 pub mod join;
+pub mod lives;
 pub mod peers;

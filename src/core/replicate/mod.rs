@@ -8,8 +8,11 @@
 pub(crate) mod conflicts;
 pub mod lag;
 pub mod progress;
+mod renewal;
 mod snapshot;
 pub mod sync;
 
 pub use conflicts::{ConflictRow, LoggedConflict};
+pub(crate) use renewal::Kept;
+pub use renewal::{OlderThanItself, Unfit, renew};
 pub use snapshot::adopt_snapshot;

@@ -189,14 +189,14 @@ impl Node {
         let watermark = progress.watermark;
         self.keys.drop_below(io.store, horizon)?;
         self.keys.spill(io.store, self.config.limits.key_states)?;
-        self.log.maybe_checkpoint(io.store, watermark, self.keys.horizon())?;
+        let marks = (watermark, self.keys.horizon());
+        self.log.maybe_checkpoint(io.store, self.config.limits.checkpoint_entries, marks)?;
         let wall = self.clock.last().millis();
         let age = |span: crate::types::Span| Hlc::from_millis(wall.saturating_sub(span.as_millis()));
         let below = self.keys.horizon().min(age(timing.retention_min));
         let at_any_rate = age(timing.retention_max);
         let (reports, voters, own) = (&self.progress.reports, &self.membership.voters, self.id);
         let covered = |txn| voters.keys().all(|v| *v == own || reports.get(v).is_some_and(|r| r.vector.contains(txn)));
-        let marks = (watermark, self.keys.horizon());
         self.log.drop_old(io.store, below, at_any_rate, marks, 256, covered)?;
         prune_conflicts(io.store, at_any_rate)
     }

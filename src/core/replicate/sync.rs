@@ -7,6 +7,7 @@ use crate::core::node::{Io, Node};
 use crate::core::planted::Bug;
 use crate::core::storage::{Table, load};
 use crate::types::{Epoch, Mono, NodeId, Span, TxnId, VersionVector};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What this node lacks, and whom it asked.
@@ -27,6 +28,8 @@ pub struct Sync {
     /// The peer whose answer did not come: a removed node may know a newer list and yet serve nobody, so that what it
     /// says must not make this node ask it again and again.
     silent: Option<NodeId>,
+    /// Peers whose log does not reach back to what this node lacks, since one was of use.
+    too_old: BTreeSet<NodeId>,
     /// When holes that nobody seems to hold are recovered.
     next_fill: Mono,
 }
@@ -126,7 +129,7 @@ impl Node {
     /// A voter whose last report has something this node lacks, a living one if there is one; else any, in turn.
     fn next_source(&self) -> Option<NodeId> {
         let mut sources: Vec<NodeId> = self.membership.voters.keys().copied().filter(|v| *v != self.id).collect();
-        let useful = |v: &NodeId| self.progress.report(*v).is_some_and(|r| !self.log.vector.covers(&r.vector));
+        let useful = |v: &NodeId| self.has_news(*v);
         let alive = |v: &NodeId| self.peers.is_alive(*v);
         let answers = |v: &NodeId| self.sync.silent != Some(*v);
         // Each a preference only. Who holds what is lacking comes first: the failure detector may be wrong about it.
@@ -264,6 +267,7 @@ impl Node {
         if self.sync.asked.is_some_and(|(node, _)| node == from) {
             self.sync.asked = None;
         }
+        self.sync.too_old.clear();
         self.on_sync_records(io, commits, aborted)?;
         if more {
             self.sync.want(self.now.mono, from);
@@ -271,14 +275,27 @@ impl Node {
         Ok(())
     }
 
+    /// A log does not reach back far enough. When no living member has one that does, only a snapshot helps.
     pub(crate) fn on_sync_too_old(&mut self, io: &mut Io<'_>, from: NodeId, origin: NodeId, first_kept: u64) {
         if self.sync.asked.is_some_and(|(node, _)| node == from) {
             self.sync.asked = None;
             self.sync.turn += 1;
         }
-        if self.log.vector.prefix(origin) + 1 < first_kept {
+        if self.log.vector.prefix(origin) + 1 >= first_kept {
+            return;
+        }
+        self.sync.too_old.insert(from);
+        let others = self.membership.voters.keys().copied().filter(|v| *v != self.id && self.peers.is_alive(*v));
+        let mut useful = others.filter(|v| self.has_news(*v));
+        if useful.all(|v| self.sync.too_old.contains(&v)) {
+            self.sync.too_old.clear();
             io.out.notice(Notice::NeedsSnapshot { origin, sequence: first_kept });
         }
+    }
+
+    /// Whether the last report of `voter` has something this node lacks.
+    fn has_news(&self, voter: NodeId) -> bool {
+        self.progress.report(voter).is_some_and(|r| !self.log.vector.covers(&r.vector))
     }
 
     pub(crate) fn sync_deadline(&self) -> Option<Mono> {

@@ -10,6 +10,7 @@ mod files;
 mod fulltext;
 mod grouping;
 mod ids;
+mod inspect;
 mod keys;
 mod load;
 mod moves;

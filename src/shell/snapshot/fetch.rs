@@ -1,13 +1,15 @@
-//! The joiner's side: asking, receiving, checking, and becoming what was received.
+//! The taker's side: asking, receiving, checking, and becoming what was received.
 
+use super::renew::{self, Member};
 use super::talk::Talk;
 use super::{Answer, Ask, FileOfSnapshot, MANIFEST, Manifest, STORE, digest, remove, sync_folder};
-use crate::core::{Storage, Table, adopt_snapshot};
+use crate::core::{Fatal, Storage, Table, adopt_snapshot, members_of};
 use crate::shell::frame::{ClusterKey, FrameError, Purpose};
 use crate::shell::instance::{NODE_ID, belongs_to_a_cluster};
 use crate::shell::link::{Nonces, dial};
 use crate::shell::metrics::Metrics;
-use crate::sqlite::Store;
+use crate::sqlite::{Store, registered_files};
+use crate::types::NodeId;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,6 +17,8 @@ use tokio::time::{Instant, sleep};
 
 /// Where a snapshot is received.
 const INCOMING: &str = "incoming";
+/// The file in it that names, one a line, the files that are replaced by nothing.
+const OBSOLETE: &str = "obsolete";
 /// The file in it that says: everything is here and checked, and only has to be moved.
 const COMPLETE: &str = "complete";
 /// How long seeds that do not answer, or refuse, are asked again before the node starts without a snapshot: it then
@@ -24,13 +28,24 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// Between two lines of progress in the log.
 const TELL_EVERY: Duration = Duration::from_secs(2);
 
-/// Why a seed gave no snapshot.
+/// Who takes a snapshot.
+pub(super) enum Taker {
+    /// A node that is nobody yet; the id it will have, if it was told one.
+    Joiner(Option<NodeId>),
+    /// A node that others know: it stays who it is.
+    Member(Box<Member>),
+}
+
+/// Why a node gave no snapshot.
 #[derive(Debug, thiserror::Error)]
-enum Error {
+pub(super) enum Error {
     #[error(transparent)]
     Link(#[from] FrameError),
     #[error("{0}")]
     Refused(String),
+    /// Another may do, or a newer one.
+    #[error("{0}")]
+    Unfit(String),
     #[error("{0}")]
     Local(String),
 }
@@ -55,16 +70,18 @@ pub fn finish(directory: &Path) -> Result<(), String> {
 
 fn move_in(directory: &Path, incoming: &Path) -> std::io::Result<()> {
     let manifest = read_manifest(incoming).ok_or_else(|| std::io::Error::other("its manifest is damaged"))?;
+    for name in std::fs::read_to_string(incoming.join(OBSOLETE)).unwrap_or_default().lines() {
+        ["", "-wal", "-shm", "-journal"]
+            .iter()
+            .try_for_each(|end| remove_file(&directory.join(format!("{name}{end}"))))?;
+    }
     // The node's own state last: a directory with it has everything.
     let databases = manifest.files.iter().map(|f| f.name.as_str()).filter(|name| *name != STORE);
     for name in databases.chain(["marmot.redo", STORE]) {
         let from = incoming.join(name);
         if from.exists() {
             for beside in ["-wal", "-shm", "-journal"] {
-                let stale = directory.join(format!("{name}{beside}"));
-                if stale.exists() {
-                    std::fs::remove_file(stale)?;
-                }
+                remove_file(&directory.join(format!("{name}{beside}")))?;
             }
             std::fs::rename(from, directory.join(name))?;
         }
@@ -72,6 +89,14 @@ fn move_in(directory: &Path, incoming: &Path) -> std::io::Result<()> {
     sync_folder(directory)?;
     std::fs::remove_dir_all(incoming)?;
     sync_folder(directory)
+}
+
+/// Removes a file, if it is there.
+fn remove_file(path: &Path) -> std::io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// Copies the cluster's data into an empty directory, if its log alone would not do. Goes on where an earlier attempt
@@ -85,6 +110,7 @@ pub async fn fetch(
     key: &ClusterKey,
     nonces: &Nonces,
     metrics: &Metrics,
+    id: Option<NodeId>,
 ) -> Result<(), String> {
     if belongs_to_a_cluster(directory)? {
         return Ok(());
@@ -95,7 +121,7 @@ pub async fn fetch(
         let mut received_something = false;
         for seed in seeds {
             let held = held_bytes(directory);
-            match fetch_from(directory, seed, key, nonces, metrics).await {
+            match fetch_from(directory, seed, key, nonces, metrics, &Taker::Joiner(id)).await {
                 Ok(()) => return Ok(()),
                 Err(Error::Local(why)) => return Err(format!("the snapshot from {seed}: {why}")),
                 Err(error) if !complained => {
@@ -117,18 +143,24 @@ pub async fn fetch(
     }
 }
 
-async fn fetch_from(
+pub(super) async fn fetch_from(
     directory: &Path,
     seed: &str,
     key: &ClusterKey,
     nonces: &Nonces,
     metrics: &Metrics,
+    taker: &Taker,
 ) -> Result<(), Error> {
     let (stream, session) = dial(seed, key, nonces, Purpose::Copy).await?;
     let mut talk = Talk::new(stream, session.frames(), session.answers());
     let incoming = directory.join(INCOMING);
     let held = read_manifest(&incoming);
-    talk.say(&Ask::Offer { held: held.as_ref().map_or(0, |m| m.id) }).await?;
+    let id = held.as_ref().map_or(0, |m| m.id);
+    talk.say(&match taker {
+        Taker::Joiner(_) => Ask::Offer { held: id },
+        Taker::Member(_) => Ask::Renewal { held: id },
+    })
+    .await?;
     let mut told = Instant::now();
     let manifest = loop {
         match talk.hear().await? {
@@ -141,7 +173,7 @@ async fn fetch_from(
             Answer::Piece(_) => return Err(Error::Refused("a piece that nobody asked for".into())),
             Answer::Wait { done, total } if told.elapsed() >= TELL_EVERY => {
                 told = Instant::now();
-                tracing::info!("joining: {seed} makes a snapshot, {} of {} MB", done >> 20, total >> 20);
+                tracing::info!("{seed} makes a snapshot, {} of {} MB", done >> 20, total >> 20);
             }
             Answer::Wait { .. } => {}
         }
@@ -154,11 +186,21 @@ async fn fetch_from(
         std::fs::write(incoming.join(MANIFEST), bytes)?;
     }
     receive(&mut talk, &manifest, &incoming, metrics).await?;
-    adopt(directory, &incoming, &manifest)?;
+    let adopted = match taker {
+        Taker::Joiner(id) => adopt(directory, &incoming, &manifest, *id),
+        Taker::Member(member) => renew::adopt(directory, &incoming, manifest.seq, member),
+    };
+    if let Err(error) = adopted {
+        // The next attempt begins with a new one.
+        remove(&incoming)?;
+        let _ = talk.say(&Ask::Done { snapshot: manifest.id }).await;
+        return Err(error);
+    }
+    complete(directory, &incoming, &manifest)?;
     // It may be gone: then it removes its copy by itself.
     let _ = talk.say(&Ask::Done { snapshot: manifest.id }).await;
     move_in(directory, &incoming)?;
-    tracing::info!("joining: the snapshot is in place");
+    tracing::info!("the snapshot is in place");
     Ok(())
 }
 
@@ -180,6 +222,10 @@ async fn receive(talk: &mut Talk, manifest: &Manifest, incoming: &Path, metrics:
     let mut done = 0;
     for (number, file) in manifest.files.iter().enumerate() {
         let path = incoming.join(&file.name);
+        // What an attempt to adopt it left, which would be taken for part of it.
+        ["-wal", "-shm", "-journal"]
+            .iter()
+            .try_for_each(|end| remove_file(&incoming.join(format!("{}{end}", file.name))))?;
         let mut target = std::fs::File::options().create(true).append(true).open(&path)?;
         let mut offset = target.metadata()?.len();
         if offset > file.size {
@@ -204,13 +250,13 @@ async fn receive(talk: &mut Talk, manifest: &Manifest, incoming: &Path, metrics:
             metrics.snapshot_received.set(shown(done));
             if told.elapsed() >= TELL_EVERY {
                 told = Instant::now();
-                tracing::info!("joining: {} of {} MB received", done >> 20, total >> 20);
+                tracing::info!("snapshot: {} of {} MB received", done >> 20, total >> 20);
             }
         }
         target.sync_all()?;
         check(file, &path)?;
     }
-    tracing::info!(bytes = total, seconds = started.elapsed().as_secs_f32(), "joining: snapshot received");
+    tracing::info!(bytes = total, seconds = started.elapsed().as_secs_f32(), "snapshot received");
     Ok(())
 }
 
@@ -224,26 +270,43 @@ fn check(file: &FileOfSnapshot, path: &Path) -> Result<(), Error> {
 }
 
 /// Makes what was received the state of a node that is nobody yet, but for the identity it may have chosen.
-fn adopt(directory: &Path, incoming: &Path, manifest: &Manifest) -> Result<(), Error> {
-    let failed = |e: crate::core::Fatal| Error::Local(e.to_string());
+fn adopt(directory: &Path, incoming: &Path, manifest: &Manifest, id: Option<NodeId>) -> Result<(), Error> {
+    let failed = |e: Fatal| Error::Local(e.to_string());
     let own = directory.join(STORE);
-    let identity = match own.exists() {
-        true => Store::open(&own, None).map_err(failed)?.begin().get(Table::Meta, NODE_ID).map_err(failed)?,
-        false => None,
-    };
     let mut store = Store::open_copy(&incoming.join(STORE), None).map_err(failed)?;
     let mut round = store.begin();
+    let members = members_of(&round).map_err(failed)?;
+    if let Some(id) = id.filter(|id| members.is_voter(*id) || members.removed.contains(id)) {
+        return Err(failed(Fatal::IdTaken { id }));
+    }
     adopt_snapshot(&mut round, manifest.seq).map_err(failed)?;
-    match identity {
-        Some(identity) => round.put(Table::Meta, NODE_ID, &identity),
-        None => round.delete(Table::Meta, NODE_ID),
+    match own.exists() {
+        true => Store::open(&own, None).and_then(|mut own| keep_identity(&own.begin(), &mut round)),
+        false => round.delete(Table::Meta, NODE_ID),
     }
     .and_then(|()| round.commit())
     .and_then(|()| store.fold())
-    .map_err(failed)?;
-    drop(store);
+    .map_err(failed)
+}
+
+/// Whoever `own` is, `copy` will be.
+pub(super) fn keep_identity(own: &dyn Storage, copy: &mut dyn Storage) -> Result<(), Fatal> {
+    match own.get(Table::Meta, NODE_ID)? {
+        Some(identity) => copy.put(Table::Meta, NODE_ID, &identity),
+        None => copy.delete(Table::Meta, NODE_ID),
+    }
+}
+
+/// Says durably that everything is here, and what of the old is replaced by nothing.
+fn complete(directory: &Path, incoming: &Path, manifest: &Manifest) -> std::io::Result<()> {
+    let replaced = |name: &String| manifest.files.iter().any(|f| f.name == *name);
+    let mut obsolete = registered_files(directory);
+    obsolete.retain(|name| !replaced(name));
+    let mut list = std::fs::File::create(incoming.join(OBSOLETE))?;
+    list.write_all(obsolete.join("\n").as_bytes())?;
+    list.sync_all()?;
     std::fs::File::create(incoming.join(COMPLETE))?.sync_all()?;
-    Ok(sync_folder(incoming)?)
+    sync_folder(incoming)
 }
 
 fn read_manifest(incoming: &Path) -> Option<Manifest> {
@@ -257,4 +320,70 @@ fn held_bytes(directory: &Path) -> u64 {
     let Some(manifest) = read_manifest(&incoming) else { return 0 };
     let size = |f: &FileOfSnapshot| std::fs::metadata(incoming.join(&f.name)).map_or(0, |m| m.len());
     manifest.files.iter().map(size).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a member's directory holds when a snapshot was received and checked: three files of its own, one of which is
+    /// replaced by nothing.
+    fn received(home: &Path) {
+        let incoming = home.join(INCOMING);
+        std::fs::create_dir(&incoming).unwrap();
+        let file = |name: &str| FileOfSnapshot { name: name.into(), size: 3, sha256: [0; 32] };
+        let files = vec![file("d.db"), file("marmot.files"), file(STORE)];
+        let manifest = Manifest { id: 1, seq: 1, files };
+        std::fs::write(incoming.join(MANIFEST), postcard::to_stdvec(&manifest).unwrap()).unwrap();
+        for name in ["d.db", "marmot.files", "marmot.redo", STORE] {
+            std::fs::write(incoming.join(name), b"new").unwrap();
+            std::fs::write(home.join(name), b"old").unwrap();
+        }
+        std::fs::write(home.join("d.db-wal"), b"old").unwrap();
+        std::fs::write(home.join("gone.db"), b"old").unwrap();
+        std::fs::write(incoming.join(OBSOLETE), "gone.db").unwrap();
+        std::fs::write(incoming.join(COMPLETE), b"").unwrap();
+    }
+
+    fn contents(home: &Path) -> Vec<(String, String)> {
+        let mut found: Vec<(String, String)> = std::fs::read_dir(home)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .map(|path| {
+                let name = path.file_name().unwrap().to_string_lossy().into_owned();
+                (name, std::fs::read_to_string(path).unwrap_or_default())
+            })
+            .collect();
+        found.sort();
+        found
+    }
+
+    #[test]
+    fn a_move_that_was_cut_off_anywhere_is_finished_at_the_next_start() {
+        let new = ["d.db", STORE, "marmot.files", "marmot.redo"].map(|name| (name.to_string(), "new".to_string()));
+        let order = ["d.db", "marmot.files", "marmot.redo", STORE];
+        for moved in 0..=order.len() {
+            let home = tempfile::tempdir().unwrap();
+            received(home.path());
+            if moved > 0 {
+                std::fs::remove_file(home.path().join("gone.db")).unwrap();
+                std::fs::remove_file(home.path().join("d.db-wal")).unwrap();
+            }
+            for name in &order[..moved] {
+                std::fs::rename(home.path().join(INCOMING).join(name), home.path().join(name)).unwrap();
+            }
+            finish(home.path()).unwrap();
+            assert_eq!(contents(home.path()), new, "cut off after {moved}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_complete_changes_nothing() {
+        let home = tempfile::tempdir().unwrap();
+        received(home.path());
+        std::fs::remove_file(home.path().join(INCOMING).join(COMPLETE)).unwrap();
+        let before = contents(home.path());
+        finish(home.path()).unwrap();
+        assert_eq!(contents(home.path()), before);
+    }
 }

@@ -1,4 +1,4 @@
-//! Copying everything a node holds to one that joins.
+//! Copying everything a node holds to one that joins, or to a member that lags behind every log or whose files are damaged.
 //!
 //! ```text
 //!  joiner                                           voter
@@ -15,14 +15,21 @@
 //! A connection that breaks, or either end that restarts, costs the piece under way: the copy stays where it is for a
 //! while, and so does what was received. A cluster whose log is whole and whose files are small is joined by its log
 //! alone. The transfer runs on a thread of its own beside the driver.
+//!
+//! A member asks for a `Renewal` in place of an `Offer`, and always gets a snapshot. It stays who it is, with all it
+//! promised and all that only it has ([`renew`](crate::core::renew)).
 
 #[cfg(not(madsim))]
 mod fetch;
+#[cfg(not(madsim))]
+mod renew;
 mod source;
 mod talk;
 
 #[cfg(not(madsim))]
 pub(super) use fetch::{fetch, finish};
+#[cfg(not(madsim))]
+pub(super) use renew::{Member, others, take_over};
 pub(super) use source::Copies;
 
 use serde::{Deserialize, Serialize};
@@ -36,6 +43,8 @@ enum Ask {
     Piece { snapshot: u64, file: u32, offset: u64 },
     /// For nothing more.
     Done { snapshot: u64 },
+    /// As `Offer`, by a member: the log alone does not do.
+    Renewal { held: u64 },
 }
 
 /// What it is answered.

@@ -94,7 +94,11 @@ impl Copies {
             };
             match asked {
                 Ask::Offer { held } => {
-                    let answer = self.offer(&mut talk, held).await?;
+                    let answer = self.offer(&mut talk, held, true).await?;
+                    talk.say(&answer).await?;
+                }
+                Ask::Renewal { held } => {
+                    let answer = self.offer(&mut talk, held, false).await?;
                     talk.say(&answer).await?;
                 }
                 Ask::Piece { snapshot, file, offset } => match self.open(snapshot, file, offset).await {
@@ -109,8 +113,8 @@ impl Copies {
         }
     }
 
-    /// The snapshot held in part, or a fresh one, or a new one.
-    async fn offer(&self, talk: &mut Talk, held: u64) -> Result<Answer, FrameError> {
+    /// The snapshot held in part, or a fresh one, or a new one; none if the log does as well and `log_will_do`.
+    async fn offer(&self, talk: &mut Talk, held: u64, log_will_do: bool) -> Result<Answer, FrameError> {
         if !*self.ready.borrow() {
             return Ok(Answer::Refused("the node asked is no voting member yet".into()));
         }
@@ -133,7 +137,7 @@ impl Copies {
         }
         let id = (self.random)();
         let folder = self.directory.join(format!("{FOLDER}{id:016x}"));
-        let made = self.make(talk, id, &folder).await;
+        let made = self.make(talk, id, &folder, log_will_do).await;
         match made {
             Ok(Some(manifest)) => {
                 let now = Instant::now();
@@ -153,13 +157,19 @@ impl Copies {
         }
     }
 
-    /// Makes a snapshot, unless the log does as well.
-    async fn make(&self, talk: &mut Talk, id: u64, folder: &Path) -> Result<Option<Manifest>, Failed> {
+    /// Makes a snapshot, unless the log does as well and will do.
+    async fn make(
+        &self,
+        talk: &mut Talk,
+        id: u64,
+        folder: &Path,
+        log_will_do: bool,
+    ) -> Result<Option<Manifest>, Failed> {
         let mut pinned = self.data.pin()?;
         let total = pinned.bytes()?;
         // After the files were pinned: what is in them is in the log, or was dropped from it as everywhere applied.
         let log_is_whole = self.fold().await?;
-        if log_is_whole && total <= SMALL {
+        if log_will_do && log_is_whole && total <= SMALL {
             return Ok(None);
         }
         let free =
@@ -167,7 +177,7 @@ impl Copies {
         if free < total.saturating_add(ROOM) {
             return Err(Failed::Here(format!("a snapshot of {} MB does not fit its disk", total >> 20)));
         }
-        tracing::info!(bytes = total, "a node joins: making a snapshot");
+        tracing::info!(bytes = total, "making a snapshot for another node");
         std::fs::create_dir_all(folder)?;
         let (store, vfs) = (self.directory.join(STORE), self.vfs.clone());
         copy_store(&store, vfs.as_deref(), &folder.join(STORE))?;

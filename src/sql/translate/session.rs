@@ -11,8 +11,8 @@ use crate::sql::modes::Modes;
 use crate::sql::parameter::Literal;
 use crate::sql::parse::{Body, Executed, Maintenance, SetExpression, SetItem, Statement, TableName};
 use crate::sql::plan::{
-    Assignment, LockTarget, Locking, Plan, Program, Read, ResultColumn, ResultType, SessionCommand, SetTarget,
-    SetValue, VariableScope, Write,
+    Assignment, Inspected, InspectedKind, LockTarget, Locking, Plan, Program, Read, ResultColumn, ResultType,
+    SessionCommand, SetTarget, SetValue, VariableScope, Write,
 };
 use crate::sql::program::Names;
 use crate::sql::schema_change::SchemaChange;
@@ -347,22 +347,54 @@ impl Translator<'_> {
         Ok(Plan::Session(SessionCommand::Explain(program, databases)))
     }
 
+    /// CHECK TABLE, CHECKSUM TABLE: what each name means.
+    fn inspection(&mut self, checksum: bool, tables: &[TableName]) -> Result<Plan, Error> {
+        let mut inspected = Vec::new();
+        for name in tables {
+            let named = self.database_named(name)?;
+            let shown = format!("{named}.{}", name.name);
+            let found = match self.temporary_table(&named, &name.name) {
+                Some(_) => InspectedKind::Other,
+                None => match self.find_table(name) {
+                    Ok((database, _)) if database.system => InspectedKind::Other,
+                    Ok((database, table)) => {
+                        InspectedKind::Table { database: database.name.clone(), table: table.name.clone() }
+                    }
+                    Err(_) if self.find_view(name)?.is_some() => InspectedKind::Other,
+                    Err(error) => InspectedKind::Missing(error.message),
+                },
+            };
+            inspected.push(Inspected { shown, found });
+        }
+        Ok(Plan::Session(SessionCommand::Inspect { checksum, tables: inspected }))
+    }
+
+    /// The database that a name means.
+    fn database_named(&self, name: &TableName) -> Result<String, Error> {
+        match (&name.database, self.context.database) {
+            (Some(database), _) => Ok(database.clone()),
+            (None, Some(current)) => Ok(current.to_string()),
+            (None, None) => Err(Error::no_database()),
+        }
+    }
+
     fn maintenance(&mut self, what: Maintenance, tables: &[TableName]) -> Result<Plan, Error> {
         let operation = match what {
             Maintenance::Analyze => "analyze",
-            Maintenance::Check => "check",
-            Maintenance::Checksum => "checksum",
+            Maintenance::Check => return self.inspection(false, tables),
+            Maintenance::Checksum => return self.inspection(true, tables),
+            Maintenance::QuickChecksum => {
+                let shown =
+                    |name| Ok(vec![Value::text(format!("{}.{}", self.database_named(name)?, name.name)), Value::Null]);
+                let rows = tables.iter().map(shown).collect::<Result<_, Error>>()?;
+                return Ok(Plan::Rows { columns: text_columns(&["Table", "Checksum"]), rows });
+            }
             Maintenance::Optimize => "optimize",
             Maintenance::Repair => "repair",
         };
         let mut rows = Vec::new();
         for name in tables {
-            let database = match (&name.database, self.context.database) {
-                (Some(database), _) => database.clone(),
-                (None, Some(current)) => current.to_string(),
-                (None, None) => return Err(Error::no_database()),
-            };
-            let full = format!("{database}.{}", name.name);
+            let full = format!("{}.{}", self.database_named(name)?, name.name);
             let row = |kind: &str, text: &str| {
                 vec![Value::text(full.as_str()), Value::from(operation), Value::from(kind), Value::from(text)]
             };
