@@ -6,9 +6,11 @@ use super::client::{Front, FrontConfig, Tls};
 use super::clock::SystemClock;
 use super::conflicts::StoredConflicts;
 use super::driver::{Channels, Driver, Report};
+use super::cluster_tls::ClusterTls;
 use super::frame::{ClusterKey, NONCE};
+use super::greeting::{Credentials, Nonces};
 use super::interference::Interference;
-use super::link::{Links, Nonces, listen};
+use super::link::{Links, listen};
 use super::snapshot::Copies;
 use super::spawn::{Spawn, dedicated};
 use crate::config::Config;
@@ -103,8 +105,7 @@ pub struct Closed {
     /// See [`Instance::ready`].
     pub ready: watch::Receiver<bool>,
     environment: Environment,
-    key: ClusterKey,
-    nonces: Nonces,
+    credentials: Credentials,
     frame_limit: usize,
     envelopes: mpsc::Sender<Vec<Envelope>>,
     reports: mpsc::UnboundedSender<Report>,
@@ -154,8 +155,7 @@ impl Closed {
         let (stop, stop_out) = watch::channel(false);
         let published = Published::new();
 
-        let key = ClusterKey::new(config.cluster.secret.expose().as_bytes()).plant(planted);
-        let nonces = nonces(environment.random.clone());
+        let credentials = credentials(config, &environment)?;
         let frame_limit = config.core(node_id).limits.frame_bytes;
         let applier = data.open_applier(&applier_functions()).map_err(|e| e.to_string())?;
         let applier = SharedApplier::new(applier);
@@ -166,7 +166,7 @@ impl Closed {
         let checkpointing = checkpointer::run(data.open_checkpointer(), own, stop_out.clone());
         dedicated("checkpointer", checkpointing).map_err(|e| e.to_string())?;
 
-        let links = Links::new(key.clone(), nonces.clone(), environment.cluster.clone(), interference);
+        let links = Links::new(credentials.clone(), environment.cluster.clone(), interference);
         let channels = Channels { calls: calls_out, envelopes: envelopes_out, reports: reports_out, tasks, ready };
         let room = room(directory.clone(), vfs.is_some());
         let driver =
@@ -204,8 +204,7 @@ impl Closed {
             server,
             ready: ready_out,
             environment,
-            key,
-            nonces,
+            credentials,
             frame_limit,
             envelopes,
             reports,
@@ -226,11 +225,11 @@ impl Closed {
         let Closed { environment, front, stop, .. } = self;
         let listening = listen(
             listeners.cluster,
-            self.key,
-            self.nonces,
+            self.credentials,
             self.frame_limit,
             self.envelopes,
             self.copies.clone(),
+            environment.clients.clone(),
             environment.cluster.clone(),
         );
         (environment.cluster)(Box::pin(listening));
@@ -315,7 +314,19 @@ pub(super) fn belongs_to_a_cluster(directory: &Path) -> Result<bool, String> {
     crate::core::has_membership(&store.begin()).map_err(|e| e.to_string())
 }
 
-pub(super) fn nonces(random: Arc<dyn Fn() -> u64 + Send + Sync>) -> Nonces {
+/// What this node shows to others: the secret, and TLS as configured.
+///
+/// # Errors
+/// A sentence: the certificates cannot be used.
+pub(super) fn credentials(config: &Config, environment: &Environment) -> Result<Credentials, String> {
+    let key = ClusterKey::new(config.cluster.secret.expose().as_bytes()).plant(environment.simulation.planted);
+    // The simulator's network has no listeners-in, and making a certificate draws real randomness.
+    let encrypted = config.encrypts_between_nodes() && !cfg!(madsim);
+    let tls = encrypted.then(|| ClusterTls::new(config.cluster.tls_files.clone()).map(Arc::new)).transpose()?;
+    Ok(Credentials { key, nonces: nonces(environment.random.clone()), tls })
+}
+
+fn nonces(random: Arc<dyn Fn() -> u64 + Send + Sync>) -> Nonces {
     Arc::new(move || {
         let mut nonce = [0; NONCE];
         nonce.chunks_mut(8).for_each(|chunk| chunk.copy_from_slice(&random().to_le_bytes()));

@@ -10,18 +10,24 @@
 //! The driver alone touches the core; everything else is messages with bounded queues. [`Instance`] is one running node:
 //! the daemon ([`run`]) runs one on real sockets, the simulator several on simulated ones, from the same code.
 
+mod antechamber;
 mod applier;
 mod checkpointer;
 pub mod client;
 mod clock;
+mod cluster_tls;
 mod conflicts;
 mod driver;
 pub mod frame;
+mod greeting;
 #[cfg(not(madsim))]
 mod import;
 mod instance;
 mod interference;
 mod link;
+mod log_limit;
+mod peer_stream;
+mod pem;
 #[cfg(not(madsim))]
 mod serve;
 mod snapshot;

@@ -1,9 +1,8 @@
 //! The daemon: runtimes, sockets, signals.
 
 use super::clock::SystemClock;
-use super::frame::ClusterKey;
 use super::import;
-use super::instance::{Closed, Environment, Instance, Listeners, Simulation, nonces};
+use super::instance::{Closed, Environment, Instance, Listeners, Simulation, credentials};
 use super::snapshot;
 use super::spawn;
 use crate::config::Config;
@@ -105,10 +104,9 @@ async fn start(config: &Config, environment: Environment) -> Result<Closed, Stri
     import::take_in(&config.data_dir, config.joins())?;
     if config.joins() {
         let seeds: Vec<String> = config.cluster.seeds.iter().map(ToString::to_string).collect();
-        let key = ClusterKey::new(config.cluster.secret.expose().as_bytes());
-        let nonces = nonces(environment.random.clone());
+        let credentials = credentials(config, &environment)?;
         std::fs::create_dir_all(&*config.data_dir).map_err(|e| format!("{}: {e}", config.data_dir.display()))?;
-        snapshot::fetch(&config.data_dir, &seeds, &key, &nonces).await?;
+        snapshot::fetch(&config.data_dir, &seeds, &credentials).await?;
     }
     let mut closed = Closed::start(config, environment)?;
     if import::is_waiting(&config.data_dir)? {

@@ -3,9 +3,9 @@
 use super::talk::Talk;
 use super::{Answer, Ask, FileOfSnapshot, MANIFEST, Manifest, STORE, digest, remove, sync_folder};
 use crate::core::{Storage, Table, adopt_snapshot};
-use crate::shell::frame::{ClusterKey, FrameError, Purpose};
+use crate::shell::frame::{FrameError, Purpose};
+use crate::shell::greeting::Credentials;
 use crate::shell::instance::{NODE_ID, belongs_to_a_cluster};
-use crate::shell::link::{Nonces, dial};
 use crate::sqlite::Store;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -78,7 +78,7 @@ fn move_in(directory: &Path, incoming: &Path) -> std::io::Result<()> {
 ///
 /// # Errors
 /// A sentence: what was received cannot be used, or this node's disk fails.
-pub async fn fetch(directory: &Path, seeds: &[String], key: &ClusterKey, nonces: &Nonces) -> Result<(), String> {
+pub async fn fetch(directory: &Path, seeds: &[String], credentials: &Credentials) -> Result<(), String> {
     if belongs_to_a_cluster(directory)? {
         return Ok(());
     }
@@ -88,7 +88,7 @@ pub async fn fetch(directory: &Path, seeds: &[String], key: &ClusterKey, nonces:
         let mut received_something = false;
         for seed in seeds {
             let held = held_bytes(directory);
-            match fetch_from(directory, seed, key, nonces).await {
+            match fetch_from(directory, seed, credentials).await {
                 Ok(()) => return Ok(()),
                 Err(Error::Local(why)) => return Err(format!("the snapshot from {seed}: {why}")),
                 Err(error) if !complained => {
@@ -110,8 +110,8 @@ pub async fn fetch(directory: &Path, seeds: &[String], key: &ClusterKey, nonces:
     }
 }
 
-async fn fetch_from(directory: &Path, seed: &str, key: &ClusterKey, nonces: &Nonces) -> Result<(), Error> {
-    let (stream, session) = dial(seed, key, nonces, Purpose::Copy).await?;
+async fn fetch_from(directory: &Path, seed: &str, credentials: &Credentials) -> Result<(), Error> {
+    let (stream, session) = credentials.dial(seed, Purpose::Copy).await?;
     let mut talk = Talk::new(stream, session.frames(), session.answers());
     let incoming = directory.join(INCOMING);
     let held = read_manifest(&incoming);
