@@ -69,6 +69,10 @@ const UNUSED: &[&str] = &[
     "Sort_merge_passes",
     "Sort_range",
     "Sort_rows",
+    "Ssl_accept_renegotiates",
+    "Ssl_client_connects",
+    "Ssl_connect_renegotiates",
+    "Ssl_finished_connects",
     "Table_locks_immediate",
     "Table_locks_waited",
 ];
@@ -87,6 +91,8 @@ pub struct Counters {
     bytes_sent: AtomicU64,
     aborted_clients: AtomicU64,
     aborted_connects: AtomicU64,
+    tls_asked: AtomicU64,
+    tls_accepted: AtomicU64,
 }
 
 impl Default for Counters {
@@ -103,6 +109,8 @@ impl Default for Counters {
             bytes_sent: AtomicU64::new(0),
             aborted_clients: AtomicU64::new(0),
             aborted_connects: AtomicU64::new(0),
+            tls_asked: AtomicU64::new(0),
+            tls_accepted: AtomicU64::new(0),
         }
     }
 }
@@ -152,6 +160,16 @@ impl Counters {
         self.aborted_connects.fetch_add(1, Relaxed);
     }
 
+    /// A client asked for TLS.
+    pub fn tls_asked(&self) {
+        self.tls_asked.fetch_add(1, Relaxed);
+    }
+
+    /// A client's TLS handshake succeeded.
+    pub fn tls_accepted(&self) {
+        self.tls_accepted.fetch_add(1, Relaxed);
+    }
+
     /// How many statements began.
     pub fn statements(&self) -> u64 {
         self.statements.load(Relaxed)
@@ -172,6 +190,8 @@ impl Counters {
             ("Select_scan", of(&self.scans)),
             ("Slow_queries", of(&self.slow_statements)),
             ("Sort_scan", of(&self.sorts)),
+            ("Ssl_accepts", of(&self.tls_asked)),
+            ("Ssl_finished_accepts", of(&self.tls_accepted)),
         ];
         list.extend(COMMANDS.iter().copied().zip(self.commands.iter().map(of)));
         list.extend(UNUSED.iter().map(|name| (*name, 0)));

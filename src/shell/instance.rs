@@ -2,9 +2,10 @@
 
 use super::applier::{self, SharedApplier};
 use super::checkpointer;
-use super::client::{Front, FrontConfig, Tls};
+use super::client::{Certificates, Front, FrontConfig, Limits};
 use super::clock::SystemClock;
 use super::conflicts::StoredConflicts;
+use super::doors::Entrances;
 use super::driver::{Channels, Driver, Report};
 use super::cluster_tls::ClusterTls;
 use super::frame::{ClusterKey, NONCE};
@@ -189,16 +190,17 @@ impl Closed {
             environment.random.clone(),
             config.replication.snapshot_bytes_per_second,
         );
+        let certificates = certificates(config);
         let server = Server::new(Parts {
             node: node_id,
             data,
             core: CoreHandle::new(calls, published),
             clock: Arc::new(clock.clone()),
-            globals: Arc::new(globals(config, node_id).map_err(|e| e.to_string())?),
+            globals: Arc::new(globals(config, node_id, certificates.as_ref()).map_err(|e| e.to_string())?),
             seed: (environment.random)(),
             conflicts: Some(Arc::new(StoredConflicts::new(directory.join("marmot.db"), vfs))),
         });
-        let front = front(config, &server)?;
+        let front = front(config, &server, certificates, credentials.tls.clone())?;
         Ok(Closed {
             node: node_id,
             server,
@@ -344,7 +346,12 @@ fn room(directory: PathBuf, simulated: bool) -> Box<dyn FnMut() -> bool + Send> 
     })
 }
 
-fn globals(config: &Config, node: NodeId) -> Result<Globals, crate::session::VariableError> {
+fn globals(
+    config: &Config,
+    node: NodeId,
+    certificates: Option<&Certificates>,
+) -> Result<Globals, crate::session::VariableError> {
+    let path = |path: Option<&Path>| Value::text(path.map_or_else(String::new, |path| path.display().to_string()));
     let int = |n: u64| Value::Int(i64::try_from(n).unwrap_or(i64::MAX));
     let seconds = |span: crate::types::Span| int((span.as_millis() / 1000).max(1));
     let text = |s: String| Value::text(s);
@@ -358,33 +365,58 @@ fn globals(config: &Config, node: NodeId) -> Result<Globals, crate::session::Var
         ("innodb_lock_wait_timeout", seconds(config.transaction.lock_wait_timeout)),
         ("wait_timeout", seconds(config.mysql.wait_timeout)),
         ("max_connections", int(config.mysql.max_connections as u64)),
+        ("connect_timeout", seconds(config.mysql.connect_timeout)),
+        ("max_connect_errors", int(config.mysql.max_connect_errors as u64)),
+        ("require_secure_transport", Value::Int(config.mysql.require_tls.into())),
+        ("ssl_cert", path(certificates.map(Certificates::cert))),
+        ("ssl_key", path(certificates.map(Certificates::key))),
         ("max_allowed_packet", int(config.mysql.max_allowed_packet_bytes as u64)),
         ("port", int(config.mysql.listen.port.into())),
         ("datadir", text(config.data_dir.display().to_string())),
     ])
 }
 
-fn front(config: &Config, server: &Arc<Server>) -> Result<Arc<Front<NewSession>>, String> {
+fn front(
+    config: &Config,
+    server: &Arc<Server>,
+    certificates: Option<Certificates>,
+    cluster_tls: Option<Arc<ClusterTls>>,
+) -> Result<Arc<Front<NewSession>>, String> {
     let mysql = &config.mysql;
     let accounts = Accounts::new().with(&*mysql.user, Credential::password(mysql.password.expose()));
     let mut front = FrontConfig::new(VERSION, Arc::new(accounts));
-    front.max_connections = mysql.max_connections;
     front.counters = server.counters().clone();
-    front.require_tls = mysql.require_tls;
-    front.tls = tls(mysql.tls_cert.as_deref(), mysql.tls_key.as_deref())?;
+    front.tls = certificates.as_ref().map(Certificates::load).transpose()?;
+    let globals = server.globals().clone();
+    front.limits = Arc::new(move || Limits {
+        require_tls: globals.number("require_secure_transport") != 0,
+        max_connections: usize::try_from(globals.number("max_connections")).unwrap_or(usize::MAX),
+        connect_timeout: std::time::Duration::from_secs(globals.number("connect_timeout")),
+        max_connect_errors: globals.number("max_connect_errors"),
+    });
+    let for_clients = certificates.zip(front.tls.clone());
+    server.set_doors(Arc::new(Entrances { for_clients, for_nodes: cluster_tls, hosts: front.hosts.clone() }));
     let server = server.clone();
     let new_session: NewSession = Box::new(move |_| server.session());
     Ok(Front::new(front, new_session))
 }
 
-fn tls(cert: Option<&std::path::Path>, key: Option<&std::path::Path>) -> Result<Option<Tls>, String> {
+/// The files of the certificate that clients see.
+fn certificates(config: &Config) -> Option<Certificates> {
+    let mysql = &config.mysql;
     // The simulator's network has no listeners-in, and making a certificate draws real randomness.
     if cfg!(madsim) {
-        return Ok(None);
+        return None;
     }
-    let read = |path: &std::path::Path| std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()));
-    match (cert, key) {
-        (Some(cert), Some(key)) => Tls::from_pem(&read(cert)?, &read(key)?).map(Some),
-        _ => Tls::self_signed(&["localhost".to_string(), "127.0.0.1".to_string()]).map(Some),
-    }
+    Some(match (&mysql.tls_cert, &mysql.tls_key) {
+        (Some(cert), Some(key)) => Certificates::of(cert, key),
+        _ => {
+            let hosts = ["localhost", "127.0.0.1", "::1", &mysql.listen.host, &config.advertised().host];
+            let mut names: Vec<String> = hosts.iter().map(ToString::to_string).collect();
+            names.sort_unstable();
+            names.dedup();
+            names.retain(|name| name != "0.0.0.0" && name != "::");
+            Certificates::kept_in(&config.data_dir, names)
+        }
+    })
 }

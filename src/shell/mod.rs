@@ -17,6 +17,7 @@ pub mod client;
 mod clock;
 mod cluster_tls;
 mod conflicts;
+mod doors;
 mod driver;
 pub mod frame;
 mod greeting;

@@ -4,7 +4,7 @@ use marmot::mysql::{
     Accounts, BAD_DB_ERROR, Cell, Column, ColumnFlags, ColumnType, Completion, Credential, DUP_ENTRY, Handler, Login,
     Parameter, Prepared, QUERY_INTERRUPTED, ResultWriter, SqlError, StatementId, StatusFlags,
 };
-use marmot::shell::client::{Front, FrontConfig, Tls};
+use marmot::shell::client::{Front, FrontConfig, Limits, Tls};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -89,6 +89,13 @@ impl Drop for Server {
             runtime.shutdown_background();
         }
     }
+}
+
+/// Sets bounds of a front.
+pub fn limits(config: &mut FrontConfig, change: impl FnOnce(&mut Limits)) {
+    let mut limits = (config.limits)();
+    change(&mut limits);
+    config.limits = Arc::new(move || limits);
 }
 
 /// A session that understands a few words.

@@ -24,6 +24,9 @@ impl Reader<'_> {
         if self.accept("CLUSTER") {
             return self.remove_node();
         }
+        if self.accept("INSTANCE") {
+            return self.alter_instance();
+        }
         if self.accept("DATABASE") || self.accept("SCHEMA") {
             let option = ["DEFAULT", "CHARACTER", "CHARSET", "COLLATE", "ENCRYPTION"].iter().any(|w| self.looks_at(w));
             let name = if option { String::new() } else { self.name()? };
