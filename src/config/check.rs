@@ -81,7 +81,10 @@ fn cluster_tls(config: &Config, found: &mut Found<'_>) {
             given.iter().for_each(|(key, path)| readable(key, path, found));
         }
         if cluster.tls == ClusterTls::Off {
-            found.add(&["cluster.tls"], "cluster.tls is \"off\", but there are certificates for it: remove one of the two");
+            found.add(
+                &["cluster.tls"],
+                "cluster.tls is \"off\", but there are certificates for it: remove one of the two",
+            );
         }
     } else if cluster.tls == ClusterTls::On && cluster.secret.is_empty() {
         found.add(

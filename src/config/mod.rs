@@ -30,5 +30,6 @@ pub use load::{Loaded, load};
 pub use problem::{ConfigError, Problem};
 pub use secret::Secret;
 pub use settings::{
-    Cluster, ClusterTls, ClusterTlsFiles, Config, DataDir, Ddl, LogFormat, LogLevel, Logging, Mysql, Replication, Transaction, UNLIMITED_RETENTION,
+    Cluster, ClusterTls, ClusterTlsFiles, Config, DataDir, Ddl, LogFormat, LogLevel, Logging, Mysql, Replication,
+    Transaction, UNLIMITED_RETENTION,
 };

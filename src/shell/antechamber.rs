@@ -96,7 +96,8 @@ mod tests {
         let mut flood: Vec<Visit> = (0..50).map(|_| room.enter(address(2))).collect();
         let mut second = room.enter(address(3));
         assert!(!must_go(&mut first) && !must_go(&mut second));
-        let left: Vec<usize> = flood.iter_mut().map(must_go).enumerate().filter(|(_, gone)| !gone).map(|(i, _)| i).collect();
+        let left: Vec<usize> =
+            flood.iter_mut().map(must_go).enumerate().filter(|(_, gone)| !gone).map(|(i, _)| i).collect();
         assert_eq!(left, [48, 49], "the oldest go first");
     }
 

@@ -75,7 +75,9 @@ pub enum FrameError {
         "the other side has no TLS between nodes and this node demands it: give both the same cluster.tls, and the cluster secret"
     )]
     HasNoTls,
-    #[error("TLS with the other side failed: {0}; compare cluster.tls_ca, cluster.tls_cert and cluster.tls_key of both")]
+    #[error(
+        "TLS with the other side failed: {0}; compare cluster.tls_ca, cluster.tls_cert and cluster.tls_key of both"
+    )]
     Tls(String),
     #[error("the other side does not know the cluster secret: give all nodes the same MARMOT_CLUSTER_SECRET")]
     WrongSecret,

@@ -6,6 +6,7 @@
 //! dropped and counted. Nothing here waits on a slow peer.
 
 use super::antechamber::Antechamber;
+use super::cluster_tls;
 use super::frame::{FrameError, Header, Purpose, Session, payload};
 use super::greeting::Credentials;
 use super::interference::{Fate, Interference};
@@ -373,8 +374,12 @@ async fn hear(
                 return Ok(());
             }
         }
-        if stream.read_buf(&mut input).await? == 0 {
-            return Ok(());
+        match stream.read_buf(&mut input).await.map_err(cluster_tls::failure) {
+            Ok(0) => return Ok(()),
+            Ok(_) => {}
+            // What TLS notices first.
+            Err(FrameError::Tls(_)) => return Err(FrameError::BadTag),
+            Err(error) => return Err(error),
         }
     }
 }

@@ -57,7 +57,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_same_is_said_once_a_minute_with_a_count() {
         let limit = LogLimit::default();
-        assert_eq!([limit.admit("a"), limit.admit("a"), limit.admit("b"), limit.admit("a")], [Some(0), None, Some(0), None]);
+        assert_eq!(
+            [limit.admit("a"), limit.admit("a"), limit.admit("b"), limit.admit("a")],
+            [Some(0), None, Some(0), None]
+        );
         tokio::time::advance(PERIOD).await;
         assert_eq!([limit.admit("a"), limit.admit("a")], [Some(2), None]);
     }

@@ -2,9 +2,13 @@
 #![cfg(feature = "shell")]
 #![allow(clippy::disallowed_methods, reason = "real processes are watched in real time")]
 
+mod certificates;
+mod clients;
+mod encryption;
 mod import;
 mod peers;
 mod process;
+mod proxy;
 mod removal;
 mod snapshot;
 mod start;

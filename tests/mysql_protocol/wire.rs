@@ -295,6 +295,17 @@ fn silence_ends_logins_and_sessions() {
 }
 
 #[test]
+fn silence_within_a_packet_ends_the_session() {
+    let server = Server::start();
+    let mut wire = Wire::login(&server, PLAIN);
+    assert_eq!(wire.command(b"\x03HASTY")[0], 0);
+    // A header that promises more than comes.
+    wire.stream.write_all(&[200, 0, 0, 0, 3]).unwrap();
+    assert_eq!(code(&wire.read().unwrap()), 1159);
+    assert_eq!(wire.read(), None);
+}
+
+#[test]
 fn a_killed_session_is_told_and_ends() {
     let server = Server::start();
     let mut wire = Wire::login(&server, PLAIN);

@@ -50,7 +50,8 @@ impl Certificates {
 
     /// Makes both. A key without its certificate is what a crash between the two left.
     fn make(&self) -> Result<(), String> {
-        let made = rcgen::generate_simple_self_signed(self.names.clone()).map_err(|e| format!("no certificate: {e}"))?;
+        let made =
+            rcgen::generate_simple_self_signed(self.names.clone()).map_err(|e| format!("no certificate: {e}"))?;
         write(&self.key, 0o600, &made.signing_key.serialize_pem())?;
         write(&self.cert, 0o644, &made.cert.pem())?;
         tracing::info!("made a certificate for clients: {}", self.cert.display());

@@ -7,8 +7,8 @@ use super::login::login;
 use super::tls::{Tls, secret};
 use super::transport::Socket;
 use crate::mysql::{
-    Authenticator, CANT_CREATE_THREAD, CON_COUNT_ERROR, CapabilityFlags, HANDSHAKE_ERROR, HOST_IS_BLOCKED, Handler, Login,
-    NET_READ_INTERRUPTED, Salts, SqlError, Statements, StatusFlags,
+    Authenticator, CANT_CREATE_THREAD, CON_COUNT_ERROR, CapabilityFlags, HANDSHAKE_ERROR, HOST_IS_BLOCKED, Handler,
+    Login, NET_READ_INTERRUPTED, SERVER_SHUTDOWN, Salts, SqlError, Statements, StatusFlags,
 };
 use crate::session::Counters;
 use crate::shell::antechamber::{Antechamber, Visit};
@@ -289,7 +289,7 @@ where
         peer: &Peer,
         mut visit: Visit,
         mut salts: Salts,
-        stop: watch::Receiver<bool>,
+        mut stop: watch::Receiver<bool>,
     ) -> End {
         let limits = self.config.limits();
         let login = timeout(limits.connect_timeout, login(connection, &self.config, peer, &mut salts));
@@ -299,6 +299,7 @@ where
                 self.say("too many logins in progress: the oldest of the address that has most is closed", &peer.host);
                 Err(End::Error(CON_COUNT_ERROR.with(&[])))
             }
+            _ = stop.wait_for(|stop| *stop) => Err(End::Error(SERVER_SHUTDOWN.with(&[]))),
             login = login => login.unwrap_or_else(|_| Err(End::Error(NET_READ_INTERRUPTED.with(&[])))),
         };
         drop(visit);

@@ -16,6 +16,9 @@ impl Reader<'_> {
         if self.at_view() {
             return self.view(ViewVerb::Alter);
         }
+        if self.accept("INSTANCE") {
+            return self.alter_instance();
+        }
         match self.accept_any(&["PROCEDURE", "FUNCTION"]) {
             Some("PROCEDURE") => return self.alter_program(StoredKind::Procedure),
             Some(_) => return self.alter_program(StoredKind::Function),
@@ -23,9 +26,6 @@ impl Reader<'_> {
         }
         if self.accept("CLUSTER") {
             return self.remove_node();
-        }
-        if self.accept("INSTANCE") {
-            return self.alter_instance();
         }
         if self.accept("DATABASE") || self.accept("SCHEMA") {
             let option = ["DEFAULT", "CHARACTER", "CHARSET", "COLLATE", "ENCRYPTION"].iter().any(|w| self.looks_at(w));
