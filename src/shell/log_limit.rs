@@ -28,7 +28,10 @@ impl<K: Eq + Hash> Default for LogLimit<K> {
 impl<K: Eq + Hash> LogLimit<K> {
     /// Whether to say it now; then, how often it happened unsaid since it was said last.
     pub fn admit(&self, what: K) -> Option<u64> {
-        let now = Instant::now();
+        self.admit_at(what, Instant::now())
+    }
+
+    fn admit_at(&self, what: K, now: Instant) -> Option<u64> {
         let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(before) = said.get_mut(&what) {
             if now.duration_since(before.at) < PERIOD {
@@ -54,24 +57,21 @@ impl<K: Eq + Hash> LogLimit<K> {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn the_same_is_said_once_a_minute_with_a_count() {
-        let limit = LogLimit::default();
-        assert_eq!(
-            [limit.admit("a"), limit.admit("a"), limit.admit("b"), limit.admit("a")],
-            [Some(0), None, Some(0), None]
-        );
-        tokio::time::advance(PERIOD).await;
-        assert_eq!([limit.admit("a"), limit.admit("a")], [Some(2), None]);
+    #[test]
+    fn the_same_is_said_once_a_minute_with_a_count() {
+        let (limit, start) = (LogLimit::default(), Instant::now());
+        let said = ["a", "a", "b", "a"].map(|what| limit.admit_at(what, start));
+        assert_eq!(said, [Some(0), None, Some(0), None]);
+        assert_eq!(["a", "a"].map(|what| limit.admit_at(what, start + PERIOD)), [Some(2), None]);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn what_is_remembered_is_bounded() {
-        let limit = LogLimit::default();
-        let said = (0..10_000).filter(|n| limit.admit(*n).is_some()).count();
-        assert_eq!((said, limit.0.lock().expect("no panic").len()), (REMEMBERED, REMEMBERED));
-        tokio::time::advance(PERIOD).await;
-        assert_eq!(limit.admit(20_000), Some(0));
-        assert_eq!(limit.0.lock().expect("no panic").len(), 1);
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let (limit, start) = (LogLimit::default(), Instant::now());
+        let said = (0..10_000).filter(|n| limit.admit_at(*n, start).is_some()).count();
+        let remembered = || limit.0.lock().expect("no panic").len();
+        assert_eq!((said, remembered()), (REMEMBERED, REMEMBERED));
+        assert_eq!(limit.admit_at(20_000, start + PERIOD), Some(0));
+        assert_eq!(remembered(), 1);
     }
 }

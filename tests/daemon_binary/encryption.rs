@@ -1,12 +1,14 @@
 //! TLS between nodes.
 
 use crate::certificates::Authority;
+use crate::middleman::Middleman;
 use crate::process::{Daemon, Ports, free_port, log, wait};
 use crate::proxy::Proxy;
 use nix::sys::signal::Signal;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -154,4 +156,20 @@ fn certificates_let_in_who_has_one_of_the_authority_and_nobody_else() {
     first.signal(Signal::SIGHUP);
     wait("three voters", || (first.rows(VOTERS) == ["3"]).then_some(()));
     drop(third);
+}
+
+/// Certificates say nothing when only the secret counts, so both ends speak TLS with whoever is in the middle: the proofs that
+/// pass there unchanged are of another connection for each of them.
+#[test]
+fn somebody_in_the_middle_gets_no_proof_that_anybody_takes() {
+    let (_root, homes) = homes::<2>();
+    homes.iter().for_each(|home| configure(home, "cluster_secret = 'a secret of the cluster'"));
+    let seed = Daemon::start(&homes[0], &["--config", "m.toml"]);
+    let middleman = Middleman::before(seed.cluster_port);
+    let at = format!("127.0.0.1:{}", middleman.port);
+    let _joiner = Daemon::launch(&homes[1], &["--config", "m.toml", "--seeds", &at]);
+    wait("the seed's log", || log(&homes[0]).contains("does not know the cluster secret").then_some(()));
+    wait("the joiner's log", || log(&homes[1]).contains("hung up in the middle of the handshake").then_some(()));
+    assert!(middleman.between.load(Ordering::Relaxed) > 0, "both spoke TLS with it");
+    assert_eq!(seed.rows("SELECT COUNT(*) FROM marmot.cluster_nodes"), ["1"]);
 }

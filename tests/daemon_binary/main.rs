@@ -6,6 +6,7 @@ mod certificates;
 mod clients;
 mod encryption;
 mod import;
+mod middleman;
 mod peers;
 mod process;
 mod proxy;

@@ -29,17 +29,15 @@ impl Broken {
 
 impl Hosts {
     /// Whether `address` has broken off `limit` logins or more within the minute.
-    pub fn is_blocked(&self, address: IpAddr, limit: u64) -> bool {
-        let now = Instant::now();
+    pub fn is_blocked(&self, address: IpAddr, limit: u64, now: Instant) -> bool {
         self.lock().get(&address).is_some_and(|broken| broken.counts(now) && broken.logins >= limit)
     }
 
     /// A login of `address` broke off. The loopback addresses are never blocked, as in MySQL.
-    pub fn broke_off(&self, address: IpAddr) {
+    pub fn broke_off(&self, address: IpAddr, now: Instant) {
         if address == Ipv4Addr::LOCALHOST || address == Ipv6Addr::LOCALHOST {
             return;
         }
-        let now = Instant::now();
         let mut hosts = self.lock();
         if let Some(broken) = hosts.get_mut(&address).filter(|broken| broken.counts(now)) {
             broken.logins += 1;
@@ -72,31 +70,42 @@ impl Hosts {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn an_address_is_blocked_for_the_rest_of_the_minute() {
+    #[test]
+    fn an_address_is_blocked_for_the_rest_of_the_minute() {
         let (hosts, address, other) = (Hosts::default(), [10, 0, 0, 1].into(), [10, 0, 0, 2].into());
-        hosts.broke_off(address);
-        hosts.broke_off(other);
-        assert!(!hosts.is_blocked(address, 2));
-        tokio::time::advance(Duration::from_secs(59)).await;
-        hosts.broke_off(address);
-        assert!(hosts.is_blocked(address, 2) && !hosts.is_blocked(other, 2));
-        tokio::time::advance(Duration::from_secs(1)).await;
-        assert!(!hosts.is_blocked(address, 2));
-        hosts.broke_off(address);
-        assert!(!hosts.is_blocked(address, 2), "counted anew");
+        let start = Instant::now();
+        hosts.broke_off(address, start);
+        hosts.broke_off(other, start);
+        assert!(!hosts.is_blocked(address, 2, start));
+        let late = start + Duration::from_secs(59);
+        hosts.broke_off(address, late);
+        assert!(hosts.is_blocked(address, 2, late) && !hosts.is_blocked(other, 2, late));
+        let over = start + MINUTE;
+        assert!(!hosts.is_blocked(address, 2, over));
+        hosts.broke_off(address, over);
+        assert!(!hosts.is_blocked(address, 2, over), "counted anew");
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn success_and_flush_forget() {
-        let (hosts, address) = (Hosts::default(), [10, 0, 0, 1].into());
-        for forget in [&|| hosts.logged_in(address) as _, &|| hosts.flush() as _] as [&dyn Fn(); 2] {
-            hosts.broke_off(address);
-            assert!(hosts.is_blocked(address, 1));
+    #[test]
+    fn success_and_flush_forget() {
+        let (hosts, address, now) = (Hosts::default(), [10, 0, 0, 1].into(), Instant::now());
+        for forget in [&|| hosts.logged_in(address), &|| hosts.flush()] as [&dyn Fn(); 2] {
+            hosts.broke_off(address, now);
+            assert!(hosts.is_blocked(address, 1, now));
             forget();
-            assert!(!hosts.is_blocked(address, 1));
+            assert!(!hosts.is_blocked(address, 1, now));
         }
-        hosts.broke_off(Ipv4Addr::LOCALHOST.into());
-        assert!(!hosts.is_blocked(Ipv4Addr::LOCALHOST.into(), 1));
+        hosts.broke_off(Ipv4Addr::LOCALHOST.into(), now);
+        assert!(!hosts.is_blocked(Ipv4Addr::LOCALHOST.into(), 1, now));
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let (hosts, start) = (Hosts::default(), Instant::now());
+        let address = |n: u32| IpAddr::from(n.to_be_bytes());
+        (0..10_000).for_each(|n| hosts.broke_off(address(n), start));
+        assert_eq!(hosts.lock().len(), REMEMBERED);
+        hosts.broke_off(address(20_000), start + MINUTE);
+        assert_eq!(hosts.lock().len(), 1, "what no longer counts makes room");
     }
 }

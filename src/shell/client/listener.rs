@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// Pause after a failed accept: the usual reason is a lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -245,7 +245,7 @@ where
     fn may_log_in(&self, peer: &Peer) -> Result<(), SqlError> {
         let limits = self.config.limits();
         let (why, error) = match peer.address {
-            Some(address) if self.config.hosts.is_blocked(address, limits.max_connect_errors) => {
+            Some(address) if self.config.hosts.is_blocked(address, limits.max_connect_errors, Instant::now()) => {
                 ("too many logins were broken off: refused for a minute, or until FLUSH HOSTS", HOST_IS_BLOCKED)
             }
             // The last place is for an administrator; who that is shows later.
@@ -308,7 +308,7 @@ where
             Err(end) => {
                 self.config.counters.aborted_connect();
                 if let Some(address) = peer.address.filter(|_| broke_off(&end)) {
-                    self.config.hosts.broke_off(address);
+                    self.config.hosts.broke_off(address, Instant::now());
                 }
                 return end;
             }
