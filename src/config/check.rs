@@ -239,6 +239,15 @@ pub(super) fn notes(config: &Config, origins: &Origins) -> Vec<String> {
                 .push(format!("{file} contains {key} and can be read by every user of this machine: chmod 600 {file}"));
         }
     }
+    let of_nodes = config.cluster.tls_files.as_ref().map(|files| &files.key);
+    for (key, path) in [("mysql.tls_key", config.mysql.tls_key.as_ref()), ("cluster.tls_key", of_nodes)] {
+        if let Some(path) = path.filter(|path| readable_by_others(path)) {
+            notes.push(format!(
+                "{key}: {0} is a private key and can be read by other users of this machine: chmod 600 {0}",
+                path.display()
+            ));
+        }
+    }
     let lists_self = |seeds: &[HostPort]| !seeds.is_empty() && seeds.iter().all(|seed| seed == config.advertised());
     if lists_self(&config.cluster.seeds) {
         notes.push(
@@ -367,6 +376,18 @@ mod tests {
         config.cluster.listen = at("10.0.0.1:8081");
         let notes = notes(&config, &Origins::default());
         assert!(notes.len() == 1 && notes[0].contains("without encryption"), "{notes:?}");
+    }
+
+    #[test]
+    fn a_key_that_others_can_read_is_noted() {
+        use std::os::unix::fs::PermissionsExt;
+        let key = tempfile::NamedTempFile::new().expect("a file");
+        let mut config = Config::default();
+        config.mysql.tls_key = Some(key.path().to_path_buf());
+        for (mode, noted) in [(0o600, 0), (0o644, 1)] {
+            std::fs::set_permissions(key.path(), std::fs::Permissions::from_mode(mode)).expect("our file");
+            assert_eq!(notes(&config, &Origins::default()).len(), noted, "{mode:o}");
+        }
     }
 
     #[test]
