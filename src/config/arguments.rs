@@ -33,6 +33,7 @@ Files:
   DATA_DIR/<database>.db    one SQLite file for each database; open it read-only while the node runs
   DATA_DIR/marmot.log       the log, with --daemon
   DATA_DIR/marmot.lock      locked while a node uses the directory
+  DATA_DIR/server-cert.pem  the certificate that MySQL clients see, unless another is configured; its key is beside it
 
 Environment:
   MARMOT_CLUSTER_SECRET     the secret shared by all nodes; wins over the file
@@ -41,6 +42,7 @@ Environment:
 
 Signals:
   SIGTERM, SIGINT           finish what is under way, tell the other nodes, end with exit code 0
+  SIGHUP                    read certificates anew, as ALTER INSTANCE RELOAD TLS does
   SIGKILL                   is safe too: what was acknowledged is on disk and recovered at the next start
 
 Exit codes: 0 ended as asked, 1 failed, 2 wrong arguments or configuration.

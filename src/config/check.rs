@@ -3,7 +3,7 @@
 use super::address::HostPort;
 use super::load::Origins;
 use super::problem::Problem;
-use super::settings::Config;
+use super::settings::{ClusterTls, Config};
 use crate::types::NodeId;
 use std::path::Path;
 
@@ -17,6 +17,7 @@ const SECRET_LENGTH_ADVISED: usize = 16;
 pub(super) fn problems(config: &Config, origins: &Origins) -> Vec<Problem> {
     let mut found = Found { origins, problems: Vec::new() };
     exposure(config, &mut found);
+    cluster_tls(config, &mut found);
     reachability(config, &mut found);
     relations(config, &mut found);
     files(config, &mut found);
@@ -74,6 +75,41 @@ fn exposure(config: &Config, found: &mut Found<'_>) {
                 cluster.listen
             ),
         );
+    }
+}
+
+/// TLS between nodes has something to tell members from strangers by.
+fn cluster_tls(config: &Config, found: &mut Found<'_>) {
+    let cluster = &config.cluster;
+    if let Some(files) = &cluster.tls_files {
+        let given = [("cluster.tls_ca", &files.ca), ("cluster.tls_cert", &files.cert), ("cluster.tls_key", &files.key)];
+        if given.iter().any(|(_, path)| path.as_os_str().is_empty()) {
+            found.add(
+                &given.map(|(key, _)| key),
+                "cluster.tls_ca, cluster.tls_cert and cluster.tls_key belong together: set all, or none for TLS by the secret \
+                 alone",
+            );
+        } else {
+            given.iter().for_each(|(key, path)| readable(key, path, found));
+        }
+        if cluster.tls == ClusterTls::Off {
+            found.add(
+                &["cluster.tls"],
+                "cluster.tls is \"off\", but there are certificates for it: remove one of the two",
+            );
+        }
+    } else if cluster.tls == ClusterTls::On && cluster.secret.is_empty() {
+        found.add(
+            &["cluster.tls"],
+            "TLS between nodes that have neither a secret nor certificates keeps nobody out: set cluster.cluster_secret (or the \
+             environment variable MARMOT_CLUSTER_SECRET), or cluster.tls_ca, cluster.tls_cert and cluster.tls_key",
+        );
+    }
+}
+
+fn readable(key: &str, path: &Path, found: &mut Found<'_>) {
+    if let Err(error) = std::fs::File::open(path) {
+        found.add(&[key], format!("{key}: {} cannot be read: {error}", path.display()));
     }
 }
 
@@ -189,10 +225,8 @@ fn files(config: &Config, found: &mut Found<'_>) {
         found.add(&["data_dir"], format!("the data directory {} is not a directory", config.data_dir.display()));
     }
     for (key, path) in [("mysql.tls_cert", &config.mysql.tls_cert), ("mysql.tls_key", &config.mysql.tls_key)] {
-        if let Some(path) = path
-            && let Err(error) = std::fs::File::open(path)
-        {
-            found.add(&[key], format!("{key}: {} cannot be read: {error}", path.display()));
+        if let Some(path) = path {
+            readable(key, path, found);
         }
     }
     if let Some(path) = &config.mysql.secure_file_priv {
@@ -237,11 +271,26 @@ pub(super) fn notes(config: &Config, origins: &Origins) -> Vec<String> {
                 .push(format!("{file} contains {key} and can be read by every user of this machine: chmod 600 {file}"));
         }
     }
+    let of_nodes = config.cluster.tls_files.as_ref().map(|files| &files.key);
+    for (key, path) in [("mysql.tls_key", config.mysql.tls_key.as_ref()), ("cluster.tls_key", of_nodes)] {
+        if let Some(path) = path.filter(|path| readable_by_others(path)) {
+            notes.push(format!(
+                "{key}: {0} is a private key and can be read by other users of this machine: chmod 600 {0}",
+                path.display()
+            ));
+        }
+    }
     let lists_self = |seeds: &[HostPort]| !seeds.is_empty() && seeds.iter().all(|seed| seed == config.advertised());
     if lists_self(&config.cluster.seeds) {
         notes.push(
             "the only seed is this node itself, so it starts a new cluster if its data directory is empty".to_string(),
         );
+    }
+    if !config.cluster.listen.is_loopback() && !config.encrypts_between_nodes() {
+        notes.push(format!(
+            "nodes speak on {} without encryption; cluster.tls = \"auto\" or \"on\" encrypts, on all nodes alike",
+            config.cluster.listen
+        ));
     }
     if !config.mysql.listen.is_loopback() && !config.mysql.require_tls {
         notes.push(format!(
@@ -344,6 +393,42 @@ mod tests {
         });
         refused("is not a directory", |c| c.data_dir.0 = "/dev/null".into());
         refused("at most 107 bytes", |c| c.mysql.unix_socket = Some("x".repeat(108).into()));
+    }
+
+    #[test]
+    fn tls_between_nodes_has_something_to_go_by() {
+        let files = |ca: &str| {
+            let file = |path: &str| std::path::PathBuf::from(path);
+            Some(crate::config::ClusterTlsFiles { ca: file(ca), cert: file("/dev/null"), key: file("/dev/null") })
+        };
+        refused("keeps nobody out", |c| c.cluster.tls = ClusterTls::On);
+        refused("belong together", |c| c.cluster.tls_files = files(""));
+        refused("cluster.tls_ca: /nowhere cannot be read", |c| c.cluster.tls_files = files("/nowhere"));
+        refused("remove one of the two", |c| {
+            c.cluster.tls_files = files("/dev/null");
+            c.cluster.tls = ClusterTls::Off;
+        });
+        let mut config = Config::default();
+        assert!(!config.encrypts_between_nodes());
+        config.cluster.secret = Secret::new("a secret of the cluster");
+        assert!(config.encrypts_between_nodes());
+        assert!(notes(&config, &Origins::default()).is_empty());
+        config.cluster.tls = ClusterTls::Off;
+        config.cluster.listen = at("10.0.0.1:8081");
+        let notes = notes(&config, &Origins::default());
+        assert!(notes.len() == 1 && notes[0].contains("without encryption"), "{notes:?}");
+    }
+
+    #[test]
+    fn a_key_that_others_can_read_is_noted() {
+        use std::os::unix::fs::PermissionsExt;
+        let key = tempfile::NamedTempFile::new().expect("a file");
+        let mut config = Config::default();
+        config.mysql.tls_key = Some(key.path().to_path_buf());
+        for (mode, noted) in [(0o600, 0), (0o644, 1)] {
+            std::fs::set_permissions(key.path(), std::fs::Permissions::from_mode(mode)).expect("our file");
+            assert_eq!(notes(&config, &Origins::default()).len(), noted, "{mode:o}");
+        }
     }
 
     #[test]

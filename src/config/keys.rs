@@ -2,7 +2,7 @@
 
 use super::address::{HostPort, check_host};
 use super::secret::Secret;
-use super::settings::{Config, UNLIMITED_RETENTION};
+use super::settings::{ClusterTlsFiles, Config, UNLIMITED_RETENTION};
 use crate::types::{NodeId, Span};
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -66,6 +66,10 @@ pub const KEYS: &[Key] = &[
     ),
     key("cluster.seed_nodes", |c, v| set(&mut c.cluster.seeds, v.list()), |c| list(&c.cluster.seeds)),
     key("cluster.cluster_secret", |c, v| set(&mut c.cluster.secret, v.secret()), |c| hidden(&c.cluster.secret)),
+    key("cluster.tls", |c, v| set(&mut c.cluster.tls, v.parsed()), |c| quoted(c.cluster.tls)),
+    key("cluster.tls_ca", |c, v| tls_file(c, v, |f| &mut f.ca), |c| shown_tls_file(c, |f| &f.ca)),
+    key("cluster.tls_cert", |c, v| tls_file(c, v, |f| &mut f.cert), |c| shown_tls_file(c, |f| &f.cert)),
+    key("cluster.tls_key", |c, v| tls_file(c, v, |f| &mut f.key), |c| shown_tls_file(c, |f| &f.key)),
     key(
         "cluster.gossip_interval_ms",
         |c, v| set(&mut c.cluster.gossip_interval, v.millis(50..=60_000)),
@@ -155,6 +159,16 @@ pub const KEYS: &[Key] = &[
         "mysql.max_connections",
         |c, v| set(&mut c.mysql.max_connections, v.count(1..=100_000)),
         |c| c.mysql.max_connections.to_string(),
+    ),
+    key(
+        "mysql.connect_timeout_seconds",
+        |c, v| set(&mut c.mysql.connect_timeout, v.seconds(2..=31_536_000)),
+        |c| seconds(c.mysql.connect_timeout),
+    ),
+    key(
+        "mysql.max_connect_errors",
+        |c, v| set(&mut c.mysql.max_connect_errors, v.count(1..=1_000_000)),
+        |c| c.mysql.max_connect_errors.to_string(),
     ),
     key("mysql.auto_id_mode", |c, v| set(&mut c.mysql.auto_id_mode, v.parsed()), |c| quoted(c.mysql.auto_id_mode)),
     key("mysql.collations", |c, v| set(&mut c.mysql.collations, v.parsed()), |c| quoted(c.mysql.collations)),
@@ -253,6 +267,22 @@ fn shown(value: &Option<HostPort>) -> String {
 
 fn shown_path(value: &Option<PathBuf>) -> String {
     value.as_ref().map_or_else(|| quoted(""), |path| quoted(path.display()))
+}
+
+/// Puts one of the files of TLS between nodes; an empty path adds nothing.
+fn tls_file(
+    config: &mut Config,
+    item: Item<'_>,
+    which: fn(&mut ClusterTlsFiles) -> &mut PathBuf,
+) -> Result<(), String> {
+    if let Some(path) = item.optional_path()? {
+        *which(config.cluster.tls_files.get_or_insert_default()) = path;
+    }
+    Ok(())
+}
+
+fn shown_tls_file(config: &Config, which: fn(&ClusterTlsFiles) -> &PathBuf) -> String {
+    shown_path(&config.cluster.tls_files.as_ref().map(|files| which(files).clone()))
 }
 
 fn list(values: &[HostPort]) -> String {

@@ -10,8 +10,8 @@
 //! key cannot be added half. A wrong file yields *all* its problems at once, each with file, line and what would be
 //! valid; nothing unknown is skipped, because a misspelt `cluster_secret` that is silently ignored is an open door.
 //!
-//! Left out on purpose: secrets as flags (everybody on the machine can read a command line) and reloading (a node that
-//! is told something else is restarted; that takes less than a second).
+//! Left out on purpose: secrets as flags (everybody on the machine can read a command line) and reloading of anything but
+//! certificates (a node that is told something else is restarted; that takes less than a second).
 
 mod address;
 mod arguments;
@@ -30,6 +30,6 @@ pub use load::{Loaded, load};
 pub use problem::{ConfigError, Problem};
 pub use secret::Secret;
 pub use settings::{
-    Admin, Cluster, Config, DataDir, Ddl, LogFormat, LogLevel, Logging, Mysql, Replication, Transaction,
-    UNLIMITED_RETENTION,
+    Admin, Cluster, ClusterTls, ClusterTlsFiles, Config, DataDir, Ddl, LogFormat, LogLevel, Logging, Mysql, Replication,
+    Transaction, UNLIMITED_RETENTION,
 };

@@ -63,6 +63,10 @@ pub struct Cluster {
     pub seeds: Vec<HostPort>,
     /// Shared by all nodes; a node without it learns nothing. Empty only on loopback.
     pub secret: Secret,
+    /// Whether nodes speak TLS with each other; the same on all.
+    pub tls: ClusterTls,
+    /// The certificates of TLS between nodes; `None`: the secret alone says who belongs to the cluster.
+    pub tls_files: Option<ClusterTlsFiles>,
     /// Between SWIM probes.
     pub gossip_interval: Span,
     /// Silence after which a peer is suspected. At least one probe must have failed by then.
@@ -82,12 +86,39 @@ impl Default for Cluster {
             advertise: None,
             seeds: Vec::new(),
             secret: Secret::default(),
+            tls: ClusterTls::default(),
+            tls_files: None,
             gossip_interval: timing.probe_interval,
             suspect_timeout,
             dead_timeout: Span(suspect_timeout.0 + timing.suspect_after.0),
             max_clock_offset: timing.max_clock_offset,
         }
     }
+}
+
+/// Whether nodes speak TLS with each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClusterTls {
+    /// If there is a cluster secret, or there are certificates.
+    #[default]
+    Auto,
+    On,
+    Off,
+}
+
+impl ClusterTls {
+    pub const NAMES: [(&'static str, ClusterTls); 3] =
+        [("auto", ClusterTls::Auto), ("on", ClusterTls::On), ("off", ClusterTls::Off)];
+}
+
+/// PEM files for TLS between nodes. A path that was not given is empty, which `check` refuses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClusterTlsFiles {
+    /// Certificates of the authority that signs for nodes.
+    pub ca: PathBuf,
+    /// This node's chain, leaf first: for the host that others dial, for server and client authentication.
+    pub cert: PathBuf,
+    pub key: PathBuf,
 }
 
 /// `[replication]`: what reads and writes promise unless a session says otherwise, and how long the log is kept.
@@ -155,13 +186,17 @@ pub struct Mysql {
     /// A Unix socket besides TCP.
     pub unix_socket: Option<PathBuf>,
     pub max_connections: usize,
+    /// For a login, from the first byte to the last.
+    pub connect_timeout: Span,
+    /// Interrupted logins of one address within a minute after which it is refused for the rest of that minute.
+    pub max_connect_errors: usize,
     pub auto_id_mode: AutoIdMode,
     /// How texts compare where a table does not say, and what new tables say.
     pub collations: CollationRules,
     pub user: String,
     /// Empty only on loopback.
     pub password: Secret,
-    /// PEM files, both or none. None: a self-signed certificate is made at start.
+    /// PEM files, both or none. None: a self-signed certificate is made and kept in the data directory.
     pub tls_cert: Option<PathBuf>,
     pub tls_key: Option<PathBuf>,
     /// Refuse TCP clients that do not use TLS.
@@ -180,6 +215,8 @@ impl Default for Mysql {
             listen: HostPort::new("127.0.0.1", 3306),
             unix_socket: None,
             max_connections: 1000,
+            connect_timeout: Span::from_secs(10),
+            max_connect_errors: 100,
             auto_id_mode: AutoIdMode::default(),
             collations: CollationRules::default(),
             user: "root".to_string(),
@@ -289,6 +326,7 @@ macro_rules! named {
         }
     };
 }
+named!(ClusterTls);
 named!(LogLevel);
 named!(LogFormat);
 
@@ -296,6 +334,15 @@ impl Config {
     /// Where peers reach this node.
     pub fn advertised(&self) -> &HostPort {
         self.cluster.advertise.as_ref().unwrap_or(&self.cluster.listen)
+    }
+
+    /// Whether nodes speak TLS with each other.
+    pub fn encrypts_between_nodes(&self) -> bool {
+        match self.cluster.tls {
+            ClusterTls::Auto => !self.cluster.secret.is_empty() || self.cluster.tls_files.is_some(),
+            ClusterTls::On => true,
+            ClusterTls::Off => false,
+        }
     }
 
     /// Whether the node joins a cluster through somebody else, rather than beginning one.

@@ -193,6 +193,7 @@ errors! {
     UNKNOWN_CHARACTER_SET 1115 "42000" "Unknown character set: '{}'"
     TOO_MANY_FIELDS 1117 "HY000" "Too many columns"
     TOO_BIG_ROWSIZE 1118 "42000" "Row size too large"
+    HOST_IS_BLOCKED 1129 "HY000" "Host '{}' is blocked because of many connection errors; unblock with 'FLUSH HOSTS'"
     CANT_CREATE_THREAD 1135 "HY000" "Can't create a new thread (errno {}); if you are not out of available memory, the limits of the operating system for threads or open files are too low"
     WRONG_VALUE_COUNT_ON_ROW 1136 "21S01" "Column count doesn't match value count at row {}"
     INVALID_USE_OF_NULL 1138 "22004" "Invalid use of NULL value"
@@ -364,6 +365,7 @@ errors! {
     CHECK_CONSTRAINT_VIOLATED 3819 "HY000" "Check constraint '{}' is violated"
     CHECK_CONSTRAINT_NOT_FOUND 3821 "HY000" "Check constraint '{}' is not found in the table"
     CHECK_CONSTRAINT_DUP_NAME 3822 "HY000" "Duplicate check constraint name '{}'"
+    DA_SSL_LIBRARY_ERROR 3888 "HY000" "Failed to set up SSL because of the following SSL library error: {}"
     CONSTRAINT_NOT_FOUND 3940 "HY000" "Constraint '{}' does not exist"
     CLIENT_INTERACTION_TIMEOUT 4031 "HY000" "The client was disconnected by the server because of inactivity. See wait_timeout and interactive_timeout for configuring this behavior"
 }

@@ -108,6 +108,11 @@ pub trait Handler: Send {
     /// (1049); any error here ends the connection.
     fn connected(&mut self, login: &Login) -> impl Future<Output = Result<(), SqlError>> + Send;
 
+    /// Whether the client may do what an administrator may: it is let in when all other places are taken. The default is no.
+    fn may_administer(&self) -> bool {
+        false
+    }
+
     /// The flags of the next OK or EOF packet: `SERVER_STATUS_IN_TRANS`, `_AUTOCOMMIT`, `_NO_BACKSLASH_ESCAPES`, ... .
     /// `SERVER_MORE_RESULTS_EXISTS` is the writer's business.
     fn status(&self) -> StatusFlags;

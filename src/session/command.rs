@@ -78,6 +78,23 @@ impl Session {
         Ok(())
     }
 
+    /// ALTER INSTANCE RELOAD TLS. Nothing changes if anything is wrong: that is an error, or with `lenient` a warning.
+    pub(super) fn reload_tls(&mut self, lenient: bool) -> Result<(), SqlError> {
+        let Some(doors) = self.server.doors() else { return Ok(()) };
+        match doors.reload_tls() {
+            Ok(()) => Ok(()),
+            Err(why) => {
+                tracing::warn!("certificates were not read anew: {why}");
+                let error = mysql::DA_SSL_LIBRARY_ERROR.with(&[&why]);
+                if !lenient {
+                    return Err(error);
+                }
+                self.state.diagnostics.warning(error.code, error.message);
+                Ok(())
+            }
+        }
+    }
+
     async fn show_warnings(
         &mut self,
         errors_only: bool,

@@ -109,6 +109,10 @@ const UNUSED: &[&str] = &[
     "Sort_merge_passes",
     "Sort_range",
     "Sort_rows",
+    "Ssl_accept_renegotiates",
+    "Ssl_client_connects",
+    "Ssl_connect_renegotiates",
+    "Ssl_finished_connects",
     "Table_locks_immediate",
     "Table_locks_waited",
     "Table_open_cache_hits",
@@ -201,6 +205,8 @@ pub struct Counters {
     times: HistogramVec,
     /// The parts of `times`, as [`Class`] counts: looked up once, so that counting is a few atomic additions.
     times_of: [Histogram; Class::ALL.len()],
+    tls_asked: AtomicU64,
+    tls_accepted: AtomicU64,
 }
 
 impl Default for Counters {
@@ -230,6 +236,8 @@ impl Default for Counters {
             closed: AtomicU64::new(0),
             times_of: Class::ALL.map(|(_, name)| times.with_label_values(&[name])),
             times,
+            tls_asked: AtomicU64::new(0),
+            tls_accepted: AtomicU64::new(0),
         }
     }
 }
@@ -340,6 +348,16 @@ impl Counters {
         self.aborted_connects.fetch_add(1, Relaxed);
     }
 
+    /// A client asked for TLS.
+    pub fn tls_asked(&self) {
+        self.tls_asked.fetch_add(1, Relaxed);
+    }
+
+    /// A client's TLS handshake succeeded.
+    pub fn tls_accepted(&self) {
+        self.tls_accepted.fetch_add(1, Relaxed);
+    }
+
     /// How many statements began.
     pub fn statements(&self) -> u64 {
         self.statements.load(Relaxed)
@@ -366,6 +384,8 @@ impl Counters {
             ("Select_scan", of(&self.scans)),
             ("Slow_queries", of(&self.slow_statements)),
             ("Sort_scan", of(&self.sorts)),
+            ("Ssl_accepts", of(&self.tls_asked)),
+            ("Ssl_finished_accepts", of(&self.tls_accepted)),
         ];
         list.extend(COMMANDS.iter().copied().zip(self.commands.iter().map(of)));
         list.extend(UNUSED.iter().map(|name| (*name, 0)));

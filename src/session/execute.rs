@@ -215,6 +215,12 @@ impl Session {
             Plan::Session(command) => return self.command(run, command, out).await,
             Plan::Rows { columns, rows } => return Ok(self.literal_rows(columns, rows, out).await?),
             Plan::Admin(Admin::RemoveNode(node)) => self.change_members(MemberChange::Remove(*node)).await?,
+            Plan::Admin(Admin::ReloadTls { lenient }) => self.reload_tls(*lenient)?,
+            Plan::Admin(Admin::FlushHosts) => {
+                if let Some(doors) = self.server.doors() {
+                    doors.flush_hosts();
+                }
+            }
             Plan::Call(call) => return self.call(run, call, out).await,
             Plan::Nothing(warnings) => self.push_warnings(warnings),
         }

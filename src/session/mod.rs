@@ -106,7 +106,7 @@ pub use core_handle::{CoreCall, CoreHandle, OpenSnapshot, Published};
 pub use counters::{Counters, SECONDS};
 pub use functions::applier_functions;
 pub use registry::{Activity, Connection, Registry, Stop};
-pub use server::{Parts, Schema, Server};
+pub use server::{Doors, Parts, Schema, Server};
 pub use session::Session;
 pub use system::{ConflictLog, ConflictRow, LinkRow, LinkStates};
 pub use variables::{Globals, VERSION, VariableError, Variables, Which};

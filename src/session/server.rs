@@ -19,7 +19,7 @@ use crate::sqlite::{self, DataDir};
 use crate::types::{ClientId, DatabaseName, Mono, NodeId, Now, Span};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 /// What a [`Server`] is made of.
 pub struct Parts {
@@ -35,6 +35,18 @@ pub struct Parts {
     pub conflicts: Option<Arc<dyn ConflictLog>>,
     pub configured: ConfiguredAccount,
     pub links: Option<Arc<dyn LinkStates>>,
+}
+
+/// What statements ask of the doors that clients and nodes come through. It must not own the server, which keeps it.
+pub trait Doors: Send + Sync {
+    /// `ALTER INSTANCE RELOAD TLS`: reads certificates anew, for connections made from now on.
+    ///
+    /// # Errors
+    /// A sentence: what is wrong with them. Nothing changed.
+    fn reload_tls(&self) -> Result<(), String>;
+
+    /// `FLUSH HOSTS`: forgets which addresses broke off logins.
+    fn flush_hosts(&self);
 }
 
 /// One node's SQL front: sessions are made here.
@@ -53,6 +65,7 @@ pub struct Server {
     pub(super) links: Option<Arc<dyn LinkStates>>,
     pub(super) started: Mono,
     counters: Arc<Counters>,
+    doors: OnceLock<Arc<dyn Doors>>,
     schema: RwLock<Option<Arc<Schema>>>,
     random: AtomicU64,
     clients: AtomicU64,
@@ -95,6 +108,7 @@ impl Server {
             links: parts.links,
             started,
             counters: Arc::default(),
+            doors: OnceLock::new(),
             schema: RwLock::new(None),
             random: AtomicU64::new(parts.seed),
             clients: AtomicU64::new(0),
@@ -140,6 +154,16 @@ impl Server {
     /// What is counted for `SHOW STATUS`; the shell adds what it sees of the connections.
     pub fn counters(&self) -> &Arc<Counters> {
         &self.counters
+    }
+
+    /// Says where clients and nodes come in; the first word holds.
+    pub fn set_doors(&self, doors: Arc<dyn Doors>) {
+        let _ = self.doors.set(doors);
+    }
+
+    /// Where clients and nodes come in; `None`: nobody said.
+    pub fn doors(&self) -> Option<&Arc<dyn Doors>> {
+        self.doors.get()
     }
 
     pub fn globals(&self) -> &Arc<Globals> {

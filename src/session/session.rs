@@ -202,6 +202,7 @@ impl Session {
         self.state.local_files = login.local_files();
         self.encryption = login.tls.clone();
         self.state.database = None;
+        self.start_interactive();
         self.handshake_collation(login.collation);
         if login.ignore_space() {
             let modes = format!("{},IGNORE_SPACE", self.state.settings.modes);
@@ -218,6 +219,14 @@ impl Session {
         }
         self.tracking.start(login.session_track(), &self.state);
         Ok(())
+    }
+
+    /// The `wait_timeout` of somebody who types is the `interactive_timeout` at first, as in MySQL.
+    fn start_interactive(&mut self) {
+        if self.state.interactive {
+            let patience = self.state.variables.own("interactive_timeout").clone();
+            self.state.variables.put("wait_timeout", patience);
+        }
     }
 
     /// A client that greets with a character set Marmot does not speak gets utf8mb4, and sees so in its variables.
@@ -239,6 +248,7 @@ impl Session {
     fn forget_everything(&mut self) {
         self.roll_back();
         self.state.reset();
+        self.start_interactive();
         self.once = Once::default();
         self.close_prepared();
         self.named.clear();
@@ -282,6 +292,11 @@ impl Handler for Session {
         });
         self.connection = Some(connection);
         self.log_in(login).await
+    }
+
+    /// Every account may everything.
+    fn may_administer(&self) -> bool {
+        true
     }
 
     fn status(&self) -> StatusFlags {
@@ -391,8 +406,7 @@ impl Handler for Session {
     }
 
     fn wait_timeout(&self) -> Duration {
-        let name = if self.state.interactive { "interactive_timeout" } else { "wait_timeout" };
-        self.seconds(name)
+        self.seconds("wait_timeout")
     }
 
     fn read_timeout(&self) -> Duration {

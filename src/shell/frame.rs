@@ -1,20 +1,30 @@
-//! Frames between nodes: versioned, length-limited, authenticated by the cluster secret.
+//! Frames between nodes: versioned, length-limited, authenticated by the cluster secret, within TLS or without.
 //!
 //! ```text
 //!  dialer                                   listener
-//!    │── MAGIC version nonce_d ───────────────▶│
-//!    │◀─ MAGIC version nonce_l proof_l ────────│   proof_l = HMAC(secret, "listener" nonce_d nonce_l)
-//!    │── proof_d ─────────────────────────────▶│   proof_d = HMAC(secret, "dialer" nonce_d nonce_l)
-//!    │── frame 0, frame 1, … ─────────────────▶│   key     = HMAC(secret, "frames" nonce_d nonce_l)
+//!    │── MAGIC version nonce_d transport ─────▶│   in the clear, and without negotiation: whoever is configured otherwise
+//!    │◀─ MAGIC version nonce_l transport ──────│   is refused by both
+//!    │◀═ TLS 1.3, if the transport is TLS ════▶│   binding = its exporter (RFC 9266, tls-exporter), else zeros
+//!    │── proof_d ─────────────────────────────▶│   proof_d = HMAC(secret, "dialer" context)
+//!    │◀─ proof_l ──────────────────────────────│   proof_l = HMAC(secret, "listener" context)
+//!    │── frame 0, frame 1, … ─────────────────▶│   key     = HMAC(secret, "frames" context)
 //!
-//!  frame:  length u32 LE │ tag 16 bytes │ postcard(Header) postcard(Message) …      tag = HMAC(key, counter payload), cut
+//!  context: version, purpose, transport, nonce_d, nonce_l, binding
+//!  frame:   length u32 LE │ tag 16 bytes │ postcard(Header) postcard(Message) …      tag = HMAC(key, counter payload), cut
 //! ```
 //!
 //! A frame carries what a node has to say to another after a round: one tag, one write.
 //! A connection carries messages one way, from the dialer; answers travel on the other node's own connection. One that
 //! is for copying a snapshot says so by its magic, and carries questions one way and answers the other (`snapshot`), with
-//! a key for each. The counter in the tag makes a replayed, dropped or reordered frame fail. A node without the secret
-//! learns nothing but that something speaks this protocol. Nothing is encrypted here.
+//! a key for each. The counter in the tag makes a replayed, dropped or reordered frame fail.
+//!
+//! **Why the secret alone is enough for TLS between nodes.** A proof can be made only by who knows the secret, for this pair of
+//! fresh nonces, this role and this TLS connection: two TLS connections never have the same exporter, so whoever sits in the
+//! middle of two of them has no proof that either end takes. So after the proofs both ends know that the other end *of this TLS
+//! connection* knows the secret, whatever certificates were shown; those of nodes without files are made at start and say nothing.
+//! TLS's keys come from a fresh Diffie-Hellman exchange: a secret that leaks later opens nothing recorded before. The dialer proves
+//! first, so that whoever only knocks gets nothing to try guesses of the secret on. With certificates (`cluster.tls_*`) TLS
+//! demands, on both sides, one of the cluster's authority before any proof is looked at.
 
 use crate::core::Address;
 use crate::core::message::{Envelope, Life, Message};
@@ -34,10 +44,12 @@ const TAG: usize = 16;
 pub const HEADER: usize = 4 + TAG;
 pub const NONCE: usize = 32;
 pub const PROOF: usize = 32;
-/// Bytes of the dialer's first message.
-pub const DIALER_HELLO: usize = 4 + 1 + NONCE;
-/// Bytes of the listener's answer.
-pub const LISTENER_HELLO: usize = DIALER_HELLO + PROOF;
+/// Bytes of each side's first message: magic, version, nonce, transport.
+pub const HELLO: usize = HELLO_START + NONCE + 1;
+/// Bytes of it that every version has: magic and version.
+pub const HELLO_START: usize = 4 + 1;
+/// Bytes of the exporter that proofs and keys are bound to.
+pub const BINDING: usize = 32;
 
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,10 +67,29 @@ pub enum FrameError {
     NotMarmot,
     #[error("the other side speaks version {0} of the cluster protocol, this node speaks {VERSION}")]
     Version(u8),
-    #[error("the other side does not know the cluster secret")]
+    #[error(
+        "the other side demands TLS between nodes and this node has none: give both the same cluster.tls, and the cluster secret"
+    )]
+    WantsTls,
+    #[error(
+        "the other side has no TLS between nodes and this node demands it: give both the same cluster.tls, and the cluster secret"
+    )]
+    HasNoTls,
+    #[error(
+        "TLS with the other side failed: {0}; compare cluster.tls_ca, cluster.tls_cert and cluster.tls_key of both"
+    )]
+    Tls(String),
+    #[error("the other side does not know the cluster secret: give all nodes the same MARMOT_CLUSTER_SECRET")]
     WrongSecret,
-    #[error("the other side hung up in the middle of the handshake: it may have another cluster secret")]
+    #[error(
+        "the other side hung up in the middle of the handshake: it may have another cluster secret, or another setting of \
+         cluster.tls; its log says which"
+    )]
     HungUp,
+    #[error("the other side did not finish the handshake in time")]
+    Slow,
+    #[error("too many connections wait for their handshake: the oldest of the address that has most of them is closed")]
+    Crowded,
     #[error("a frame of {size} bytes exceeds the limit of {limit}")]
     TooLarge { size: usize, limit: usize },
     #[error("a frame was altered, replayed, dropped or reordered")]
@@ -86,11 +117,14 @@ impl ClusterKey {
         ClusterKey { planted, ..self }
     }
 
-    fn mac(&self, purpose: &[u8], dialer: &[u8; NONCE], listener: &[u8; NONCE]) -> Hmac<Sha256> {
+    fn mac(&self, role: &[u8], context: &Context) -> Hmac<Sha256> {
         let mut mac = keyed(&self.secret);
-        mac.update(purpose);
-        mac.update(dialer);
-        mac.update(listener);
+        // What follows the role has one length, so no two roles and contexts are the same bytes.
+        mac.update(role);
+        mac.update(&[VERSION, context.purpose as u8, u8::from(context.binding.is_some())]);
+        mac.update(&context.dialer);
+        mac.update(&context.listener);
+        mac.update(&context.binding.unwrap_or_default());
         mac
     }
 }
@@ -99,30 +133,38 @@ fn keyed(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key).expect("HMAC takes keys of any length")
 }
 
-/// What both sides know after exchanging hellos.
+/// What tells a connection from every other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Context {
+    pub purpose: Purpose,
+    /// The nonces of both sides.
+    pub dialer: [u8; NONCE],
+    pub listener: [u8; NONCE],
+    /// The exporter of the TLS connection that carries it; `None`: nothing is encrypted.
+    pub binding: Option<[u8; BINDING]>,
+}
+
+/// What both sides know once the connection stands.
 pub struct Session {
     key: ClusterKey,
-    dialer: [u8; NONCE],
-    listener: [u8; NONCE],
+    context: Context,
 }
 
 impl Session {
-    pub fn new(key: ClusterKey, dialer: [u8; NONCE], listener: [u8; NONCE]) -> Session {
-        Session { key, dialer, listener }
+    pub fn new(key: ClusterKey, context: Context) -> Session {
+        Session { key, context }
     }
     pub fn dialer_proof(&self) -> [u8; PROOF] {
-        self.key.mac(b"dialer", &self.dialer, &self.listener).finalize().into_bytes().into()
+        self.key.mac(b"dialer", &self.context).finalize().into_bytes().into()
     }
     pub fn listener_proof(&self) -> [u8; PROOF] {
-        self.key.mac(b"listener", &self.dialer, &self.listener).finalize().into_bytes().into()
+        self.key.mac(b"listener", &self.context).finalize().into_bytes().into()
     }
     pub fn verify_dialer(&self, proof: &[u8]) -> Result<(), FrameError> {
-        let mac = self.key.mac(b"dialer", &self.dialer, &self.listener);
-        mac.verify_slice(proof).map_err(|_| FrameError::WrongSecret)
+        self.key.mac(b"dialer", &self.context).verify_slice(proof).map_err(|_| FrameError::WrongSecret)
     }
     pub fn verify_listener(&self, proof: &[u8]) -> Result<(), FrameError> {
-        let mac = self.key.mac(b"listener", &self.dialer, &self.listener);
-        mac.verify_slice(proof).map_err(|_| FrameError::WrongSecret)
+        self.key.mac(b"listener", &self.context).verify_slice(proof).map_err(|_| FrameError::WrongSecret)
     }
     /// The key of this connection's frames.
     pub fn frames(&self) -> FrameKey {
@@ -132,36 +174,59 @@ impl Session {
     pub fn answers(&self) -> FrameKey {
         self.frame_key(b"answers")
     }
-    fn frame_key(&self, purpose: &[u8]) -> FrameKey {
-        let key = self.key.mac(purpose, &self.dialer, &self.listener).finalize().into_bytes();
+    fn frame_key(&self, role: &[u8]) -> FrameKey {
+        let key = self.key.mac(role, &self.context).finalize().into_bytes();
         FrameKey { mac: keyed(&key), counter: 0, planted: self.key.planted }
     }
 }
 
-/// `MAGIC version nonce`, as the dialer sends and the listener begins.
-pub fn hello(nonce: &[u8; NONCE], purpose: Purpose) -> [u8; DIALER_HELLO] {
-    let mut hello = [0; DIALER_HELLO];
-    hello[..4].copy_from_slice(match purpose {
-        Purpose::Messages => MAGIC,
-        Purpose::Copy => COPY_MAGIC,
-    });
-    hello[4] = VERSION;
-    hello[5..].copy_from_slice(nonce);
-    hello
+/// What each side says first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hello {
+    pub purpose: Purpose,
+    pub nonce: [u8; NONCE],
+    /// TLS follows.
+    pub encrypted: bool,
 }
 
-/// The nonce of a hello, and what it is for.
-pub fn read_hello(hello: &[u8]) -> Result<([u8; NONCE], Purpose), FrameError> {
-    let purpose = match hello.get(..4) {
-        Some(magic) if magic == MAGIC => Purpose::Messages,
-        Some(magic) if magic == COPY_MAGIC => Purpose::Copy,
-        _ => return Err(FrameError::NotMarmot),
-    };
-    let nonce = hello.get(5..DIALER_HELLO).and_then(|n| n.try_into().ok());
-    match (hello.get(4), nonce) {
-        (Some(&VERSION), Some(nonce)) => Ok((nonce, purpose)),
-        (Some(&version), _) if version != VERSION => Err(FrameError::Version(version)),
-        _ => Err(FrameError::NotMarmot),
+impl Hello {
+    /// `MAGIC version nonce transport`.
+    pub fn encode(&self) -> [u8; HELLO] {
+        let mut hello = [0; HELLO];
+        hello[..4].copy_from_slice(match self.purpose {
+            Purpose::Messages => MAGIC,
+            Purpose::Copy => COPY_MAGIC,
+        });
+        hello[4] = VERSION;
+        hello[HELLO_START..HELLO_START + NONCE].copy_from_slice(&self.nonce);
+        hello[HELLO - 1] = u8::from(self.encrypted);
+        hello
+    }
+
+    /// What the bytes that every version begins with say.
+    ///
+    /// # Errors
+    /// They are not Marmot's, or of another version.
+    pub fn decode_start(start: [u8; HELLO_START]) -> Result<Purpose, FrameError> {
+        let [magic @ .., version] = start;
+        let purpose = match &magic {
+            MAGIC => Purpose::Messages,
+            COPY_MAGIC => Purpose::Copy,
+            _ => return Err(FrameError::NotMarmot),
+        };
+        if version == VERSION { Ok(purpose) } else { Err(FrameError::Version(version)) }
+    }
+
+    /// The rest of a hello.
+    ///
+    /// # Errors
+    /// An unknown transport.
+    pub fn decode_rest(purpose: Purpose, rest: [u8; HELLO - HELLO_START]) -> Result<Hello, FrameError> {
+        let [nonce @ .., transport] = rest;
+        match transport {
+            0 | 1 => Ok(Hello { purpose, nonce, encrypted: transport == 1 }),
+            _ => Err(FrameError::NotMarmot),
+        }
     }
 }
 
@@ -267,9 +332,16 @@ mod tests {
     use crate::types::TxnId;
     use proptest::prelude::*;
 
+    fn context() -> Context {
+        Context { purpose: Purpose::Messages, dialer: [1; NONCE], listener: [2; NONCE], binding: Some([3; BINDING]) }
+    }
+
+    fn session(context: Context) -> Session {
+        Session::new(ClusterKey::new(b"secret"), context)
+    }
+
     fn pair() -> (FrameKey, FrameKey) {
-        let session = || Session::new(ClusterKey::new(b"secret"), [1; NONCE], [2; NONCE]);
-        (session().frames(), session().frames())
+        (session(context()).frames(), session(context()).frames())
     }
 
     fn header() -> Header {
@@ -315,13 +387,55 @@ mod tests {
 
     #[test]
     fn another_secret_is_another_key() {
-        let ours = Session::new(ClusterKey::new(b"secret"), [1; NONCE], [2; NONCE]);
-        let theirs = Session::new(ClusterKey::new(b"other"), [1; NONCE], [2; NONCE]);
+        let ours = session(context());
+        let theirs = Session::new(ClusterKey::new(b"other"), context());
         assert!(ours.verify_dialer(&theirs.dialer_proof()).is_err());
         assert!(ours.verify_listener(&theirs.listener_proof()).is_err());
         assert!(ours.verify_dialer(&ours.dialer_proof()).is_ok());
         // A proof of one side does not serve as the other's.
         assert!(ours.verify_dialer(&ours.listener_proof()).is_err());
+    }
+
+    #[test]
+    fn a_proof_is_of_one_connection_alone() {
+        let ours = session(context());
+        for other in [
+            Context { purpose: Purpose::Copy, ..context() },
+            Context { dialer: [9; NONCE], ..context() },
+            Context { listener: [9; NONCE], ..context() },
+            // The man in the middle has another exporter on each side.
+            Context { binding: Some([9; BINDING]), ..context() },
+            Context { binding: None, ..context() },
+        ] {
+            let other = session(other);
+            assert!(ours.verify_dialer(&other.dialer_proof()).is_err());
+            assert!(ours.verify_listener(&other.listener_proof()).is_err());
+            assert_ne!(ours.frame_key(b"frames").tag(b"x").finalize(), other.frame_key(b"frames").tag(b"x").finalize());
+        }
+    }
+
+    #[test]
+    fn hellos_say_what_is_wrong_with_them() {
+        let decode = |bytes: [u8; HELLO]| {
+            let (start, rest) = bytes.split_at(HELLO_START);
+            let purpose = Hello::decode_start(start.try_into().unwrap())?;
+            Hello::decode_rest(purpose, rest.try_into().unwrap())
+        };
+        for purpose in [Purpose::Messages, Purpose::Copy] {
+            for encrypted in [false, true] {
+                let hello = Hello { purpose, nonce: [7; NONCE], encrypted };
+                assert_eq!(decode(hello.encode()).unwrap(), hello);
+            }
+        }
+        let hello = Hello { purpose: Purpose::Copy, nonce: [7; NONCE], encrypted: true }.encode();
+        let with = |at: usize, byte: u8| {
+            let mut hello = hello;
+            hello[at] = byte;
+            decode(hello)
+        };
+        assert!(matches!(with(0, 0x16), Err(FrameError::NotMarmot)));
+        assert!(matches!(with(4, 5), Err(FrameError::Version(5))));
+        assert!(matches!(with(HELLO - 1, 2), Err(FrameError::NotMarmot)));
     }
 
     proptest! {
@@ -330,7 +444,6 @@ mod tests {
             let (_, mut open) = pair();
             let _ = open.open(&mut BytesMut::from(&bytes[..]), 1 << 16);
             let _ = decode_payload(&bytes);
-            let _ = read_hello(&bytes);
         }
 
         #[test]

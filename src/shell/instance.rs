@@ -2,13 +2,16 @@
 
 use super::applier::{self, SharedApplier};
 use super::checkpointer;
-use super::client::{Front, FrontConfig, Tls};
+use super::client::{Certificates, Front, FrontConfig, Limits};
 use super::clock::SystemClock;
+use super::cluster_tls::ClusterTls;
 use super::conflicts::StoredConflicts;
+use super::doors::Entrances;
 use super::driver::{Channels, Driver, Report};
 use super::frame::{ClusterKey, NONCE};
+use super::greeting::{Credentials, Nonces};
 use super::interference::Interference;
-use super::link::{LinkBook, Links, Nonces, listen};
+use super::link::{LinkBook, Links, listen};
 use super::metrics::Metrics;
 use super::snapshot::Copies;
 use super::spawn::{Spawn, dedicated};
@@ -110,8 +113,7 @@ pub struct Closed {
     /// See [`Instance::ready`].
     pub ready: watch::Receiver<bool>,
     environment: Environment,
-    key: ClusterKey,
-    nonces: Nonces,
+    credentials: Credentials,
     frame_limit: usize,
     envelopes: mpsc::Sender<Vec<Envelope>>,
     reports: mpsc::UnboundedSender<Report>,
@@ -162,8 +164,7 @@ impl Closed {
         let (stop, stop_out) = watch::channel(false);
         let published = Published::new();
 
-        let key = ClusterKey::new(config.cluster.secret.expose().as_bytes()).plant(planted);
-        let nonces = nonces(environment.random.clone());
+        let credentials = credentials(config, &environment)?;
         let frame_limit = config.core(node_id).limits.frame_bytes;
         let applier = data.open_applier(&applier_functions()).map_err(|e| e.to_string())?;
         let metrics = environment.metrics.clone();
@@ -176,7 +177,7 @@ impl Closed {
         dedicated("checkpointer", checkpointing).map_err(|e| e.to_string())?;
 
         let book = Arc::new(LinkBook::default());
-        let links = Links::new(key.clone(), nonces.clone(), environment.cluster.clone(), book.clone(), interference);
+        let links = Links::new(credentials.clone(), environment.cluster.clone(), book.clone(), interference);
         let channels = Channels { calls: calls_out, envelopes: envelopes_out, reports: reports_out, tasks, ready };
         let room = room(directory.clone(), vfs.is_some());
         let driver = Driver::new(
@@ -211,26 +212,26 @@ impl Closed {
             config.replication.snapshot_bytes_per_second,
             metrics.clone(),
         );
+        let certificates = certificates(config);
         let server = Server::new(Parts {
             node: node_id,
             data,
             core: CoreHandle::new(calls, published),
             clock: Arc::new(clock.clone()),
-            globals: Arc::new(globals(config, node_id).map_err(|e| e.to_string())?),
+            globals: Arc::new(globals(config, node_id, certificates.as_ref()).map_err(|e| e.to_string())?),
             seed: (environment.random)(),
             configured: configured(config),
             conflicts: Some(Arc::new(StoredConflicts::new(directory.join("marmot.db"), vfs))),
             links: Some(book.clone()),
         });
         metrics.include(server.counters().times());
-        let front = front(config, &server)?;
+        let front = front(config, &server, certificates, credentials.tls.clone())?;
         Ok(Closed {
             node: node_id,
             server,
             ready: ready_out,
             environment,
-            key,
-            nonces,
+            credentials,
             frame_limit,
             envelopes,
             reports,
@@ -253,12 +254,12 @@ impl Closed {
         let envelopes = self.envelopes.downgrade();
         let listening = listen(
             listeners.cluster,
-            self.key,
-            self.nonces,
+            self.credentials,
             self.frame_limit,
             self.envelopes,
             self.copies.clone(),
             environment.metrics.clone(),
+            environment.clients.clone(),
             environment.cluster.clone(),
         );
         (environment.cluster)(Box::pin(listening));
@@ -371,7 +372,19 @@ fn stored_identity(store: &dyn Storage) -> Result<Option<NodeId>, Fatal> {
     Ok(stored.and_then(|b| b.try_into().ok()).map(u64::from_be_bytes).map(NodeId))
 }
 
-pub(super) fn nonces(random: Arc<dyn Fn() -> u64 + Send + Sync>) -> Nonces {
+/// What this node shows to others: the secret, and TLS as configured.
+///
+/// # Errors
+/// A sentence: the certificates cannot be used.
+pub(super) fn credentials(config: &Config, environment: &Environment) -> Result<Credentials, String> {
+    let key = ClusterKey::new(config.cluster.secret.expose().as_bytes()).plant(environment.simulation.planted);
+    // The simulator's network has no listeners-in, and making a certificate draws real randomness.
+    let encrypted = config.encrypts_between_nodes() && !cfg!(madsim);
+    let tls = encrypted.then(|| ClusterTls::new(config.cluster.tls_files.clone()).map(Arc::new)).transpose()?;
+    Ok(Credentials { key, nonces: nonces(environment.random.clone()), tls })
+}
+
+fn nonces(random: Arc<dyn Fn() -> u64 + Send + Sync>) -> Nonces {
     Arc::new(move || {
         let mut nonce = [0; NONCE];
         nonce.chunks_mut(8).for_each(|chunk| chunk.copy_from_slice(&random().to_le_bytes()));
@@ -389,7 +402,12 @@ fn room(directory: PathBuf, simulated: bool) -> Box<dyn FnMut() -> bool + Send> 
     })
 }
 
-fn globals(config: &Config, node: NodeId) -> Result<Globals, crate::session::VariableError> {
+fn globals(
+    config: &Config,
+    node: NodeId,
+    certificates: Option<&Certificates>,
+) -> Result<Globals, crate::session::VariableError> {
+    let path = |path: Option<&Path>| Value::text(path.map_or_else(String::new, |path| path.display().to_string()));
     let int = |n: u64| Value::Int(i64::try_from(n).unwrap_or(i64::MAX));
     let seconds = |span: crate::types::Span| int((span.as_millis() / 1000).max(1));
     let text = |s: String| Value::text(s);
@@ -403,6 +421,11 @@ fn globals(config: &Config, node: NodeId) -> Result<Globals, crate::session::Var
         ("innodb_lock_wait_timeout", seconds(config.transaction.lock_wait_timeout)),
         ("wait_timeout", seconds(config.mysql.wait_timeout)),
         ("max_connections", int(config.mysql.max_connections as u64)),
+        ("connect_timeout", seconds(config.mysql.connect_timeout)),
+        ("max_connect_errors", int(config.mysql.max_connect_errors as u64)),
+        ("require_secure_transport", Value::Int(config.mysql.require_tls.into())),
+        ("ssl_cert", path(certificates.map(Certificates::cert))),
+        ("ssl_key", path(certificates.map(Certificates::key))),
         ("max_allowed_packet", int(config.mysql.max_allowed_packet_bytes as u64)),
         ("port", int(config.mysql.listen.port.into())),
         ("datadir", text(config.data_dir.display().to_string())),
@@ -426,7 +449,12 @@ fn configured(config: &Config) -> ConfiguredAccount {
     ConfiguredAccount::new(&mysql.user, host, password)
 }
 
-fn front(config: &Config, server: &Arc<Server>) -> Result<Arc<Front<NewSession>>, String> {
+fn front(
+    config: &Config,
+    server: &Arc<Server>,
+    certificates: Option<Certificates>,
+    cluster_tls: Option<Arc<ClusterTls>>,
+) -> Result<Arc<Front<NewSession>>, String> {
     let mysql = &config.mysql;
     if let Some(open) = server.open_account() {
         tracing::warn!(
@@ -435,23 +463,38 @@ fn front(config: &Config, server: &Arc<Server>) -> Result<Arc<Front<NewSession>>
         );
     }
     let mut front = FrontConfig::new(VERSION, server.clone());
-    front.max_connections = mysql.max_connections;
     front.counters = server.counters().clone();
-    front.require_tls = mysql.require_tls;
-    front.tls = tls(mysql.tls_cert.as_deref(), mysql.tls_key.as_deref())?;
+    front.tls = certificates.as_ref().map(Certificates::load).transpose()?;
+    let globals = server.globals().clone();
+    front.limits = Arc::new(move || Limits {
+        require_tls: globals.number("require_secure_transport") != 0,
+        max_connections: usize::try_from(globals.number("max_connections")).unwrap_or(usize::MAX),
+        connect_timeout: std::time::Duration::from_secs(globals.number("connect_timeout")),
+        max_connect_errors: globals.number("max_connect_errors"),
+    });
+    let for_clients = certificates.zip(front.tls.clone());
+    server.set_doors(Arc::new(Entrances { for_clients, for_nodes: cluster_tls, hosts: front.hosts.clone() }));
     let server = server.clone();
     let new_session: NewSession = Box::new(move |_| server.session());
     Ok(Front::new(front, new_session))
 }
 
-fn tls(cert: Option<&std::path::Path>, key: Option<&std::path::Path>) -> Result<Option<Tls>, String> {
+/// The files of the certificate that clients see.
+fn certificates(config: &Config) -> Option<Certificates> {
+    let mysql = &config.mysql;
     // The simulator's network has no listeners-in, and making a certificate draws real randomness.
     if cfg!(madsim) {
-        return Ok(None);
+        return None;
     }
-    let read = |path: &std::path::Path| std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()));
-    match (cert, key) {
-        (Some(cert), Some(key)) => Tls::from_pem(&read(cert)?, &read(key)?).map(Some),
-        _ => Tls::self_signed(&["localhost".to_string(), "127.0.0.1".to_string()]).map(Some),
-    }
+    Some(match (&mysql.tls_cert, &mysql.tls_key) {
+        (Some(cert), Some(key)) => Certificates::of(cert, key),
+        _ => {
+            let hosts = ["localhost", "127.0.0.1", "::1", &mysql.listen.host, &config.advertised().host];
+            let mut names: Vec<String> = hosts.iter().map(ToString::to_string).collect();
+            names.sort_unstable();
+            names.dedup();
+            names.retain(|name| name != "0.0.0.0" && name != "::");
+            Certificates::kept_in(&config.data_dir, names)
+        }
+    })
 }

@@ -5,12 +5,14 @@
 //! the protocol expects: while the peer is away it retries with back-off, and what does not fit its bounded queue is
 //! dropped and counted. Nothing here waits on a slow peer.
 
-use super::frame::{
-    ClusterKey, DIALER_HELLO, FrameError, Header, LISTENER_HELLO, NONCE, PROOF, Purpose, Session, hello, payload,
-    read_hello,
-};
+use super::antechamber::Antechamber;
+use super::cluster_tls;
+use super::frame::{FrameError, Header, Purpose, Session, payload};
+use super::greeting::Credentials;
 use super::interference::{Fate, Interference};
+use super::log_limit::LogLimit;
 use super::metrics::Metrics;
+use super::peer_stream::PeerStream;
 use super::snapshot::Copies;
 use super::spawn::Spawn;
 use crate::core::Address;
@@ -18,11 +20,13 @@ use crate::core::message::Envelope;
 use crate::session::{LinkRow, LinkStates};
 use bytes::{Bytes, BytesMut};
 use std::collections::BTreeMap;
+use std::mem::Discriminant;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{sleep, timeout};
 
@@ -33,23 +37,16 @@ const QUEUE_BYTES: usize = 64 << 20;
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 const LAST_BACKOFF: Duration = Duration::from_secs(1);
 const HANDSHAKE: Duration = Duration::from_secs(5);
-/// A connection request that is not answered is made again after this long: a network that was cut is tried once a second.
-const CONNECT: Duration = Duration::from_secs(2);
-/// A connection whose peer acknowledges nothing for this long ends, and is dialled anew: TCP's own pauses between attempts double,
-/// so that a link would rest for seconds after a short partition. A peer that takes nothing for so long is dialled anew too.
-#[cfg(all(target_os = "linux", not(madsim)))]
-const UNACKNOWLEDGED_MS: u32 = 2000;
 /// Messages are put into one frame up to this many bytes.
 const FRAME_BYTES: usize = 64 << 10;
 /// A peer that takes nothing for this long is dialled anew.
 const STALLED: Duration = Duration::from_secs(10);
 /// Frames are gathered up to this many bytes before they are written.
 const WRITE_BYTES: usize = 256 << 10;
-/// Unauthenticated or idle incoming connections beyond this are refused.
+/// Incoming connections of nodes beyond this are refused.
 const MAX_INCOMING: usize = 256;
-
-/// Where random nonces come from: seeded in a simulation, the operating system's otherwise.
-pub type Nonces = Arc<dyn Fn() -> [u8; NONCE] + Send + Sync>;
+/// Incoming connections that have not proven anything yet. Each may take [`HANDSHAKE`].
+const MAX_UNPROVEN: usize = 64;
 
 /// How one link fares, for those who watch.
 #[derive(Debug, Default)]
@@ -103,8 +100,7 @@ impl LinkStates for LinkBook {
 
 /// All outgoing links of this node.
 pub struct Links {
-    key: ClusterKey,
-    nonces: Nonces,
+    credentials: Credentials,
     spawn: Spawn,
     links: BTreeMap<Address, Link>,
     book: Arc<LinkBook>,
@@ -135,13 +131,12 @@ impl Link {
 impl Links {
     /// No links yet; each is made, by `spawn`, when there is first something to say to its address.
     pub fn new(
-        key: ClusterKey,
-        nonces: Nonces,
+        credentials: Credentials,
         spawn: Spawn,
         book: Arc<LinkBook>,
         interference: Option<Arc<dyn Interference>>,
     ) -> Links {
-        Links { key, nonces, spawn, links: BTreeMap::new(), book, interference }
+        Links { credentials, spawn, links: BTreeMap::new(), book, interference }
     }
 
     /// Keeps an encoded message for whoever listens at `address`, until the next [`Links::flush`].
@@ -182,8 +177,7 @@ impl Links {
         let hang_up = Arc::new(Notify::new());
         let dialer = Dialer {
             address: address.clone(),
-            key: self.key.clone(),
-            nonces: self.nonces.clone(),
+            credentials: self.credentials.clone(),
             frames,
             state: state.clone(),
             hang_up: hang_up.clone(),
@@ -230,8 +224,7 @@ impl Links {
 /// The sending end of one link.
 struct Dialer {
     address: Address,
-    key: ClusterKey,
-    nonces: Nonces,
+    credentials: Credentials,
     frames: mpsc::Receiver<Bytes>,
     state: Arc<LinkState>,
     hang_up: Arc<Notify>,
@@ -287,7 +280,7 @@ impl Dialer {
 
     /// Dials and sends until the connection fails. The error says whether it had worked; `first` is kept if not.
     async fn connected(&mut self, first: &mut Option<Bytes>) -> Result<(), (FrameError, bool)> {
-        let dialled = timeout(HANDSHAKE, self.dial()).await;
+        let dialled = timeout(HANDSHAKE, self.credentials.dial(&self.address, Purpose::Messages)).await;
         let late = || FrameError::Io(std::io::ErrorKind::TimedOut.into());
         let (stream, session) = dialled.map_err(|_| (late(), false))?.map_err(|e| (e, false))?;
         tracing::debug!(peer = %self.address, "link to peer is up");
@@ -338,53 +331,34 @@ impl Dialer {
             }
         }
     }
-
-    async fn dial(&self) -> Result<(TcpStream, Session), FrameError> {
-        dial(&self.address, &self.key, &self.nonces, Purpose::Messages).await
-    }
 }
 
-/// Connects to a node's cluster port and proves that both sides know the secret.
-pub(super) async fn dial(
-    address: &str,
-    key: &ClusterKey,
-    nonces: &Nonces,
-    purpose: Purpose,
-) -> Result<(TcpStream, Session), FrameError> {
-    let connected = timeout(CONNECT, TcpStream::connect(address)).await;
-    let mut stream = connected.map_err(|_| FrameError::Io(std::io::ErrorKind::TimedOut.into()))??;
-    stream.set_nodelay(true)?;
-    #[cfg(all(target_os = "linux", not(madsim)))]
-    nix::sys::socket::setsockopt(&stream, nix::sys::socket::sockopt::TcpUserTimeout, &UNACKNOWLEDGED_MS)
-        .map_err(std::io::Error::from)?;
-    let nonce = nonces();
-    stream.write_all(&hello(&nonce, purpose)).await?;
-    stream.flush().await?;
-    let mut answer = [0; LISTENER_HELLO];
-    stream.read_exact(&mut answer).await?;
-    let (theirs, _) = read_hello(&answer)?;
-    let session = Session::new(key.clone(), nonce, theirs);
-    session.verify_listener(&answer[DIALER_HELLO..])?;
-    stream.write_all(&session.dialer_proof()).await?;
-    stream.flush().await?;
-    Ok((stream, session))
-}
-
-/// Accepts peers and hands their envelopes to `deliver` until the channel closes.
+/// Accepts peers and hands their envelopes to `deliver` until the channel closes. Strangers are dealt with on `receiving`, so
+/// that no flood of them keeps the thread of `hearing` from its work.
 #[allow(clippy::too_many_arguments)]
 pub async fn listen(
     listener: TcpListener,
-    key: ClusterKey,
-    nonces: Nonces,
+    credentials: Credentials,
     frame_limit: usize,
     deliver: mpsc::Sender<Vec<Envelope>>,
     copies: Arc<Copies>,
     metrics: Arc<Metrics>,
-    spawn: Spawn,
+    receiving: Spawn,
+    hearing: Spawn,
 ) {
-    let open = Arc::new(AtomicUsize::new(0));
+    let door = Arc::new(Door {
+        credentials,
+        frame_limit,
+        deliver,
+        copies,
+        metrics,
+        hearing,
+        open: AtomicUsize::new(0),
+        said: LogLimit::default(),
+    });
+    let unproven = Antechamber::new(MAX_UNPROVEN);
     loop {
-        let (stream, peer) = match listener.accept().await {
+        let (socket, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "accepting a peer failed");
@@ -392,42 +366,78 @@ pub async fn listen(
                 continue;
             }
         };
-        if deliver.is_closed() {
+        if door.deliver.is_closed() {
             return;
         }
-        if open.load(Ordering::Relaxed) >= MAX_INCOMING {
-            tracing::warn!(%peer, "too many cluster connections, refused");
-            continue;
-        }
-        open.fetch_add(1, Ordering::Relaxed);
-        let (open, key, nonces, deliver) = (open.clone(), key.clone(), nonces.clone(), deliver.clone());
-        let (copies, metrics) = (copies.clone(), metrics.clone());
-        spawn(Box::pin(async move {
-            match hear(stream, key, nonces, frame_limit, deliver, copies, &metrics).await {
-                Err(FrameError::Io(error)) => tracing::debug!(%peer, %error, "peer's connection ended"),
-                Err(error) => tracing::warn!(%peer, %error, "peer's connection refused"),
-                Ok(()) => {}
+        let address = peer.ip().to_canonical();
+        let (door, mut visit) = (door.clone(), unproven.enter(address));
+        receiving(Box::pin(async move {
+            let greeted = tokio::select! {
+                biased;
+                () = visit.sent_away() => Err(FrameError::Crowded),
+                greeted = timeout(HANDSHAKE, door.credentials.greet(socket)) => greeted.unwrap_or(Err(FrameError::Slow)),
+            };
+            drop(visit);
+            match greeted {
+                Ok(greeted) => door.let_in(address, greeted),
+                Err(error) => door.complain(address, &error),
             }
-            open.fetch_sub(1, Ordering::Relaxed);
         }));
     }
 }
 
-async fn hear(
-    mut stream: TcpStream,
-    key: ClusterKey,
-    nonces: Nonces,
+/// What is needed to let a peer in.
+struct Door {
+    credentials: Credentials,
     frame_limit: usize,
     deliver: mpsc::Sender<Vec<Envelope>>,
     copies: Arc<Copies>,
+    metrics: Arc<Metrics>,
+    hearing: Spawn,
+    open: AtomicUsize,
+    said: LogLimit<(IpAddr, Discriminant<FrameError>)>,
+}
+
+impl Door {
+    fn let_in(self: Arc<Self>, peer: IpAddr, (stream, session, purpose): (PeerStream, Session, Purpose)) {
+        if purpose == Purpose::Copy {
+            if let Err(error) = self.copies.serve(stream, session) {
+                tracing::warn!(%peer, %error, "no thread for a node that copies the data");
+            }
+            return;
+        }
+        if self.open.fetch_add(1, Ordering::Relaxed) >= MAX_INCOMING {
+            self.open.fetch_sub(1, Ordering::Relaxed);
+            tracing::warn!(%peer, "too many cluster connections, refused");
+            return;
+        }
+        let hearing = self.hearing.clone();
+        hearing(Box::pin(async move {
+            if let Err(error) = hear(stream, session, self.frame_limit, &self.deliver, &self.metrics).await {
+                self.complain(peer, &error);
+            }
+            self.open.fetch_sub(1, Ordering::Relaxed);
+        }));
+    }
+
+    /// Says why a connection ended, but not again and again.
+    fn complain(&self, peer: IpAddr, error: &FrameError) {
+        if let FrameError::Io(error) = error {
+            tracing::debug!(%peer, %error, "peer's connection ended");
+        } else if let Some(unsaid) = self.said.admit((peer, std::mem::discriminant(error))) {
+            tracing::warn!(%peer, %error, unsaid, "peer's connection refused; more of this kind are counted for a minute");
+        }
+    }
+}
+
+/// Hands on what a peer says until its connection ends.
+async fn hear(
+    mut stream: PeerStream,
+    session: Session,
+    frame_limit: usize,
+    deliver: &mpsc::Sender<Vec<Envelope>>,
     metrics: &Metrics,
 ) -> Result<(), FrameError> {
-    stream.set_nodelay(true)?;
-    let greeted = timeout(HANDSHAKE, greet(&mut stream, key, nonces)).await;
-    let (session, purpose) = greeted.map_err(|_| FrameError::Io(std::io::ErrorKind::TimedOut.into()))??;
-    if purpose == Purpose::Copy {
-        return Ok(copies.serve(stream, session)?);
-    }
     let mut frames = session.frames();
     let mut input = BytesMut::with_capacity(64 << 10);
     loop {
@@ -436,24 +446,12 @@ async fn hear(
                 return Ok(());
             }
         }
-        match stream.read_buf(&mut input).await? {
-            0 => return Ok(()),
-            n => metrics.peer_bytes.inc_by(n as u64),
+        match stream.read_buf(&mut input).await.map_err(cluster_tls::failure) {
+            Ok(0) => return Ok(()),
+            Ok(n) => metrics.peer_bytes.inc_by(n as u64),
+            // What TLS notices first.
+            Err(FrameError::Tls(_)) => return Err(FrameError::BadTag),
+            Err(error) => return Err(error),
         }
     }
-}
-
-async fn greet(stream: &mut TcpStream, key: ClusterKey, nonces: Nonces) -> Result<(Session, Purpose), FrameError> {
-    let mut greeting = [0; DIALER_HELLO];
-    stream.read_exact(&mut greeting).await?;
-    let (theirs, purpose) = read_hello(&greeting)?;
-    let nonce = nonces();
-    let session = Session::new(key, theirs, nonce);
-    stream.write_all(&hello(&nonce, purpose)).await?;
-    stream.write_all(&session.listener_proof()).await?;
-    stream.flush().await?;
-    let mut proof = [0; PROOF];
-    stream.read_exact(&mut proof).await.map_err(|_| FrameError::HungUp)?;
-    session.verify_dialer(&proof)?;
-    Ok((session, purpose))
 }

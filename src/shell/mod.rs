@@ -12,19 +12,26 @@
 
 #[cfg(not(madsim))]
 mod admin;
+mod antechamber;
 mod applier;
 mod checkpointer;
 pub mod client;
 mod clock;
+mod cluster_tls;
 mod conflicts;
+mod doors;
 mod driver;
 pub mod frame;
+mod greeting;
 #[cfg(not(madsim))]
 mod import;
 mod instance;
 mod interference;
 mod link;
+mod log_limit;
 mod metrics;
+mod peer_stream;
+mod pem;
 mod phases;
 #[cfg(not(madsim))]
 mod repair;

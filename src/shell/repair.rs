@@ -91,8 +91,7 @@ pub(super) async fn renew(
     config: &Config,
     environment: &Environment,
     need: Need,
-    key: &ClusterKey,
-    nonces: &Nonces,
+    credentials: &Credentials,
 ) -> Result<(), String> {
     let directory: &Path = &config.data_dir;
     let node = identity_in(directory)?;
@@ -109,7 +108,7 @@ pub(super) async fn renew(
         Need::Lagging(cause) => tracing::warn!(%cause, "fetching a snapshot"),
     }
     let member = Member { config: core, clock: environment.clock.clone(), random: environment.random.clone() };
-    snapshot::take_over(directory, &others, key, nonces, member).await
+    snapshot::take_over(directory, &others, credentials, &environment.metrics, member).await
 }
 
 fn nothing_to_go_on_from(directory: &Path, damaged: &[Damage]) -> String {

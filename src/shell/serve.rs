@@ -2,15 +2,15 @@
 
 use super::admin::{self, Watch};
 use super::clock::SystemClock;
-use super::frame::ClusterKey;
 use super::import;
-use super::instance::{Closed, Environment, Instance, Listeners, Simulation, nonces};
+use super::instance::{Closed, Environment, Instance, Listeners, Simulation, credentials};
 use super::metrics::Metrics;
 use super::repair::{self, Start};
 use super::snapshot;
 use super::spawn;
 use crate::config::Config;
 use crate::core::Fatal;
+use crate::session::Server;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, UnixListener};
@@ -140,7 +140,7 @@ async fn live_in(
     let listeners = Listeners { cluster: cluster_listener, mysql, unix };
     let closed = tokio::select! {
         biased;
-        asked = signals.next() => {
+        asked = signals.stop() => {
             tracing::info!("{asked} before the node was open: ending, recovery takes care of the rest");
             return Ok(());
         }
@@ -191,16 +191,15 @@ fn raise_descriptor_limit(connections: u64) {
 async fn start(config: &Config, environment: Environment, cause: Start) -> Result<Closed, String> {
     snapshot::finish(&config.data_dir)?;
     import::take_in(&config.data_dir, config.joins())?;
-    let key = ClusterKey::new(config.cluster.secret.expose().as_bytes());
-    let nonces = nonces(environment.random.clone());
+    let credentials = credentials(config, &environment)?;
     if let Some(need) = repair::look(config, &cause)? {
-        repair::renew(config, &environment, need, &key, &nonces).await?;
+        repair::renew(config, &environment, need, &credentials).await?;
     }
     if config.joins() {
         let seeds: Vec<String> = config.cluster.seeds.iter().map(ToString::to_string).collect();
         std::fs::create_dir_all(&*config.data_dir).map_err(|e| format!("{}: {e}", config.data_dir.display()))?;
         let metrics = &environment.metrics;
-        snapshot::fetch(&config.data_dir, &seeds, &key, &nonces, metrics, config.node_id).await?;
+        snapshot::fetch(&config.data_dir, &seeds, &credentials, metrics, config.node_id).await?;
     }
     let mut closed = Closed::start(config, environment)?;
     if import::is_waiting(&config.data_dir)? {
@@ -220,24 +219,46 @@ async fn start(config: &Config, environment: Environment, cause: Start) -> Resul
     Ok(closed)
 }
 
-/// What asks the node to stop.
+/// What a signal asks for.
+enum Asked {
+    /// To stop; the signal's name.
+    Stop(&'static str),
+    /// To read certificates anew.
+    Reload,
+}
+
+/// What asks the node to do something.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hang_up: Signal,
 }
 
 impl Signals {
     fn new() -> Result<Signals, String> {
         let caught = |kind| signal(kind).map_err(|e| format!("cannot catch signals: {e}"));
-        Ok(Signals { terminate: caught(SignalKind::terminate())?, interrupt: caught(SignalKind::interrupt())? })
+        Ok(Signals {
+            terminate: caught(SignalKind::terminate())?,
+            interrupt: caught(SignalKind::interrupt())?,
+            hang_up: caught(SignalKind::hangup())?,
+        })
     }
 
-    /// The name of the next one.
-    async fn next(&mut self) -> &'static str {
+    async fn next(&mut self) -> Asked {
         tokio::select! {
             biased;
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => Asked::Stop("SIGTERM"),
+            _ = self.interrupt.recv() => Asked::Stop("SIGINT"),
+            _ = self.hang_up.recv() => Asked::Reload,
+        }
+    }
+
+    /// The name of the next that asks to stop. A node that starts has just read everything, one that stops needs it no more.
+    async fn stop(&mut self) -> &'static str {
+        loop {
+            if let Asked::Stop(name) = self.next().await {
+                return name;
+            }
         }
     }
 }
@@ -245,14 +266,18 @@ impl Signals {
 /// Says when the node is ready, and ends it when asked to.
 async fn supervise(mut instance: Instance, signals: &mut Signals, ready: impl FnOnce()) -> Result<(), Ended> {
     let mut waiting = Some(ready);
+    let server = instance.server.clone();
     loop {
         tokio::select! {
             biased;
             ended = &mut instance.ended => return stopped(ended.ok()),
-            asked = signals.next() => {
-                tracing::info!("{asked}: draining");
-                break;
-            }
+            asked = signals.next() => match asked {
+                Asked::Stop(name) => {
+                    tracing::info!("{name}: draining");
+                    break;
+                }
+                Asked::Reload => reload_tls(&server),
+            },
             // A driver that is gone has ended, which the first arm says.
             Ok(_) = instance.ready.wait_for(|ready| *ready), if waiting.is_some() => {
                 if let Some(ready) = waiting.take() {
@@ -274,7 +299,14 @@ async fn supervise(mut instance: Instance, signals: &mut Signals, ready: impl Fn
                 Ok(())
             }
         },
-        asked = signals.next() => Err(format!("a second signal, {asked}: stopped at once").into()),
+        asked = signals.stop() => Err(format!("a second signal, {asked}: stopped at once").into()),
+    }
+}
+
+fn reload_tls(server: &Server) {
+    match server.doors().map(|doors| doors.reload_tls()) {
+        Some(Err(why)) => tracing::error!("SIGHUP: certificates were not read anew, the old ones stay: {why}"),
+        Some(Ok(())) | None => tracing::info!("SIGHUP: certificates read anew"),
     }
 }
 

@@ -515,9 +515,13 @@ pub struct GetDiagnostics {
     pub items: Vec<(VariableTarget, &'static str)>,
 }
 
-/// Cluster administration.
+/// Administration of the cluster and of this node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admin {
     /// `ALTER CLUSTER REMOVE NODE n`, `REMOVE NODE n`: take its vote, for good.
     RemoveNode(NodeId),
+    /// `ALTER INSTANCE RELOAD TLS`; `lenient` (NO ROLLBACK ON ERROR): what is wrong is a warning.
+    ReloadTls { lenient: bool },
+    /// `FLUSH HOSTS`.
+    FlushHosts,
 }

@@ -5,9 +5,14 @@
 mod accounts;
 mod damage;
 mod identity;
+mod certificates;
+mod clients;
+mod encryption;
 mod import;
+mod middleman;
 mod peers;
 mod process;
+mod proxy;
 mod removal;
 mod snapshot;
 mod start;

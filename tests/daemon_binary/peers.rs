@@ -2,12 +2,20 @@
 
 use crate::process::{Daemon, log, wait};
 use bytes::BytesMut;
-use marmot::shell::frame::{ClusterKey, DIALER_HELLO, LISTENER_HELLO, Purpose, Session, hello, read_hello};
+use marmot::shell::frame::{ClusterKey, Context, HELLO, HELLO_START, Hello, NONCE, PROOF, Purpose, Session};
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 const SECRET: &str = "a secret of the cluster";
+
+/// A node with the secret, and what `[cluster]` says besides.
+fn start(home: &Path, cluster: &str) -> Daemon {
+    std::fs::write(home.join("m.toml"), format!("[cluster]\ncluster_secret = '{SECRET}'\n{cluster}\n"))
+        .expect("a file");
+    Daemon::start(home, &["--config", "m.toml"])
+}
 
 fn dial(port: u16) -> TcpStream {
     let stream = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
@@ -22,27 +30,34 @@ fn is_closed(mut stream: TcpStream) -> bool {
     stream.read_to_end(&mut rest).map_or_else(|e| e.kind() != std::io::ErrorKind::WouldBlock, |_| true)
 }
 
-/// Shakes hands under `secret`.
-fn greet(port: u16, secret: &str) -> (TcpStream, Session) {
+/// Says hello without TLS, and hears the answer.
+fn say_hello(port: u16, purpose: Purpose) -> (TcpStream, Context) {
     let mut stream = dial(port);
-    let nonce = [7; 32];
-    stream.write_all(&hello(&nonce, Purpose::Messages)).expect("it reads");
-    let mut answer = [0; LISTENER_HELLO];
+    let dialer = [7; NONCE];
+    stream.write_all(&Hello { purpose, nonce: dialer, encrypted: false }.encode()).expect("it reads");
+    let mut answer = [0; HELLO];
     stream.read_exact(&mut answer).expect("it answers");
-    let (theirs, _) = read_hello(&answer).expect("it speaks our protocol");
-    let session = Session::new(ClusterKey::new(secret.as_bytes()), nonce, theirs);
-    if secret == SECRET {
-        session.verify_listener(&answer[DIALER_HELLO..]).expect("it knows the secret");
-    }
+    let (start, rest) = answer.split_at(HELLO_START);
+    let theirs = Hello::decode_start(start.try_into().expect("so long")).expect("it speaks our protocol");
+    let theirs = Hello::decode_rest(theirs, rest.try_into().expect("so long")).expect("it speaks our protocol");
+    (stream, Context { purpose, dialer, listener: theirs.nonce, binding: None })
+}
+
+/// Shakes hands under the secret.
+fn greet(port: u16) -> (TcpStream, Session) {
+    let (mut stream, context) = say_hello(port, Purpose::Messages);
+    let session = Session::new(ClusterKey::new(SECRET.as_bytes()), context);
     stream.write_all(&session.dialer_proof()).expect("it reads");
+    let mut proof = [0; PROOF];
+    stream.read_exact(&mut proof).expect("it answers");
+    session.verify_listener(&proof).expect("it knows the secret");
     (stream, session)
 }
 
 #[test]
 fn what_is_wrong_on_the_cluster_port_is_refused_and_logged() {
     let home = tempfile::tempdir().expect("a directory");
-    std::fs::write(home.path().join("m.toml"), format!("[cluster]\ncluster_secret = '{SECRET}'\n")).expect("a file");
-    let daemon = Daemon::start(home.path(), &["--config", "m.toml"]);
+    let daemon = start(home.path(), "tls = 'off'");
     let port = daemon.cluster_port;
     let logged = |text: &str| wait(text, || log(home.path()).contains(text).then_some(()));
 
@@ -52,22 +67,25 @@ fn what_is_wrong_on_the_cluster_port_is_refused_and_logged() {
     logged("does not speak Marmot's cluster protocol");
 
     let mut old = dial(port);
-    let mut greeting = hello(&[1; 32], Purpose::Messages);
+    let mut greeting = Hello { purpose: Purpose::Messages, nonce: [1; NONCE], encrypted: false }.encode();
     greeting[4] = 99;
-    old.write_all(&greeting).expect("it reads");
+    // An older one says less.
+    old.write_all(&greeting[..HELLO - 1]).expect("it reads");
     assert!(is_closed(old), "another version");
     logged("speaks version 99 of the cluster protocol");
 
-    let (stranger, _) = greet(port, "another secret");
-    assert!(is_closed(stranger), "another secret");
-    logged("does not know the cluster secret");
+    let mut encrypted = dial(port);
+    let greeting = Hello { purpose: Purpose::Messages, nonce: [1; NONCE], encrypted: true }.encode();
+    encrypted.write_all(&greeting).expect("it reads");
+    assert!(is_closed(encrypted), "a node with TLS");
+    logged("the other side demands TLS between nodes and this node has none: give both the same cluster.tls");
 
-    let (mut large, _) = greet(port, SECRET);
+    let (mut large, _) = greet(port);
     large.write_all(&u32::MAX.to_le_bytes()).and_then(|()| large.write_all(&[0; 16])).expect("it reads");
     assert!(is_closed(large), "a frame over the limit");
     logged("exceeds the limit");
 
-    let (mut altered, session) = greet(port, SECRET);
+    let (mut altered, session) = greet(port);
     let mut frame = BytesMut::new();
     session.frames().seal(b"payload", &mut frame);
     *frame.last_mut().expect("bytes") ^= 1;
@@ -75,7 +93,7 @@ fn what_is_wrong_on_the_cluster_port_is_refused_and_logged() {
     assert!(is_closed(altered), "an altered frame");
     logged("altered, replayed, dropped or reordered");
 
-    let (mut malformed, session) = greet(port, SECRET);
+    let (mut malformed, session) = greet(port);
     let mut frame = BytesMut::new();
     session.frames().seal(&[0xff; 40], &mut frame);
     malformed.write_all(&frame).expect("it reads");
@@ -83,16 +101,16 @@ fn what_is_wrong_on_the_cluster_port_is_refused_and_logged() {
     logged("content is malformed");
 
     // A frame that was good on one connection is nothing on another.
-    let (_, session) = greet(port, SECRET);
+    let (_, session) = greet(port);
     let mut frame = BytesMut::new();
     session.frames().seal(&[0xff; 40], &mut frame);
-    let before = log(home.path()).matches("altered, replayed").count();
-    let (mut replayed, _) = greet(port, SECRET);
+    let (mut replayed, _) = greet(port);
     replayed.write_all(&frame).expect("it reads");
     assert!(is_closed(replayed), "a replayed frame");
-    wait("a line in the log", || (log(home.path()).matches("altered, replayed").count() > before).then_some(()));
+    let said = log(home.path()).matches("altered, replayed").count();
+    assert_eq!(said, 1, "the same from the same is said once: {}", log(home.path()));
 
-    let (mut cut, session) = greet(port, SECRET);
+    let (mut cut, session) = greet(port);
     let mut frame = BytesMut::new();
     session.frames().seal(&[0; 40], &mut frame);
     cut.write_all(&frame[..30]).expect("it reads");
@@ -104,15 +122,61 @@ fn what_is_wrong_on_the_cluster_port_is_refused_and_logged() {
 }
 
 #[test]
-fn a_node_with_another_secret_does_not_get_in() {
-    let (home, other) = (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
-    std::fs::write(home.path().join("m.toml"), format!("[cluster]\ncluster_secret = '{SECRET}'\n")).expect("a file");
-    let seed = Daemon::start(home.path(), &["--config", "m.toml"]);
-    std::fs::write(other.path().join("m.toml"), "[cluster]\ncluster_secret = 'another secret of a cluster'\n")
-        .expect("a file");
-    let seeds = format!("127.0.0.1:{}", seed.cluster_port);
-    let _stranger = Daemon::launch(other.path(), &["--config", "m.toml", "--seeds", &seeds]);
-    wait("the stranger's log", || log(other.path()).contains("does not know the cluster secret").then_some(()));
-    wait("the seed's log", || log(home.path()).contains("hung up in the middle of the handshake").then_some(()));
-    assert_eq!(seed.rows("SELECT COUNT(*) FROM marmot.cluster_nodes"), ["1"]);
+fn a_node_with_another_secret_does_not_get_in_and_is_told_what_to_do() {
+    for tls in ["auto", "off"] {
+        let (home, other) = (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
+        let seed = start(home.path(), &format!("tls = '{tls}'"));
+        let config = format!("[cluster]\ncluster_secret = 'another secret of a cluster'\ntls = '{tls}'\n");
+        std::fs::write(other.path().join("m.toml"), config).expect("a file");
+        let seeds = format!("127.0.0.1:{}", seed.cluster_port);
+        let _stranger = Daemon::launch(other.path(), &["--config", "m.toml", "--seeds", &seeds]);
+        let complaint = "does not know the cluster secret: give all nodes the same MARMOT_CLUSTER_SECRET";
+        wait("the seed's log", || log(home.path()).contains(complaint).then_some(()));
+        wait("the stranger's log", || log(other.path()).contains("it may have another cluster secret").then_some(()));
+        assert_eq!(seed.rows("SELECT COUNT(*) FROM marmot.cluster_nodes"), ["1"]);
+    }
+}
+
+#[test]
+fn many_wrong_secrets_are_one_line_in_the_log() {
+    let home = tempfile::tempdir().expect("a directory");
+    let daemon = start(home.path(), "tls = 'off'");
+    for purpose in [Purpose::Messages, Purpose::Copy] {
+        for _ in 0..30 {
+            let (mut stream, context) = say_hello(daemon.cluster_port, purpose);
+            let session = Session::new(ClusterKey::new(b"another secret"), context);
+            stream.write_all(&session.dialer_proof()).expect("it reads");
+            let mut said = Vec::new();
+            // A reset is an end too.
+            let _ = stream.read_to_end(&mut said);
+            assert_eq!(said, b"", "whoever does not know the secret is given nothing to try guesses on");
+        }
+    }
+    let log = log(home.path());
+    assert_eq!(log.matches("does not know the cluster secret").count(), 1, "{log}");
+}
+
+/// Connections that begin and do not go on: the cluster's port takes them, and the next node all the same.
+#[test]
+fn half_open_connections_keep_no_node_out() {
+    let home = tempfile::tempdir().expect("a directory");
+    let daemon = start(home.path(), "tls = 'off'");
+    let flood: Vec<TcpStream> = (0..500)
+        .map(|n| {
+            let mut stream = dial(daemon.cluster_port);
+            // Some say nothing, some begin.
+            let begun =
+                &Hello { purpose: Purpose::Messages, nonce: [1; NONCE], encrypted: false }.encode()[..n % HELLO];
+            let _ = stream.write_all(begun);
+            stream
+        })
+        .collect();
+    wait("a line in the log", || {
+        log(home.path()).contains("too many connections wait for their handshake").then_some(())
+    });
+    let since = Instant::now();
+    let (_node, _) = greet(daemon.cluster_port);
+    assert!(since.elapsed() < Duration::from_secs(1), "{:?}", since.elapsed());
+    assert_eq!(log(home.path()).matches("too many connections wait").count(), 1);
+    drop(flood);
 }

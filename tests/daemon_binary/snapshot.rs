@@ -24,11 +24,17 @@ fn manifest(home: &Path) -> Vec<u8> {
     std::fs::read(home.join("data/incoming/manifest")).expect("it is being received")
 }
 
+/// With a secret, and so with TLS.
+fn configure(home: &Path) {
+    let config =
+        "[cluster]\ncluster_secret = 'a secret of the cluster'\n[replication]\nsnapshot_max_mb_per_second = 6\n";
+    std::fs::write(home.join("m.toml"), config).expect("a file");
+}
+
 /// A node with 24 MB that do not compress, some of it changed since, and what is left of another database.
 fn with_data(home: &Path) -> Daemon {
     std::fs::create_dir(home).expect("a directory");
-    let config = "[replication]\nsnapshot_max_mb_per_second = 6\n";
-    std::fs::write(home.join("m.toml"), config).expect("a file");
+    configure(home);
     let first = Daemon::start(home, &["--node-id", "1", "--config", "m.toml"]);
     first.run("CREATE DATABASE gone");
     first.run("DROP DATABASE gone");
@@ -52,8 +58,9 @@ fn the_data_is_copied_while_writes_go_on_and_both_ends_die_on_the_way() {
     let homes = [root.path().join("1"), root.path().join("2")];
     let mut first = with_data(&homes[0]);
     std::fs::create_dir(&homes[1]).expect("a directory");
+    configure(&homes[1]);
     let seeds = format!("127.0.0.1:{}", first.cluster_port);
-    let joiner = ["--node-id", "2", "--seeds", &seeds];
+    let joiner = ["--node-id", "2", "--seeds", &seeds, "--config", "m.toml"];
     let second = Daemon::launch(&homes[1], &joiner);
 
     let (stop, ports) = (AtomicBool::new(false), first.ports());
@@ -131,8 +138,9 @@ fn what_a_snapshot_was_received_of_is_no_use_to_a_cluster_that_has_another() {
     // Neither is a manifest, nor do its files belong to any.
     std::fs::write(incoming.join("manifest"), [0xff; 40]).expect("a file");
     std::fs::write(incoming.join("d.db"), [7; 100_000]).expect("a file");
+    configure(&homes[1]);
     let seeds = format!("127.0.0.1:{}", first.cluster_port);
-    let second = Daemon::start(&homes[1], &["--node-id", "2", "--seeds", &seeds]);
+    let second = Daemon::start(&homes[1], &["--node-id", "2", "--seeds", &seeds, "--config", "m.toml"]);
     wait("the vote", || (first.rows(VOTERS) == ["2"]).then_some(()));
     assert_eq!(second.rows(CONTENT), first.rows(CONTENT));
     second.connect_as("ann", "secret").expect("accounts come with the snapshot");

@@ -1,6 +1,6 @@
 //! A real client library speaks to the front.
 
-use super::server::Server;
+use super::server::{Server, limits};
 use mysql::prelude::Queryable;
 use mysql::{ChangeUserOpts, Compression, Conn, Error, OptsBuilder, SslOpts, Value};
 
@@ -51,7 +51,7 @@ fn passwords_are_checked_by_either_plugin() {
 
 #[test]
 fn tls_carries_logins_that_need_the_password_itself() {
-    let server = Server::with(|config| config.require_tls = true);
+    let server = Server::with(|config| limits(config, |l| l.require_tls = true));
     assert_eq!(code(Conn::new(opts(&server, "root", "secret"))), 3159);
     for user in ["root", "old"] {
         let mut conn = Conn::new(opts(&server, user, "secret").ssl_opts(tls())).unwrap();
@@ -65,7 +65,7 @@ fn tls_carries_logins_that_need_the_password_itself() {
 fn a_unix_socket_counts_as_secure() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("mysql.sock");
-    let server = Server::listening(|config| config.require_tls = true, Some(&path));
+    let server = Server::listening(|config| limits(config, |l| l.require_tls = true), Some(&path));
     for user in ["root", "old"] {
         let socket = path.to_str().unwrap();
         let mut conn = Conn::new(opts(&server, user, "secret").socket(Some(socket))).unwrap();
@@ -282,7 +282,7 @@ fn found_rows_and_attributes_reach_the_session() {
 
 #[test]
 fn there_is_room_for_so_many_clients_and_no_more() {
-    let server = Server::with(|config| config.max_connections = 2);
+    let server = Server::with(|config| limits(config, |l| l.max_connections = 2));
     let (first, _second) = (root(&server), root(&server));
     assert_eq!(code(Conn::new(opts(&server, "root", "secret"))), 1040);
     drop(first);

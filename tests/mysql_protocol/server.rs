@@ -4,7 +4,7 @@ use marmot::mysql::{
     Accounts, BAD_DB_ERROR, Cell, Column, ColumnFlags, ColumnType, Completion, Credential, DUP_ENTRY, Handler, Login,
     Parameter, Prepared, QUERY_INTERRUPTED, ResultWriter, SqlError, StatementId, StatusFlags,
 };
-use marmot::shell::client::{Front, FrontConfig, Tls};
+use marmot::shell::client::{Front, FrontConfig, Limits, Tls};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -91,6 +91,13 @@ impl Drop for Server {
     }
 }
 
+/// Sets bounds of a front.
+pub fn limits(config: &mut FrontConfig, change: impl FnOnce(&mut Limits)) {
+    let mut limits = (config.limits)();
+    change(&mut limits);
+    config.limits = Arc::new(move || limits);
+}
+
 /// A session that understands a few words.
 pub struct Toy {
     login: Login,
@@ -100,12 +107,22 @@ pub struct Toy {
     in_transaction: bool,
     multi: bool,
     impatient: bool,
+    hasty: bool,
 }
 
 impl Toy {
     fn new(login: &Login, shared: Arc<Shared>) -> Toy {
         let (statements, multi) = (BTreeMap::new(), login.multi_statements());
-        Toy { login: login.clone(), shared, statements, closed: 0, in_transaction: false, multi, impatient: false }
+        Toy {
+            login: login.clone(),
+            shared,
+            statements,
+            closed: 0,
+            in_transaction: false,
+            multi,
+            impatient: false,
+            hasty: false,
+        }
     }
 
     fn note(&self, event: impl Into<String>) {
@@ -159,6 +176,10 @@ impl Toy {
             "SILENT" => Ok(()),
             "IMPATIENT" => {
                 self.impatient = true;
+                out.ok(self.done())
+            }
+            "HASTY" => {
+                self.hasty = true;
                 out.ok(self.done())
             }
             "TYPES" => types(out, self.done()),
@@ -331,6 +352,10 @@ impl Handler for Toy {
 
     fn wait_timeout(&self) -> Duration {
         if self.impatient { Duration::from_millis(1) } else { Duration::from_secs(3600) }
+    }
+
+    fn read_timeout(&self) -> Duration {
+        Duration::from_millis(if self.hasty { 1 } else { 30_000 })
     }
 
     fn killed(&self) -> impl Future<Output = SqlError> + Send + 'static {

@@ -1,6 +1,6 @@
 //! Hand-written packets: what no client library would send, and what it would not show.
 
-use super::server::{PACKET_MAX, Server};
+use super::server::{PACKET_MAX, Server, limits};
 use marmot::mysql::{CAPABILITIES, CapabilityFlags, StatusFlags};
 use mysql_common::auth::plugins::mysql_native_password::scramble_native;
 use std::io::{Read, Write};
@@ -282,7 +282,7 @@ fn a_proof_for_an_old_salt_does_not_change_the_user() {
 
 #[test]
 fn silence_ends_logins_and_sessions() {
-    let server = Server::with(|config| config.handshake_timeout = std::time::Duration::from_millis(1));
+    let server = Server::with(|config| limits(config, |l| l.connect_timeout = std::time::Duration::from_millis(1)));
     let (mut wire, _) = Wire::connect(&server);
     assert_eq!(code(&wire.read().unwrap()), 1159);
     assert_eq!(wire.read(), None);
@@ -292,6 +292,17 @@ fn silence_ends_logins_and_sessions() {
     assert_eq!(code(&wire.read().unwrap()), 4031);
     assert_eq!(wire.read(), None);
     assert_eq!(server.events().last().map(String::as_str), Some("disconnected root"));
+}
+
+#[test]
+fn silence_within_a_packet_ends_the_session() {
+    let server = Server::start();
+    let mut wire = Wire::login(&server, PLAIN);
+    assert_eq!(wire.command(b"\x03HASTY")[0], 0);
+    // A header that promises more than comes.
+    wire.stream.write_all(&[200, 0, 0, 0, 3]).unwrap();
+    assert_eq!(code(&wire.read().unwrap()), 1159);
+    assert_eq!(wire.read(), None);
 }
 
 #[test]

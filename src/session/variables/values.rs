@@ -250,6 +250,17 @@ impl Globals {
         self.values.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// A whole number or switch by a name this program spells.
+    ///
+    /// # Panics
+    /// If there is no such variable: `name` is a literal in the code, never a client's text.
+    pub fn number(&self, name: &'static str) -> u64 {
+        match &self.snapshot()[position(name).expect("variables named in the code are defined")] {
+            Value::Int(n) => u64::try_from(*n).unwrap_or(0),
+            _ => 0,
+        }
+    }
+
     fn set(&self, at: usize, value: Value) {
         let mut values = self.values.write().unwrap_or_else(PoisonError::into_inner);
         Arc::make_mut(&mut values)[at] = value;

@@ -227,7 +227,7 @@ impl<S: Socket, H: Handler> Commands<'_, S, H> {
     async fn change_user(&mut self, response: crate::mysql::Response) -> Result<Next, End> {
         let proven =
             change_user(self.connection, self.front, self.peer, (&mut self.salts, &mut self.last_salt), response);
-        let proven = timeout(self.front.handshake_timeout, proven).await.map_err(|_| End::Gone)??;
+        let proven = timeout(self.front.limits().connect_timeout, proven).await.map_err(|_| End::Gone)??;
         let outcome = match proven {
             Ok(login) => {
                 self.collation = login.collation;

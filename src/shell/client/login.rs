@@ -25,7 +25,7 @@ pub(super) async fn login<S: Socket>(
     let response = hello(connection, front, offered).await?;
     connection.capabilities = response.capabilities;
     let secure = connection.transport.is_tls() || peer.local;
-    if front.require_tls && !secure {
+    if front.limits().require_tls && !secure {
         return Err(End::Error(SECURE_TRANSPORT_REQUIRED.with(&[])));
     }
     let known = front.accounts.known(&response.user, &peer.host);
@@ -43,15 +43,17 @@ async fn hello<S: Socket>(
     front: &FrontConfig,
     offered: CapabilityFlags,
 ) -> Result<Response, End> {
-    connection.next_packet(front.handshake_timeout).await?;
+    connection.next_packet(front.limits().connect_timeout).await?;
     match Hello::parse(connection.inbound.payload(), offered).map_err(End::Error)? {
         Hello::Response(response) => return Ok(response),
         Hello::Tls => {}
     }
     let tls = front.tls.as_ref().ok_or_else(|| End::Error(HANDSHAKE_ERROR.with(&[])))?;
     let received = connection.inbound.take_rest();
-    connection.transport.upgrade(&tls.acceptor, received).await?;
-    connection.next_packet(front.handshake_timeout).await?;
+    front.counters.tls_asked();
+    connection.transport.upgrade(&tls.acceptor(), received).await?;
+    front.counters.tls_accepted();
+    connection.next_packet(front.limits().connect_timeout).await?;
     match Hello::parse(connection.inbound.payload(), offered).map_err(End::Error)? {
         Hello::Response(response) => Ok(response),
         Hello::Tls => Err(End::Error(HANDSHAKE_ERROR.with(&[]))),
@@ -95,14 +97,16 @@ async fn prove<S: Socket>(
             }
             Step::Denied => {
                 let using = if any_proof { "YES" } else { "NO" };
-                tracing::info!(user = response.user, host, "access denied");
+                if let Some(unsaid) = front.said.admit(("access denied", host.to_string())) {
+                    tracing::info!(user = response.user, host, unsaid, "access denied; more are counted for a minute");
+                }
                 return Ok(Err(ACCESS_DENIED_ERROR.with(&[&response.user, &host, &using])));
             }
             Step::Refused(error) => return Ok(Err(error)),
             Step::Switch(plugin, salt) => connection.answer().auth_switch(plugin, &salt),
             Step::AskPassword => connection.answer().full_auth(),
         }
-        connection.next_packet(front.handshake_timeout).await?;
+        connection.next_packet(front.limits().connect_timeout).await?;
         let answer = connection.inbound.payload();
         any_proof |= !answer.is_empty();
         step = exchange.answer(answer);

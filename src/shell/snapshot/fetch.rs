@@ -4,9 +4,9 @@ use super::renew::{self, Member};
 use super::talk::Talk;
 use super::{Answer, Ask, FileOfSnapshot, MANIFEST, Manifest, STORE, digest, remove, sync_folder};
 use crate::core::{Fatal, Storage, Table, adopt_snapshot, members_of};
-use crate::shell::frame::{ClusterKey, FrameError, Purpose};
+use crate::shell::frame::{FrameError, Purpose};
+use crate::shell::greeting::Credentials;
 use crate::shell::instance::{NODE_ID, belongs_to_a_cluster};
-use crate::shell::link::{Nonces, dial};
 use crate::shell::metrics::Metrics;
 use crate::sqlite::{Store, registered_files};
 use crate::types::NodeId;
@@ -107,8 +107,7 @@ fn remove_file(path: &Path) -> std::io::Result<()> {
 pub async fn fetch(
     directory: &Path,
     seeds: &[String],
-    key: &ClusterKey,
-    nonces: &Nonces,
+    credentials: &Credentials,
     metrics: &Metrics,
     id: Option<NodeId>,
 ) -> Result<(), String> {
@@ -121,7 +120,7 @@ pub async fn fetch(
         let mut received_something = false;
         for seed in seeds {
             let held = held_bytes(directory);
-            match fetch_from(directory, seed, key, nonces, metrics, &Taker::Joiner(id)).await {
+            match fetch_from(directory, seed, credentials, metrics, &Taker::Joiner(id)).await {
                 Ok(()) => return Ok(()),
                 Err(Error::Local(why)) => return Err(format!("the snapshot from {seed}: {why}")),
                 Err(error) if !complained => {
@@ -146,12 +145,11 @@ pub async fn fetch(
 pub(super) async fn fetch_from(
     directory: &Path,
     seed: &str,
-    key: &ClusterKey,
-    nonces: &Nonces,
+    credentials: &Credentials,
     metrics: &Metrics,
     taker: &Taker,
 ) -> Result<(), Error> {
-    let (stream, session) = dial(seed, key, nonces, Purpose::Copy).await?;
+    let (stream, session) = credentials.dial(seed, Purpose::Copy).await?;
     let mut talk = Talk::new(stream, session.frames(), session.answers());
     let incoming = directory.join(INCOMING);
     let held = read_manifest(&incoming);

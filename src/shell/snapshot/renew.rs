@@ -3,8 +3,8 @@
 use super::fetch::{Error, Taker};
 use crate::core::{Config, Fatal, Unfit, renew};
 use crate::shell::clock::SystemClock;
-use crate::shell::frame::ClusterKey;
-use crate::shell::link::Nonces;
+use crate::shell::greeting::Credentials;
+use crate::shell::metrics::Metrics;
 use crate::sqlite::Store;
 use std::path::Path;
 use std::sync::Arc;
@@ -50,8 +50,7 @@ pub fn others(directory: &Path, config: &Config) -> Result<Vec<String>, String> 
 pub async fn take_over(
     directory: &Path,
     others: &[String],
-    key: &ClusterKey,
-    nonces: &Nonces,
+    credentials: &Credentials,
     metrics: &Metrics,
     member: Member,
 ) -> Result<(), String> {
@@ -59,7 +58,7 @@ pub async fn take_over(
     let mut told: Option<Instant> = None;
     loop {
         for other in others {
-            match super::fetch::fetch_from(directory, other, key, nonces, metrics, &taker).await {
+            match super::fetch::fetch_from(directory, other, credentials, metrics, &taker).await {
                 Ok(()) => return Ok(()),
                 Err(Error::Local(why)) => return Err(format!("the snapshot from {other}: {why}")),
                 Err(error) if told.is_none_or(|at| at.elapsed() > TELL_EVERY) => {

@@ -5,13 +5,13 @@ use super::{Answer, Ask, FileOfSnapshot, MANIFEST, Manifest, STORE, digest, remo
 use crate::shell::driver::Report;
 use crate::shell::frame::{FrameError, Session};
 use crate::shell::metrics::Metrics;
+use crate::shell::peer_stream::PeerStream;
 use crate::shell::spawn::Seat;
 use crate::sqlite::{DataDir, Pinned, copy_store};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -71,7 +71,7 @@ impl Copies {
     ///
     /// # Errors
     /// There is no thread.
-    pub fn serve(self: &Arc<Self>, stream: TcpStream, session: Session) -> io::Result<()> {
+    pub fn serve(self: &Arc<Self>, stream: PeerStream, session: Session) -> io::Result<()> {
         let copies = self.clone();
         Seat::take()?.serve(stream, move |stream| {
             Box::pin(async move {

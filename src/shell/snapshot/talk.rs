@@ -1,11 +1,11 @@
 //! Questions and answers over one authenticated connection.
 
 use crate::shell::frame::{FrameError, FrameKey};
+use crate::shell::peer_stream::PeerStream;
 use bytes::BytesMut;
 use serde::{Serialize, de::DeserializeOwned};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 /// Neither side is silent, or refuses bytes, for longer.
@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const FRAME_LIMIT: usize = super::source::PIECE + (64 << 10);
 
 pub struct Talk {
-    stream: TcpStream,
+    stream: PeerStream,
     speak: FrameKey,
     listen: FrameKey,
     input: BytesMut,
@@ -22,14 +22,18 @@ pub struct Talk {
 }
 
 impl Talk {
-    pub fn new(stream: TcpStream, speak: FrameKey, listen: FrameKey) -> Talk {
+    pub fn new(stream: PeerStream, speak: FrameKey, listen: FrameKey) -> Talk {
         Talk { stream, speak, listen, input: BytesMut::new(), output: BytesMut::new() }
     }
 
     pub async fn say(&mut self, what: &impl Serialize) -> Result<(), FrameError> {
         let payload = postcard::to_stdvec(what)?;
         self.speak.seal(&payload, &mut self.output);
-        let written = timeout(PATIENCE, self.stream.write_all(&self.output)).await;
+        let write = async {
+            self.stream.write_all(&self.output).await?;
+            self.stream.flush().await
+        };
+        let written = timeout(PATIENCE, write).await;
         self.output.clear();
         Ok(written.map_err(|_| late())??)
     }

@@ -19,6 +19,9 @@ impl Reader<'_> {
         if self.accept("USER") {
             return self.alter_user();
         }
+        if self.accept("INSTANCE") {
+            return self.alter_instance();
+        }
         match self.accept_any(&["PROCEDURE", "FUNCTION"]) {
             Some("PROCEDURE") => return self.alter_program(StoredKind::Procedure),
             Some(_) => return self.alter_program(StoredKind::Function),

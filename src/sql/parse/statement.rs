@@ -409,11 +409,16 @@ impl Reader<'_> {
     fn flush(&mut self) -> Result<Body, Error> {
         self.skip();
         let _ = self.accept("NO_WRITE_TO_BINLOG") || self.accept("LOCAL");
-        let harmless = ["TABLES", "TABLE", "STATUS", "PRIVILEGES", "HOSTS", "LOGS", "USER_RESOURCES"];
-        if self.accept_any(&harmless).is_none() || self.looks_at("WITH") || !self.at_end() {
+        let known = ["TABLES", "TABLE", "STATUS", "PRIVILEGES", "HOSTS", "LOGS", "USER_RESOURCES"];
+        let what = self.accept_any(&known);
+        if what.is_none() || self.looks_at("WITH") || !self.at_end() {
             return Err(Error::unsupported("FLUSH of this kind"));
         }
-        Ok(Body::Flush)
+        Ok(match what {
+            Some("HOSTS") => Body::Ready(Plan::Admin(Admin::FlushHosts)),
+            // There is nothing of the kind to flush.
+            _ => Body::Flush,
+        })
     }
 
     fn kill(&mut self) -> Result<Body, Error> {
@@ -430,6 +435,21 @@ impl Reader<'_> {
         self.expect("REMOVE NODE")?;
         let node = self.unsigned()?;
         Ok(Body::Ready(Plan::Admin(Admin::RemoveNode(NodeId(node)))))
+    }
+
+    /// ALTER INSTANCE, after these words.
+    pub(super) fn alter_instance(&mut self) -> Result<Body, Error> {
+        if !self.accept("RELOAD TLS") {
+            return Err(Error::unsupported("ALTER INSTANCE but for RELOAD TLS"));
+        }
+        if self.accept("FOR CHANNEL") {
+            let channel = self.name()?;
+            if !channel.eq_ignore_ascii_case("mysql_main") {
+                return Err(Error::unsupported(format!("ALTER INSTANCE RELOAD TLS FOR CHANNEL {channel}")));
+            }
+        }
+        let lenient = self.accept("NO ROLLBACK ON ERROR");
+        Ok(Body::Ready(Plan::Admin(Admin::ReloadTls { lenient })))
     }
 
     fn prepared(&mut self) -> Result<Body, Error> {
