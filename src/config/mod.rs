@@ -30,6 +30,6 @@ pub use load::{Loaded, load};
 pub use problem::{ConfigError, Problem};
 pub use secret::Secret;
 pub use settings::{
-    Admin, Cluster, ClusterTls, ClusterTlsFiles, Config, DataDir, Ddl, LogFormat, LogLevel, Logging, Mysql, Replication,
-    Transaction, UNLIMITED_RETENTION,
+    Admin, Cluster, ClusterTls, ClusterTlsFiles, Config, DataDir, Ddl, LogFormat, LogLevel, Logging, Mysql,
+    Replication, Transaction, UNLIMITED_RETENTION,
 };

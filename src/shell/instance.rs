@@ -225,7 +225,7 @@ impl Closed {
             links: Some(book.clone()),
         });
         metrics.include(server.counters().times());
-        let front = front(config, &server, certificates, credentials.tls.clone())?;
+        let front = front(&server, certificates, credentials.tls.clone())?;
         Ok(Closed {
             node: node_id,
             server,
@@ -450,12 +450,10 @@ fn configured(config: &Config) -> ConfiguredAccount {
 }
 
 fn front(
-    config: &Config,
     server: &Arc<Server>,
     certificates: Option<Certificates>,
     cluster_tls: Option<Arc<ClusterTls>>,
 ) -> Result<Arc<Front<NewSession>>, String> {
-    let mysql = &config.mysql;
     if let Some(open) = server.open_account() {
         tracing::warn!(
             "the account {open} has no password and may do everything: give it one with \

@@ -12,9 +12,8 @@
 //! from: it says so, and leaves everything where it is. Nor can a damaged `marmot.db` be replaced: what the node promised
 //! is in no other place.
 
-use super::frame::ClusterKey;
+use super::greeting::Credentials;
 use super::instance::{Environment, belongs_to_a_cluster, identity_in};
-use super::link::Nonces;
 use super::snapshot::{self, Member};
 use crate::config::Config;
 use crate::core::Fatal;

@@ -70,6 +70,7 @@ fn subject(message: &Message) -> Option<(TxnId, &'static str)> {
         | Message::Join { .. }
         | Message::Welcome { .. }
         | Message::AdmitMe { .. }
+        | Message::Outdated { .. }
         | Message::Leaving => return None,
     })
 }

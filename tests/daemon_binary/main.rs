@@ -3,11 +3,11 @@
 #![allow(clippy::disallowed_methods, reason = "real processes are watched in real time")]
 
 mod accounts;
-mod damage;
-mod identity;
 mod certificates;
 mod clients;
+mod damage;
 mod encryption;
+mod identity;
 mod import;
 mod middleman;
 mod peers;

@@ -98,7 +98,10 @@ impl Translator<'_> {
             Plan::Set(assignments) if assignments.iter().any(|a| is_global(&a.target)) => {
                 self.need(Subject::Server, Privileges::SUPER);
             }
-            Plan::Admin(Admin::RemoveNode(_)) => self.need(Subject::Server, Privileges::SUPER),
+            Plan::Admin(Admin::RemoveNode(_) | Admin::ReloadTls { .. }) => {
+                self.need(Subject::Server, Privileges::SUPER)
+            }
+            Plan::Admin(Admin::FlushHosts) => self.need(Subject::Server, Privileges::RELOAD),
             _ => match body {
                 Body::Query { file: Some(_), .. } => self.need(Subject::Server, Privileges::FILE),
                 Body::LoadData(load) if !load.local => self.need(Subject::Server, Privileges::FILE),
