@@ -101,6 +101,7 @@ fn compiled(change: &SchemaChange, catalog: &Catalog) -> Result<Catalog, Error> 
         foreign_key_checks: true,
         engine: "InnoDB",
         modes: Default::default(),
+        definer: "root@%".to_string(),
         warnings: vec![],
     };
     let compiled = change.compile(catalog, &mut context)?;

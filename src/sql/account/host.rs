@@ -2,8 +2,9 @@
 //!
 //! Names are not looked up: a peer has an address, and `localhost` is every loopback address and the Unix socket.
 
+// The addresses alone: `core` has no sockets.
+use ::core::net::{IpAddr, Ipv4Addr};
 use std::cmp::Reverse;
-use std::net::{IpAddr, Ipv4Addr};
 
 const LOCAL: &str = "localhost";
 

@@ -63,9 +63,9 @@ impl Needs {
         }
     }
 
-    /// Adds those of a part that runs with the rights of `definer`, or of whoever runs the statement.
-    pub fn add_all(&mut self, definer: Option<&Arc<str>>, part: Needs) {
-        part.own.into_iter().for_each(|need| self.add(definer, need));
+    /// Adds those of a part.
+    pub fn add_all(&mut self, part: Needs) {
+        part.own.into_iter().for_each(|need| self.add(None, need));
         part.of_definers.into_iter().for_each(|(definer, need)| self.add(Some(&definer), need));
     }
 }

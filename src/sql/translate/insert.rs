@@ -40,7 +40,7 @@ fn reads_old(value: &Expr, insert: &Insert) -> bool {
         }
         std::ops::ControlFlow::<()>::Continue(())
     });
-    super::updatable::names_columns(&rest) || super::translator::needs_rows(&rest)
+    super::needs::reads_rows(&rest)
 }
 
 /// What an INSERT or REPLACE needs on its table.

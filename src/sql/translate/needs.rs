@@ -1,5 +1,6 @@
 //! What a statement needs privileges for, noted while it is translated (manual, "Privileges Provided by MySQL").
 
+use super::scope::Source;
 use super::translator::Translator;
 use crate::sql::account::{Need, Needs, Privileges, Subject};
 use crate::sql::alteration::Alteration;
@@ -11,6 +12,7 @@ use crate::sql::plan::{Admin, Plan, SetTarget, VariableScope};
 use crate::sql::program::StoredKind;
 use crate::sql::schema_change::{Direction, Move, SchemaChange};
 use crate::types::{AccountName, DatabaseName};
+use sqlparser::ast::Expr;
 use std::sync::Arc;
 
 /// Whoever translates for an account that may not do everything: says so before an error tells what is there.
@@ -69,6 +71,23 @@ impl Translator<'_> {
         self.need(Subject::Table(base.0.clone(), base.1.to_string()), privileges);
         self.views.pop();
         self.actor = outer;
+    }
+
+    /// Notes a need on a table of a join whose rows change, or on the view and what is below it.
+    pub fn need_of_source(&mut self, source: &Source, privileges: Privileges) {
+        let Some(database) = &source.database else { return };
+        let name = match (&source.view, &source.table) {
+            (Some(view), _) => view.name.rsplit_once('.').map_or(view.name.as_str(), |(_, name)| name),
+            (None, Some(table)) => table.name.as_str(),
+            (None, None) => return,
+        };
+        let name = TableName { database: Some(database.to_string()), name: name.to_string() };
+        self.need(Subject::Table(database.clone(), name.name.clone()), privileges);
+        for base in source.view.iter().flat_map(|view| &view.bases) {
+            if let (Some(below), Some(table)) = (&base.database, &base.table) {
+                self.need_below(&name, (below, &table.name), privileges);
+            }
+        }
     }
 
     /// With whose rights a view reads.
@@ -241,6 +260,11 @@ impl Translator<'_> {
             self.need(Subject::Server, Privileges::SUPER);
         }
     }
+}
+
+/// Whether an expression reads rows: those it is about, or, in a query, perhaps these too.
+pub fn reads_rows(expression: &Expr) -> bool {
+    super::updatable::names_columns(expression) || super::translator::needs_rows(expression)
 }
 
 fn table(database: &DatabaseName, name: &str) -> Subject {

@@ -439,26 +439,36 @@ impl Translator<'_> {
         }
         let own = Visited::default();
         let visited = self.context.visited.unwrap_or(&own);
-        self.visit_in(database, program, visited);
+        let caller = self.actor.clone();
+        self.visit_in(database, program, caller.as_ref(), visited);
     }
 
-    fn visit_in(&mut self, database: &Database, program: &Arc<StoredProgram>, visited: &Visited) {
-        if !visited.borrow_mut().insert((database.name.clone(), program.name.clone())) {
+    /// `caller` is with whose rights it is called, if not of whoever runs the statement.
+    fn visit_in(
+        &mut self,
+        database: &Database,
+        program: &Arc<StoredProgram>,
+        caller: Option<&Arc<str>>,
+        visited: &Visited,
+    ) {
+        let actor = match program.nature.invoker {
+            true => caller.cloned(),
+            false => Some(program.definer.as_str().into()),
+        };
+        if !visited.borrow_mut().insert((database.name.clone(), program.name.clone(), actor.clone())) {
             return;
         }
         let Ok(code) = compile_program(program, database) else { return };
-        let modes = Modes::from_bits(program.modes);
-        let catalog = self.context.catalog;
-        let database_name = Some(&*database.name);
-        let context = Context { database: database_name, visited: Some(visited), ..Context::new(catalog, None, modes) };
-        let actor = match program.nature.invoker {
-            true => self.actor.clone(),
-            false => Some(program.definer.as_str().into()),
+        let (modes, catalog) = (Modes::from_bits(program.modes), self.context.catalog);
+        let context = Context {
+            actor: actor.as_ref(),
+            visited: Some(visited),
+            ..Context::new(catalog, Some(&database.name), modes)
         };
         for leaf in &code.leaves {
             let plan = stacker::maybe_grow(256 << 10, 2 << 20, || translate_leaf(leaf, &context));
             let Ok((plan, needs)) = plan else { continue };
-            self.needs.add_all(actor.as_ref(), needs);
+            self.needs.add_all(needs);
             for read in reads_of(&plan) {
                 self.databases.extend(read.databases.clone());
                 self.tables.extend(read.tables.clone());
@@ -468,7 +478,9 @@ impl Translator<'_> {
                 let found = database
                     .and_then(|d| Some((d.clone(), d.program(call.procedure.kind, &call.procedure.name)?.clone())));
                 if let Some((database, procedure)) = found {
-                    stacker::maybe_grow(256 << 10, 2 << 20, || self.visit_in(&database, &procedure, visited));
+                    stacker::maybe_grow(256 << 10, 2 << 20, || {
+                        self.visit_in(&database, &procedure, actor.as_ref(), visited);
+                    });
                 }
             }
         }

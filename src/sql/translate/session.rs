@@ -17,8 +17,11 @@ use crate::sql::plan::{
 use crate::sql::program::Names;
 use crate::sql::schema_change::SchemaChange;
 use crate::sql::tokens::IntoName;
-use crate::types::{AccountName, Value};
+use crate::types::{AccountName, DatabaseName, Value};
 use sqlparser::ast::{Expr, LockType, NonBlock, OrderByKind, Query, SetExpr};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// What a statement is translated against.
 #[derive(Clone, Copy)]
@@ -35,6 +38,8 @@ pub struct Context<'a> {
     pub account: Option<&'a AccountName>,
     /// What that account may list, if not all of `catalog`.
     pub seen: Option<&'a Catalog>,
+    /// With whose rights the statement runs, if it is one of a function with SQL SECURITY DEFINER.
+    pub actor: Option<&'a Arc<str>>,
     /// Asked before an error tells what is there.
     pub guard: Option<&'a dyn Guard>,
 }
@@ -42,7 +47,17 @@ pub struct Context<'a> {
 impl<'a> Context<'a> {
     /// For a statement that is in no stored program.
     pub fn new(catalog: &'a Catalog, database: Option<&'a str>, modes: Modes) -> Context<'a> {
-        Context { catalog, database, modes, names: None, visited: None, account: None, seen: None, guard: None }
+        Context {
+            catalog,
+            database,
+            modes,
+            names: None,
+            visited: None,
+            account: None,
+            seen: None,
+            actor: None,
+            guard: None,
+        }
     }
 
     /// What SHOW lists.
@@ -51,8 +66,8 @@ impl<'a> Context<'a> {
     }
 }
 
-/// Stored functions, by database and name.
-pub type Visited = std::cell::RefCell<std::collections::BTreeSet<(crate::types::DatabaseName, String)>>;
+/// Stored functions, by database and name, and with whose rights they run.
+pub type Visited = RefCell<BTreeSet<(DatabaseName, String, Option<Arc<str>>)>>;
 
 /// A plan, and the literals it holds for.
 #[derive(Clone, Debug, PartialEq)]

@@ -273,7 +273,7 @@ impl<'a> Translator<'a> {
             row_by_row: false,
             calls: false,
             needs: Needs::default(),
-            actor: None,
+            actor: context.actor.cloned(),
         }
     }
 

@@ -1,12 +1,13 @@
 //! UPDATE and DELETE.
 
 use super::from::table_source;
+use super::needs::reads_rows;
 use super::scope::{AliasUse, Scope, Source};
 use super::translator::{Translator, quote_name};
 use super::triggered::{delete_part, has_triggers, update_part};
 use super::typed::Typed;
 use super::updatable::{MergedView, Merging, new_cells};
-use crate::sql::account::{Privileges, Subject};
+use crate::sql::account::Privileges;
 use crate::sql::catalog::{Column, Database, Table};
 use crate::sql::column_type::ColumnType;
 use crate::sql::error::Error;
@@ -117,23 +118,6 @@ impl Translator<'_> {
         let of_view = self.database_of(name)?;
         let source = view.source(alias.as_deref().unwrap_or(&name.name), of_view);
         Ok(Some(Target { database, table, source, view: Some(view) }))
-    }
-
-    /// Notes a need on a table of a join whose rows change, or on the view and what is below it.
-    fn need_of_source(&mut self, source: &Source, privileges: Privileges) {
-        let Some(database) = &source.database else { return };
-        let name = match (&source.view, &source.table) {
-            (Some(view), _) => view.name.rsplit_once('.').map_or(view.name.as_str(), |(_, name)| name),
-            (None, Some(table)) => table.name.as_str(),
-            (None, None) => return,
-        };
-        let name = TableName { database: Some(database.to_string()), name: name.to_string() };
-        self.need(Subject::Table(database.clone(), name.name.clone()), privileges);
-        for base in source.view.iter().flat_map(|view| &view.bases) {
-            if let (Some(below), Some(table)) = (&base.database, &base.table) {
-                self.need_below(&name, (below, &table.name), privileges);
-            }
-        }
     }
 
     /// The database of a table that is to change.
@@ -672,11 +656,6 @@ fn keyed_change(database: &Database, table: &Table, columns: Option<(&str, &[Str
         }
     };
     KeyedChange { keys: keys.len(), values, sql }
-}
-
-/// Whether an expression reads rows: those it is about, or, in a query, perhaps these too.
-fn reads_rows(expression: &Expr) -> bool {
-    super::updatable::names_columns(expression) || super::translator::needs_rows(expression)
 }
 
 /// The columns assigned, as the table calls them, and their values.

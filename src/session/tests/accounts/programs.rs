@@ -108,6 +108,24 @@ async fn programs_run_with_the_rights_of_whoever_made_them() {
     }
 }
 
+/// A function that asks with its caller's rights asks with those of each of its callers.
+#[tokio::test]
+async fn an_invokers_function_is_judged_for_every_caller() {
+    let (_node, mut root, mut bob, mut ann) = with_bob().await;
+    root.ok("GRANT SELECT ON d.log TO bob").await;
+    bob.ok("CREATE FUNCTION open() RETURNS INT SQL SECURITY INVOKER BEGIN RETURN (SELECT COUNT(*) FROM log); END")
+        .await;
+    bob.ok("CREATE FUNCTION his() RETURNS INT BEGIN RETURN open(); END").await;
+    bob.ok("CREATE FUNCTION twice() RETURNS INT SQL SECURITY INVOKER BEGIN RETURN his() + open(); END").await;
+    bob.ok("CREATE VIEW v AS SELECT open() AS n").await;
+    root.ok("GRANT SELECT ON d.v TO ann@'10.0.%'").await;
+    assert_eq!(ann.value("SELECT his()").await, "0");
+    assert_eq!(ann.value("SELECT n FROM v").await, "0");
+    for sql in ["SELECT open()", "SELECT twice()", "SELECT his() + open()", "SELECT n, open() FROM v"] {
+        assert_eq!(ann.code(sql).await, 1142, "{sql}");
+    }
+}
+
 #[tokio::test]
 async fn triggers_run_with_the_rights_of_whoever_made_them() {
     let (_node, mut root, mut bob, mut ann) = with_bob().await;
