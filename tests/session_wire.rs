@@ -88,6 +88,7 @@ impl Node {
             globals: Arc::new(Globals::new(&[]).expect("defaults are valid")),
             seed: 1,
             conflicts: None,
+            links: None,
         });
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
