@@ -75,7 +75,7 @@ others_away() { others stop_node_now; }
 stop_node_now() { stop_node "$1" KILL; }
 others_join() { others join_node; }
 join_node() { start_node "$1" "$(cluster_address 1)"; }
-work() { sql 1 -e "CREATE DATABASE IF NOT EXISTS page; CREATE TABLE IF NOT EXISTS page.t (id INT PRIMARY KEY AUTO_INCREMENT, v INT);
+work() { sql 1 "CREATE DATABASE IF NOT EXISTS page; CREATE TABLE IF NOT EXISTS page.t (id INT PRIMARY KEY AUTO_INCREMENT, v INT);
     INSERT INTO page.t (v) VALUES (1), (2), (3); UPDATE page.t SET v = v + 1; SELECT COUNT(*) FROM page.t"; }
 if [ $# = 0 ]; then
     step "The page of a node"

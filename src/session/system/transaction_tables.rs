@@ -16,7 +16,7 @@ pub const TRANSACTIONS: SystemTable = SystemTable {
         ("coordinator", Unsigned),
         ("connection", Unsigned),
         ("age_ms", Unsigned),
-        ("keys", Unsigned),
+        ("key_count", Unsigned),
         ("waits_for", Text(64)),
     ],
     rows: |facts| {

@@ -51,7 +51,7 @@ async fn the_cluster_is_a_table() {
 async fn what_is_under_way_is_a_table() {
     let (node, mut c) = Node::with_database().await;
     c.ok("CREATE TABLE t (id INT PRIMARY KEY)").await;
-    let open = "SELECT id, state, coordinator, connection, age_ms, `keys`, waits_for FROM marmot.transactions";
+    let open = "SELECT id, state, coordinator, connection, age_ms, key_count, waits_for FROM marmot.transactions";
     assert!(c.lines(open).await.is_empty());
     let mut other = node.another().await;
     other.ok("BEGIN").await;
