@@ -13,7 +13,7 @@ use super::system::{self, ConflictLog};
 use super::variables::Globals;
 use crate::mysql::SqlError;
 use crate::sql::{Catalog, Database, PlanCache};
-use crate::sqlite::{self, DataDir};
+use crate::sqlite::{self, DataDir, SchemaMark};
 use crate::types::{ClientId, DatabaseName, Mono, NodeId};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -56,14 +56,20 @@ pub struct Server {
 pub struct Schema {
     pub generation: u64,
     pub catalog: Catalog,
-    /// The schema version of each database's file.
-    versions: BTreeMap<DatabaseName, u64>,
+    /// The schema version of each database's file, and its mark when that was read.
+    versions: BTreeMap<DatabaseName, (u64, Option<SchemaMark>)>,
 }
 
 impl Schema {
     /// The version of the database's file that the catalog was read from.
     pub fn version(&self, database: &str) -> Option<u64> {
-        self.versions.get(database).copied()
+        self.versions.get(database).map(|(version, _)| *version)
+    }
+
+    /// The database as it is here, if its schema did not change since.
+    fn still(&self, name: &str, mark: Option<SchemaMark>) -> Option<(u64, Arc<Database>)> {
+        let (version, known) = self.versions.get(name)?;
+        (mark.is_some() && *known == mark).then(|| Some((*version, self.catalog.database(name)?.clone())))?
     }
 }
 
@@ -123,18 +129,24 @@ impl Server {
         let known = self.schema.read().unwrap_or_else(PoisonError::into_inner).clone();
         match known {
             Some(schema) if schema.generation == generation => Ok(schema),
-            _ => {
-                let schema = Arc::new(self.load(generation)?);
+            before => {
+                let schema = Arc::new(self.load(generation, before.as_deref())?);
                 *self.schema.write().unwrap_or_else(PoisonError::into_inner) = Some(schema.clone());
                 Ok(schema)
             }
         }
     }
 
-    fn load(&self, generation: u64) -> Result<Schema, SqlError> {
-        let mut databases = system::databases();
+    /// Reads the databases that are not as they were `before`.
+    fn load(&self, generation: u64, before: Option<&Schema>) -> Result<Schema, SqlError> {
+        let mut databases: Vec<Arc<Database>> = system::databases().into_iter().map(Arc::new).collect();
         let mut versions = BTreeMap::new();
-        for name in self.data.databases() {
+        for (name, mark) in self.data.schema_marks() {
+            if let Some((version, database)) = before.and_then(|before| before.still(&name, mark)) {
+                versions.insert(name, (version, mark));
+                databases.push(database);
+                continue;
+            }
             let (version, definition) = match self.data.definition(&name) {
                 // Dropped since the list was read.
                 Err(sqlite::Error::NoSuchDatabase(_)) => continue,
@@ -145,8 +157,8 @@ impl Server {
                 bytes => Database::decode(bytes)
                     .map_err(|e| SqlError::internal(format!("the catalog of '{name}' cannot be read: {e}")))?,
             };
-            versions.insert(name, version);
-            databases.push(database);
+            versions.insert(name, (version, mark));
+            databases.push(Arc::new(database));
         }
         Ok(Schema { generation, catalog: databases.into_iter().collect(), versions })
     }

@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 /// The version of handshake and frames. A node of another version is refused by name.
-pub const VERSION: u8 = 5;
+pub const VERSION: u8 = 6;
 const MAGIC: &[u8; 4] = b"MRMT";
 const COPY_MAGIC: &[u8; 4] = b"MRMC";
 const TAG: usize = 16;

@@ -39,6 +39,8 @@ pub enum Error {
     Unsupported(String),
     #[error("database is locked")]
     Busy,
+    /// A write found no room. Nothing was made durable, and nothing failed to be: it can be tried again. (What a sync says
+    /// is never this: after a failed one nobody knows what is on disk.)
     #[error("disk full")]
     Full,
     /// Any other SQLite error, with its extended result code.
@@ -83,7 +85,10 @@ pub struct FunctionError {
 
 impl From<Error> for Fatal {
     fn from(e: Error) -> Fatal {
-        Fatal::Storage(e.to_string())
+        match e {
+            Error::Full => Fatal::DiskFull,
+            other => Fatal::Storage(other.to_string()),
+        }
     }
 }
 

@@ -1,5 +1,8 @@
 //! The physical layout of tables: what a captured row means and how a row is addressed.
 //!
+//! A schema change concerns a table or two, while a database may have thousands: of all others the layout is taken over
+//! from the one before.
+//!
 //! Types, collations, keys and generated columns are read from SQLite's own schema, since SQLite decides by them what
 //! is equal; the catalog adds which identity belongs to which name ([`TableIds`]).
 
@@ -8,6 +11,7 @@ use super::error::{Error, Result};
 use super::key::{self, Collation};
 use super::schema::{TableIds, UniqueIds};
 use crate::types::{ColumnId, Key, RowKey, TableId, UniqueValue, Value};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -66,7 +70,11 @@ pub(super) struct TableLayout {
     pub(super) key: Vec<KeyPart>,
     pub(super) uniques: Vec<UniqueLayout>,
     pub(super) foreign: Vec<ForeignLayout>,
+    source: Source,
 }
+
+/// Digest of all that a table's layout follows from: its identities, and the statements that made it and its indexes.
+type Source = [u8; 32];
 
 /// The tables of one database at one schema version.
 #[derive(Debug, Default)]
@@ -77,16 +85,23 @@ pub(super) struct DatabaseLayout {
 }
 
 impl DatabaseLayout {
-    /// Reads the layouts of the database attached as `schema`.
+    /// Reads the layouts of the database attached as `schema`; tables that are as they were in `before` are taken over.
     pub(super) fn read(
         connection: &Connection,
         schema: &str,
         version: u64,
         ids: &[TableIds],
+        before: Option<&DatabaseLayout>,
     ) -> Result<DatabaseLayout> {
         let mut layout = DatabaseLayout { version, ..DatabaseLayout::default() };
+        let statements = statements(connection, schema)?;
         for table in ids {
-            let table = Arc::new(TableLayout::read(connection, schema, table)?);
+            let source = source(table, &statements);
+            let same = before.and_then(|before| before.by_id.get(&table.id)).filter(|known| known.source == source);
+            let table = match same {
+                Some(known) => known.clone(),
+                None => Arc::new(TableLayout::read(connection, schema, table, source)?),
+            };
             layout.by_name.insert(table.name.clone(), table.clone());
             layout.by_id.insert(table.id, table);
         }
@@ -138,8 +153,32 @@ impl DatabaseLayout {
     }
 }
 
+/// What made each table and its indexes, by the table's name in lower case.
+fn statements(connection: &Connection, schema: &str) -> Result<BTreeMap<String, Vec<String>>> {
+    let schema = quoted(schema);
+    let sql = format!("SELECT tbl_name, sql FROM {schema}.sqlite_schema WHERE sql IS NOT NULL");
+    let mut statements: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for row in connection.prepare(&sql)?.all([])? {
+        statements.entry(text(&row, 0).to_ascii_lowercase()).or_default().push(text(&row, 1));
+    }
+    Ok(statements)
+}
+
+fn source(ids: &TableIds, statements: &BTreeMap<String, Vec<String>>) -> Source {
+    let mut digest = Sha256::new();
+    let mut add = |part: &[u8]| {
+        digest.update((part.len() as u64).to_le_bytes());
+        digest.update(part);
+    };
+    add(&postcard::to_stdvec(ids).expect("plain data serialises"));
+    for sql in statements.get(&ids.name.to_ascii_lowercase()).into_iter().flatten() {
+        add(sql.as_bytes());
+    }
+    digest.finalize().into()
+}
+
 impl TableLayout {
-    fn read(connection: &Connection, schema: &str, ids: &TableIds) -> Result<TableLayout> {
+    fn read(connection: &Connection, schema: &str, ids: &TableIds, source: Source) -> Result<TableLayout> {
         let schema = quoted(schema);
         let pragma = |name: &str, argument: &str| -> Result<Vec<Vec<Value>>> {
             connection.prepare(&format!("PRAGMA {schema}.{name}({})", quoted(argument)))?.all([])
@@ -179,6 +218,7 @@ impl TableLayout {
                 .collect(),
             uniques: Vec::new(),
             foreign: Vec::new(),
+            source,
         };
         for index in pragma("index_list", &ids.name)? {
             if integer(&index, 2) == 0 {

@@ -234,6 +234,8 @@ pub(super) unsafe fn error_of(db: *mut ffi::sqlite3, code: c_int, fault: &Fault)
         ffi::SQLITE_INTERRUPT => Error::Interrupted { transaction_lost: false },
         ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED => Error::Busy,
         ffi::SQLITE_FULL => Error::Full,
+        // The index of a WAL cannot grow. It is memory, rebuilt by whoever opens the file first.
+        _ if code == ffi::SQLITE_IOERR_SHMSIZE => Error::Full,
         _ => Error::Sqlite { code, message },
     }
 }

@@ -215,7 +215,8 @@ impl Workspace {
             Some(layout) => layout,
             None => {
                 let Workspace { connection, guard, .. } = self;
-                let layout = guard.lifted(|| DataDir::read_layout(connection, &file.name))?;
+                let before = file.last_layout();
+                let layout = guard.lifted(|| DataDir::read_layout(connection, &file.name, before.as_deref()))?;
                 if let Some(generation) = generation {
                     file.remember_layout(generation, layout.clone());
                 }
@@ -374,6 +375,7 @@ impl Workspace {
             return Err(Error::Unsupported("a schema change outside a schema transaction".into()));
         }
         self.attach(database)?;
+        let before = self.layouts.get(database).map(|(_, layout)| layout.clone());
         let Workspace { connection, guard, .. } = self;
         for sql in &step.statements {
             connection.run_script(sql)?;
@@ -381,7 +383,7 @@ impl Workspace {
         // The layout must make sense too, or rows of the table could not be replicated.
         let mut ids = step.tables.clone();
         ids.push(super::data_dir::sequences_ids());
-        guard.lifted(|| DatabaseLayout::read(connection, database, 0, &ids)).map(|_| ())
+        guard.lifted(|| DatabaseLayout::read(connection, database, 0, &ids, before.as_deref())).map(|_| ())
     }
 
     /// What the transaction changed, net of what it took back, and the keys it holds besides its rows': the schemas of
