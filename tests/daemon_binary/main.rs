@@ -2,7 +2,9 @@
 #![cfg(feature = "shell")]
 #![allow(clippy::disallowed_methods, reason = "real processes are watched in real time")]
 
+mod full_disk;
 mod import;
+mod limits;
 mod peers;
 mod process;
 mod removal;
