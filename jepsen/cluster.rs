@@ -69,13 +69,8 @@ impl Cluster {
         if !(1..=MOST_HOSTS).contains(&plan.nodes) {
             return Err(format!("a cluster has 1 to {MOST_HOSTS} nodes"));
         }
-        let mut cluster = Cluster {
-            networked: network.is_some(),
-            plan,
-            nodes: Vec::new(),
-            next_id: 1,
-            incidents: Vec::new(),
-        };
+        let mut cluster =
+            Cluster { networked: network.is_some(), plan, nodes: Vec::new(), next_id: 1, incidents: Vec::new() };
         for node in 0..cluster.plan.nodes {
             let directory = cluster.plan.directory.join(format!("node{}", node + 1));
             std::fs::create_dir_all(directory.join("data")).map_err(|e| format!("{}: {e}", directory.display()))?;
@@ -305,8 +300,7 @@ impl Cluster {
         self.plan.small_disks
     }
 
-    /// Writes until little more fits on the node's disk, or nothing at all. A node that cannot write another byte may end, if
-    /// it says so; one on a tight disk may not.
+    /// Writes until little more fits on the node's disk, or nothing at all. Either way the node may not end.
     pub fn fill_disk(&mut self, node: usize, to_the_last_byte: bool) -> Result<(), String> {
         let data = self.nodes[node].directory.join("data");
         let failed = |e: &dyn std::fmt::Display| format!("filling the disk of node {}: {e}", node + 1);

@@ -20,9 +20,7 @@ use super::clock::SystemClock;
 use super::frame::{Header, encode_message};
 use super::link::Links;
 use crate::core::message::{Envelope, Message};
-use crate::core::{
-    ApplyTask, Destination, Effect, Effects, Fatal, Input, Node, Notice, Published as Publish,
-};
+use crate::core::{ApplyTask, Destination, Effect, Effects, Fatal, Input, Node, Notice, Published as Publish};
 use crate::session::{CoreCall, Published};
 use crate::sqlite::Store;
 use crate::types::{ApplySeq, ClientId, Mono, RowImage, RowKey, Snapshot, Span, TxnId};

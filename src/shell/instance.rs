@@ -170,8 +170,18 @@ impl Closed {
         let channels = Channels { calls: calls_out, envelopes: envelopes_out, reports: reports_out, tasks, ready };
         let room = room(directory.clone(), vfs.is_some());
         let timeout = config.replication.write_timeout;
-        let driver =
-            Driver::new(node, store, clock.clone(), links, published.clone(), channels, applier, applied, room, timeout);
+        let driver = Driver::new(
+            node,
+            store,
+            clock.clone(),
+            links,
+            published.clone(),
+            channels,
+            applier,
+            applied,
+            room,
+            timeout,
+        );
         let (end, ended) = oneshot::channel();
         let run = async move {
             let result = driver.run(effects).await;

@@ -268,7 +268,7 @@ impl Workspace {
         let refusal = self.capture.take_refusal();
         match (ran, refusal) {
             (Ok(changes), None) => Ok(Executed { rows: self.capture.counts(), changes }),
-            (Ok(_), Some(refusal)) => Err(self.statement_failed(mark, refusal)),
+            (Ok(_), Some(refusal)) => Err(self.lose(refusal)),
             (Err(error), refusal) => Err(self.statement_failed(mark, refusal.unwrap_or(error))),
         }
     }
@@ -305,7 +305,7 @@ impl Workspace {
         let ran = self.connection.cached(sql).and_then(|statement| statement.all(params));
         match (ran, self.capture.take_refusal()) {
             (Ok(rows), None) => Ok((Executed { rows: self.capture.counts(), changes: rows.len() as u64 }, rows)),
-            (Ok(_), Some(refusal)) => Err(self.statement_failed(mark, refusal)),
+            (Ok(_), Some(refusal)) => Err(self.lose(refusal)),
             (Err(error), refusal) => Err(self.statement_failed(mark, refusal.unwrap_or(error))),
         }
     }
@@ -323,6 +323,19 @@ impl Workspace {
         match error {
             Error::Interrupted { .. } => Error::Interrupted { transaction_lost: true },
             other => other,
+        }
+    }
+
+    /// The statement ended before it could be interrupted: its rows are there, but not captured. All goes, as it does when
+    /// SQLite is interrupted in the middle of writing.
+    fn lose(&mut self, refusal: Error) -> Error {
+        self.ids.undo_statement();
+        self.capture.clear();
+        self.savepoints.clear();
+        self.state = State::Lost;
+        match self.guard.lifted(|| self.rollback.run([])) {
+            Ok(()) => refusal,
+            Err(error) => error,
         }
     }
 

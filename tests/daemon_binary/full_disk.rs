@@ -74,8 +74,7 @@ fn a_node_without_room_refuses_writes_serves_reads_and_recovers_while_the_others
     let seed = format!("127.0.0.1:{}", first.cluster_port);
     let second = Daemon::start(homes[1].path(), &["--node-id", "2", "--seeds", &seed]);
     let home = homes[2].path();
-    let mut third =
-        Daemon::launch_through(on_a_small_disk(home), home, &["--node-id", "3", "--seeds", &seed]);
+    let mut third = Daemon::launch_through(on_a_small_disk(home), home, &["--node-id", "3", "--seeds", &seed]);
     third.wait_until_it_answers(home);
     let voters = "SELECT COUNT(*) FROM marmot.cluster_nodes WHERE voter = 1";
     wait("three voters", || (first.rows(voters) == ["3"] && third.rows(voters) == ["3"]).then_some(()));
