@@ -372,3 +372,47 @@ fn integer(row: &[Value], i: usize) -> i64 {
         _ => 0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::Functions;
+    use crate::types::NodeId;
+
+    fn ids(number: u64, name: &str) -> TableIds {
+        TableIds {
+            id: TableId::new(NodeId(1), number),
+            name: name.into(),
+            columns: vec![(ColumnId(1), "id".into()), (ColumnId(2), "v".into())],
+            uniques: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_layout_is_taken_over_only_while_all_it_follows_from_is_the_same() {
+        let connection = Connection::open(":memory:", None, 0, &Functions::new()).expect("a database");
+        let run = |sql: &str| connection.run_script(sql).expect(sql);
+        let read =
+            |ids: &[TableIds], before| DatabaseLayout::read(&connection, "main", 1, ids, before).expect("it reads");
+        run("CREATE TABLE a(id INTEGER PRIMARY KEY, v INTEGER); CREATE TABLE b(id INTEGER PRIMARY KEY, v INTEGER)");
+        let (a, b) = (ids(1, "a"), ids(2, "b"));
+        let first = read(&[a.clone(), b.clone()], None);
+        let same = |one: &DatabaseLayout, other: &DatabaseLayout, ids: &TableIds| {
+            Arc::ptr_eq(one.with_id(ids.id).expect("it is there"), other.with_id(ids.id).expect("it is there"))
+        };
+        let again = read(&[a.clone(), b.clone()], Some(&first));
+        assert!(same(&again, &first, &a) && same(&again, &first, &b));
+
+        run("DROP TABLE b; CREATE TABLE b(id INTEGER PRIMARY KEY, v TEXT)");
+        let changed = read(&[a.clone(), b.clone()], Some(&again));
+        assert!(same(&changed, &first, &a) && !same(&changed, &first, &b));
+        assert_eq!(changed.with_id(b.id).expect("it is there").columns[1].affinity, Affinity::Text);
+
+        let mut unique = a.clone();
+        unique.uniques.push(UniqueIds { id: crate::types::IndexId(1), parts: vec![("v".into(), None)] });
+        run("CREATE UNIQUE INDEX u ON a(v)");
+        let indexed = read(&[unique.clone(), b.clone()], Some(&changed));
+        assert!(!same(&indexed, &changed, &a) && same(&indexed, &changed, &b));
+        assert_eq!(indexed.with_id(a.id).expect("it is there").uniques.len(), 1);
+    }
+}
