@@ -148,7 +148,8 @@ impl Applier {
             if error == Fatal::DiskFull {
                 self.seq = seq;
                 self.held = 0;
-                self.roll_back()?;
+                // What is not as it was must not be built upon.
+                self.roll_back().map_err(|e| Fatal::Storage(e.to_string()))?;
             }
             return Err(error);
         }
@@ -311,6 +312,10 @@ impl Applier {
     fn roll_back(&mut self) -> Result<()> {
         for open in self.files.values_mut().filter(|open| open.in_transaction) {
             open.end();
+            if open.connection.in_transaction() {
+                let message = format!("a transaction of '{}' cannot be rolled back", open.name);
+                return Err(Error::Sqlite { code: ffi::SQLITE_IOERR, message });
+            }
             open.in_transaction = false;
             open.schema_changed = false;
             open.statements.clear();
