@@ -51,8 +51,6 @@ struct Node {
     id: u64,
     /// It may end by itself: somebody removed it.
     may_end: bool,
-    /// It may end by itself if it says that the disk is full.
-    may_run_out_of_disk: bool,
 }
 
 /// A running cluster; dropped, its processes end.
@@ -63,8 +61,6 @@ pub struct Cluster {
     next_id: u64,
     /// What nodes did that they must not do whatever happens to them.
     pub incidents: Vec<String>,
-    /// How often a node ended because not a byte was left on its disk.
-    pub out_of_disk: u64,
 }
 
 impl Cluster {
@@ -73,14 +69,8 @@ impl Cluster {
         if !(1..=MOST_HOSTS).contains(&plan.nodes) {
             return Err(format!("a cluster has 1 to {MOST_HOSTS} nodes"));
         }
-        let mut cluster = Cluster {
-            networked: network.is_some(),
-            plan,
-            nodes: Vec::new(),
-            next_id: 1,
-            incidents: Vec::new(),
-            out_of_disk: 0,
-        };
+        let mut cluster =
+            Cluster { networked: network.is_some(), plan, nodes: Vec::new(), next_id: 1, incidents: Vec::new() };
         for node in 0..cluster.plan.nodes {
             let directory = cluster.plan.directory.join(format!("node{}", node + 1));
             std::fs::create_dir_all(directory.join("data")).map_err(|e| format!("{}: {e}", directory.display()))?;
@@ -92,7 +82,7 @@ impl Cluster {
             cluster.set_clock_of(&directory, 0)?;
             let id = cluster.new_id();
             let server = cluster.server(node, &directory, id);
-            cluster.nodes.push(Node { server, directory, id, may_end: false, may_run_out_of_disk: false });
+            cluster.nodes.push(Node { server, directory, id, may_end: false });
             cluster.launch(node)?;
             if cluster.plan.target == Target::Galera && node == 0 {
                 galera::let_clients_in(&cluster.nodes[0].directory, Duration::from_secs(60))?;
@@ -268,10 +258,6 @@ impl Cluster {
                 && !node.may_end
             {
                 let log = node.server.log();
-                if node.may_run_out_of_disk && log.contains("storage failed: disk full") {
-                    self.out_of_disk += 1;
-                    continue;
-                }
                 self.incidents.push(format!("node {} ended by itself with {status}\n{log}", number + 1));
             }
         }
@@ -314,11 +300,9 @@ impl Cluster {
         self.plan.small_disks
     }
 
-    /// Writes until little more fits on the node's disk, or nothing at all. A node that cannot write another byte may end, if
-    /// it says so; one on a tight disk may not.
+    /// Writes until little more fits on the node's disk, or nothing at all. Either way the node may not end.
     pub fn fill_disk(&mut self, node: usize, to_the_last_byte: bool) -> Result<(), String> {
         let data = self.nodes[node].directory.join("data");
-        self.nodes[node].may_run_out_of_disk = to_the_last_byte;
         let failed = |e: &dyn std::fmt::Display| format!("filling the disk of node {}: {e}", node + 1);
         let mut file = std::fs::File::create(data.join("ballast")).map_err(|e| failed(&e))?;
         let room = || nix::sys::statvfs::statvfs(&data).map(|s| s.blocks_available() * s.fragment_size());
@@ -388,7 +372,7 @@ impl Cluster {
                 .map_err(|e| e.to_string())?;
         }
         let server = self.server(node, &directory, id);
-        self.nodes[node] = Node { server, directory, id, may_end: false, may_run_out_of_disk: false };
+        self.nodes[node] = Node { server, directory, id, may_end: false };
         self.launch(node)?;
         self.wait_until_it_answers(node, Duration::from_secs(60))?;
         self.wait_for_members(node)

@@ -100,9 +100,6 @@ pub fn run(
     }
     cluster.notice_deaths();
     cluster.incidents.drain(..).for_each(|incident| own.broken(incident));
-    if cluster.out_of_disk > 0 {
-        own.count("nodes that stopped with no byte left", cluster.out_of_disk);
-    }
     cluster.panics().into_iter().for_each(|line| own.broken(line));
 
     let mut verdicts = Vec::new();

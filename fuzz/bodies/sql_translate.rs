@@ -97,7 +97,6 @@ fn compiled(change: &SchemaChange, catalog: &Catalog) -> Result<Catalog, Error> 
         fresh: &mut fresh,
         version,
         now,
-        definer: "root@%".to_string(),
         foreign_key_checks: true,
         engine: "InnoDB",
         modes: Default::default(),

@@ -4,11 +4,15 @@
 use crate::types::{Epoch, NodeId, Sequence, Stamp, TxnId};
 use serde::{Deserialize, Serialize};
 
-/// The node must stop; a restart recovers from what is durable. Never caused by input from clients or peers.
+/// The node must stop (but see [`Fatal::DiskFull`]); a restart recovers from what is durable. Never caused by input from clients or peers.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fatal {
     #[error("storage failed: {0}")]
     Storage(String),
+    /// Nothing more fits on the disk. The one error that the shell outlives: what it was to write it writes again later,
+    /// and until then nothing that rests on it leaves the node.
+    #[error("storage failed: disk full")]
+    DiskFull,
     #[error("storage is corrupt: {0}; restore this node from a healthy one under a new identity")]
     CorruptStorage(String),
     #[error("invariant broken: {0}")]

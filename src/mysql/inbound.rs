@@ -43,6 +43,8 @@ pub struct Inbound {
     /// Number that the next packet must have.
     sequence: u8,
     limit: usize,
+    /// Bytes still to come of the frame that is being skipped, and whether another belongs to the same packet.
+    skipping: Option<(usize, bool)>,
     decompressor: Option<Decompressor>,
 }
 
@@ -58,7 +60,15 @@ struct Decompressor {
 impl Inbound {
     /// A stream whose packets may have at most `limit` bytes.
     pub fn new(limit: usize) -> Self {
-        Inbound { plain: Vec::new(), consumed: 0, current: 0..0, sequence: 0, limit, decompressor: None }
+        Inbound {
+            plain: Vec::new(),
+            consumed: 0,
+            current: 0..0,
+            sequence: 0,
+            limit,
+            skipping: None,
+            decompressor: None,
+        }
     }
 
     /// From the next packet on.
@@ -167,6 +177,37 @@ impl Inbound {
     /// The next complete packet's payload, if it is here.
     pub fn packet(&mut self) -> Result<Option<&[u8]>, Broken> {
         Ok(if self.advance()? { Some(self.payload()) } else { None })
+    }
+
+    /// Throws away what is here of a packet that is too large, however long it is. True at its end: then
+    /// [`Inbound::next_sequence`] is what the client expects the answer to be numbered. A compressed packet is left.
+    pub fn skip(&mut self) -> bool {
+        if self.decompressor.is_some() {
+            return true;
+        }
+        loop {
+            let rest = &self.plain[self.consumed..];
+            match self.skipping {
+                Some((left, more)) => {
+                    let here = left.min(rest.len());
+                    self.consumed += here;
+                    self.skipping = Some((left - here, more));
+                    if here < left {
+                        return false;
+                    }
+                    self.skipping = None;
+                    if !more {
+                        return true;
+                    }
+                }
+                None => {
+                    let Some(length) = length_of(rest).filter(|_| rest.len() >= 4) else { return false };
+                    self.consumed += 4;
+                    self.sequence = self.sequence.wrapping_add(1);
+                    self.skipping = Some((length, length == FRAME_PAYLOAD_MAX));
+                }
+            }
+        }
     }
 
     /// The number of frames of the packet at `consumed`, if all are here. Sizes and numbers are checked from the headers
@@ -280,6 +321,26 @@ mod tests {
         inbound.start_command();
         assert_eq!(inbound.packet(), Ok(None));
         assert!(!inbound.is_midway());
+    }
+
+    #[test]
+    fn a_packet_that_is_too_large_is_skipped_to_its_last_frame() {
+        let mut inbound = Inbound::new(100);
+        inbound.feed(b"\xff\xff\xff\0");
+        assert_eq!(inbound.packet(), Err(Broken::TooLarge));
+        for _ in 0..255 {
+            inbound.feed(&[7; 1 << 16]);
+            assert!(!inbound.skip());
+        }
+        inbound.feed(&[7; (1 << 16) - 1]);
+        assert!(!inbound.skip() && inbound.buffer().is_empty());
+        inbound.feed(b"\x02\0\0");
+        assert!(!inbound.skip());
+        inbound.feed(b"\x01a");
+        assert!(!inbound.skip());
+        inbound.feed(b"b");
+        assert!(inbound.skip());
+        assert_eq!(inbound.next_sequence(), 2);
     }
 
     #[test]

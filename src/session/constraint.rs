@@ -28,11 +28,39 @@ pub fn to_sql(error: Error, subject: Option<Subject<'_>>, duplicate: Option<&str
         Error::Unsupported(what) => SqlError::unsupported(what),
         Error::Busy => refusal::lock_wait_timeout(),
         Error::Full => mysql::DISK_FULL.message("Disk full; nothing was changed"),
-        error @ (Error::TooManyDatabases(_) | Error::Unreplicated(_) | Error::Sqlite { .. }) => {
-            SqlError::internal(error.to_string())
-        }
+        Error::Sqlite { code, message } => limit(code, &message).unwrap_or_else(|| SqlError::internal(message)),
+        error @ (Error::TooManyDatabases(_) | Error::Unreplicated(_)) => SqlError::internal(error.to_string()),
     }
 }
+
+/// The error of a statement that is beyond a bound of SQLite's (<https://sqlite.org/limits.html>), which it tells in words.
+fn limit(code: i32, message: &str) -> Option<SqlError> {
+    match code & 0xff {
+        TOO_BIG => return Some(mysql::NET_PACKET_TOO_LARGE.with(&[])),
+        NO_MEMORY => return Some(mysql::OUTOFMEMORY.with(&[&0])),
+        _ => {}
+    }
+    let is = |start: &str| message.starts_with(start);
+    if is("too many arguments on function") || is("too many terms in compound SELECT") {
+        Some(SqlError::unsupported(message))
+    } else if is("too many columns in index") || is("too many columns in primary key") {
+        Some(mysql::TOO_MANY_KEY_PARTS.with(&[&2000]))
+    } else if is("too many columns") || is("too many terms in") {
+        Some(mysql::TOO_MANY_FIELDS.with(&[]))
+    } else if is("at most 64 tables in a join") {
+        Some(mysql::TOO_MANY_TABLES.with(&[&64]))
+    } else if is("too many SQL variables") || is("variable number must be between") {
+        Some(mysql::PS_MANY_PARAM.with(&[]))
+    } else if is("Expression tree is too large") || is("parser stack overflow") {
+        Some(mysql::STACK_OVERRUN_NEED_MORE.message("Thread stack overrun: the statement is nested too deeply"))
+    } else {
+        None
+    }
+}
+
+/// `SQLITE_TOOBIG` and `SQLITE_NOMEM`: <https://sqlite.org/rescode.html>.
+const TOO_BIG: i32 = 18;
+const NO_MEMORY: i32 = 7;
 
 fn constraint(kind: Constraint, message: String, subject: Option<Subject<'_>>, duplicate: Option<&str>) -> SqlError {
     let table = subject.and_then(|s| s.catalog.table(s.database, s.table)).map(|t| &**t);

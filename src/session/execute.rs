@@ -251,7 +251,7 @@ impl Session {
                 Some(other) => {
                     return Err(SqlError::internal(format!("unexpected answer to a member change: {other:?}")));
                 }
-                None => return Err(super::refusal::unknown_outcome("the node stopped")),
+                None => return Err(super::refusal::unknown_outcome("the node stopped, or its disk is full")),
             }
         }
     }

@@ -68,7 +68,7 @@ impl Session {
                 Some(other) => {
                     return Err(SqlError::internal(format!("unexpected answer to a schema change: {other:?}")));
                 }
-                None => return Err(refusal::unknown_outcome("the node stopped")),
+                None => return Err(refusal::unknown_outcome("the node stopped, or its disk is full")),
             }
         }
         Ok(false)

@@ -15,7 +15,7 @@ use super::variables::Globals;
 use crate::core::{NodeStatus, Request, Response};
 use crate::mysql::SqlError;
 use crate::sql::{ACCOUNTS_DATABASE, Accounts, Catalog, Database, PlanCache};
-use crate::sqlite::{self, DataDir};
+use crate::sqlite::{self, DataDir, SchemaMark};
 use crate::types::{ClientId, DatabaseName, Mono, NodeId, Now, Span};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -79,14 +79,20 @@ pub struct Schema {
     pub accounts: Arc<Accounts>,
     /// The cluster's accounts; `None` until somebody changed them.
     pub(super) replicated: Option<Accounts>,
-    /// The schema version of each database's file.
-    versions: BTreeMap<DatabaseName, u64>,
+    /// The schema version of each database's file, and its mark when that was read.
+    versions: BTreeMap<DatabaseName, (u64, Option<SchemaMark>)>,
 }
 
 impl Schema {
     /// The version of the database's file that the catalog was read from.
     pub fn version(&self, database: &str) -> Option<u64> {
-        self.versions.get(database).copied()
+        self.versions.get(database).map(|(version, _)| *version)
+    }
+
+    /// The database as it is here, if its schema did not change since.
+    fn still(&self, name: &str, mark: Option<SchemaMark>) -> Option<(u64, Arc<Database>)> {
+        let (version, known) = self.versions.get(name)?;
+        (mark.is_some() && *known == mark).then(|| Some((*version, self.catalog.database(name)?.clone())))?
     }
 }
 
@@ -184,11 +190,11 @@ impl Server {
         let known = self.schema.read().unwrap_or_else(PoisonError::into_inner).clone();
         match known {
             Some(schema) if schema.generation == generation => Ok(schema),
-            _ => {
-                let mut schema = self.load(generation)?;
+            before => {
+                let mut schema = self.load(generation, before.as_deref())?;
                 // The same accounts as before: sessions need not look again.
-                if let Some(known) = known.filter(|known| known.accounts == schema.accounts) {
-                    schema.accounts = known.accounts.clone();
+                if let Some(before) = before.filter(|before| before.accounts == schema.accounts) {
+                    schema.accounts = before.accounts.clone();
                 }
                 let schema = Arc::new(schema);
                 *self.schema.write().unwrap_or_else(PoisonError::into_inner) = Some(schema.clone());
@@ -202,11 +208,17 @@ impl Server {
         self.data.schema_generation()
     }
 
-    fn load(&self, generation: u64) -> Result<Schema, SqlError> {
-        let mut databases = system::databases();
+    /// Reads the databases that are not as they were `before`.
+    fn load(&self, generation: u64, before: Option<&Schema>) -> Result<Schema, SqlError> {
+        let mut databases: Vec<Arc<Database>> = system::databases().into_iter().map(Arc::new).collect();
         let mut versions = BTreeMap::new();
         let mut replicated = None;
-        for name in self.data.databases() {
+        for (name, mark) in self.data.schema_marks() {
+            if let Some((version, database)) = before.and_then(|before| before.still(&name, mark)) {
+                versions.insert(name, (version, mark));
+                databases.push(database);
+                continue;
+            }
             let (version, definition) = match self.data.definition(&name) {
                 // Dropped since the list was read.
                 Err(sqlite::Error::NoSuchDatabase(_)) => continue,
@@ -219,9 +231,9 @@ impl Server {
             };
             match *name == *ACCOUNTS_DATABASE {
                 true => replicated = Some(database.accounts),
-                false => databases.push(database),
+                false => databases.push(Arc::new(database)),
             }
-            versions.insert(name, version);
+            versions.insert(name, (version, mark));
         }
         let accounts = Arc::new(self.configured.beside(replicated.as_ref()));
         Ok(Schema { generation, catalog: databases.into_iter().collect(), accounts, replicated, versions })

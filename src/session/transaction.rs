@@ -210,7 +210,7 @@ impl Session {
             }
             Some(Response::Refused(refused)) => Err(refusal::to_sql(&refused)),
             Some(other) => Err(SqlError::internal(format!("unexpected answer to a commit: {other:?}"))),
-            None => Err(refusal::unknown_outcome("the node stopped")),
+            None => Err(refusal::unknown_outcome("the node stopped, or its disk is full")),
         }
     }
 

@@ -195,7 +195,7 @@ impl Session {
                 Some(other) => {
                     return Err(SqlError::internal(format!("unexpected answer to a commit: {other:?}")).into());
                 }
-                None => return Err(refusal::unknown_outcome("the node stopped").into()),
+                None => return Err(refusal::unknown_outcome("the node stopped, or its disk is full").into()),
             }
         }
     }

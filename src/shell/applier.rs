@@ -4,6 +4,9 @@
 //! than the work. What is large, and what comes while that is under way, is applied by a task beside the driver, in
 //! batches: while one is being written, the next gathers. Durability of the files lags behind on purpose; `marmot.db`
 //! holds the redo until [`Report::Synced`].
+//!
+//! When the disk is full the files wait: what could not be applied is tried again, before anything else, until there is
+//! room. Meanwhile they show what they showed before.
 
 use super::driver::Report;
 use super::metrics::{Metrics, observe};
@@ -13,12 +16,14 @@ use crate::types::ApplySeq;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 /// Transactions applied in one batch at most, beside the driver.
 const BATCH_MAX: usize = 512;
 /// How often the files are made durable when there was something to apply.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
+/// How often a batch that found no room on the disk is tried again.
+const RETRY_EVERY: Duration = Duration::from_millis(500);
 /// What the driver applies itself at most: rows, and bytes of them.
 const SMALL_ROWS: usize = 32;
 const SMALL_BYTES: usize = 64 << 10;
@@ -28,7 +33,7 @@ const SMALL_BYTES: usize = 64 << 10;
 pub struct SharedApplier(Arc<Mutex<State>>);
 
 struct State {
-    /// Gone after an error: it counts as applied what it may have lost, so nothing may be made durable with it.
+    /// Gone after an error other than a full disk: it counts as applied what it may have lost, so nothing may be made durable with it.
     applier: Option<Applier>,
     /// Something was applied since the files were last made durable.
     unsynced: bool,
@@ -46,7 +51,7 @@ impl State {
 
     /// Makes the files durable, if something was applied since, and tells up to where they are.
     fn sync(&mut self) -> Result<Option<ApplySeq>, Fatal> {
-        if !std::mem::take(&mut self.unsynced) {
+        if !self.unsynced {
             return Ok(None);
         }
         let since = Instant::now();
@@ -55,14 +60,21 @@ impl State {
             applier.checkpoint()?;
             Ok(Some(synced))
         });
-        observe(&self.metrics.files_sync, since.elapsed().into());
-        synced
+        match synced {
+            // The redo is kept, and it is tried again with the next.
+            Err(Fatal::DiskFull) => Ok(None),
+            other => {
+                observe(&self.metrics.files_sync, since.elapsed().into());
+                self.unsynced = false;
+                other
+            }
+        }
     }
 
     fn run<T>(&mut self, work: impl FnOnce(&mut Applier) -> Result<T, Fatal>) -> Result<T, Fatal> {
         let ended = || Fatal::Storage("the database files were left after an error".into());
         let result = work(self.applier.as_mut().ok_or_else(ended)?);
-        if result.is_err() {
+        if result.as_ref().is_err_and(|error| *error != Fatal::DiskFull) {
             self.applier = None;
         }
         result
@@ -74,8 +86,8 @@ impl SharedApplier {
         SharedApplier(Arc::new(Mutex::new(State { applier: Some(applier), unsynced: false, metrics })))
     }
 
-    /// Applies `tasks` now, if they are small and nobody else is at work; else `None`. Everything before them must have
-    /// been applied.
+    /// Applies `tasks` now, if they are small, nobody else is at work, and the disk has room; else `None`. Everything before
+    /// them must have been applied.
     pub fn apply_small(&self, tasks: &[ApplyTask]) -> Option<Result<Applied, Fatal>> {
         if !tasks.iter().all(|t| t.write_set.ddl.is_none() && t.evictions.is_empty()) {
             return None;
@@ -84,7 +96,10 @@ impl SharedApplier {
         if rows > SMALL_ROWS || tasks.iter().map(|t| t.write_set.size()).sum::<usize>() > SMALL_BYTES {
             return None;
         }
-        Some(self.0.try_lock().ok()?.apply(tasks))
+        match self.0.try_lock().ok()?.apply(tasks) {
+            Err(Fatal::DiskFull) => None,
+            other => Some(other),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -124,7 +139,7 @@ async fn serve(
                 {
                     batch.extend(more);
                 }
-                let applied = applier.lock().apply(&batch)?;
+                let applied = apply_all(applier, &batch, reports).await?;
                 batch.clear();
                 for report in reports_of(applied) {
                     if reports.send(report).is_err() {
@@ -141,6 +156,33 @@ async fn serve(
                 && reports.send(Report::Synced(synced)).is_err()
             {
                 return Ok(());
+            }
+        }
+    }
+}
+
+/// Applies a batch, however long the disk is full.
+async fn apply_all(
+    applier: &SharedApplier,
+    batch: &[ApplyTask],
+    reports: &mpsc::UnboundedSender<Report>,
+) -> Result<Applied, Fatal> {
+    let mut waiting = false;
+    loop {
+        let applied = applier.lock().apply(batch);
+        match applied {
+            Err(Fatal::DiskFull) if !reports.is_closed() => {
+                if !std::mem::replace(&mut waiting, true) {
+                    let _ = reports.send(Report::FilesFull(true));
+                }
+                sleep(RETRY_EVERY).await;
+            }
+            other => {
+                if waiting {
+                    // A driver that is gone ends this task with its next report.
+                    let _ = reports.send(Report::FilesFull(false));
+                }
+                return other;
             }
         }
     }

@@ -8,21 +8,22 @@
 //! What others hear is durable: nothing that depends on the round leaves the node before the commit returned. What
 //! depends on nothing in it goes ahead, so that peers' disks work while ours does. If then nobody waits for the rest,
 //! the round is held for a moment: the next one's sync is its sync too. A failed commit ends the process: a restart
-//! recovers from what the last commit made durable.
+//! recovers from what the last commit made durable. Only a full disk is waited for ([`standstill`]).
 //!
 //! Links to peers run on the same thread. It gives them a turn after each flush and before each wait.
 
+mod standstill;
+
+use self::standstill::{Standstill, Waiting};
 use super::applier::{SharedApplier, reports_of};
 use super::clock::SystemClock;
 use super::frame::{Header, encode_message};
 use super::link::Links;
-use super::metrics::{Metrics, observe};
+use super::metrics::Metrics;
 use super::phases::Phases;
 use super::trace;
 use crate::core::message::{Envelope, Message};
-use crate::core::{
-    ApplyTask, Destination, Effect, Effects, Fatal, Input, Node, Notice, Published as Publish, Response,
-};
+use crate::core::{ApplyTask, Destination, Effect, Effects, Fatal, Input, Node, Notice, Published as Publish};
 use crate::session::{CoreCall, Published};
 use crate::sqlite::DataDir;
 use crate::sqlite::Store;
@@ -53,6 +54,8 @@ pub enum Report {
     Synced(ApplySeq),
     /// A row gave way to a later one with the same unique value.
     Evicted { winner: TxnId, row: RowKey, image: RowImage },
+    /// The files found no room on the disk and wait for it, or do so no more.
+    FilesFull(bool),
     /// The applier failed: the process must end.
     Failed(Fatal),
     /// Bring everything durable into `marmot.db`, and answer whether the log reaches back to the beginning.
@@ -81,7 +84,8 @@ pub struct Driver {
     metrics: Arc<Metrics>,
     phases: Phases,
     channels: Channels,
-    clients: BTreeMap<ClientId, oneshot::Sender<Response>>,
+    clients: BTreeMap<ClientId, Waiting>,
+    standstill: Standstill,
     oldest: Option<Snapshot>,
     next_look: Mono,
     /// The message encoded last.
@@ -126,6 +130,7 @@ impl Driver {
         applied: ApplySeq,
         has_room: Box<dyn FnMut() -> bool + Send>,
         data: DataDir,
+        write_timeout: Span,
     ) -> Driver {
         published.set_applied(applied);
         let phases = Phases::new(node.id(), metrics.clone());
@@ -139,6 +144,7 @@ impl Driver {
             phases,
             channels,
             clients: BTreeMap::new(),
+            standstill: Standstill::new(write_timeout),
             oldest: None,
             next_look: Mono(0),
             encoded: None,
@@ -180,7 +186,7 @@ impl Driver {
                 return Err(fatal);
             }
             if !self.folds.is_empty() {
-                self.fold()?;
+                self.fold().await?;
             }
             if self.commit_at.is_none() {
                 self.dispatch(effects.drain());
@@ -191,21 +197,33 @@ impl Driver {
             }
             if self.draining && self.node.is_drained() && self.clients.is_empty() {
                 tracing::info!(status = %self.node.status(), "drained");
-                self.store.commit()?;
+                self.commit().await?;
                 self.dispatch(effects.drain());
                 self.hand_out(true)?;
                 self.flush(true);
                 yield_now().await;
-                return self.store.fold();
+                return match self.store.fold() {
+                    // All of it is in the log, which the next start reads.
+                    Err(Fatal::DiskFull) => Ok(()),
+                    folded => folded,
+                };
             }
         }
     }
 
     /// Brings everything into `marmot.db`, rounds held included, for those who asked.
-    fn fold(&mut self) -> Result<(), Fatal> {
+    async fn fold(&mut self) -> Result<(), Fatal> {
         self.commit_at = None;
-        self.store.commit()?;
-        self.store.fold()?;
+        self.commit().await?;
+        match self.store.fold() {
+            Ok(()) => {}
+            Err(Fatal::DiskFull) => {
+                // Whoever asked hears that there is no answer.
+                self.folds.clear();
+                return Ok(());
+            }
+            Err(fatal) => return Err(fatal),
+        }
         for reply in self.folds.drain(..) {
             // Whoever asked may be gone.
             let _ = reply.send(self.node.log_is_whole());
@@ -216,8 +234,9 @@ impl Driver {
     /// Waits for the first input or the next deadline, then takes what else is there.
     async fn wait(&mut self, batch: &mut Vec<Event>) {
         self.deadline = self.node.next_deadline();
-        if !self.done.is_empty() {
-            batch.extend(self.done.drain(..).map(Event::Report));
+        batch.append(&mut self.standstill.missed);
+        batch.extend(self.done.drain(..).map(Event::Report));
+        if !batch.is_empty() {
             return self.gather(batch);
         }
         let mut deadline = self.deadline.unwrap_or(self.next_look).min(self.next_look);
@@ -265,9 +284,13 @@ impl Driver {
         let keeps_up = self.handed_out.saturating_sub(self.applied) < APPLIER_LAG;
         let backlog = self.handed_out.saturating_sub(self.applied);
         self.metrics.backlog.set(i64::try_from(backlog).unwrap_or(i64::MAX));
-        self.store.set_has_room(keeps_up && (self.has_room)());
+        self.store.set_has_room(keeps_up && !self.standstill.files_are_full && (self.has_room)());
         if self.data.is_damaged() {
             self.stop = Some(Fatal::Damaged("a statement met a page that SQLite did not write".into()));
+        }
+        if self.standstill.files_are_full {
+            self.give_up_waiting();
+            batch.append(&mut self.standstill.missed);
         }
     }
 
@@ -295,20 +318,7 @@ impl Driver {
             }
         }
         self.commit_at = None;
-        self.commit()
-    }
-
-    /// Makes what is held durable.
-    fn commit(&mut self) -> Result<(), Fatal> {
-        if !self.store.is_dirty() {
-            return self.store.commit();
-        }
-        let since = self.clock.now().mono;
-        self.store.commit()?;
-        observe(&self.metrics.redo_sync, self.clock.now().mono.since(since));
-        self.metrics.rounds.inc();
-        self.metrics.redo_bytes.set(i64::try_from(self.store.redo_bytes()).unwrap_or(i64::MAX));
-        Ok(())
+        self.commit().await
     }
 
     /// Runs the core on a batch. True: it wrote something, and nothing that everything rests on.
@@ -320,8 +330,11 @@ impl Driver {
             let input = match event {
                 Event::Input(input) => input,
                 Event::Call(CoreCall::Request { client, request, reply }) => {
-                    self.phases.asked(self.clock.now().mono, client, &request);
-                    self.clients.insert(client, reply);
+                    let now = self.clock.now().mono;
+                    self.phases.asked(now, client, &request);
+                    let waiting = Waiting::new(reply, &request, now);
+                    self.clients.insert(client, waiting);
+                    self.standstill.latest = self.standstill.latest.max(client);
                     Input::Request(client, request)
                 }
                 Event::Call(CoreCall::Gone(client)) => {
@@ -338,6 +351,13 @@ impl Driver {
                 }
                 Event::Report(Report::Synced(seq)) => Input::Synced(seq),
                 Event::Report(Report::Evicted { winner, row, image }) => Input::Evicted { winner, row, image },
+                Event::Report(Report::FilesFull(are_full)) => {
+                    self.standstill.files_are_full(are_full);
+                    if are_full {
+                        round.refuse_work();
+                    }
+                    continue;
+                }
                 Event::Report(Report::Failed(fatal)) => return Err(fatal),
                 Event::Report(Report::Fold(reply)) => {
                     self.folds.push(reply);
@@ -373,9 +393,8 @@ impl Driver {
             match effect {
                 Effect::Send { to, message } => self.send(&to, message),
                 Effect::Reply(client, response) => {
-                    if let Some(reply) = self.clients.remove(&client) {
-                        // A session that is gone does not want to know.
-                        let _ = reply.send(response);
+                    if let Some(waiting) = self.clients.remove(&client) {
+                        waiting.answer(response);
                     }
                 }
                 Effect::Apply(task) => {

@@ -180,6 +180,7 @@ impl Closed {
         let links = Links::new(credentials.clone(), environment.cluster.clone(), book.clone(), interference);
         let channels = Channels { calls: calls_out, envelopes: envelopes_out, reports: reports_out, tasks, ready };
         let room = room(directory.clone(), vfs.is_some());
+        let timeout = config.replication.write_timeout;
         let driver = Driver::new(
             node,
             store,
@@ -192,6 +193,7 @@ impl Closed {
             applied,
             room,
             data.clone(),
+            timeout,
         );
         let (end, ended) = oneshot::channel();
         let run = async move {

@@ -79,7 +79,13 @@ impl Catalog {
 
 impl FromIterator<Database> for Catalog {
     fn from_iter<I: IntoIterator<Item = Database>>(databases: I) -> Self {
-        let databases = databases.into_iter().map(|d| (d.name.clone(), Arc::new(d))).collect();
+        databases.into_iter().map(Arc::new).collect()
+    }
+}
+
+impl FromIterator<Arc<Database>> for Catalog {
+    fn from_iter<I: IntoIterator<Item = Arc<Database>>>(databases: I) -> Self {
+        let databases = databases.into_iter().map(|d| (d.name.clone(), d)).collect();
         Catalog { databases: Arc::new(databases) }
     }
 }

@@ -56,6 +56,8 @@ pub struct Applier {
     seq: ApplySeq,
     /// Parts of the tasks of this batch that files held already.
     held: u64,
+    /// Rows that gave way, in files where that is visible, but not reported yet.
+    evicted: Vec<Evicted>,
 }
 
 /// One file, attached to an in-memory connection under the database's name, as statements expect.
@@ -80,8 +82,14 @@ pub(super) struct Open {
 impl Applier {
     pub(super) fn open(dir: DataDir, functions: &Functions) -> Result<Applier> {
         let seq = dir.durable_seq()?;
-        let mut applier =
-            Applier { files: BTreeMap::new(), functions: functions.clone(), dir: dir.clone(), seq, held: 0 };
+        let mut applier = Applier {
+            files: BTreeMap::new(),
+            functions: functions.clone(),
+            dir: dir.clone(),
+            seq,
+            held: 0,
+            evicted: Vec::new(),
+        };
         for file in dir.files() {
             if !dir.is_on_disk(&file) && file.created <= seq {
                 return Err(Error::Sqlite {
@@ -112,7 +120,7 @@ impl Applier {
             self.dir.shared.options.cache_kib.saturating_mul(4)
         ))?;
         connection.set_option(ffi::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
-        let layout = DataDir::read_layout(&mut connection, &file.name)?;
+        let layout = DataDir::read_layout(&mut connection, &file.name, None)?;
         let applied = state_value(&mut connection, &file.name, "applied_seq")?;
         let open = Open {
             statements: Statements::default(),
@@ -134,15 +142,27 @@ impl Applier {
 
     /// Applies tasks, which must be in ascending order; visible when it returns, durable after [`Applier::sync`].
     ///
-    /// On an error the node must stop; what was committed is redone or skipped after the restart.
+    /// After [`Fatal::DiskFull`] some files may show them: apply the same tasks again before any other. After any other
+    /// error the node must stop; what was committed is redone or skipped after the restart.
     pub fn apply(&mut self, tasks: &[ApplyTask]) -> std::result::Result<Applied, Fatal> {
+        let seq = self.seq;
         let mut applied = Applied::default();
-        for task in tasks {
+        let ran = tasks.iter().try_for_each(|task| {
             self.apply_task(task, &mut applied)?;
             self.seq = self.seq.max(task.seq);
+            Ok(())
+        });
+        if let Err(error) = ran.and_then(|()| self.commit(&mut applied)) {
+            if error == Fatal::DiskFull {
+                self.seq = seq;
+                self.held = 0;
+                // What is not as it was must not be built upon.
+                self.roll_back().map_err(|e| Fatal::Storage(e.to_string()))?;
+            }
+            return Err(error);
         }
-        self.commit(&mut applied)?;
         applied.seq = self.seq;
+        applied.evicted = std::mem::take(&mut self.evicted);
         match std::mem::take(&mut self.held) {
             0 => {}
             parts => tracing::info!(parts, seq = self.seq, "tasks found in a file already"),
@@ -245,9 +265,12 @@ impl Applier {
                 if seq < open.file.created {
                     return Ok(false);
                 }
-                let file = open.file.clone();
-                self.files.remove(database);
-                self.dir.drop_database(&file, seq)?;
+                self.dir.record_drop(&open.file, seq)?;
+                if let Some(open) = self.files.remove(database) {
+                    let file = open.file.clone();
+                    drop(open);
+                    self.dir.delete(&file)?;
+                }
                 applied.schema_changed = true;
                 return Ok(false);
             }
@@ -257,7 +280,11 @@ impl Applier {
                     return Ok(false);
                 }
                 self.commit(applied)?;
-                let file = self.dir.create(database, seq)?;
+                // After a full disk it may be there, and empty.
+                let file = match self.dir.file(database) {
+                    Ok(file) if file.created == seq => file,
+                    _ => self.dir.create(database, seq)?,
+                };
                 self.add(file)?;
             }
             FileChange::Create | FileChange::Keep | FileChange::TakenIn(_) => {}
@@ -269,7 +296,7 @@ impl Applier {
             ran.map_err(|e| Fatal::Storage(format!("schema change {seq} of '{database}': {e}: {sql}")))?;
         }
         open.record_schema(step)?;
-        open.layout = DataDir::read_layout(&mut open.connection, &open.name)?;
+        open.layout = DataDir::read_layout(&mut open.connection, &open.name, Some(&open.layout))?;
         open.schema_changed = true;
         Ok(true)
     }
@@ -309,15 +336,21 @@ impl Applier {
             if changed {
                 open.file.generation.fetch_add(1, Ordering::AcqRel);
             }
-            open.connection.cached("COMMIT")?.run([])?;
+            let committed = open.connection.cached("COMMIT").and_then(|commit| commit.run([]));
+            if committed.is_err() && changed {
+                open.file.generation.fetch_add(1, Ordering::AcqRel);
+            }
+            committed?;
             open.in_transaction = false;
             open.dirty = true;
             if let Some(other) = open.takes_in.take() {
                 let (own, other) = (quoted(&open.name), quoted(&other));
                 open.connection.run_script(&format!("DETACH {other}; PRAGMA {own}.synchronous = NORMAL"))?;
             }
+            self.evicted.extend(applied.evicted.extract_if(.., |evicted| evicted.database == open.name));
             if changed {
-                open.file.generation.fetch_add(1, Ordering::AcqRel);
+                let generation = open.file.generation.fetch_add(1, Ordering::AcqRel) + 1;
+                open.file.remember_layout(generation, open.layout.clone());
                 dir.shared.generation.fetch_add(1, Ordering::AcqRel);
                 applied.schema_changed = true;
             }
@@ -325,19 +358,29 @@ impl Applier {
         Ok(())
     }
 
-    /// Makes everything applied durable and returns up to where: the redo log below is no longer needed.
+    /// Takes back what no file shows yet, and looks again what each holds.
+    fn roll_back(&mut self) -> Result<()> {
+        for open in self.files.values_mut().filter(|open| open.in_transaction) {
+            open.end();
+            if open.connection.in_transaction() {
+                let message = format!("a transaction of '{}' cannot be rolled back", open.name);
+                return Err(Error::Sqlite { code: ffi::SQLITE_IOERR, message });
+            }
+            open.in_transaction = false;
+            open.schema_changed = false;
+            open.statements.clear();
+            open.layout = DataDir::read_layout(&mut open.connection, &open.name, Some(&open.layout))?;
+            open.applied = state_value(&mut open.connection, &open.name, "applied_seq")?;
+        }
+        Ok(())
+    }
+
+    /// Makes everything applied durable and returns up to where: the redo log below is no longer needed. After
+    /// [`Fatal::DiskFull`] it can be tried again.
     pub fn sync(&mut self) -> std::result::Result<ApplySeq, Fatal> {
         let early = self.dir.shared.options.planted.has(HostBug::RedoDroppedEarly);
         for open in self.files.values_mut().filter(|open| open.dirty && !early) {
-            // A commit with FULL syncs the WAL, and with it every commit before; a checkpoint would do so only where
-            // no reader is in its way.
-            let schema = quoted(&open.name);
-            open.connection.run_script(&format!("PRAGMA {schema}.synchronous = FULL"))?;
-            open.connection.cached("BEGIN IMMEDIATE")?.run([])?;
-            open.set_state("synced_seq", open.applied)?;
-            open.connection.cached("COMMIT")?.run([])?;
-            open.connection.run_script(&format!("PRAGMA {schema}.synchronous = NORMAL"))?;
-            open.dirty = false;
+            open.sync()?;
         }
         let mut registry = locked(&self.dir.shared.registry);
         if registry.synced()? < self.seq {
@@ -358,6 +401,29 @@ impl Applier {
 }
 
 impl Open {
+    /// Makes what was committed durable: a commit with FULL syncs the WAL, and with it every commit before; a checkpoint
+    /// would do so only where no reader is in its way.
+    fn sync(&mut self) -> Result<()> {
+        let schema = quoted(&self.name);
+        self.connection.run_script(&format!("PRAGMA {schema}.synchronous = FULL"))?;
+        let synced = self.connection.cached("BEGIN IMMEDIATE").and_then(|begin| begin.run([]));
+        let synced = synced.and_then(|()| self.set_state("synced_seq", self.applied));
+        let synced = synced.and_then(|()| self.connection.cached("COMMIT")?.run([]));
+        if synced.is_err() {
+            self.end();
+        }
+        self.connection.run_script(&format!("PRAGMA {schema}.synchronous = NORMAL"))?;
+        synced?;
+        self.dirty = false;
+        Ok(())
+    }
+
+    /// Rolls back, if SQLite did not do so by itself.
+    fn end(&mut self) {
+        // It fails only if there is nothing to roll back.
+        let _ = self.connection.run_script("ROLLBACK");
+    }
+
     fn set_state(&mut self, item: &str, value: u64) -> Result<()> {
         let sql = format!("INSERT OR REPLACE INTO {}.__marmot_state VALUES(?1, ?2)", quoted(&self.name));
         let value = Value::Int(i64::try_from(value).unwrap_or(i64::MAX));

@@ -71,7 +71,7 @@ impl FileCheckpointer {
 }
 
 /// Checkpoints one attached database if its WAL has `worthwhile` bytes; with `shorten`, cuts a long WAL file when nobody uses it.
-/// Another's checkpoint or reader in the way is no error: there is a next time.
+/// Another's checkpoint or reader in the way is no error, nor a full disk: there is a next time.
 pub(super) fn run(connection: &Connection, schema: &str, worthwhile: u64, shorten: bool) -> Result<()> {
     let bytes = connection.wal_bytes(schema)?;
     if bytes < worthwhile {
@@ -84,7 +84,7 @@ pub(super) fn run(connection: &Connection, schema: &str, worthwhile: u64, shorte
     Ok(())
 }
 
-/// Frames in the WAL and frames moved; `None` if somebody was in the way.
+/// Frames in the WAL and frames moved; `None` if somebody was in the way, or there was no room.
 fn call(connection: &Connection, schema: &str, mode: i32) -> Result<Option<(i32, i32)>> {
     let Ok(schema) = CString::new(schema) else { return Ok(None) };
     let (mut in_wal, mut done) = (0, 0);
@@ -98,7 +98,7 @@ fn call(connection: &Connection, schema: &str, mode: i32) -> Result<Option<(i32,
         code
     };
     match code & 0xff {
-        ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED => Ok(None),
+        ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED | ffi::SQLITE_FULL => Ok(None),
         _ => connection.check(code).map(|()| Some((in_wal, done))),
     }
 }

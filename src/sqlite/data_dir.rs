@@ -88,9 +88,22 @@ impl DatabaseFile {
         known.as_ref().filter(|(of, _)| *of == generation).map(|(_, layout)| layout.clone())
     }
 
+    /// The layout read last, of whatever generation.
+    pub(super) fn last_layout(&self) -> Option<Arc<DatabaseLayout>> {
+        let known = self.layout.lock().unwrap_or_else(PoisonError::into_inner);
+        known.as_ref().map(|(_, layout)| layout.clone())
+    }
+
     pub(super) fn remember_layout(&self, generation: u64, layout: Arc<DatabaseLayout>) {
         *self.layout.lock().unwrap_or_else(PoisonError::into_inner) = Some((generation, layout));
     }
+}
+
+/// See [`DataDir::schema_marks`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SchemaMark {
+    created: ApplySeq,
+    generation: u64,
 }
 
 /// The database files of one node. Clones share them.
@@ -209,6 +222,16 @@ impl DataDir {
         self.shared.generation.load(Ordering::Acquire)
     }
 
+    /// The databases there are, by name, each with a mark of its schema: while that is the same (and there), so is the schema.
+    pub fn schema_marks(&self) -> Vec<(DatabaseName, Option<SchemaMark>)> {
+        let mark = |file: &DatabaseFile| {
+            let generation = file.generation.load(Ordering::Acquire);
+            // Odd: it is just being changed.
+            generation.is_multiple_of(2).then_some(SchemaMark { created: file.created, generation })
+        };
+        locked(&self.shared.files).iter().map(|(name, file)| (name.clone(), mark(file))).collect()
+    }
+
     /// The database's schema version and its definition, as the last schema change left them (empty at first).
     pub fn definition(&self, database: &str) -> Result<(u64, Vec<u8>)> {
         let file = self.file(database)?;
@@ -316,12 +339,17 @@ impl DataDir {
         self.shared.overlay_vfs.exists(&file.path)
     }
 
-    /// Drops the database at `dropped`. Connections that have it open keep an unlinked file until they look again.
-    pub(super) fn drop_database(&self, file: &DatabaseFile, dropped: ApplySeq) -> Result<()> {
+    /// From `dropped` on there is no such database. Connections that have it open keep it until they look again.
+    pub(super) fn record_drop(&self, file: &DatabaseFile, dropped: ApplySeq) -> Result<()> {
         locked(&self.shared.registry).record(&file.name, Span { created: file.created, dropped: Some(dropped) })?;
         locked(&self.shared.files).remove(&file.name);
         file.dropped.store(true, Ordering::Release);
         self.shared.generation.fetch_add(1, Ordering::AcqRel);
+        Ok(())
+    }
+
+    /// Deletes the files of a database that was dropped. Connections that still have it open keep unlinked ones.
+    pub(super) fn delete(&self, file: &DatabaseFile) -> Result<()> {
         self.delete_files(&file.path)
     }
 
@@ -348,8 +376,13 @@ impl DataDir {
         ["", "-wal", "-shm", "-journal"].iter().try_for_each(|suffix| vfs.delete_file(&format!("{path}{suffix}")))
     }
 
-    /// The layout of the snapshot that `connection` sees of the database attached as `schema`.
-    pub(super) fn read_layout(connection: &mut Connection, schema: &str) -> Result<Arc<DatabaseLayout>> {
+    /// The layout of the snapshot that `connection` sees of the database attached as `schema`; `before`: an earlier or later
+    /// one of the same database, from which is taken over what is the same.
+    pub(super) fn read_layout(
+        connection: &mut Connection,
+        schema: &str,
+        before: Option<&DatabaseLayout>,
+    ) -> Result<Arc<DatabaseLayout>> {
         let version = state_value(connection, schema, "schema_version")?;
         let identities = catalog_value(connection, schema, "identities")?;
         let mut ids: Vec<TableIds> = match &identities[..] {
@@ -360,7 +393,7 @@ impl DataDir {
             })?,
         };
         ids.push(sequences_ids());
-        DatabaseLayout::read(connection, schema, version, &ids).map(Arc::new)
+        DatabaseLayout::read(connection, schema, version, &ids, before).map(Arc::new)
     }
 }
 

@@ -40,6 +40,8 @@ pub enum Error {
     Unsupported(String),
     #[error("database is locked")]
     Busy,
+    /// A write found no room. Nothing was made durable, and nothing failed to be: it can be tried again. (What a sync says
+    /// is never this: after a failed one nobody knows what is on disk.)
     #[error("disk full")]
     Full,
     /// Any other SQLite error, with its extended result code.
@@ -94,9 +96,10 @@ impl Error {
 
 impl From<Error> for Fatal {
     fn from(e: Error) -> Fatal {
-        match e.is_damage() {
-            true => Fatal::Damaged(e.to_string()),
-            false => Fatal::Storage(e.to_string()),
+        match e {
+            Error::Full => Fatal::DiskFull,
+            damage if damage.is_damage() => Fatal::Damaged(damage.to_string()),
+            other => Fatal::Storage(other.to_string()),
         }
     }
 }

@@ -1,5 +1,8 @@
 //! The physical layout of tables: what a captured row means and how a row is addressed.
 //!
+//! A schema change concerns a table or two, while a database may have thousands: of all others the layout is taken over
+//! from the one before.
+//!
 //! Types, collations, keys and generated columns are read from SQLite's own schema, since SQLite decides by them what
 //! is equal; the catalog adds which identity belongs to which name ([`TableIds`]).
 
@@ -9,6 +12,7 @@ use super::error::{Error, Result};
 use super::key::{self, Collation};
 use super::schema::{TableIds, UniqueIds};
 use crate::types::{ColumnId, Key, RowKey, TableId, UniqueValue, Value};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -74,7 +78,11 @@ pub(super) struct TableLayout {
     pub(super) scratch: Option<Scratch>,
     /// Groups of columns of which none changes without the others: those of unique values and of what an index computes.
     pub(super) together: Vec<Vec<usize>>,
+    source: Source,
 }
+
+/// Digest of all that a table's layout follows from: its identities, and the statements that made it and its indexes.
+type Source = [u8; 32];
 
 /// The tables of one database at one schema version.
 #[derive(Debug, Default)]
@@ -85,16 +93,23 @@ pub(super) struct DatabaseLayout {
 }
 
 impl DatabaseLayout {
-    /// Reads the layouts of the database attached as `schema`.
+    /// Reads the layouts of the database attached as `schema`; tables that are as they were in `before` are taken over.
     pub(super) fn read(
         connection: &Connection,
         schema: &str,
         version: u64,
         ids: &[TableIds],
+        before: Option<&DatabaseLayout>,
     ) -> Result<DatabaseLayout> {
         let mut layout = DatabaseLayout { version, ..DatabaseLayout::default() };
+        let statements = statements(connection, schema)?;
         for table in ids {
-            let table = Arc::new(TableLayout::read(connection, schema, table)?);
+            let source = source(table, &statements);
+            let same = before.and_then(|before| before.by_id.get(&table.id)).filter(|known| known.source == source);
+            let table = match same {
+                Some(known) => known.clone(),
+                None => Arc::new(TableLayout::read(connection, schema, table, source)?),
+            };
             layout.by_name.insert(table.name.clone(), table.clone());
             layout.by_id.insert(table.id, table);
         }
@@ -146,8 +161,32 @@ impl DatabaseLayout {
     }
 }
 
+/// What made each table and its indexes, by the table's name in lower case.
+fn statements(connection: &Connection, schema: &str) -> Result<BTreeMap<String, Vec<String>>> {
+    let schema = quoted(schema);
+    let sql = format!("SELECT tbl_name, sql FROM {schema}.sqlite_schema WHERE sql IS NOT NULL");
+    let mut statements: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for row in connection.prepare(&sql)?.all([])? {
+        statements.entry(text(&row, 0).to_ascii_lowercase()).or_default().push(text(&row, 1));
+    }
+    Ok(statements)
+}
+
+fn source(ids: &TableIds, statements: &BTreeMap<String, Vec<String>>) -> Source {
+    let mut digest = Sha256::new();
+    let mut add = |part: &[u8]| {
+        digest.update((part.len() as u64).to_le_bytes());
+        digest.update(part);
+    };
+    add(&postcard::to_stdvec(ids).expect("plain data serialises"));
+    for sql in statements.get(&ids.name.to_ascii_lowercase()).into_iter().flatten() {
+        add(sql.as_bytes());
+    }
+    digest.finalize().into()
+}
+
 impl TableLayout {
-    fn read(connection: &Connection, schema: &str, ids: &TableIds) -> Result<TableLayout> {
+    fn read(connection: &Connection, schema: &str, ids: &TableIds, source: Source) -> Result<TableLayout> {
         let schema = quoted(schema);
         let pragma = |name: &str, argument: &str| -> Result<Vec<Vec<Value>>> {
             connection.prepare(&format!("PRAGMA {schema}.{name}({})", quoted(argument)))?.all([])
@@ -190,6 +229,7 @@ impl TableLayout {
             computed: Vec::new(),
             scratch: None,
             together: Vec::new(),
+            source,
         };
         let create = match generated.as_slice() {
             [] => String::new(),
@@ -396,5 +436,49 @@ fn integer(row: &[Value], i: usize) -> i64 {
     match row.get(i) {
         Some(Value::Int(i)) => *i,
         _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::Functions;
+    use crate::types::NodeId;
+
+    fn ids(number: u64, name: &str) -> TableIds {
+        TableIds {
+            id: TableId::new(NodeId(1), number),
+            name: name.into(),
+            columns: vec![(ColumnId(1), "id".into()), (ColumnId(2), "v".into())],
+            uniques: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_layout_is_taken_over_only_while_all_it_follows_from_is_the_same() {
+        let connection = Connection::open(":memory:", None, 0, &Functions::new()).expect("a database");
+        let run = |sql: &str| connection.run_script(sql).expect(sql);
+        let read =
+            |ids: &[TableIds], before| DatabaseLayout::read(&connection, "main", 1, ids, before).expect("it reads");
+        run("CREATE TABLE a(id INTEGER PRIMARY KEY, v INTEGER); CREATE TABLE b(id INTEGER PRIMARY KEY, v INTEGER)");
+        let (a, b) = (ids(1, "a"), ids(2, "b"));
+        let first = read(&[a.clone(), b.clone()], None);
+        let same = |one: &DatabaseLayout, other: &DatabaseLayout, ids: &TableIds| {
+            Arc::ptr_eq(one.with_id(ids.id).expect("it is there"), other.with_id(ids.id).expect("it is there"))
+        };
+        let again = read(&[a.clone(), b.clone()], Some(&first));
+        assert!(same(&again, &first, &a) && same(&again, &first, &b));
+
+        run("DROP TABLE b; CREATE TABLE b(id INTEGER PRIMARY KEY, v TEXT)");
+        let changed = read(&[a.clone(), b.clone()], Some(&again));
+        assert!(same(&changed, &first, &a) && !same(&changed, &first, &b));
+        assert_eq!(changed.with_id(b.id).expect("it is there").columns[1].affinity, Affinity::Text);
+
+        let mut unique = a.clone();
+        unique.uniques.push(UniqueIds { id: crate::types::IndexId(1), parts: vec![("v".into(), None)] });
+        run("CREATE UNIQUE INDEX u ON a(v)");
+        let indexed = read(&[unique.clone(), b.clone()], Some(&changed));
+        assert!(!same(&indexed, &changed, &a) && same(&indexed, &changed, &b));
+        assert_eq!(indexed.with_id(a.id).expect("it is there").uniques.len(), 1);
     }
 }

@@ -62,7 +62,7 @@ pub use checkpoint::{CHECKPOINT_BYTES, Checkpointer, FileCheckpointer};
 pub use connection::{Interrupt, RowRef, Rows};
 pub use copy::{Pinned, copy_store};
 pub use cost::Cost;
-pub use data_dir::{DataDir, Options, SEQUENCES_TABLE, Usage, file_name, is_database_name, sequences_ids};
+pub use data_dir::{DataDir, Options, SEQUENCES_TABLE, SchemaMark, Usage, file_name, is_database_name, sequences_ids};
 pub use error::{Constraint, Error, FunctionError, IdKind, Result};
 pub use foreign::{ForeignColumn, ForeignDatabase, ForeignIndex, ForeignKeyReference, ForeignTable};
 pub use functions::{Aggregate, Functions, NestedScalar, NewAggregate, Scalar};

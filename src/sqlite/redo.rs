@@ -184,11 +184,17 @@ impl RedoLog {
         Ok(false)
     }
 
-    /// Makes a round durable, but without `sync`, which only a planted bug leaves out. After an error nobody knows
-    /// whether it is; the store must not be used again.
+    /// Makes a round durable, but without `sync`, which only a planted bug leaves out. After [`Error::Full`] it is not, and
+    /// can be tried again: what was written of it is overwritten then, and is a torn last round to whoever opens the log.
+    /// After any other error nobody knows whether it is; the store must not be used again.
     pub(super) fn append(&mut self, round: &mut RoundBuffer, sync: bool) -> Result<()> {
+        let length = round.len();
         let bytes = round.seal(self.generation, self.number);
-        self.file.write(bytes, self.end)?;
+        if let Err(error) = self.file.write(bytes, self.end) {
+            round.cut(length);
+            self.size = self.file.size()?;
+            return Err(error);
+        }
         if sync {
             self.file.sync()?;
         }

@@ -2,6 +2,7 @@
 
 use crate::types::{ColumnId, DatabaseName, IndexId, TableId};
 use serde::{Deserialize, Serialize};
+use std::io::Read;
 
 /// What happens to the database's file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,16 +41,40 @@ pub struct SchemaStep {
 }
 
 impl SchemaStep {
-    /// The payload of a [`crate::types::Ddl`].
+    /// The payload of a [`crate::types::Ddl`]: compressed when it is long, for it holds the definitions of all tables of the
+    /// database, which are much alike, and is sent, logged and kept with every schema change.
     pub fn encode(&self) -> Vec<u8> {
-        postcard::to_stdvec(self).expect("plain data serialises")
+        let plain = postcard::to_stdvec(self).expect("plain data serialises");
+        if plain.len() < WORTHWHILE {
+            return plain;
+        }
+        zstd::bulk::compress(&plain, LEVEL).unwrap_or(plain)
     }
 
     /// Reads a payload that some member encoded.
     pub fn decode(payload: &[u8]) -> Result<SchemaStep, String> {
-        postcard::from_bytes(payload).map_err(|e| format!("schema change: {e}"))
+        let failed = |e: &dyn std::fmt::Display| format!("schema change: {e}");
+        if !payload.starts_with(&FRAME) {
+            return postcard::from_bytes(payload).map_err(|e| failed(&e));
+        }
+        let mut plain = Vec::new();
+        let decoder = zstd::Decoder::new(payload).map_err(|e| failed(&e))?;
+        decoder.take(LONGEST + 1).read_to_end(&mut plain).map_err(|e| failed(&e))?;
+        if plain.len() as u64 > LONGEST {
+            return Err(failed(&"longer than any can be"));
+        }
+        postcard::from_bytes(&plain).map_err(|e| failed(&e))
     }
 }
+
+/// Shorter steps are left as they are.
+const WORTHWHILE: usize = 4 << 10;
+/// Of zstd: the fastest that is not "fast".
+const LEVEL: i32 = 1;
+/// What a compressed step begins with (RFC 8878, section 3.1.1). A plain one begins with the number of a [`FileChange`].
+const FRAME: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+/// A longer step is damaged: this is far beyond what a write set may have.
+const LONGEST: u64 = 4 << 30;
 
 /// The identities of one table and its parts. The physical layout (types, collations, keys) is read from SQLite's own
 /// schema; this says only which id belongs to which name.
@@ -70,4 +95,45 @@ pub struct UniqueIds {
     pub id: IndexId,
     /// Its parts in order: column name and, for a prefix key (`a(5)`), the number of characters.
     pub parts: Vec<(String, Option<u32>)>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(tables: u64) -> SchemaStep {
+        let table = |n: u64| TableIds {
+            id: TableId::new(crate::types::NodeId(1), n),
+            name: format!("table_{n}"),
+            columns: vec![(ColumnId(1), "id".into()), (ColumnId(2), "a".into())],
+            uniques: Vec::new(),
+        };
+        SchemaStep {
+            file: FileChange::Keep,
+            version: 7,
+            statements: vec!["CREATE TABLE t(id)".into()],
+            definition: vec![1, 2, 3],
+            tables: (0..tables).map(table).collect(),
+        }
+    }
+
+    #[test]
+    fn a_long_step_is_compressed_and_a_short_one_is_not() {
+        for tables in [0, 1, 5_000] {
+            let step = step(tables);
+            assert_eq!(SchemaStep::decode(&step.encode()), Ok(step));
+        }
+        assert_eq!(step(1).encode(), postcard::to_stdvec(&step(1)).expect("plain data"));
+        let (long, plain) = (step(5_000).encode().len(), postcard::to_stdvec(&step(5_000)).expect("plain data").len());
+        assert!(long * 4 < plain, "{long} of {plain} bytes");
+    }
+
+    #[test]
+    fn what_is_damaged_is_refused() {
+        let mut payload = step(5_000).encode();
+        payload.truncate(payload.len() / 2);
+        assert!(SchemaStep::decode(&payload).is_err());
+        assert!(SchemaStep::decode(&FRAME).is_err());
+        assert!(SchemaStep::decode(&[9, 9]).is_err());
+    }
 }

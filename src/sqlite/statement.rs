@@ -238,6 +238,8 @@ pub(super) unsafe fn error_of(db: *mut ffi::sqlite3, code: c_int, fault: &Fault)
             fault.found_damage();
             Error::Sqlite { code, message }
         }
+        // The index of a WAL cannot grow. It is memory, rebuilt by whoever opens the file first.
+        _ if code == ffi::SQLITE_IOERR_SHMSIZE => Error::Full,
         _ => Error::Sqlite { code, message },
     }
 }

@@ -64,6 +64,9 @@ pub struct Store {
     log: RedoLog,
     has_room: bool,
     planted: HostPlanted,
+    /// The disk was full at the last fold. Nothing more goes to the log before one succeeds: nobody knows whether a crash
+    /// would find the failed one in the file after all, and so which rounds belong to which generation.
+    fold_is_due: bool,
     /// A round that was called durable is not (only with a planted bug).
     owes_commit: bool,
 }
@@ -176,6 +179,7 @@ impl Store {
             log,
             has_room: true,
             planted: HostPlanted::none(),
+            fold_is_due: false,
             owes_commit: false,
         };
         store.fold()?;
@@ -212,7 +216,8 @@ impl Store {
         self.log.len()
     }
 
-    /// Makes the rounds held durable. After an error nobody knows whether they are: the store must not be used again.
+    /// Makes the rounds held durable. After [`Fatal::DiskFull`] they are not yet: call it again, and step nothing before.
+    /// After any other error nobody knows whether they are: the store must not be used again.
     pub fn commit(&mut self) -> Result<(), Fatal> {
         if self.buffer.is_empty() {
             return Ok(());
@@ -229,17 +234,29 @@ impl Store {
     }
 
     fn make_durable(&mut self) -> Result<(), Fatal> {
+        if self.fold_is_due {
+            // What is folded is durable, the rounds held included.
+            self.write_all()?;
+            self.buffer.clear();
+            self.undo.clear();
+            return Ok(());
+        }
         let sync = !self.planted.has(HostBug::StoreNotSynced);
         self.log.append(&mut self.buffer, sync)?;
         self.buffer.clear();
         let write_through = self.undo.iter().any(|undo| undo.table == WRITTEN_THROUGH);
         self.undo.clear();
-        if self.log.is_long() {
-            self.fold()
+        let rest = if self.log.is_long() {
+            self.write_all()
         } else if write_through {
             self.write_through()
         } else {
             Ok(())
+        };
+        match rest {
+            // The round is durable, in the log; what others read of it comes with the next.
+            Err(Fatal::DiskFull) => Ok(()),
+            other => other,
         }
     }
 
@@ -254,6 +271,7 @@ impl Store {
     }
 
     /// Brings what the redo log holds into `marmot.db` and begins the log anew. Happens by itself when the log is long.
+    /// After [`Fatal::DiskFull`] all of it is still in the log, and durable.
     pub fn fold(&mut self) -> Result<(), Fatal> {
         if std::mem::take(&mut self.owes_commit) {
             self.make_durable()?;
@@ -262,6 +280,12 @@ impl Store {
         if self.log.is_empty() {
             return Ok(());
         }
+        self.write_all()
+    }
+
+    /// Brings the overlay into `marmot.db`, durably, and begins a new generation of the log.
+    fn write_all(&mut self) -> Result<(), Fatal> {
+        self.fold_is_due = true;
         let generation = self.log.generation() + 1;
         self.transaction(|store| {
             for table in Table::ALL {
@@ -270,14 +294,17 @@ impl Store {
             store.set_generation.run(&[Value::Int(i64::try_from(generation).unwrap_or(i64::MAX))])
         })?;
         self.overlay.iter_mut().for_each(Changes::clear);
-        Ok(self.log.begin(generation)?)
+        self.log.begin(generation)?;
+        self.fold_is_due = false;
+        Ok(())
     }
 
     /// Shows others what the overlay has of the table they read. Durable it is already, in the log.
     fn write_through(&mut self) -> Result<(), Fatal> {
         self.connection.run_script("PRAGMA synchronous = NORMAL")?;
-        self.transaction(|store| store.write_table(WRITTEN_THROUGH))?;
-        Ok(self.connection.run_script("PRAGMA synchronous = FULL")?)
+        let written = self.transaction(|store| store.write_table(WRITTEN_THROUGH));
+        self.connection.run_script("PRAGMA synchronous = FULL")?;
+        written
     }
 
     fn write_table(&mut self, table: Table) -> Result<(), Error> {
@@ -333,6 +360,11 @@ impl Round<'_> {
     fn keep(&mut self) {
         self.changes = self.store.undo.len();
         self.bytes = self.store.buffer.len();
+    }
+
+    /// There is no room any more, as of this round.
+    pub fn refuse_work(&mut self) {
+        self.store.has_room = false;
     }
 
     /// Whether the round changed what identity, clock, positions or membership rest on.

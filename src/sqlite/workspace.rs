@@ -218,7 +218,8 @@ impl Workspace {
             Some(layout) => layout,
             None => {
                 let Workspace { connection, guard, .. } = self;
-                let layout = guard.lifted(|| DataDir::read_layout(connection, &file.name))?;
+                let before = file.last_layout();
+                let layout = guard.lifted(|| DataDir::read_layout(connection, &file.name, before.as_deref()))?;
                 if let Some(generation) = generation {
                     file.remember_layout(generation, layout.clone());
                 }
@@ -270,7 +271,7 @@ impl Workspace {
         let refusal = self.capture.take_refusal();
         match (ran, refusal) {
             (Ok(changes), None) => Ok(Executed { rows: self.capture.counts(), changes }),
-            (Ok(_), Some(refusal)) => Err(self.statement_failed(mark, refusal)),
+            (Ok(_), Some(refusal)) => Err(self.lose(refusal)),
             (Err(error), refusal) => Err(self.statement_failed(mark, refusal.unwrap_or(error))),
         }
     }
@@ -307,7 +308,7 @@ impl Workspace {
         let ran = self.connection.cached(sql).and_then(|statement| statement.all(params));
         match (ran, self.capture.take_refusal()) {
             (Ok(rows), None) => Ok((Executed { rows: self.capture.counts(), changes: rows.len() as u64 }, rows)),
-            (Ok(_), Some(refusal)) => Err(self.statement_failed(mark, refusal)),
+            (Ok(_), Some(refusal)) => Err(self.lose(refusal)),
             (Err(error), refusal) => Err(self.statement_failed(mark, refusal.unwrap_or(error))),
         }
     }
@@ -331,6 +332,19 @@ impl Workspace {
     /// Changes of rows since the transaction began, each row as often as it was changed.
     pub fn change_count(&self) -> usize {
         self.capture.mark()
+    }
+
+    /// The statement ended before it could be interrupted: its rows are there, but not captured. All goes, as it does when
+    /// SQLite is interrupted in the middle of writing.
+    fn lose(&mut self, refusal: Error) -> Error {
+        self.ids.undo_statement();
+        self.capture.clear();
+        self.savepoints.clear();
+        self.state = State::Lost;
+        match self.guard.lifted(|| self.rollback.run([])) {
+            Ok(()) => refusal,
+            Err(error) => error,
+        }
     }
 
     /// Sets a savepoint. A name may be set again; the newest counts.
@@ -383,6 +397,7 @@ impl Workspace {
             return Err(Error::Unsupported("a schema change outside a schema transaction".into()));
         }
         self.attach(database)?;
+        let before = self.layouts.get(database).map(|(_, layout)| layout.clone());
         let Workspace { connection, guard, .. } = self;
         for sql in &step.statements {
             connection.run_script(sql)?;
@@ -390,7 +405,7 @@ impl Workspace {
         // The layout must make sense too, or rows of the table could not be replicated.
         let mut ids = step.tables.clone();
         ids.push(super::data_dir::sequences_ids());
-        guard.lifted(|| DatabaseLayout::read(connection, database, 0, &ids)).map(|_| ())
+        guard.lifted(|| DatabaseLayout::read(connection, database, 0, &ids, before.as_deref())).map(|_| ())
     }
 
     /// What the transaction changed, net of what it took back, and the keys it holds besides its rows': the schemas of

@@ -128,8 +128,12 @@ impl Daemon {
         self.connect().expect("a login").query_drop(sql).unwrap_or_else(|e| panic!("{sql}: {e}"));
     }
 
+    pub fn pid(&self) -> i32 {
+        i32::try_from(self.child.id()).expect("a pid")
+    }
+
     pub fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(i32::try_from(self.child.id()).expect("a pid")), signal).expect("it runs");
+        kill(Pid::from_raw(self.pid()), signal).expect("it runs");
     }
 
     /// SIGTERM, and how it ended.

@@ -5,7 +5,7 @@ use super::listener::{FrontConfig, Peer};
 use super::login::change_user;
 use super::transport::Socket;
 use crate::mysql::{
-    CLIENT_INTERACTION_TIMEOUT, Command, Execution, Handler, ResultWriter, RowFormat, SERVER_SHUTDOWN,
+    Broken, CLIENT_INTERACTION_TIMEOUT, Command, Execution, Handler, ResultWriter, RowFormat, SERVER_SHUTDOWN,
     STMT_HAS_NO_OPEN_CURSOR, Salt, Salts, SqlError, Statements,
 };
 use std::future::Future;
@@ -80,6 +80,9 @@ impl<S: Socket, H: Handler> Commands<'_, S, H> {
                 Ok(true) => break,
                 Ok(false) => {}
                 Err(broken) => {
+                    if broken == Broken::TooLarge {
+                        connection.skip_packet().await;
+                    }
                     connection.number_answers();
                     return Err(End::Unreadable(broken.into()));
                 }

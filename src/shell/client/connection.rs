@@ -10,6 +10,8 @@ use tokio::time::timeout;
 
 /// Most bytes thrown away while a client that sent too much is told so.
 const LINGER_BYTES: u64 = 2 << 30;
+/// Bytes read at once of what is thrown away.
+const SKIPPED_AT_ONCE: usize = 64 << 10;
 /// Longest time for that.
 const LINGER_TIME: Duration = Duration::from_secs(10);
 
@@ -76,6 +78,22 @@ impl<S: Socket> Connection<S> {
             Ok(read) => Ok(read?),
             Err(_) => Err(End::Error(NET_READ_INTERRUPTED.with(&[]))),
         }
+    }
+
+    /// Throws away the rest of a packet that is too large: a client in the middle of sending does not listen, and expects
+    /// the answer to be numbered after its last frame.
+    pub async fn skip_packet(&mut self) {
+        let skip = async {
+            let mut total = 0;
+            while !self.inbound.skip() && total < LINGER_BYTES {
+                if self.transport.read(self.inbound.buffer(), SKIPPED_AT_ONCE).await.is_err() {
+                    return;
+                }
+                total += self.inbound.buffer().len() as u64;
+            }
+        };
+        // A client that takes longer is told all the same.
+        let _ = timeout(LINGER_TIME, skip).await;
     }
 
     /// Answers to the current packet count from the number after it.
