@@ -201,7 +201,7 @@ impl DateTime {
         }
         let mut value = *self;
         if amount.months != 0 {
-            let total = i64::from(value.year) * 12 + i64::from(value.month) - 1 + amount.months;
+            let total = (i64::from(value.year) * 12 + i64::from(value.month) - 1).checked_add(amount.months)?;
             let year = u32::try_from(total.div_euclid(12)).ok().filter(|y| *y <= 9999)?;
             value.year = year;
             value.month = total.rem_euclid(12) as u32 + 1;
