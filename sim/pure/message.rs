@@ -46,4 +46,5 @@ kinds! {
     Welcome => Message::Welcome { .. },
     AdmitMe => Message::AdmitMe { .. },
     Leaving => Message::Leaving,
+    RemoveMe => Message::RemoveMe { .. },
 }

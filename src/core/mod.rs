@@ -28,6 +28,6 @@ pub use input::{Input, MemberChange, Request};
 pub use members::change::has_membership;
 pub use node::Node;
 pub use planted::{Bug, Planted};
-pub use replicate::{ConflictRow, LoggedConflict, adopt_snapshot};
+pub use replicate::{ConflictRow, Legacy, LoggedConflict, adopt_snapshot, found};
 pub use status::{NodeStatus, PeerState, PeerStatus};
 pub use storage::{Storage, Table, decode, encode, load, save};

@@ -23,6 +23,7 @@ use super::txn::fast::Fast;
 use super::txn::live::{Intents, Live, Vote, WaitingList};
 use super::txn::recover::Recovery;
 use crate::core::members::join::Joining;
+use crate::core::members::leave::Leaving;
 use crate::core::planted::Bug;
 use crate::types::{
     ApplySeq, AutoIdMode, ClientId, Epoch, Hlc, Mono, NodeId, Now, ReadLevel, Sequence, Stamp, TxnId, VersionVector,
@@ -56,7 +57,9 @@ pub struct Node {
     pub(crate) slots_used: u8,
     pub(crate) peers: Peers,
     pub(crate) joining: Option<Joining>,
-    pub(crate) admitting: Option<NodeId>,
+    pub(crate) leaving: Option<Leaving>,
+    /// The change of the member list that was begun last.
+    pub(crate) changing: Option<MemberChange>,
     pub(crate) pending_changes: Vec<PendingChange>,
     /// The precedence of member changes that were tried in this epoch: an attempt is as old as the first.
     pub(crate) member_precedence: BTreeMap<MemberChange, Stamp>,
@@ -120,7 +123,8 @@ impl Node {
             slots_used: 0,
             peers: Peers::default(),
             joining: None,
-            admitting: None,
+            leaving: None,
+            changing: None,
             pending_changes: Vec::new(),
             member_precedence: BTreeMap::new(),
             keys: KeyStates::new(Hlc::ZERO, planted),
@@ -171,6 +175,7 @@ impl Node {
     fn recover_membership(&mut self, io: &mut Io<'_>) -> Result<(), Fatal> {
         match load_membership(io.store)? {
             Some(stored) => {
+                self.check_version(&stored.membership)?;
                 self.cluster = stored.cluster;
                 self.slots_used = highest_slot(&stored.membership);
                 self.membership = Arc::new(stored.membership);
@@ -180,7 +185,7 @@ impl Node {
                 }
             }
             None if self.config.seeds.iter().all(|s| *s == self.config.address) => {
-                let list = bootstrap(self.id, self.config.address.clone());
+                let list = bootstrap(self.id, self.config.address.clone(), self.config.versions.newest);
                 save_membership(io.store, self.cluster, &list)?;
                 io.out.notice(Notice::EpochChanged { epoch: list.epoch, voters: vec![self.id] });
                 self.membership = Arc::new(list);
@@ -338,6 +343,7 @@ impl Node {
             Input::Synced(seq) => self.log.synced = self.log.synced.max(seq),
             Input::Evicted { winner, row, image } => self.on_evicted(&mut io, winner, row, image),
             Input::OldestSnapshot(snapshot) => self.progress.oldest_snapshot = snapshot,
+            Input::Leave => self.begin_leave(),
             Input::Drain => {
                 self.draining = true;
                 let events = self.swim.leave(self.now.mono);
@@ -376,6 +382,7 @@ impl Node {
     fn tick(&mut self, io: &mut Io<'_>) -> Result<(), Fatal> {
         self.tick_swim(io);
         self.tick_joining(io);
+        self.tick_leaving(io);
         self.tick_coordinator(io)?;
         self.tick_recovery(io)?;
         self.tick_barriers(io)?;
@@ -389,6 +396,7 @@ impl Node {
         [
             self.swim.next_deadline(),
             self.joining_deadline(),
+            self.leaving_deadline(),
             self.coordinator_deadline(),
             self.recovery_deadline(),
             self.barrier_deadline(),
@@ -485,6 +493,9 @@ impl Node {
                 self.peers.set_alive(from, false);
                 Ok(())
             }
+            Message::RemoveMe { own, epoch } => self.on_remove_me(io, from, &own, epoch),
+            #[cfg(feature = "next-version")]
+            Message::Novelty => Ok(()),
         }
     }
 

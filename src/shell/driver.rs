@@ -18,7 +18,7 @@ use super::frame::{Header, encode_message};
 use super::link::Links;
 use crate::core::message::{Envelope, Message};
 use crate::core::{
-    ApplyTask, Destination, Effect, Effects, Fatal, Input, Node, Notice, Published as Publish, Response,
+    ApplyTask, Destination, Effect, Effects, Fatal, Input, Legacy, Node, Notice, Published as Publish, Response,
 };
 use crate::session::{CoreCall, Published};
 use crate::sqlite::Store;
@@ -51,10 +51,20 @@ pub enum Report {
     Evicted { winner: TxnId, row: RowKey, image: RowImage },
     /// The applier failed: the process must end.
     Failed(Fatal),
-    /// Bring everything durable into `marmot.db`, and answer whether the log reaches back to the beginning.
-    Fold(oneshot::Sender<bool>),
+    /// Bring everything durable into `marmot.db`.
+    Fold(oneshot::Sender<Folded>),
+    /// Have the others take this node's vote, then stop; at once, if there are no others.
+    Leave,
     /// Refuse new work, finish what runs, then stop.
     Drain,
+}
+
+/// The answer to [`Report::Fold`].
+#[derive(Debug)]
+pub struct Folded {
+    /// The log reaches back to the beginning.
+    pub log_is_whole: bool,
+    pub legacy: Legacy,
 }
 
 /// The driver's ends of its channels.
@@ -98,8 +108,11 @@ pub struct Driver {
     applied: ApplySeq,
     has_room: Box<dyn FnMut() -> bool + Send>,
     draining: bool,
+    leaving: bool,
     /// Who waits for a fold.
-    folds: Vec<oneshot::Sender<bool>>,
+    folds: Vec<oneshot::Sender<Folded>>,
+    /// What the cluster spoke when that was looked at last.
+    version: u8,
 }
 
 impl Driver {
@@ -140,7 +153,9 @@ impl Driver {
             applied,
             has_room,
             draining: false,
+            leaving: false,
             folds: Vec::new(),
+            version: 0,
         }
     }
 
@@ -170,7 +185,12 @@ impl Driver {
                 self.dispatch(effects.drain());
             }
             self.check_membership()?;
-            if self.draining && self.node.is_drained() && self.clients.is_empty() {
+            self.check_version()?;
+            let done = match self.leaving {
+                true => self.node.has_left(),
+                false => self.draining && self.node.is_drained(),
+            };
+            if done && self.clients.is_empty() {
                 tracing::info!(status = %self.node.status(), "drained");
                 self.store.commit()?;
                 self.dispatch(effects.drain());
@@ -189,7 +209,7 @@ impl Driver {
         self.store.fold()?;
         for reply in self.folds.drain(..) {
             // Whoever asked may be gone.
-            let _ = reply.send(self.node.log_is_whole());
+            let _ = reply.send(Folded { log_is_whole: self.node.log_is_whole(), legacy: self.node.legacy() });
         }
         Ok(())
     }
@@ -302,7 +322,12 @@ impl Driver {
                     self.folds.push(reply);
                     continue;
                 }
-                Event::Report(Report::Drain) => {
+                Event::Report(Report::Leave) if self.node.can_leave() => {
+                    self.leaving = true;
+                    Input::Leave
+                }
+                Event::Report(Report::Drain | Report::Leave) => {
+                    self.leaving = false;
                     self.draining = true;
                     Input::Drain
                 }
@@ -391,12 +416,24 @@ impl Driver {
     /// are answered, rather than show its clients what the cluster has long changed.
     fn check_membership(&mut self) -> Result<(), Fatal> {
         match self.node.removed_in() {
-            Some(epoch) if self.clients.is_empty() => return Err(Fatal::Removed(epoch)),
+            Some(epoch) if self.clients.is_empty() && !self.leaving => return Err(Fatal::Removed(epoch)),
             Some(_) => return Ok(()),
             None => {}
         }
         if !*self.channels.ready.borrow() && self.node.is_voter() && self.applied >= self.handed_out {
             self.channels.ready.send_replace(true);
+        }
+        Ok(())
+    }
+
+    /// What the cluster speaks is in force here: on the links, and in the node's own files.
+    fn check_version(&mut self) -> Result<(), Fatal> {
+        let version = self.node.version();
+        if version > self.version {
+            self.links.raise_version(version);
+            self.store.set_version(version)?;
+            tracing::info!(version, "the version of the cluster");
+            self.version = version;
         }
         Ok(())
     }

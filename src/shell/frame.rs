@@ -2,13 +2,17 @@
 //!
 //! ```text
 //!  dialer                                   listener
-//!    │── MAGIC version nonce_d ───────────────▶│
-//!    │◀─ MAGIC version nonce_l proof_l ────────│   proof_l = HMAC(secret, "listener" nonce_d nonce_l)
-//!    │── proof_d ─────────────────────────────▶│   proof_d = HMAC(secret, "dialer" nonce_d nonce_l)
-//!    │── frame 0, frame 1, … ─────────────────▶│   key     = HMAC(secret, "frames" nonce_d nonce_l)
+//!    │── hello_d: MAGIC newest oldest nonce ──▶│
+//!    │◀─ hello_l: the same, proof_l ───────────│   proof_l = HMAC(secret, "listener" hello_d hello_l)
+//!    │── proof_d ─────────────────────────────▶│   proof_d = HMAC(secret, "dialer" hello_d hello_l)
+//!    │── frame 0, frame 1, … ─────────────────▶│   key     = HMAC(secret, "frames" hello_d hello_l)
 //!
 //!  frame:  length u32 LE │ tag 16 bytes │ postcard(Header) postcard(Message) …      tag = HMAC(key, counter payload), cut
 //! ```
+//!
+//! Each side says which versions it understands. If there is none in common, both say so in their logs and hang up. A node
+//! of a cluster understands nothing older than what its cluster speaks, see `core::members::version`: so none that is too old
+//! gets in. Versions up to 5 had one byte; it was where `newest` is, and is refused by number.
 //!
 //! A frame carries what a node has to say to another after a round: one tag, one write.
 //! A connection carries messages one way, from the dialer; answers travel on the other node's own connection. One that
@@ -19,14 +23,12 @@
 use crate::core::Address;
 use crate::core::message::{Envelope, Message};
 use crate::sqlite::{HostBug, HostPlanted};
-use crate::types::{Hlc, NodeId};
+use crate::types::{Hlc, NodeId, Versions};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-/// The version of handshake and frames. A node of another version is refused by name.
-pub const VERSION: u8 = 5;
 const MAGIC: &[u8; 4] = b"MRMT";
 const COPY_MAGIC: &[u8; 4] = b"MRMC";
 const TAG: usize = 16;
@@ -35,7 +37,9 @@ pub const HEADER: usize = 4 + TAG;
 pub const NONCE: usize = 32;
 pub const PROOF: usize = 32;
 /// Bytes of the dialer's first message.
-pub const DIALER_HELLO: usize = 4 + 1 + NONCE;
+pub const DIALER_HELLO: usize = START + 1 + NONCE;
+/// Bytes of it that were the same in every version: the magic and the newest version.
+pub const START: usize = 4 + 1;
 /// Bytes of the listener's answer.
 pub const LISTENER_HELLO: usize = DIALER_HELLO + PROOF;
 
@@ -53,8 +57,11 @@ pub enum Purpose {
 pub enum FrameError {
     #[error("the other side does not speak Marmot's cluster protocol")]
     NotMarmot,
-    #[error("the other side speaks version {0} of the cluster protocol, this node speaks {VERSION}")]
-    Version(u8),
+    #[error(
+        "the other side understands {theirs} of the cluster protocol, this node {ours}: upgrade the older one, release by \
+         release"
+    )]
+    Version { theirs: Versions, ours: Versions },
     #[error("the other side does not know the cluster secret")]
     WrongSecret,
     #[error("the other side hung up in the middle of the handshake: it may have another cluster secret")]
@@ -86,11 +93,11 @@ impl ClusterKey {
         ClusterKey { planted, ..self }
     }
 
-    fn mac(&self, purpose: &[u8], dialer: &[u8; NONCE], listener: &[u8; NONCE]) -> Hmac<Sha256> {
+    fn mac(&self, purpose: &[u8], dialer: &Hello, listener: &Hello) -> Hmac<Sha256> {
         let mut mac = keyed(&self.secret);
         mac.update(purpose);
-        mac.update(dialer);
-        mac.update(listener);
+        mac.update(&dialer.encode());
+        mac.update(&listener.encode());
         mac
     }
 }
@@ -102,12 +109,12 @@ fn keyed(key: &[u8]) -> Hmac<Sha256> {
 /// What both sides know after exchanging hellos.
 pub struct Session {
     key: ClusterKey,
-    dialer: [u8; NONCE],
-    listener: [u8; NONCE],
+    dialer: Hello,
+    listener: Hello,
 }
 
 impl Session {
-    pub fn new(key: ClusterKey, dialer: [u8; NONCE], listener: [u8; NONCE]) -> Session {
+    pub fn new(key: ClusterKey, dialer: Hello, listener: Hello) -> Session {
         Session { key, dialer, listener }
     }
     pub fn dialer_proof(&self) -> [u8; PROOF] {
@@ -138,29 +145,68 @@ impl Session {
     }
 }
 
-/// `MAGIC version nonce`, as the dialer sends and the listener begins.
-pub fn hello(nonce: &[u8; NONCE], purpose: Purpose) -> [u8; DIALER_HELLO] {
-    let mut hello = [0; DIALER_HELLO];
-    hello[..4].copy_from_slice(match purpose {
-        Purpose::Messages => MAGIC,
-        Purpose::Copy => COPY_MAGIC,
-    });
-    hello[4] = VERSION;
-    hello[5..].copy_from_slice(nonce);
-    hello
+/// What each side says first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hello {
+    pub purpose: Purpose,
+    pub versions: Versions,
+    pub nonce: [u8; NONCE],
 }
 
-/// The nonce of a hello, and what it is for.
-pub fn read_hello(hello: &[u8]) -> Result<([u8; NONCE], Purpose), FrameError> {
-    let purpose = match hello.get(..4) {
-        Some(magic) if magic == MAGIC => Purpose::Messages,
-        Some(magic) if magic == COPY_MAGIC => Purpose::Copy,
-        _ => return Err(FrameError::NotMarmot),
-    };
-    let nonce = hello.get(5..DIALER_HELLO).and_then(|n| n.try_into().ok());
-    match (hello.get(4), nonce) {
-        (Some(&VERSION), Some(nonce)) => Ok((nonce, purpose)),
-        (Some(&version), _) if version != VERSION => Err(FrameError::Version(version)),
+impl Hello {
+    pub fn encode(&self) -> [u8; DIALER_HELLO] {
+        let mut bytes = [0; DIALER_HELLO];
+        bytes[..4].copy_from_slice(match self.purpose {
+            Purpose::Messages => MAGIC,
+            Purpose::Copy => COPY_MAGIC,
+        });
+        bytes[4] = self.versions.newest;
+        bytes[START] = self.versions.oldest;
+        bytes[START + 1..].copy_from_slice(&self.nonce);
+        bytes
+    }
+
+    /// # Errors
+    /// These are not the bytes of a hello.
+    pub fn decode(bytes: &[u8]) -> Result<Hello, FrameError> {
+        let purpose = purpose(bytes)?;
+        match bytes {
+            [_, _, _, _, newest, oldest, nonce @ ..] => {
+                let nonce = nonce.try_into().map_err(|_| FrameError::NotMarmot)?;
+                Ok(Hello { purpose, versions: Versions { oldest: *oldest, newest: *newest }, nonce })
+            }
+            _ => Err(FrameError::NotMarmot),
+        }
+    }
+
+    /// # Errors
+    /// The other side understands no version that this one does.
+    pub fn check(&self, other: &Hello) -> Result<(), FrameError> {
+        let (ours, theirs) = (self.versions, other.versions);
+        if ours.meets(theirs) { Ok(()) } else { Err(FrameError::Version { theirs, ours }) }
+    }
+}
+
+/// Looks at the first bytes of a dialer: of one whose version is older than any with a hello of today, there are no more.
+///
+/// # Errors
+/// It is none of ours, or too old.
+pub fn check_start(start: &[u8; START], ours: Versions) -> Result<(), FrameError> {
+    purpose(start)?;
+    let newest = start[4];
+    if newest < FIRST_WITH_RANGE {
+        return Err(FrameError::Version { theirs: Versions { oldest: newest, newest }, ours });
+    }
+    Ok(())
+}
+
+/// The first version whose hello has a range.
+const FIRST_WITH_RANGE: u8 = 6;
+
+fn purpose(hello: &[u8]) -> Result<Purpose, FrameError> {
+    match hello.get(..4) {
+        Some(magic) if magic == MAGIC => Ok(Purpose::Messages),
+        Some(magic) if magic == COPY_MAGIC => Ok(Purpose::Copy),
         _ => Err(FrameError::NotMarmot),
     }
 }
@@ -265,8 +311,12 @@ mod tests {
     use crate::types::TxnId;
     use proptest::prelude::*;
 
+    fn hello(n: u8) -> Hello {
+        Hello { purpose: Purpose::Messages, versions: Versions { oldest: 6, newest: 7 }, nonce: [n; NONCE] }
+    }
+
     fn pair() -> (FrameKey, FrameKey) {
-        let session = || Session::new(ClusterKey::new(b"secret"), [1; NONCE], [2; NONCE]);
+        let session = || Session::new(ClusterKey::new(b"secret"), hello(1), hello(2));
         (session().frames(), session().frames())
     }
 
@@ -311,13 +361,27 @@ mod tests {
 
     #[test]
     fn another_secret_is_another_key() {
-        let ours = Session::new(ClusterKey::new(b"secret"), [1; NONCE], [2; NONCE]);
-        let theirs = Session::new(ClusterKey::new(b"other"), [1; NONCE], [2; NONCE]);
+        let ours = Session::new(ClusterKey::new(b"secret"), hello(1), hello(2));
+        let theirs = Session::new(ClusterKey::new(b"other"), hello(1), hello(2));
         assert!(ours.verify_dialer(&theirs.dialer_proof()).is_err());
         assert!(ours.verify_listener(&theirs.listener_proof()).is_err());
         assert!(ours.verify_dialer(&ours.dialer_proof()).is_ok());
         // A proof of one side does not serve as the other's.
         assert!(ours.verify_dialer(&ours.listener_proof()).is_err());
+    }
+
+    #[test]
+    fn ranges_that_meet_are_taken_and_nobody_in_between_narrows_them() {
+        let of = |oldest, newest| Hello { versions: Versions { oldest, newest }, ..hello(1) };
+        assert_eq!(Hello::decode(&of(6, 7).encode()).expect("a hello"), of(6, 7));
+        assert!(of(6, 7).check(&of(7, 8)).is_ok() && of(7, 8).check(&of(6, 7)).is_ok());
+        let refused = of(6, 6).check(&of(7, 8)).expect_err("nothing in common").to_string();
+        assert!(refused.contains("understands versions 7 to 8") && refused.contains("this node version 6"), "{refused}");
+        let old = [b'M', b'R', b'M', b'T', 5];
+        let refused = check_start(&old, Versions { oldest: 6, newest: 6 }).expect_err("too old").to_string();
+        assert!(refused.contains("understands version 5"), "{refused}");
+        let session = |dialer| Session::new(ClusterKey::new(b"secret"), dialer, hello(2));
+        assert!(session(of(6, 7)).verify_dialer(&session(of(6, 6)).dialer_proof()).is_err());
     }
 
     proptest! {
@@ -326,7 +390,7 @@ mod tests {
             let (_, mut open) = pair();
             let _ = open.open(&mut BytesMut::from(&bytes[..]), 1 << 16);
             let _ = decode_payload(&bytes);
-            let _ = read_hello(&bytes);
+            let _ = Hello::decode(&bytes);
         }
 
         #[test]

@@ -8,7 +8,7 @@ use super::conflicts::StoredConflicts;
 use super::driver::{Channels, Driver, Report};
 use super::frame::{ClusterKey, NONCE};
 use super::interference::Interference;
-use super::link::{Links, Nonces, listen};
+use super::link::{Links, Nonces, Understood, listen};
 use super::snapshot::Copies;
 use super::spawn::{Spawn, dedicated};
 use crate::config::Config;
@@ -104,6 +104,7 @@ pub struct Closed {
     pub ready: watch::Receiver<bool>,
     environment: Environment,
     key: ClusterKey,
+    understood: Understood,
     nonces: Nonces,
     frame_limit: usize,
     envelopes: mpsc::Sender<Vec<Envelope>>,
@@ -166,7 +167,8 @@ impl Closed {
         let checkpointing = checkpointer::run(data.open_checkpointer(), own, stop_out.clone());
         dedicated("checkpointer", checkpointing).map_err(|e| e.to_string())?;
 
-        let links = Links::new(key.clone(), nonces.clone(), environment.cluster.clone(), interference);
+        let understood = Understood::all();
+        let links = Links::new(key.clone(), understood.clone(), nonces.clone(), environment.cluster.clone(), interference);
         let channels = Channels { calls: calls_out, envelopes: envelopes_out, reports: reports_out, tasks, ready };
         let room = room(directory.clone(), vfs.is_some());
         let driver =
@@ -205,6 +207,7 @@ impl Closed {
             ready: ready_out,
             environment,
             key,
+            understood,
             nonces,
             frame_limit,
             envelopes,
@@ -227,6 +230,7 @@ impl Closed {
         let listening = listen(
             listeners.cluster,
             self.key,
+            self.understood,
             self.nonces,
             self.frame_limit,
             self.envelopes,
@@ -253,6 +257,14 @@ impl Instance {
     /// A sentence for the person who started the node.
     pub fn start(config: &Config, environment: Environment, listeners: Listeners) -> Result<Instance, String> {
         Closed::start(config, environment).map(|closed| closed.open(listeners))
+    }
+
+    /// Stops for good: as [`Instance::stop`], and the others take this node's vote before the driver ends.
+    pub async fn leave(&self) {
+        self.stop.send_replace(true);
+        self.front.drained().await;
+        // A driver that is gone already has ended.
+        let _ = self.reports.send(Report::Leave);
     }
 
     /// Stops gracefully: no new clients, running commands are answered, the core finishes what it coordinates. The

@@ -6,18 +6,18 @@
 //! dropped and counted. Nothing here waits on a slow peer.
 
 use super::frame::{
-    ClusterKey, DIALER_HELLO, FrameError, Header, LISTENER_HELLO, NONCE, PROOF, Purpose, Session, hello, payload,
-    read_hello,
+    ClusterKey, DIALER_HELLO, FrameError, Header, Hello, NONCE, PROOF, Purpose, START, Session, check_start, payload,
 };
 use super::interference::{Fate, Interference};
 use super::snapshot::Copies;
 use super::spawn::Spawn;
 use crate::core::Address;
 use crate::core::message::Envelope;
+use crate::types::Versions;
 use bytes::{Bytes, BytesMut};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -49,9 +49,30 @@ const MAX_INCOMING: usize = 256;
 /// Where random nonces come from: seeded in a simulation, the operating system's otherwise.
 pub type Nonces = Arc<dyn Fn() -> [u8; NONCE] + Send + Sync>;
 
+/// The oldest version that this node understands, which rises with what its cluster speaks. Clones share it.
+#[derive(Clone)]
+pub struct Understood(Arc<AtomicU8>);
+
+impl Understood {
+    /// All that this build understands.
+    pub fn all() -> Understood {
+        Understood(Arc::new(AtomicU8::new(Versions::BUILD.oldest)))
+    }
+
+    /// Nothing older than `version` any more.
+    pub fn raise(&self, version: u8) {
+        self.0.fetch_max(version, Ordering::Relaxed);
+    }
+
+    fn versions(&self) -> Versions {
+        Versions { oldest: self.0.load(Ordering::Relaxed), ..Versions::BUILD }
+    }
+}
+
 /// All outgoing links of this node.
 pub struct Links {
     key: ClusterKey,
+    understood: Understood,
     nonces: Nonces,
     spawn: Spawn,
     links: BTreeMap<Address, Link>,
@@ -82,8 +103,19 @@ impl Link {
 
 impl Links {
     /// No links yet; each is made, by `spawn`, when there is first something to say to its address.
-    pub fn new(key: ClusterKey, nonces: Nonces, spawn: Spawn, interference: Option<Arc<dyn Interference>>) -> Links {
-        Links { key, nonces, spawn, links: BTreeMap::new(), dropped: Arc::default(), interference }
+    pub fn new(
+        key: ClusterKey,
+        understood: Understood,
+        nonces: Nonces,
+        spawn: Spawn,
+        interference: Option<Arc<dyn Interference>>,
+    ) -> Links {
+        Links { key, understood, nonces, spawn, links: BTreeMap::new(), dropped: Arc::default(), interference }
+    }
+
+    /// The cluster speaks `version` from now on.
+    pub fn raise_version(&self, version: u8) {
+        self.understood.raise(version);
     }
 
     /// Keeps an encoded message for whoever listens at `address`, until the next [`Links::flush`].
@@ -125,6 +157,7 @@ impl Links {
         let dialer = Dialer {
             address: address.clone(),
             key: self.key.clone(),
+            understood: self.understood.clone(),
             nonces: self.nonces.clone(),
             frames,
             waiting: waiting.clone(),
@@ -167,6 +200,7 @@ impl Links {
 struct Dialer {
     address: Address,
     key: ClusterKey,
+    understood: Understood,
     nonces: Nonces,
     frames: mpsc::Receiver<Bytes>,
     waiting: Arc<AtomicUsize>,
@@ -272,7 +306,7 @@ impl Dialer {
     }
 
     async fn dial(&self) -> Result<(TcpStream, Session), FrameError> {
-        dial(&self.address, &self.key, &self.nonces, Purpose::Messages).await
+        dial(&self.address, &self.key, &self.understood, &self.nonces, Purpose::Messages).await
     }
 }
 
@@ -280,6 +314,7 @@ impl Dialer {
 pub(super) async fn dial(
     address: &str,
     key: &ClusterKey,
+    understood: &Understood,
     nonces: &Nonces,
     purpose: Purpose,
 ) -> Result<(TcpStream, Session), FrameError> {
@@ -289,23 +324,28 @@ pub(super) async fn dial(
     #[cfg(all(target_os = "linux", not(madsim)))]
     nix::sys::socket::setsockopt(&stream, nix::sys::socket::sockopt::TcpUserTimeout, &UNACKNOWLEDGED_MS)
         .map_err(std::io::Error::from)?;
-    let nonce = nonces();
-    stream.write_all(&hello(&nonce, purpose)).await?;
+    let ours = Hello { purpose, versions: understood.versions(), nonce: nonces() };
+    stream.write_all(&ours.encode()).await?;
     stream.flush().await?;
-    let mut answer = [0; LISTENER_HELLO];
+    let mut answer = [0; DIALER_HELLO];
     stream.read_exact(&mut answer).await?;
-    let (theirs, _) = read_hello(&answer)?;
-    let session = Session::new(key.clone(), nonce, theirs);
-    session.verify_listener(&answer[DIALER_HELLO..])?;
+    let theirs = Hello::decode(&answer)?;
+    ours.check(&theirs)?;
+    let mut proof = [0; PROOF];
+    stream.read_exact(&mut proof).await?;
+    let session = Session::new(key.clone(), ours, theirs);
+    session.verify_listener(&proof)?;
     stream.write_all(&session.dialer_proof()).await?;
     stream.flush().await?;
     Ok((stream, session))
 }
 
 /// Accepts peers and hands their envelopes to `deliver` until the channel closes.
+#[allow(clippy::too_many_arguments)]
 pub async fn listen(
     listener: TcpListener,
     key: ClusterKey,
+    understood: Understood,
     nonces: Nonces,
     frame_limit: usize,
     deliver: mpsc::Sender<Vec<Envelope>>,
@@ -331,9 +371,9 @@ pub async fn listen(
         }
         open.fetch_add(1, Ordering::Relaxed);
         let (open, key, nonces, deliver) = (open.clone(), key.clone(), nonces.clone(), deliver.clone());
-        let copies = copies.clone();
+        let (copies, understood) = (copies.clone(), understood.clone());
         spawn(Box::pin(async move {
-            match hear(stream, key, nonces, frame_limit, deliver, copies).await {
+            match hear(stream, key, understood, nonces, frame_limit, deliver, copies).await {
                 Err(FrameError::Io(error)) => tracing::debug!(%peer, %error, "peer's connection ended"),
                 Err(error) => tracing::warn!(%peer, %error, "peer's connection refused"),
                 Ok(()) => {}
@@ -346,13 +386,14 @@ pub async fn listen(
 async fn hear(
     mut stream: TcpStream,
     key: ClusterKey,
+    understood: Understood,
     nonces: Nonces,
     frame_limit: usize,
     deliver: mpsc::Sender<Vec<Envelope>>,
     copies: Arc<Copies>,
 ) -> Result<(), FrameError> {
     stream.set_nodelay(true)?;
-    let greeted = timeout(HANDSHAKE, greet(&mut stream, key, nonces)).await;
+    let greeted = timeout(HANDSHAKE, greet(&mut stream, key, &understood, nonces)).await;
     let (session, purpose) = greeted.map_err(|_| FrameError::Io(std::io::ErrorKind::TimedOut.into()))??;
     if purpose == Purpose::Copy {
         return Ok(copies.serve(stream, session)?);
@@ -371,17 +412,28 @@ async fn hear(
     }
 }
 
-async fn greet(stream: &mut TcpStream, key: ClusterKey, nonces: Nonces) -> Result<(Session, Purpose), FrameError> {
+async fn greet(
+    stream: &mut TcpStream,
+    key: ClusterKey,
+    understood: &Understood,
+    nonces: Nonces,
+) -> Result<(Session, Purpose), FrameError> {
     let mut greeting = [0; DIALER_HELLO];
-    stream.read_exact(&mut greeting).await?;
-    let (theirs, purpose) = read_hello(&greeting)?;
-    let nonce = nonces();
-    let session = Session::new(key, theirs, nonce);
-    stream.write_all(&hello(&nonce, purpose)).await?;
+    let mut start = [0; START];
+    stream.read_exact(&mut start).await?;
+    check_start(&start, understood.versions())?;
+    greeting[..START].copy_from_slice(&start);
+    stream.read_exact(&mut greeting[START..]).await?;
+    let theirs = Hello::decode(&greeting)?;
+    let ours = Hello { purpose: theirs.purpose, versions: understood.versions(), nonce: nonces() };
+    // Also one that is refused hears which versions are understood here.
+    stream.write_all(&ours.encode()).await?;
+    ours.check(&theirs)?;
+    let session = Session::new(key, theirs, ours);
     stream.write_all(&session.listener_proof()).await?;
     stream.flush().await?;
     let mut proof = [0; PROOF];
     stream.read_exact(&mut proof).await.map_err(|_| FrameError::HungUp)?;
     session.verify_dialer(&proof)?;
-    Ok((session, purpose))
+    Ok((session, theirs.purpose))
 }

@@ -11,9 +11,13 @@
 //! the daemon ([`run`]) runs one on real sockets, the simulator several on simulated ones, from the same code.
 
 mod applier;
+#[cfg(not(madsim))]
+mod backup;
 mod checkpointer;
 pub mod client;
 mod clock;
+#[cfg(not(madsim))]
+mod command;
 mod conflicts;
 mod driver;
 pub mod frame;
@@ -23,11 +27,15 @@ mod instance;
 mod interference;
 mod link;
 #[cfg(not(madsim))]
+mod members;
+#[cfg(not(madsim))]
 mod serve;
 mod snapshot;
 pub mod spawn;
 
 pub use clock::SystemClock;
+#[cfg(not(madsim))]
+pub use command::command;
 pub use instance::{Closed, Environment, Instance, Listeners, Simulation};
 pub use interference::{Fate, Interference};
 #[cfg(not(madsim))]

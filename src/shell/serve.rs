@@ -8,6 +8,7 @@ use super::snapshot;
 use super::spawn;
 use crate::config::Config;
 use crate::core::Fatal;
+use crate::sqlite::check_store_version;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, UnixListener};
@@ -22,6 +23,8 @@ const OTHER_DESCRIPTORS: u64 = 256;
 const MOST_DESCRIPTORS: u64 = 1 << 20;
 /// How long a stop may take before it is forced.
 const STOP_TIME: Duration = Duration::from_secs(20);
+/// How long others may take to remove a node that leaves.
+const LEAVE_TIME: Duration = Duration::from_secs(15);
 
 /// Runs a node until SIGTERM or SIGINT, or until it must stop. `ready` is called with a line for people once the node
 /// is a voting member with its own log applied; clients are let in before, so that they can watch a node that joins.
@@ -71,7 +74,7 @@ pub fn run(config: &Config, ready: impl FnOnce(&str)) -> Result<(), String> {
         let instance = closed.open(listeners);
         let line = format!("node {} answers MySQL on {at}, cluster on {}", instance.node.0, config.cluster.listen);
         tracing::info!("{line}");
-        supervise(instance, &mut signals, || ready(&line)).await
+        supervise(instance, &mut signals, config.cluster.leave_on_stop, || ready(&line)).await
     });
     clients.shutdown_timeout(Duration::from_secs(1));
     cluster.shutdown_timeout(Duration::from_secs(1));
@@ -101,6 +104,7 @@ fn raise_descriptor_limit(connections: u64) {
 
 /// Starts the node, and imports what waits to be imported before anybody gets in.
 async fn start(config: &Config, environment: Environment) -> Result<Closed, String> {
+    check_store_version(&config.data_dir.join("marmot.db")).map_err(|e| e.to_string())?;
     snapshot::finish(&config.data_dir)?;
     import::take_in(&config.data_dir, config.joins())?;
     if config.joins() {
@@ -146,7 +150,12 @@ impl Signals {
 }
 
 /// Says when the node is ready, and ends it when asked to.
-async fn supervise(mut instance: Instance, signals: &mut Signals, ready: impl FnOnce()) -> Result<(), String> {
+async fn supervise(
+    mut instance: Instance,
+    signals: &mut Signals,
+    leave: bool,
+    ready: impl FnOnce(),
+) -> Result<(), String> {
     let mut waiting = Some(ready);
     loop {
         tokio::select! {
@@ -164,20 +173,43 @@ async fn supervise(mut instance: Instance, signals: &mut Signals, ready: impl Fn
             }
         }
     }
-    let drain = async {
-        instance.stop().await;
-        stopped((&mut instance.ended).await.ok())
+    let end = async {
+        if !leave {
+            return drain(&mut instance).await;
+        }
+        let left = async {
+            instance.leave().await;
+            stopped((&mut instance.ended).await.ok())
+        };
+        if let Ok(ended) = tokio::time::timeout(LEAVE_TIME, left).await {
+            return ended;
+        }
+        drain(&mut instance).await?;
+        Err(format!(
+            "stopped without having left: no majority took this node's vote in {} s. It may be started again, or removed \
+             on another node (ALTER CLUSTER REMOVE NODE {})",
+            LEAVE_TIME.as_secs(),
+            instance.node.0
+        ))
     };
     tokio::select! {
         biased;
-        result = tokio::time::timeout(STOP_TIME, drain) => match result {
-            Ok(result) => result,
-            Err(_) => {
-                tracing::warn!("not drained in {} s, stopping anyway; recovery takes care of the rest", STOP_TIME.as_secs());
-                Ok(())
-            }
-        },
+        result = end => result,
         asked = signals.next() => Err(format!("a second signal, {asked}: stopped at once")),
+    }
+}
+
+async fn drain(instance: &mut Instance) -> Result<(), String> {
+    let drained = async {
+        instance.stop().await;
+        stopped((&mut instance.ended).await.ok())
+    };
+    match tokio::time::timeout(STOP_TIME, drained).await {
+        Ok(result) => result,
+        Err(_) => {
+            tracing::warn!("not drained in {} s, stopping anyway; recovery takes care of the rest", STOP_TIME.as_secs());
+            Ok(())
+        }
     }
 }
 
@@ -209,7 +241,7 @@ async fn bind_mysql(config: &Config) -> Result<(TcpListener, Option<UnixListener
 
 /// Random numbers of the operating system's: for seeds, nonces and identities. Without any the process must not go on,
 /// for its nonces would repeat.
-fn rand_u64() -> u64 {
+pub(super) fn rand_u64() -> u64 {
     let mut bytes = [0; 8];
     let provider = tokio_rustls::rustls::crypto::ring::default_provider();
     provider.secure_random.fill(&mut bytes).expect("the operating system gives random numbers");

@@ -12,6 +12,7 @@ mod row;
 mod stamp;
 mod value;
 mod vector;
+mod version;
 
 pub use clock::{Mono, Now, Span, Wall};
 pub use collation::CollationRules;
@@ -25,3 +26,4 @@ pub use row::{
 pub use stamp::{Hlc, Stamp};
 pub use value::{Real, Value};
 pub use vector::VersionVector;
+pub use version::Versions;

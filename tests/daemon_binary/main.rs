@@ -2,6 +2,9 @@
 #![cfg(feature = "shell")]
 #![allow(clippy::disallowed_methods, reason = "real processes are watched in real time")]
 
+mod backup;
+mod bucket;
+mod growth;
 mod import;
 mod peers;
 mod process;

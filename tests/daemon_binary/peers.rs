@@ -2,7 +2,8 @@
 
 use crate::process::{Daemon, log, wait};
 use bytes::BytesMut;
-use marmot::shell::frame::{ClusterKey, DIALER_HELLO, LISTENER_HELLO, Purpose, Session, hello, read_hello};
+use marmot::shell::frame::{ClusterKey, DIALER_HELLO, Hello, LISTENER_HELLO, Purpose, Session};
+use marmot::types::Versions;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -22,15 +23,19 @@ fn is_closed(mut stream: TcpStream) -> bool {
     stream.read_to_end(&mut rest).map_or_else(|e| e.kind() != std::io::ErrorKind::WouldBlock, |_| true)
 }
 
+fn hello(nonce: u8, versions: Versions) -> Hello {
+    Hello { purpose: Purpose::Messages, versions, nonce: [nonce; 32] }
+}
+
 /// Shakes hands under `secret`.
 fn greet(port: u16, secret: &str) -> (TcpStream, Session) {
     let mut stream = dial(port);
-    let nonce = [7; 32];
-    stream.write_all(&hello(&nonce, Purpose::Messages)).expect("it reads");
+    let ours = hello(7, Versions::BUILD);
+    stream.write_all(&ours.encode()).expect("it reads");
     let mut answer = [0; LISTENER_HELLO];
     stream.read_exact(&mut answer).expect("it answers");
-    let (theirs, _) = read_hello(&answer).expect("it speaks our protocol");
-    let session = Session::new(ClusterKey::new(secret.as_bytes()), nonce, theirs);
+    let theirs = Hello::decode(&answer[..DIALER_HELLO]).expect("it speaks our protocol");
+    let session = Session::new(ClusterKey::new(secret.as_bytes()), ours, theirs);
     if secret == SECRET {
         session.verify_listener(&answer[DIALER_HELLO..]).expect("it knows the secret");
     }
@@ -52,11 +57,18 @@ fn what_is_wrong_on_the_cluster_port_is_refused_and_logged() {
     logged("does not speak Marmot's cluster protocol");
 
     let mut old = dial(port);
-    let mut greeting = hello(&[1; 32], Purpose::Messages);
-    greeting[4] = 99;
-    old.write_all(&greeting).expect("it reads");
-    assert!(is_closed(old), "another version");
-    logged("speaks version 99 of the cluster protocol");
+    // As long as its greeting was.
+    old.write_all(&hello(1, Versions { oldest: 5, newest: 5 }).encode()[..37]).expect("it reads");
+    assert!(is_closed(old), "an older version");
+    logged("understands version 5 of the cluster protocol");
+
+    let mut new = dial(port);
+    new.write_all(&hello(1, Versions { oldest: 98, newest: 99 }).encode()).expect("it reads");
+    let mut answer = [0; DIALER_HELLO];
+    new.read_exact(&mut answer).expect("it says what it understands");
+    assert_eq!(Hello::decode(&answer).map(|h| h.versions).ok(), Some(Versions::BUILD));
+    assert!(is_closed(new), "a newer version");
+    logged("understands versions 98 to 99 of the cluster protocol");
 
     let (stranger, _) = greet(port, "another secret");
     assert!(is_closed(stranger), "another secret");

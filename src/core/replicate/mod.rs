@@ -6,9 +6,11 @@
 //! retention.
 
 pub(crate) mod conflicts;
+mod founding;
 pub mod progress;
 mod snapshot;
 pub mod sync;
 
 pub use conflicts::{ConflictRow, LoggedConflict};
+pub use founding::{Legacy, found};
 pub use snapshot::adopt_snapshot;

@@ -5,7 +5,7 @@ use super::{Answer, Ask, FileOfSnapshot, MANIFEST, Manifest, STORE, digest, remo
 use crate::core::{Storage, Table, adopt_snapshot};
 use crate::shell::frame::{ClusterKey, FrameError, Purpose};
 use crate::shell::instance::{NODE_ID, belongs_to_a_cluster};
-use crate::shell::link::{Nonces, dial};
+use crate::shell::link::{Nonces, Understood, dial};
 use crate::sqlite::Store;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -14,6 +14,8 @@ use tokio::time::{Instant, sleep};
 
 /// Where a snapshot is received.
 const INCOMING: &str = "incoming";
+/// Where the files of a restore are put together.
+pub const RESTORING: &str = "restoring";
 /// The file in it that says: everything is here and checked, and only has to be moved.
 const COMPLETE: &str = "complete";
 /// How long seeds that do not answer, or refuse, are asked again before the node starts without a snapshot: it then
@@ -45,11 +47,36 @@ impl From<std::io::Error> for Error {
 /// # Errors
 /// A sentence: the disk.
 pub fn finish(directory: &Path) -> Result<(), String> {
-    let incoming = directory.join(INCOMING);
-    if !incoming.join(COMPLETE).exists() {
-        return Ok(());
+    for (name, what) in [(INCOMING, "snapshot received"), (RESTORING, "backup restored")] {
+        let folder = directory.join(name);
+        if folder.join(COMPLETE).exists() {
+            move_in(directory, &folder).map_err(|e| format!("the {what} cannot be moved into place: {e}"))?;
+        } else if name == RESTORING && folder.exists() {
+            return Err(format!(
+                "a restore into {} was cut off: run it again, or remove {}",
+                directory.display(),
+                folder.display()
+            ));
+        }
     }
-    move_in(directory, &incoming).map_err(|e| format!("the snapshot received cannot be moved into place: {e}"))
+    Ok(())
+}
+
+/// Makes the files in `folder`, a folder of `directory`, those of the directory. Should it be cut off, the next start does
+/// the rest.
+///
+/// # Errors
+/// The disk.
+pub fn adopt_files(directory: &Path, folder: &Path, manifest: &Manifest) -> std::io::Result<()> {
+    let bytes = postcard::to_stdvec(manifest).map_err(std::io::Error::other)?;
+    std::fs::write(folder.join(MANIFEST), bytes)?;
+    for entry in std::fs::read_dir(folder)? {
+        std::fs::File::open(entry?.path())?.sync_all()?;
+    }
+    sync_folder(folder)?;
+    std::fs::File::create(folder.join(COMPLETE))?.sync_all()?;
+    sync_folder(folder)?;
+    move_in(directory, folder)
 }
 
 fn move_in(directory: &Path, incoming: &Path) -> std::io::Result<()> {
@@ -111,7 +138,7 @@ pub async fn fetch(directory: &Path, seeds: &[String], key: &ClusterKey, nonces:
 }
 
 async fn fetch_from(directory: &Path, seed: &str, key: &ClusterKey, nonces: &Nonces) -> Result<(), Error> {
-    let (stream, session) = dial(seed, key, nonces, Purpose::Copy).await?;
+    let (stream, session) = dial(seed, key, &Understood::all(), nonces, Purpose::Copy).await?;
     let mut talk = Talk::new(stream, session.frames(), session.answers());
     let incoming = directory.join(INCOMING);
     let held = read_manifest(&incoming);
@@ -125,7 +152,7 @@ async fn fetch_from(directory: &Path, seed: &str, key: &ClusterKey, nonces: &Non
                 return Ok(());
             }
             Answer::Refused(why) => return Err(Error::Refused(why)),
-            Answer::Piece(_) => return Err(Error::Refused("a piece that nobody asked for".into())),
+            Answer::Piece(_) | Answer::Backup(..) => return Err(Error::Refused("what nobody asked for".into())),
             Answer::Wait { done, total } if told.elapsed() >= TELL_EVERY => {
                 told = Instant::now();
                 tracing::info!("joining: {seed} makes a snapshot, {} of {} MB", done >> 20, total >> 20);
