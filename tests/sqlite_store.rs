@@ -275,7 +275,8 @@ fn a_version_is_raised_once_and_stays() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("marmot.db");
     let mut store = Store::open(&path, None).unwrap();
-    let number = || rusqlite::Connection::open(&path).unwrap().pragma_query_value(None, "user_version", |r| r.get::<_, u8>(0));
+    let number =
+        || rusqlite::Connection::open(&path).unwrap().pragma_query_value(None, "user_version", |r| r.get::<_, u8>(0));
     assert_eq!(number().unwrap(), Versions::BUILD.oldest);
     store.set_version(Versions::BUILD.newest + 1).unwrap();
     store.set_version(Versions::BUILD.newest).unwrap();

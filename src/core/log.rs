@@ -156,7 +156,9 @@ impl Log {
             let entries = log.entries(store, seq, CHUNK)?;
             let Some((last, _)) = entries.last() else { return Ok(log.vector) };
             seq = last + 1;
-            entries.iter().for_each(|(_, entry)| drop(log.vector.insert(entry.txn)));
+            for (_, entry) in entries {
+                log.vector.insert(entry.txn);
+            }
         }
     }
 

@@ -376,7 +376,10 @@ mod tests {
         assert_eq!(Hello::decode(&of(6, 7).encode()).expect("a hello"), of(6, 7));
         assert!(of(6, 7).check(&of(7, 8)).is_ok() && of(7, 8).check(&of(6, 7)).is_ok());
         let refused = of(6, 6).check(&of(7, 8)).expect_err("nothing in common").to_string();
-        assert!(refused.contains("understands versions 7 to 8") && refused.contains("this node version 6"), "{refused}");
+        assert!(
+            refused.contains("understands versions 7 to 8") && refused.contains("this node version 6"),
+            "{refused}"
+        );
         let old = [b'M', b'R', b'M', b'T', 5];
         let refused = check_start(&old, Versions { oldest: 6, newest: 6 }).expect_err("too old").to_string();
         assert!(refused.contains("understands version 5"), "{refused}");

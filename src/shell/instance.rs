@@ -168,7 +168,8 @@ impl Closed {
         dedicated("checkpointer", checkpointing).map_err(|e| e.to_string())?;
 
         let understood = Understood::all();
-        let links = Links::new(key.clone(), understood.clone(), nonces.clone(), environment.cluster.clone(), interference);
+        let links =
+            Links::new(key.clone(), understood.clone(), nonces.clone(), environment.cluster.clone(), interference);
         let channels = Channels { calls: calls_out, envelopes: envelopes_out, reports: reports_out, tasks, ready };
         let room = room(directory.clone(), vfs.is_some());
         let driver =

@@ -50,8 +50,7 @@ pub fn ask(at: &HostPort, user: &str, password: &str, what: NodeCommand, as_json
         }
         NodeCommand::Status => {
             let members = members(&mut client).map_err(refused)?;
-            let facts: Vec<(String, String)> =
-                client.query("SELECT name, value FROM marmot.node").map_err(refused)?;
+            let facts: Vec<(String, String)> = client.query("SELECT name, value FROM marmot.node").map_err(refused)?;
             Ok(status(&members, &facts, as_json))
         }
         NodeCommand::Remove { node } => {
@@ -128,7 +127,10 @@ fn status(members: &[Member], facts: &[(String, String)], as_json: bool) -> u8 {
         let node: serde_json::Map<String, Json> =
             facts.iter().map(|(name, value)| (name.clone(), Json::String(value.clone()))).collect();
         let members: Vec<Json> = members.iter().map(Member::json).collect();
-        println!("{}", json!({ "status": word, "voters": voters.len(), "alive": alive, "node": node, "members": members }));
+        println!(
+            "{}",
+            json!({ "status": word, "voters": voters.len(), "alive": alive, "node": node, "members": members })
+        );
         return code;
     }
     println!("{word}: {alive} of {} voting members alive", voters.len());

@@ -207,7 +207,10 @@ async fn drain(instance: &mut Instance) -> Result<(), String> {
     match tokio::time::timeout(STOP_TIME, drained).await {
         Ok(result) => result,
         Err(_) => {
-            tracing::warn!("not drained in {} s, stopping anyway; recovery takes care of the rest", STOP_TIME.as_secs());
+            tracing::warn!(
+                "not drained in {} s, stopping anyway; recovery takes care of the rest",
+                STOP_TIME.as_secs()
+            );
             Ok(())
         }
     }

@@ -71,7 +71,7 @@ fn a_backup_of_a_working_cluster_begins_a_new_one() {
     let (root, homes) = homes::<4>();
     let first = with_schema(&homes[0]);
     let second = Daemon::start(&homes[1], &["--node-id", "2", "--seeds", &cluster(&first)]);
-    wait("the vote", || (first.rows(VOTERS) == ["2"]).then_some(()));
+    wait("the vote", || (second.rows(VOTERS) == ["2"]).then_some(()));
     let (stop, to) = (AtomicBool::new(false), root.path().join("monday"));
     let to = to.to_str().expect("a path");
     let (before, taken) = std::thread::scope(|scope| {
@@ -123,10 +123,14 @@ fn a_backup_of_a_working_cluster_begins_a_new_one() {
     third.run("INSERT INTO shop.item (name) VALUES ('lamp')");
     third.run("CALL shop.sell(shop.twice(1))");
     let fourth = Daemon::start(&homes[3], &["--seeds", &cluster(&third)]);
-    wait("the vote", || (third.rows(VOTERS) == ["2"]).then_some(()));
+    wait("the vote", || (fourth.rows(VOTERS) == ["2"]).then_some(()));
     fourth.run("ALTER TABLE shop.item ADD COLUMN note TEXT");
     fourth.run("INSERT INTO shop.item (name, note) VALUES ('shelf', 'new')");
-    for sql in ["SELECT name, price, note FROM shop.item ORDER BY id", "SELECT * FROM shop.audit", "SELECT item FROM shop.sale"] {
+    for sql in [
+        "SELECT name, price, note FROM shop.item ORDER BY id",
+        "SELECT * FROM shop.audit",
+        "SELECT item FROM shop.sale",
+    ] {
         wait(sql, || (third.rows(sql) == fourth.rows(sql)).then_some(()));
     }
     assert_eq!(third.rows("SELECT name FROM shop.audit ORDER BY name"), ["chair", "cup", "lamp", "shelf"]);
@@ -180,7 +184,9 @@ fn what_is_damaged_or_cut_off_is_no_backup() {
     });
     // Nobody without the secret gets a copy.
     let mut stranger = command(root.path());
-    stranger.args(["backup", "stolen", "--from", &cluster(&first)]).env("MARMOT_CLUSTER_SECRET", "a wrong secret indeed");
+    stranger
+        .args(["backup", "stolen", "--from", &cluster(&first)])
+        .env("MARMOT_CLUSTER_SECRET", "a wrong secret indeed");
     let refused = stranger.output().expect("it runs");
     assert!(!refused.status.success() && said(&refused).contains("secret"), "{}", said(&refused));
 }
@@ -223,7 +229,7 @@ fn the_files_of_the_last_node_begin_a_new_cluster() {
     let first = with_schema(&homes[0]);
     let join = |n: usize| Daemon::start(&homes[n], &["--node-id", &(n + 1).to_string(), "--seeds", &cluster(&first)]);
     let (second, third) = (join(1), join(2));
-    wait("the votes", || (first.rows(VOTERS) == ["3"]).then_some(()));
+    wait("the votes", || (third.rows(VOTERS) == ["3"]).then_some(()));
     (1..100).for_each(|id| third.run(&format!("INSERT INTO shop.one VALUES ({id})")));
     let restore = || output(&homes[3], &["restore", "--from-node-dir", "../2/data", "--data-dir", "data"]);
     let refused = restore();
@@ -241,7 +247,7 @@ fn the_files_of_the_last_node_begin_a_new_cluster() {
     assert_eq!(definitions(&new), expected);
     new.run("INSERT INTO shop.one VALUES (100)");
     let other = Daemon::start(&homes[4], &["--seeds", &cluster(&new)]);
-    wait("the vote", || (new.rows(VOTERS) == ["2"]).then_some(()));
+    wait("the vote", || (other.rows(VOTERS) == ["2"]).then_some(()));
     other.run("INSERT INTO shop.one VALUES (101)");
     wait("the row", || (new.rows("SELECT COUNT(*), MAX(id) FROM shop.one") == ["101,101"]).then_some(()));
     // The last node of the old cluster, should it come back, has no part in it.

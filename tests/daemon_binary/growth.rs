@@ -106,6 +106,8 @@ fn who_leaves_takes_nothing_along_and_comes_back_only_as_another() {
     voters(&first, 3);
     first.run("CREATE DATABASE d");
     first.run("CREATE TABLE d.t (id INT PRIMARY KEY)");
+    let there = "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'd'";
+    wait("the table", || (third.rows(there) == ["1"]).then_some(()));
     // Durable there alone, as far as its client knows.
     let mut client = third.connect().expect("a login");
     client.query_drop("SET marmot_write_consistency = 'ONE'").expect("a level");
@@ -130,7 +132,7 @@ fn who_cannot_leave_says_so_and_keeps_its_vote() {
     let (_root, homes) = homes::<2>();
     let first = start(&homes, 1, None, &[]);
     let mut second = start(&homes, 2, Some(&first), &["--leave"]);
-    voters(&first, 2);
+    voters(&second, 2);
     first.kill();
     second.signal(Signal::SIGTERM);
     assert_eq!(second.ended().code(), Some(1));
@@ -155,7 +157,7 @@ fn a_dead_node_is_replaced() {
     first.run("INSERT INTO d.t VALUES (1)");
     // The new one first, so that there is never one fewer than before.
     let fourth = start(&homes, 4, Some(&second), &[]);
-    voters(&first, 4);
+    voters(&fourth, 4);
     let (code, text) = node(&root, &fourth, &["remove", "3"]);
     assert_eq!(code, Some(0), "{text}");
     let (code, text) = node(&root, &fourth, &["remove", "3", "--json"]);

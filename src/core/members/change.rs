@@ -105,7 +105,9 @@ impl Node {
             }
             MemberChange::Remove(node) if !m.is_voter(node) => refuse(format!("{node} is not a voting member")),
             MemberChange::Remove(_) if m.voters.len() == 1 => refuse("the last member cannot be removed".into()),
-            MemberChange::Speak(version) if version <= m.version => refuse(format!("version {version} is spoken already")),
+            MemberChange::Speak(version) if version <= m.version => {
+                refuse(format!("version {version} is spoken already"))
+            }
             MemberChange::Admit(_) | MemberChange::Remove(_) | MemberChange::Speak(_) => Ok(()),
         }
     }

@@ -88,7 +88,9 @@ impl BackupManifest {
             ));
         }
         let is_plain = |name: &str| {
-            (name.ends_with(".db") || name == "marmot.files") && name != "marmot.db" && !name.contains(['/', '\\', '\0'])
+            (name.ends_with(".db") || name == "marmot.files")
+                && name != "marmot.db"
+                && !name.contains(['/', '\\', '\0'])
         };
         match manifest.files.iter().find(|f| !is_plain(&f.name)) {
             Some(file) => Err(format!("{NAME} names a file '{}', which no backup has", file.name)),

@@ -42,7 +42,9 @@ impl Place {
         }
         let folder = Path::new(name.strip_prefix("file://").unwrap_or(name));
         if name.contains("://") && !name.starts_with("file://") {
-            return Err(format!("{name}: backups are kept in folders (DIR, file:///DIR) and in S3 (s3://BUCKET/PREFIX)"));
+            return Err(format!(
+                "{name}: backups are kept in folders (DIR, file:///DIR) and in S3 (s3://BUCKET/PREFIX)"
+            ));
         }
         let failed = |e: std::io::Error| format!("{}: {e}", folder.display());
         if create {

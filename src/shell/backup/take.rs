@@ -30,8 +30,7 @@ pub async fn take(
         return Err(format!("{place} has a backup already; give each its own place"));
     }
     let lost = |e: &dyn std::fmt::Display| format!("the node at {node}: {e}");
-    let (stream, session) =
-        dial(node, key, &Understood::all(), nonces, Purpose::Copy).await.map_err(|e| lost(&e))?;
+    let (stream, session) = dial(node, key, &Understood::all(), nonces, Purpose::Copy).await.map_err(|e| lost(&e))?;
     let mut talk = Talk::new(stream, session.frames(), session.answers());
     let (snapshot, legacy) = offered(&mut talk, tell).await.map_err(|e| lost(&e))?;
     let mut progress = Progress { done: 0, total: snapshot.bytes(), told: Instant::now(), tell };
@@ -61,7 +60,9 @@ async fn offered(talk: &mut Talk, tell: &mut dyn FnMut(String)) -> Result<(Manif
             }
             Answer::Wait { .. } => {}
             Answer::Refused(why) => return Err(why),
-            Answer::NotNeeded | Answer::Offer(_) | Answer::Piece(_) => return Err("an answer to another question".into()),
+            Answer::NotNeeded | Answer::Offer(_) | Answer::Piece(_) => {
+                return Err("an answer to another question".into());
+            }
         }
     }
 }

@@ -178,7 +178,11 @@ impl Copies {
         if free < total.saturating_add(ROOM) {
             return Err(Failed::Here(format!("a snapshot of {} MB does not fit its disk", total >> 20)));
         }
-        tracing::info!(bytes = total, "making a snapshot for a {}", if is_backup { "backup" } else { "node that joins" });
+        tracing::info!(
+            bytes = total,
+            "making a snapshot for a {}",
+            if is_backup { "backup" } else { "node that joins" }
+        );
         std::fs::create_dir_all(folder)?;
         if !is_backup {
             let (store, vfs) = (self.directory.join(STORE), self.vfs.clone());
