@@ -38,7 +38,7 @@ impl Member {
 /// A sentence: it cannot be asked, or refuses.
 pub fn ask(at: &HostPort, user: &str, password: &str, what: NodeCommand, as_json: bool) -> Result<u8, String> {
     let mut client = connect(at, user, password)?;
-    let refused = |e: mysql::Error| format!("the node at {at}: {e}");
+    let refused = |e: mysql::Error| format!("the node at {at}: {}", reason(e));
     match what {
         NodeCommand::List => {
             let members = members(&mut client).map_err(refused)?;
@@ -82,7 +82,19 @@ fn connect(at: &HostPort, user: &str, password: &str) -> Result<Conn, String> {
     // The server's certificate is its own work unless somebody gave it one: TLS hides the password, and proves nothing.
     let tls = SslOpts::default().with_danger_accept_invalid_certs(true).with_danger_skip_domain_validation(true);
     let options = if at.is_loopback() || at.is_unspecified() { options } else { options.ssl_opts(Some(tls)) };
-    Conn::new(options).map_err(|e| format!("the node at {at} cannot be asked: {e}"))
+    Conn::new(options).map_err(|e| match e {
+        mysql::Error::MySqlError(_) => format!("the node at {at} lets nobody in as '{user}': {}", reason(e)),
+        other => format!("{}; --mysql-addr names where a node that runs answers MySQL clients", reason(other)),
+    })
+}
+
+/// As the server or the driver says it.
+fn reason(error: mysql::Error) -> String {
+    match error {
+        mysql::Error::MySqlError(error) => format!("{} (error {})", error.message, error.code),
+        mysql::Error::DriverError(error) => error.to_string(),
+        other => other.to_string(),
+    }
 }
 
 fn members(client: &mut Conn) -> mysql::Result<Vec<Member>> {

@@ -52,6 +52,8 @@ impl Place {
             if std::fs::read_dir(folder).map_err(failed)?.next().is_some() {
                 return Err(format!("{} is not empty; a backup needs a folder of its own", folder.display()));
             }
+        } else if !folder.is_dir() {
+            return Err(format!("{}: there is no such folder", folder.display()));
         }
         let store = LocalFileSystem::new_with_prefix(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
         let folder = Some(folder.to_path_buf());

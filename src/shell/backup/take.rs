@@ -3,7 +3,7 @@
 use super::manifest::{self, BackupManifest, hex};
 use super::place::Place;
 use crate::core::Legacy;
-use crate::shell::frame::{ClusterKey, Purpose};
+use crate::shell::frame::{ClusterKey, FrameError, Purpose};
 use crate::shell::link::{Nonces, Understood, dial};
 use crate::shell::snapshot::{Answer, Ask, FileOfSnapshot, Manifest, PIECE, Talk};
 use sha2::{Digest, Sha256};
@@ -30,7 +30,11 @@ pub async fn take(
         return Err(format!("{place} has a backup already; give each its own place"));
     }
     let lost = |e: &dyn std::fmt::Display| format!("the node at {node}: {e}");
-    let (stream, session) = dial(node, key, &Understood::all(), nonces, Purpose::Copy).await.map_err(|e| lost(&e))?;
+    let dialled = dial(node, key, &Understood::all(), nonces, Purpose::Copy).await;
+    let (stream, session) = dialled.map_err(|e| match e {
+        FrameError::Io(e) => lost(&format!("{e}; --from names the cluster address of a node that runs")),
+        other => lost(&other),
+    })?;
     let mut talk = Talk::new(stream, session.frames(), session.answers());
     let (snapshot, legacy) = offered(&mut talk, tell).await.map_err(|e| lost(&e))?;
     let mut progress = Progress { done: 0, total: snapshot.bytes(), told: Instant::now(), tell };
