@@ -3,13 +3,13 @@
 # one before, and closes with the number of tests (a step without tests of its own counts as one).
 #
 #     ci/all.sh [STEP...]      steps: smoke test sim e2e extension drivers dump conformance differential acceptance jepsen wordpress
-#                              admin, and fuzz when named (its corpora run in test)
+#                              admin upgrade, and fuzz when named (its corpora run in test)
 #
 # The log of each step is kept in target/ci-logs.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 steps=("$@")
-if [ ${#steps[@]} = 0 ]; then steps=(smoke test sim e2e extension drivers dump conformance differential acceptance jepsen wordpress admin); fi
+if [ ${#steps[@]} = 0 ]; then steps=(smoke test sim e2e extension drivers dump conformance differential acceptance jepsen wordpress admin upgrade); fi
 logs=target/ci-logs
 mkdir -p "$logs"
 started=$SECONDS

@@ -4,7 +4,7 @@ mod sqlite_rig;
 
 use marmot::core::{Storage, Table};
 use marmot::sqlite::{CHECKPOINT_BYTES, FileCheckpointer, ForeignDatabase, Store, StoreReader};
-use marmot::types::Value;
+use marmot::types::{Value, Versions};
 
 #[test]
 fn a_round_is_kept_whole_or_not_at_all() {
@@ -253,5 +253,34 @@ fn a_missing_log_and_another_version_are_refused_by_name() {
     let (_home, path) = harmed(|_| {});
     rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 1).unwrap();
     let error = Store::open(&path, None).err().expect("another version").to_string();
-    assert!(error.contains("version 1") && error.contains("version 4"), "{error}");
+    assert!(error.contains("version 1") && error.contains(&Versions::BUILD.to_string()), "{error}");
+}
+
+#[test]
+fn the_files_of_a_newer_program_are_not_touched() {
+    let (home, path) = harmed(|_| {});
+    rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 200).unwrap();
+    let content = || {
+        let files = std::fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().path());
+        files.map(|path| (path.clone(), std::fs::read(path).unwrap())).collect::<std::collections::BTreeMap<_, _>>()
+    };
+    let before = content();
+    let error = Store::open(&path, None).err().expect("a newer version").to_string();
+    assert!(error.contains("is of version 200") && error.contains("nothing was changed"), "{error}");
+    assert!(content() == before, "a file was changed");
+}
+
+#[test]
+fn a_version_is_raised_once_and_stays() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("marmot.db");
+    let mut store = Store::open(&path, None).unwrap();
+    let number =
+        || rusqlite::Connection::open(&path).unwrap().pragma_query_value(None, "user_version", |r| r.get::<_, u8>(0));
+    assert_eq!(number().unwrap(), Versions::BUILD.oldest);
+    store.set_version(Versions::BUILD.newest + 1).unwrap();
+    store.set_version(Versions::BUILD.newest).unwrap();
+    assert_eq!(number().unwrap(), Versions::BUILD.newest + 1);
+    drop(store);
+    assert!(Store::open(&path, None).is_err(), "this program does not understand that");
 }

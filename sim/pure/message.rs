@@ -47,4 +47,5 @@ kinds! {
     AdmitMe => Message::AdmitMe { .. },
     Leaving => Message::Leaving,
     Outdated => Message::Outdated { .. },
+    RemoveMe => Message::RemoveMe { .. },
 }

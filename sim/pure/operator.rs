@@ -94,6 +94,8 @@ impl World {
         match change {
             MemberChange::Admit(id) => votes(id),
             MemberChange::Remove(id) => !votes(id),
+            // Nodes see to that themselves.
+            MemberChange::Speak(version) => node.version() >= version,
         }
     }
 

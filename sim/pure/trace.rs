@@ -120,6 +120,7 @@ fn input_kind(input: &Input) -> u64 {
         Input::Synced(seq) => 5 + (seq << 8),
         Input::OldestSnapshot(s) => 6 + (s.map_or(0, |s| s.seq) << 8),
         Input::Drain => 7,
+        Input::Leave => 11,
         Input::Evicted { winner, .. } => 10 + (winner.sequence << 8),
     }
 }

@@ -90,6 +90,11 @@ pub const KEYS: &[Key] = &[
         |c, v| set(&mut c.cluster.max_clock_offset, v.millis(10..=60_000)),
         |c| millis(c.cluster.max_clock_offset),
     ),
+    key(
+        "cluster.leave_on_stop",
+        |c, v| set(&mut c.cluster.leave_on_stop, v.boolean()),
+        |c| c.cluster.leave_on_stop.to_string(),
+    ),
     // [replication]
     key(
         "replication.default_write_consistency",

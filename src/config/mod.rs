@@ -24,7 +24,7 @@ mod secret;
 mod settings;
 
 pub use address::HostPort;
-pub use arguments::Arguments;
+pub use arguments::{Arguments, Command, NodeCommand};
 pub use keys::{KEYS, Key};
 pub use load::{Loaded, load};
 pub use problem::{ConfigError, Problem};

@@ -75,6 +75,8 @@ pub struct Cluster {
     pub dead_timeout: Span,
     /// A remote clock further ahead than this is not followed.
     pub max_clock_offset: Span,
+    /// SIGTERM is for good: the others take this node's vote first.
+    pub leave_on_stop: bool,
 }
 
 impl Default for Cluster {
@@ -92,6 +94,7 @@ impl Default for Cluster {
             suspect_timeout,
             dead_timeout: Span(suspect_timeout.0 + timing.suspect_after.0),
             max_clock_offset: timing.max_clock_offset,
+            leave_on_stop: false,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::effect::Address;
 use super::planted::Planted;
-use crate::types::{Limits, NodeId, Span};
+use crate::types::{Limits, NodeId, Span, Versions};
 
 /// Configuration of the core of one node.
 #[derive(Clone, Debug)]
@@ -15,6 +15,8 @@ pub struct Config {
     pub seeds: Vec<Address>,
     pub limits: Limits,
     pub timing: Timing,
+    /// What this node understands; other than the build's only in tests.
+    pub versions: Versions,
     /// Bugs switched on to prove that the simulator sees them. Always empty in a daemon.
     pub planted: Planted,
 }
@@ -76,7 +78,15 @@ impl Default for Timing {
 impl Config {
     /// A node with default limits and timing.
     pub fn new(node: NodeId, address: Address, seeds: Vec<Address>) -> Config {
-        Config { node, address, seeds, limits: Limits::default(), timing: Timing::default(), planted: Planted::none() }
+        Config {
+            node,
+            address,
+            seeds,
+            limits: Limits::default(),
+            timing: Timing::default(),
+            versions: Versions::BUILD,
+            planted: Planted::none(),
+        }
     }
 
     /// Errors are sentences for the person who wrote the configuration.

@@ -1,7 +1,7 @@
 //! Errors of the core, in three families that never mix (see STYLE in the README): [`Fatal`] stops the process,
 //! [`Refusal`] goes to a client, [`PeerFault`] drops a peer's message.
 
-use crate::types::{Epoch, NodeId, Sequence, Stamp, TxnId};
+use crate::types::{Epoch, NodeId, Sequence, Stamp, TxnId, Versions};
 use serde::{Deserialize, Serialize};
 
 /// The node must stop (but see [`Fatal::DiskFull`]); a restart recovers from what is durable. Never caused by input from clients or peers.
@@ -46,6 +46,8 @@ pub enum Fatal {
          seeds: it joins under a new identity. Its files stay readable with any SQLite tool", .0.0
     )]
     Removed(Epoch),
+    #[error("the cluster speaks version {spoken} by now, this program understands {understood}: start a newer one")]
+    Version { spoken: u8, understood: Versions },
 }
 
 /// Why a request was not done. Unless a variant says otherwise, nothing changed and a retry is safe.

@@ -53,6 +53,16 @@ impl Clock {
         self.born
     }
 
+    /// Puts the mark of a store that nobody uses above `hlc`.
+    pub fn put_mark(store: &mut dyn Storage, hlc: Hlc) -> Result<(), Fatal> {
+        save(store, Table::Meta, MARK, &(hlc.millis() + 1))
+    }
+
+    /// The mark of a store that nobody uses: no reading given out is above it.
+    pub fn mark(store: &dyn Storage) -> Result<Hlc, Fatal> {
+        Ok(Hlc::from_millis(load::<u64>(store, Table::Meta, MARK)?.unwrap_or(0)))
+    }
+
     /// The last reading given out.
     pub fn last(&self) -> Hlc {
         self.last

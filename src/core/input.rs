@@ -27,6 +27,8 @@ pub enum Input {
     /// The oldest snapshot an open transaction still needs moved (`None`: no transaction is open). Key states newer
     /// than it are kept, so that a long transaction can still be validated.
     OldestSnapshot(Option<Snapshot>),
+    /// This node is to stop for good: others shall take its vote. See `Node::has_left`.
+    Leave,
     /// SIGTERM: refuse new work, finish what runs.
     Drain,
 }
@@ -80,4 +82,6 @@ pub enum MemberChange {
     Admit(NodeId),
     /// Take a node's vote, for good.
     Remove(NodeId),
+    /// Speak a newer version, which every voter understands.
+    Speak(u8),
 }

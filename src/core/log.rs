@@ -147,6 +147,26 @@ impl Log {
         }
     }
 
+    /// Makes the log that of a new cluster which begins with the data of another: all `positions` count as applied
+    /// everywhere and as dropped, so that whoever joins copies the files. `files` is the place up to which the files go if
+    /// nothing of the log came with them, and `clock` is then above everything in them.
+    pub fn close(
+        store: &mut dyn Storage,
+        positions: &VersionVector,
+        files: Option<ApplySeq>,
+        clock: Hlc,
+    ) -> Result<(), Fatal> {
+        let mut checkpoint: Checkpoint = load(store, Table::Meta, CHECKPOINT)?.unwrap_or_default();
+        if let Some(seq) = files {
+            let next = seq + 1;
+            checkpoint = Checkpoint { seq, last_commit: seq, floor: next, first: next, ..Checkpoint::default() };
+            (checkpoint.watermark, checkpoint.horizon) = (clock, clock);
+        }
+        checkpoint.vector.join(positions);
+        checkpoint.dropped.join(positions);
+        save(store, Table::Meta, CHECKPOINT, &checkpoint)
+    }
+
     pub fn checkpoint(&self) -> &Checkpoint {
         &self.checkpoint
     }

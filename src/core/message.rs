@@ -67,6 +67,8 @@ pub struct Membership {
     pub removed: std::collections::BTreeSet<NodeId>,
     /// The stamp of the change that made this list.
     pub stamp: Stamp,
+    /// The version that all voters understand and that is spoken therefore. It only rises.
+    pub version: u8,
 }
 
 /// One voting member.
@@ -231,6 +233,14 @@ pub enum Message {
     /// Anyone → a node that began `life` with a disk that has forgotten what was heard of it up to `known`; or, without
     /// that, that asks to join under the id of one who is a member, or was. It stops. Lost: sent again at its next message.
     Outdated { life: Life, known: Option<Hlc> },
+
+    /// A voter that is to stop for good → another voter: take my vote. `own` is all it ever committed; the receiver pulls
+    /// what it lacks of that first. Repeated until enough members say, by a `Report` of a newer epoch, that it is done.
+    RemoveMe { own: VersionVector, epoch: Epoch },
+
+    /// What only the next version says: nothing. The proof that gates work; see `tests/upgrade.rs`.
+    #[cfg(feature = "next-version")]
+    Novelty,
 }
 
 impl Message {
@@ -272,4 +282,6 @@ pub struct Report {
     pub watermark: Hlc,
     /// No record that is still to come anywhere depends for its merge on what lies at or below this.
     pub settled: Hlc,
+    /// The newest version that this node understands.
+    pub newest: u8,
 }

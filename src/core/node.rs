@@ -8,7 +8,7 @@ use super::hlc::Clock;
 use super::ids::AutoIds;
 use super::input::{Input, MemberChange, Request};
 use super::log::{Log, Recorded};
-use super::members::change::{PendingChange, bootstrap, highest_slot, load_membership, save_membership};
+use super::members::change::PendingChange;
 use super::members::lives::Lives;
 use super::members::peers::Peers;
 use super::merge::{KeyStates, merge};
@@ -25,6 +25,7 @@ use super::txn::live::{Intents, Live, Vote, WaitingList};
 use super::txn::recover::Recovery;
 use super::wall::WallClocks;
 use crate::core::members::join::Joining;
+use crate::core::members::leave::Leaving;
 use crate::core::planted::Bug;
 use crate::types::{
     ApplySeq, AutoIdMode, ClientId, Epoch, Hlc, Mono, NodeId, Now, ReadLevel, Sequence, Stamp, TxnId, VersionVector,
@@ -66,7 +67,9 @@ pub struct Node {
     pub(crate) life: Life,
     pub(crate) lives: Lives,
     pub(crate) joining: Option<Joining>,
-    pub(crate) admitting: Option<NodeId>,
+    pub(crate) leaving: Option<Leaving>,
+    /// The change of the member list that was begun last.
+    pub(crate) changing: Option<MemberChange>,
     pub(crate) pending_changes: Vec<PendingChange>,
     /// The precedence of member changes that were tried in this epoch: an attempt is as old as the first.
     pub(crate) member_precedence: BTreeMap<MemberChange, Stamp>,
@@ -151,7 +154,8 @@ impl Node {
             life,
             lives: Lives::default(),
             joining: None,
-            admitting: None,
+            leaving: None,
+            changing: None,
             pending_changes: Vec::new(),
             member_precedence: BTreeMap::new(),
             keys: KeyStates::new(Hlc::ZERO, planted),
@@ -201,31 +205,6 @@ impl Node {
         node.publish_watermark(&mut io);
         node.finish_step(&mut io)?;
         Ok(node)
-    }
-
-    fn recover_membership(&mut self, io: &mut Io<'_>) -> Result<(), Fatal> {
-        match load_membership(io.store)? {
-            Some(stored) => {
-                self.cluster = stored.cluster;
-                self.slots_used = highest_slot(&stored.membership);
-                self.membership = Arc::new(stored.membership);
-                if !self.is_voter() && !self.membership.removed.contains(&self.id) {
-                    let target = VersionVector::new();
-                    self.joining = Some(Joining::CatchingUp { target, next: self.now.mono, asked: 0 });
-                }
-            }
-            None if self.config.seeds.iter().all(|s| *s == self.config.address) => {
-                let list = bootstrap(self.id, self.config.address.clone());
-                save_membership(io.store, self.cluster, &list)?;
-                io.out.notice(Notice::EpochChanged { epoch: list.epoch, voters: vec![self.id] });
-                self.membership = Arc::new(list);
-            }
-            None => {
-                io.out.notice(Notice::Joining("asking the seeds".into()));
-                self.joining = Some(Joining::Asking { next: self.now.mono });
-            }
-        }
-        Ok(())
     }
 
     /// Reads the apply order from the checkpoint on: vector, key states above the horizon, and redo.
@@ -374,6 +353,7 @@ impl Node {
             Input::Synced(seq) => self.log.synced = self.log.synced.max(seq),
             Input::Evicted { winner, row, image } => self.on_evicted(&mut io, winner, row, image),
             Input::OldestSnapshot(snapshot) => self.progress.oldest_snapshot = snapshot,
+            Input::Leave => self.begin_leave(),
             Input::Drain => {
                 self.draining = true;
                 let events = self.swim.leave(self.now.mono);
@@ -412,6 +392,7 @@ impl Node {
     fn tick(&mut self, io: &mut Io<'_>) -> Result<(), Fatal> {
         self.tick_swim(io);
         self.tick_joining(io);
+        self.tick_leaving(io);
         self.tick_coordinator(io)?;
         self.tick_recovery(io)?;
         self.tick_barriers(io)?;
@@ -425,6 +406,7 @@ impl Node {
         [
             self.swim.next_deadline(),
             self.joining_deadline(),
+            self.leaving_deadline(),
             self.coordinator_deadline(),
             self.recovery_deadline(),
             self.barrier_deadline(),
@@ -528,6 +510,9 @@ impl Node {
                 Ok(())
             }
             Message::Outdated { life, known } => self.on_outdated(life, known),
+            Message::RemoveMe { own, epoch } => self.on_remove_me(io, from, &own, epoch),
+            #[cfg(feature = "next-version")]
+            Message::Novelty => Ok(()),
         }
     }
 

@@ -68,6 +68,8 @@ pub struct NodeStatus {
     pub id: NodeId,
     pub clock: Hlc,
     pub epoch: Epoch,
+    /// The version that the cluster speaks.
+    pub version: u8,
     pub voters: usize,
     pub alive_voters: usize,
     pub intents: usize,
@@ -130,6 +132,7 @@ impl Node {
             id: self.id,
             clock: self.clock.last(),
             epoch: m.epoch,
+            version: m.version,
             voters: m.voters.len(),
             alive_voters: peers.iter().filter(alive).count(),
             intents: self.intents.count,

@@ -23,7 +23,7 @@ use super::metrics::Metrics;
 use super::phases::Phases;
 use super::trace;
 use crate::core::message::{Envelope, Message};
-use crate::core::{ApplyTask, Destination, Effect, Effects, Fatal, Input, Node, Notice, Published as Publish};
+use crate::core::{ApplyTask, Destination, Effect, Effects, Fatal, Input, Legacy, Node, Notice, Published as Publish};
 use crate::session::{CoreCall, Published};
 use crate::sqlite::DataDir;
 use crate::sqlite::Store;
@@ -58,10 +58,20 @@ pub enum Report {
     FilesFull(bool),
     /// The applier failed: the process must end.
     Failed(Fatal),
-    /// Bring everything durable into `marmot.db`, and answer whether the log reaches back to the beginning.
-    Fold(oneshot::Sender<bool>),
+    /// Bring everything durable into `marmot.db`.
+    Fold(oneshot::Sender<Folded>),
+    /// Have the others take this node's vote, then stop; at once, if there are no others.
+    Leave,
     /// Refuse new work, finish what runs, then stop.
     Drain,
+}
+
+/// The answer to [`Report::Fold`].
+#[derive(Debug)]
+pub struct Folded {
+    /// The log reaches back to the beginning.
+    pub log_is_whole: bool,
+    pub legacy: Legacy,
 }
 
 /// The driver's ends of its channels.
@@ -72,6 +82,26 @@ pub struct Channels {
     pub tasks: mpsc::UnboundedSender<Vec<ApplyTask>>,
     /// Becomes true once this node is a voting member and nothing recovered is left to apply.
     pub ready: watch::Sender<bool>,
+}
+
+/// What a driver works with.
+pub struct DriverParts {
+    /// Opened in `store`.
+    pub node: Node,
+    pub store: Store,
+    pub clock: SystemClock,
+    pub links: Links,
+    pub published: Arc<Published>,
+    pub metrics: Arc<Metrics>,
+    pub channels: Channels,
+    pub applier: SharedApplier,
+    /// The place up to which the database files go.
+    pub applied: ApplySeq,
+    /// Whether the disk has room for new work.
+    pub has_room: Box<dyn FnMut() -> bool + Send>,
+    pub data: DataDir,
+    /// How long a write waits for room on the disk.
+    pub write_timeout: Span,
 }
 
 /// Owner of the core.
@@ -111,27 +141,18 @@ pub struct Driver {
     draining: bool,
     /// Why it must stop, when what was under way is done.
     stop: Option<Fatal>,
+    leaving: bool,
     /// Who waits for a fold.
-    folds: Vec<oneshot::Sender<bool>>,
+    folds: Vec<oneshot::Sender<Folded>>,
+    /// What the cluster spoke when that was looked at last.
+    version: u8,
 }
 
 impl Driver {
-    /// A driver for a node opened in `store`; `effects` are those of opening it.
-    #[allow(clippy::too_many_arguments)]
-    pub fn new(
-        node: Node,
-        store: Store,
-        clock: SystemClock,
-        links: Links,
-        published: Arc<Published>,
-        metrics: Arc<Metrics>,
-        channels: Channels,
-        applier: SharedApplier,
-        applied: ApplySeq,
-        has_room: Box<dyn FnMut() -> bool + Send>,
-        data: DataDir,
-        write_timeout: Span,
-    ) -> Driver {
+    /// A driver that has done nothing yet.
+    pub fn new(parts: DriverParts) -> Driver {
+        let DriverParts { node, store, clock, links, published, metrics, channels, applier, applied, .. } = parts;
+        let DriverParts { has_room, data, write_timeout, .. } = parts;
         published.set_applied(applied);
         let phases = Phases::new(node.id(), metrics.clone());
         Driver {
@@ -162,7 +183,9 @@ impl Driver {
             data,
             draining: false,
             stop: None,
+            leaving: false,
             folds: Vec::new(),
+            version: 0,
         }
     }
 
@@ -192,10 +215,15 @@ impl Driver {
                 self.dispatch(effects.drain());
             }
             self.check_membership()?;
+            self.check_version()?;
             if let Some(fatal) = self.stop.take() {
                 return Err(fatal);
             }
-            if self.draining && self.node.is_drained() && self.clients.is_empty() {
+            let done = match self.leaving {
+                true => self.node.has_left(),
+                false => self.draining && self.node.is_drained(),
+            };
+            if done && self.clients.is_empty() {
                 tracing::info!(status = %self.node.status(), "drained");
                 self.commit().await?;
                 self.dispatch(effects.drain());
@@ -226,7 +254,7 @@ impl Driver {
         }
         for reply in self.folds.drain(..) {
             // Whoever asked may be gone.
-            let _ = reply.send(self.node.log_is_whole());
+            let _ = reply.send(Folded { log_is_whole: self.node.log_is_whole(), legacy: self.node.legacy() });
         }
         Ok(())
     }
@@ -363,7 +391,12 @@ impl Driver {
                     self.folds.push(reply);
                     continue;
                 }
-                Event::Report(Report::Drain) => {
+                Event::Report(Report::Leave) if self.node.can_leave() => {
+                    self.leaving = true;
+                    Input::Leave
+                }
+                Event::Report(Report::Drain | Report::Leave) => {
+                    self.leaving = false;
                     self.draining = true;
                     Input::Drain
                 }
@@ -460,12 +493,28 @@ impl Driver {
     /// are answered, rather than show its clients what the cluster has long changed.
     fn check_membership(&mut self) -> Result<(), Fatal> {
         match self.node.removed_in() {
-            Some(epoch) if self.clients.is_empty() => return Err(Fatal::Removed(epoch)),
+            Some(epoch) if self.clients.is_empty() && !self.leaving => return Err(Fatal::Removed(epoch)),
             Some(_) => return Ok(()),
             None => {}
         }
         if !*self.channels.ready.borrow() && self.node.is_voter() && self.applied >= self.handed_out {
             self.channels.ready.send_replace(true);
+        }
+        Ok(())
+    }
+
+    /// What the cluster speaks is in force here: on the links, and in the node's own files.
+    fn check_version(&mut self) -> Result<(), Fatal> {
+        let version = self.node.version();
+        if version > self.version {
+            self.links.raise_version(version);
+            match self.store.set_version(version) {
+                // Said again after the next round. Until then the member list alone refuses an older program.
+                Err(Fatal::DiskFull) => return Ok(()),
+                said => said?,
+            }
+            tracing::info!(version, "the version of the cluster");
+            self.version = version;
         }
         Ok(())
     }

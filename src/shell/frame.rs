@@ -2,16 +2,20 @@
 //!
 //! ```text
 //!  dialer                                   listener
-//!    │── MAGIC version nonce_d transport ─────▶│   in the clear, and without negotiation: whoever is configured otherwise
-//!    │◀─ MAGIC version nonce_l transport ──────│   is refused by both
+//!    │── hello_d ─────────────────────────────▶│   hello   = MAGIC newest oldest nonce transport, in the clear; whoever
+//!    │◀─ hello_l ──────────────────────────────│   has no version in common, or another transport, is refused by both
 //!    │◀═ TLS 1.3, if the transport is TLS ════▶│   binding = its exporter (RFC 9266, tls-exporter), else zeros
 //!    │── proof_d ─────────────────────────────▶│   proof_d = HMAC(secret, "dialer" context)
 //!    │◀─ proof_l ──────────────────────────────│   proof_l = HMAC(secret, "listener" context)
 //!    │── frame 0, frame 1, … ─────────────────▶│   key     = HMAC(secret, "frames" context)
 //!
-//!  context: version, purpose, transport, nonce_d, nonce_l, binding
+//!  context: hello_d, hello_l, binding
 //!  frame:   length u32 LE │ tag 16 bytes │ postcard(Header) postcard(Message) …      tag = HMAC(key, counter payload), cut
 //! ```
+//!
+//! Each side says which versions it understands. If there is none in common, both say so in their logs and hang up. A node
+//! of a cluster understands nothing older than what its cluster speaks, see `core::members::version`: so none that is too old
+//! gets in. Versions up to 5 had one byte; it was where `newest` is, and is refused by number.
 //!
 //! A frame carries what a node has to say to another after a round: one tag, one write.
 //! A connection carries messages one way, from the dialer; answers travel on the other node's own connection. One that
@@ -29,14 +33,12 @@
 use crate::core::Address;
 use crate::core::message::{Envelope, Life, Message};
 use crate::sqlite::{HostBug, HostPlanted};
-use crate::types::{Hlc, NodeId, Wall};
+use crate::types::{Hlc, NodeId, Versions, Wall};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-/// The version of handshake and frames. A node of another version is refused by name.
-pub const VERSION: u8 = 6;
 const MAGIC: &[u8; 4] = b"MRMT";
 const COPY_MAGIC: &[u8; 4] = b"MRMC";
 const TAG: usize = 16;
@@ -44,10 +46,12 @@ const TAG: usize = 16;
 pub const HEADER: usize = 4 + TAG;
 pub const NONCE: usize = 32;
 pub const PROOF: usize = 32;
-/// Bytes of each side's first message: magic, version, nonce, transport.
-pub const HELLO: usize = HELLO_START + NONCE + 1;
-/// Bytes of it that every version has: magic and version.
+/// Bytes of each side's first message: magic, newest and oldest version, nonce, transport.
+pub const HELLO: usize = HELLO_START + 1 + NONCE + 1;
+/// Bytes of it that were the same in every version: magic and newest version.
 pub const HELLO_START: usize = 4 + 1;
+/// The first version whose hello says a range, and a transport.
+const FIRST_WITH_RANGE: u8 = 6;
 /// Bytes of the exporter that proofs and keys are bound to.
 pub const BINDING: usize = 32;
 
@@ -65,8 +69,11 @@ pub enum Purpose {
 pub enum FrameError {
     #[error("the other side does not speak Marmot's cluster protocol")]
     NotMarmot,
-    #[error("the other side speaks version {0} of the cluster protocol, this node speaks {VERSION}")]
-    Version(u8),
+    #[error(
+        "the other side understands {theirs} of the cluster protocol, this node {ours}: upgrade the older one, release by \
+         release"
+    )]
+    Version { theirs: Versions, ours: Versions },
     #[error(
         "the other side demands TLS between nodes and this node has none: give both the same cluster.tls, and the cluster secret"
     )]
@@ -121,9 +128,9 @@ impl ClusterKey {
         let mut mac = keyed(&self.secret);
         // What follows the role has one length, so no two roles and contexts are the same bytes.
         mac.update(role);
-        mac.update(&[VERSION, context.purpose as u8, u8::from(context.binding.is_some())]);
-        mac.update(&context.dialer);
-        mac.update(&context.listener);
+        mac.update(&context.dialer.encode());
+        mac.update(&context.listener.encode());
+        mac.update(&[u8::from(context.binding.is_some())]);
         mac.update(&context.binding.unwrap_or_default());
         mac
     }
@@ -136,10 +143,9 @@ fn keyed(key: &[u8]) -> Hmac<Sha256> {
 /// What tells a connection from every other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Context {
-    pub purpose: Purpose,
-    /// The nonces of both sides.
-    pub dialer: [u8; NONCE],
-    pub listener: [u8; NONCE],
+    /// What both sides said first.
+    pub dialer: Hello,
+    pub listener: Hello,
     /// The exporter of the TLS connection that carries it; `None`: nothing is encrypted.
     pub binding: Option<[u8; BINDING]>,
 }
@@ -181,51 +187,71 @@ impl Session {
 }
 
 /// What each side says first.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hello {
     pub purpose: Purpose,
+    pub versions: Versions,
     pub nonce: [u8; NONCE],
     /// TLS follows.
     pub encrypted: bool,
 }
 
 impl Hello {
-    /// `MAGIC version nonce transport`.
+    /// `MAGIC newest oldest nonce transport`.
     pub fn encode(&self) -> [u8; HELLO] {
         let mut hello = [0; HELLO];
         hello[..4].copy_from_slice(match self.purpose {
             Purpose::Messages => MAGIC,
             Purpose::Copy => COPY_MAGIC,
         });
-        hello[4] = VERSION;
-        hello[HELLO_START..HELLO_START + NONCE].copy_from_slice(&self.nonce);
+        hello[4] = self.versions.newest;
+        hello[HELLO_START] = self.versions.oldest;
+        hello[HELLO_START + 1..HELLO - 1].copy_from_slice(&self.nonce);
         hello[HELLO - 1] = u8::from(self.encrypted);
         hello
     }
 
-    /// What the bytes that every version begins with say.
+    /// What the bytes that every version begins with say: the purpose, and the newest version. Of one that is older than any
+    /// with a hello of today there are no more bytes; `ours` is understood here.
     ///
     /// # Errors
-    /// They are not Marmot's, or of another version.
-    pub fn decode_start(start: [u8; HELLO_START]) -> Result<Purpose, FrameError> {
-        let [magic @ .., version] = start;
+    /// They are not Marmot's, or of a version that is too old.
+    pub fn decode_start(start: [u8; HELLO_START], ours: Versions) -> Result<(Purpose, u8), FrameError> {
+        let [magic @ .., newest] = start;
         let purpose = match &magic {
             MAGIC => Purpose::Messages,
             COPY_MAGIC => Purpose::Copy,
             _ => return Err(FrameError::NotMarmot),
         };
-        if version == VERSION { Ok(purpose) } else { Err(FrameError::Version(version)) }
+        if newest < FIRST_WITH_RANGE {
+            return Err(FrameError::Version { theirs: Versions { oldest: newest, newest }, ours });
+        }
+        Ok((purpose, newest))
     }
 
     /// The rest of a hello.
     ///
     /// # Errors
     /// An unknown transport.
-    pub fn decode_rest(purpose: Purpose, rest: [u8; HELLO - HELLO_START]) -> Result<Hello, FrameError> {
-        let [nonce @ .., transport] = rest;
+    pub fn decode_rest((purpose, newest): (Purpose, u8), rest: [u8; HELLO - HELLO_START]) -> Result<Hello, FrameError> {
+        let [oldest, nonce @ .., transport] = rest;
         match transport {
-            0 | 1 => Ok(Hello { purpose, nonce, encrypted: transport == 1 }),
+            0 | 1 => Ok(Hello { purpose, versions: Versions { oldest, newest }, nonce, encrypted: transport == 1 }),
             _ => Err(FrameError::NotMarmot),
+        }
+    }
+
+    /// Whether two that said this and `other` can go on. Nobody's wish lowers or raises what is configured.
+    ///
+    /// # Errors
+    /// There is no version that both understand, or one demands TLS and the other has none.
+    pub fn check(&self, other: &Hello) -> Result<(), FrameError> {
+        let (ours, theirs) = (self.versions, other.versions);
+        match (self.encrypted, other.encrypted) {
+            _ if !ours.meets(theirs) => Err(FrameError::Version { theirs, ours }),
+            (true, false) => Err(FrameError::HasNoTls),
+            (false, true) => Err(FrameError::WantsTls),
+            (true, true) | (false, false) => Ok(()),
         }
     }
 }
@@ -332,12 +358,24 @@ mod tests {
     use crate::types::TxnId;
     use proptest::prelude::*;
 
+    fn hello(nonce: u8) -> Hello {
+        let versions = Versions { oldest: 6, newest: 7 };
+        Hello { purpose: Purpose::Messages, versions, nonce: [nonce; NONCE], encrypted: true }
+    }
+
     fn context() -> Context {
-        Context { purpose: Purpose::Messages, dialer: [1; NONCE], listener: [2; NONCE], binding: Some([3; BINDING]) }
+        Context { dialer: hello(1), listener: hello(2), binding: Some([3; BINDING]) }
     }
 
     fn session(context: Context) -> Session {
         Session::new(ClusterKey::new(b"secret"), context)
+    }
+
+    /// A hello from its bytes, as they are read.
+    fn decode(bytes: [u8; HELLO]) -> Result<Hello, FrameError> {
+        let (start, rest) = bytes.split_at(HELLO_START);
+        let start = Hello::decode_start(start.try_into().unwrap(), Versions { oldest: 6, newest: 7 })?;
+        Hello::decode_rest(start, rest.try_into().unwrap())
     }
 
     fn pair() -> (FrameKey, FrameKey) {
@@ -399,10 +437,16 @@ mod tests {
     #[test]
     fn a_proof_is_of_one_connection_alone() {
         let ours = session(context());
+        let of = |dialer: Hello, listener: Hello| Context { dialer, listener, ..context() };
+        let narrow = Versions { oldest: 6, newest: 6 };
         for other in [
-            Context { purpose: Purpose::Copy, ..context() },
-            Context { dialer: [9; NONCE], ..context() },
-            Context { listener: [9; NONCE], ..context() },
+            of(Hello { purpose: Purpose::Copy, ..hello(1) }, hello(2)),
+            of(hello(9), hello(2)),
+            of(hello(1), hello(9)),
+            // Nobody in between narrows what both understand, or takes TLS away.
+            of(Hello { versions: narrow, ..hello(1) }, hello(2)),
+            of(hello(1), Hello { versions: narrow, ..hello(2) }),
+            of(hello(1), Hello { encrypted: false, ..hello(2) }),
             // The man in the middle has another exporter on each side.
             Context { binding: Some([9; BINDING]), ..context() },
             Context { binding: None, ..context() },
@@ -416,26 +460,40 @@ mod tests {
 
     #[test]
     fn hellos_say_what_is_wrong_with_them() {
-        let decode = |bytes: [u8; HELLO]| {
-            let (start, rest) = bytes.split_at(HELLO_START);
-            let purpose = Hello::decode_start(start.try_into().unwrap())?;
-            Hello::decode_rest(purpose, rest.try_into().unwrap())
-        };
         for purpose in [Purpose::Messages, Purpose::Copy] {
             for encrypted in [false, true] {
-                let hello = Hello { purpose, nonce: [7; NONCE], encrypted };
+                let hello = Hello { purpose, encrypted, ..hello(7) };
                 assert_eq!(decode(hello.encode()).unwrap(), hello);
             }
         }
-        let hello = Hello { purpose: Purpose::Copy, nonce: [7; NONCE], encrypted: true }.encode();
         let with = |at: usize, byte: u8| {
-            let mut hello = hello;
+            let mut hello = hello(7).encode();
             hello[at] = byte;
             decode(hello)
         };
         assert!(matches!(with(0, 0x16), Err(FrameError::NotMarmot)));
-        assert!(matches!(with(4, 5), Err(FrameError::Version(5))));
+        let old = with(4, 5).expect_err("too old").to_string();
+        assert!(old.contains("understands version 5"), "{old}");
         assert!(matches!(with(HELLO - 1, 2), Err(FrameError::NotMarmot)));
+    }
+
+    #[test]
+    fn ranges_that_meet_are_taken() {
+        let of = |oldest, newest| Hello { versions: Versions { oldest, newest }, ..hello(1) };
+        assert!(of(6, 7).check(&of(7, 8)).is_ok() && of(7, 8).check(&of(6, 7)).is_ok());
+        let refused = of(6, 6).check(&of(7, 8)).expect_err("nothing in common").to_string();
+        assert!(
+            refused.contains("understands versions 7 to 8") && refused.contains("this node version 6"),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn tls_is_of_both_or_of_none() {
+        let of = |encrypted| Hello { encrypted, ..hello(1) };
+        assert!(of(true).check(&of(true)).is_ok() && of(false).check(&of(false)).is_ok());
+        assert!(matches!(of(true).check(&of(false)), Err(FrameError::HasNoTls)));
+        assert!(matches!(of(false).check(&of(true)), Err(FrameError::WantsTls)));
     }
 
     proptest! {

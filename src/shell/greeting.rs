@@ -5,7 +5,10 @@ use super::frame::{
     BINDING, ClusterKey, Context, FrameError, HELLO, HELLO_START, Hello, NONCE, PROOF, Purpose, Session,
 };
 use super::peer_stream::{PeerStream, Slot};
+use crate::sqlite::HostPlanted;
+use crate::types::Versions;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -21,6 +24,26 @@ const UNACKNOWLEDGED_MS: u32 = 2000;
 /// Where random nonces come from: seeded in a simulation, the operating system's otherwise.
 pub type Nonces = Arc<dyn Fn() -> [u8; NONCE] + Send + Sync>;
 
+/// The oldest version that this node understands, which rises with what its cluster speaks. Clones share it.
+#[derive(Clone)]
+pub struct Understood(Arc<AtomicU8>);
+
+impl Understood {
+    /// All that this build understands.
+    pub fn all() -> Understood {
+        Understood(Arc::new(AtomicU8::new(Versions::BUILD.oldest)))
+    }
+
+    /// Nothing older than `version` any more.
+    pub fn raise(&self, version: u8) {
+        self.0.fetch_max(version, Ordering::Relaxed);
+    }
+
+    fn versions(&self) -> Versions {
+        Versions { oldest: self.0.load(Ordering::Relaxed), ..Versions::BUILD }
+    }
+}
+
 /// What a node shows to the others, and demands of them.
 #[derive(Clone)]
 pub struct Credentials {
@@ -28,20 +51,18 @@ pub struct Credentials {
     pub nonces: Nonces,
     /// `None`: nothing is encrypted.
     pub tls: Option<Arc<ClusterTls>>,
+    pub understood: Understood,
 }
 
 impl Credentials {
-    fn hello(&self, purpose: Purpose) -> Hello {
-        Hello { purpose, nonce: (self.nonces)(), encrypted: self.tls.is_some() }
+    /// The same with a rule broken, for the proof that it is seen.
+    pub fn plant(self, planted: HostPlanted) -> Credentials {
+        Credentials { key: self.key.plant(planted), ..self }
     }
 
-    /// Nobody's wish lowers or raises what is configured.
-    fn check_transport(&self, theirs: &Hello) -> Result<(), FrameError> {
-        match (self.tls.is_some(), theirs.encrypted) {
-            (true, false) => Err(FrameError::HasNoTls),
-            (false, true) => Err(FrameError::WantsTls),
-            _ => Ok(()),
-        }
+    fn hello(&self, purpose: Purpose) -> Hello {
+        let versions = self.understood.versions();
+        Hello { purpose, versions, nonce: (self.nonces)(), encrypted: self.tls.is_some() }
     }
 
     /// Connects to a node's cluster port and proves that both sides know the secret.
@@ -58,13 +79,13 @@ impl Credentials {
         let ours = self.hello(purpose);
         socket.write_all(&ours.encode()).await?;
         socket.flush().await?;
-        let theirs = read_hello(&mut socket).await.map_err(hung_up)?;
-        self.check_transport(&theirs)?;
+        let theirs = read_hello(&mut socket, ours.versions).await.map_err(hung_up)?;
+        ours.check(&theirs)?;
         let (mut stream, binding) = match &self.tls {
             Some(tls) => encrypted(tls.connect(address, socket).await.map_err(hung_up)?),
             None => plain(socket),
         };
-        let context = Context { purpose, dialer: ours.nonce, listener: theirs.nonce, binding };
+        let context = Context { dialer: ours, listener: theirs, binding };
         let session = Session::new(self.key.clone(), context);
         stream.write_all(&session.dialer_proof()).await.map_err(cluster_tls::failure)?;
         stream.flush().await.map_err(cluster_tls::failure)?;
@@ -79,17 +100,17 @@ impl Credentials {
     /// Why it was not let in.
     pub async fn greet(&self, mut socket: TcpStream) -> Result<(PeerStream, Session, Purpose), FrameError> {
         socket.set_nodelay(true)?;
-        let theirs = read_hello(&mut socket).await?;
+        let theirs = read_hello(&mut socket, self.understood.versions()).await?;
         let ours = self.hello(theirs.purpose);
         // Said even to one that is refused, so that it knows why.
         socket.write_all(&ours.encode()).await?;
         socket.flush().await?;
-        self.check_transport(&theirs)?;
+        ours.check(&theirs)?;
         let (mut stream, binding) = match &self.tls {
             Some(tls) => encrypted(tls.accept(socket).await?),
             None => plain(socket),
         };
-        let context = Context { purpose: theirs.purpose, dialer: theirs.nonce, listener: ours.nonce, binding };
+        let context = Context { dialer: theirs, listener: ours, binding };
         let session = Session::new(self.key.clone(), context);
         let proof = read_proof(&mut stream).await?;
         session.verify_dialer(&proof)?;
@@ -107,13 +128,13 @@ fn encrypted((stream, binding): (PeerStream, [u8; BINDING])) -> (PeerStream, Opt
     (stream, Some(binding))
 }
 
-async fn read_hello(socket: &mut TcpStream) -> Result<Hello, FrameError> {
+async fn read_hello(socket: &mut TcpStream, ours: Versions) -> Result<Hello, FrameError> {
     let mut start = [0; HELLO_START];
     socket.read_exact(&mut start).await?;
-    let purpose = Hello::decode_start(start)?;
+    let start = Hello::decode_start(start, ours)?;
     let mut rest = [0; HELLO - HELLO_START];
     socket.read_exact(&mut rest).await?;
-    Hello::decode_rest(purpose, rest)
+    Hello::decode_rest(start, rest)
 }
 
 async fn read_proof(stream: &mut PeerStream) -> Result<[u8; PROOF], FrameError> {

@@ -7,9 +7,9 @@ use super::clock::SystemClock;
 use super::cluster_tls::ClusterTls;
 use super::conflicts::StoredConflicts;
 use super::doors::Entrances;
-use super::driver::{Channels, Driver, Report};
+use super::driver::{Channels, Driver, DriverParts, Report};
 use super::frame::{ClusterKey, NONCE};
-use super::greeting::{Credentials, Nonces};
+use super::greeting::{Credentials, Nonces, Understood};
 use super::interference::Interference;
 use super::link::{LinkBook, Links, listen};
 use super::metrics::Metrics;
@@ -164,7 +164,7 @@ impl Closed {
         let (stop, stop_out) = watch::channel(false);
         let published = Published::new();
 
-        let credentials = credentials(config, &environment)?;
+        let credentials = credentials(config, environment.random.clone())?.plant(planted);
         let frame_limit = config.core(node_id).limits.frame_bytes;
         let applier = data.open_applier(&applier_functions()).map_err(|e| e.to_string())?;
         let metrics = environment.metrics.clone();
@@ -179,22 +179,20 @@ impl Closed {
         let book = Arc::new(LinkBook::default());
         let links = Links::new(credentials.clone(), environment.cluster.clone(), book.clone(), interference);
         let channels = Channels { calls: calls_out, envelopes: envelopes_out, reports: reports_out, tasks, ready };
-        let room = room(directory.clone(), vfs.is_some());
-        let timeout = config.replication.write_timeout;
-        let driver = Driver::new(
+        let driver = Driver::new(DriverParts {
             node,
             store,
-            clock.clone(),
+            clock: clock.clone(),
             links,
-            published.clone(),
-            metrics.clone(),
+            published: published.clone(),
+            metrics: metrics.clone(),
             channels,
             applier,
             applied,
-            room,
-            data.clone(),
-            timeout,
-        );
+            has_room: room(directory.clone(), vfs.is_some()),
+            data: data.clone(),
+            write_timeout: config.replication.write_timeout,
+        });
         let (end, ended) = oneshot::channel();
         let run = async move {
             let result = driver.run(effects).await;
@@ -299,6 +297,14 @@ impl Instance {
         }
     }
 
+    /// Stops for good: as [`Instance::stop`], and the others take this node's vote before the driver ends.
+    pub async fn leave(&self) {
+        self.stop.send_replace(true);
+        self.front.drained().await;
+        // A driver that is gone already has ended.
+        let _ = self.reports.send(Report::Leave);
+    }
+
     /// Stops gracefully: no new clients, running commands are answered, the core finishes what it coordinates. The
     /// driver then ends; wait for it on [`Instance::ended`].
     pub async fn stop(&self) {
@@ -374,16 +380,16 @@ fn stored_identity(store: &dyn Storage) -> Result<Option<NodeId>, Fatal> {
     Ok(stored.and_then(|b| b.try_into().ok()).map(u64::from_be_bytes).map(NodeId))
 }
 
-/// What this node shows to others: the secret, and TLS as configured.
+/// What this node shows to others: the secret, and TLS as configured. `random` gives nonces.
 ///
 /// # Errors
 /// A sentence: the certificates cannot be used.
-pub(super) fn credentials(config: &Config, environment: &Environment) -> Result<Credentials, String> {
-    let key = ClusterKey::new(config.cluster.secret.expose().as_bytes()).plant(environment.simulation.planted);
+pub(super) fn credentials(config: &Config, random: Arc<dyn Fn() -> u64 + Send + Sync>) -> Result<Credentials, String> {
+    let key = ClusterKey::new(config.cluster.secret.expose().as_bytes());
     // The simulator's network has no listeners-in, and making a certificate draws real randomness.
     let encrypted = config.encrypts_between_nodes() && !cfg!(madsim);
     let tls = encrypted.then(|| ClusterTls::new(config.cluster.tls_files.clone()).map(Arc::new)).transpose()?;
-    Ok(Credentials { key, nonces: nonces(environment.random.clone()), tls })
+    Ok(Credentials { key, nonces: nonces(random), tls, understood: Understood::all() })
 }
 
 fn nonces(random: Arc<dyn Fn() -> u64 + Send + Sync>) -> Nonces {

@@ -139,6 +139,11 @@ impl Links {
         Links { credentials, spawn, links: BTreeMap::new(), book, interference }
     }
 
+    /// The cluster speaks `version` from now on.
+    pub fn raise_version(&self, version: u8) {
+        self.credentials.understood.raise(version);
+    }
+
     /// Keeps an encoded message for whoever listens at `address`, until the next [`Links::flush`].
     pub fn send(&mut self, address: &Address, message: &[u8], urgent: bool) {
         let fate = self.interference.as_ref().map_or(Fate::Arrives, |interference| interference.fate(address));

@@ -16,10 +16,14 @@
 mod admin;
 mod antechamber;
 mod applier;
+#[cfg(not(madsim))]
+mod backup;
 mod checkpointer;
 pub mod client;
 mod clock;
 mod cluster_tls;
+#[cfg(not(madsim))]
+mod command;
 mod conflicts;
 mod doors;
 mod driver;
@@ -31,6 +35,8 @@ mod instance;
 mod interference;
 mod link;
 mod log_limit;
+#[cfg(not(madsim))]
+mod members;
 mod metrics;
 mod peer_stream;
 mod pem;
@@ -44,6 +50,8 @@ pub mod spawn;
 mod trace;
 
 pub use clock::SystemClock;
+#[cfg(not(madsim))]
+pub use command::command;
 pub use instance::{Closed, Environment, Instance, Listeners, Simulation};
 pub use interference::{Fate, Interference};
 pub use metrics::Metrics;

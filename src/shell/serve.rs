@@ -11,6 +11,7 @@ use super::spawn;
 use crate::config::Config;
 use crate::core::Fatal;
 use crate::session::Server;
+use crate::sqlite::check_store_version;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, UnixListener};
@@ -25,6 +26,8 @@ const OTHER_DESCRIPTORS: u64 = 256;
 const MOST_DESCRIPTORS: u64 = 1 << 20;
 /// How long a stop may take before it is forced.
 const STOP_TIME: Duration = Duration::from_secs(20);
+/// How long others may take to remove a node that leaves.
+const LEAVE_TIME: Duration = Duration::from_secs(15);
 
 /// A life that does not last so long was in vain.
 const LIFE: Duration = Duration::from_secs(60);
@@ -150,7 +153,7 @@ async fn live_in(
     watch.attach(&instance);
     let line = format!("node {} answers MySQL on {at}, cluster on {}", instance.node.0, config.cluster.listen);
     tracing::info!("{line}");
-    supervise(instance, &mut signals, || ready(&line)).await?;
+    supervise(instance, &mut signals, config.cluster.leave_on_stop, || ready(&line)).await?;
     repair::stopped_cleanly(&config.data_dir);
     Ok(())
 }
@@ -189,9 +192,10 @@ fn raise_descriptor_limit(connections: u64) {
 
 /// Starts the node, and imports what waits to be imported before anybody gets in.
 async fn start(config: &Config, environment: Environment, cause: Start) -> Result<Closed, String> {
+    check_store_version(&config.data_dir.join("marmot.db")).map_err(|e| e.to_string())?;
     snapshot::finish(&config.data_dir)?;
     import::take_in(&config.data_dir, config.joins())?;
-    let credentials = credentials(config, &environment)?;
+    let credentials = credentials(config, environment.random.clone())?;
     if let Some(need) = repair::look(config, &cause)? {
         repair::renew(config, &environment, need, &credentials).await?;
     }
@@ -264,7 +268,12 @@ impl Signals {
 }
 
 /// Says when the node is ready, and ends it when asked to.
-async fn supervise(mut instance: Instance, signals: &mut Signals, ready: impl FnOnce()) -> Result<(), Ended> {
+async fn supervise(
+    mut instance: Instance,
+    signals: &mut Signals,
+    leave: bool,
+    ready: impl FnOnce(),
+) -> Result<(), Ended> {
     let mut waiting = Some(ready);
     let server = instance.server.clone();
     loop {
@@ -286,19 +295,29 @@ async fn supervise(mut instance: Instance, signals: &mut Signals, ready: impl Fn
             }
         }
     }
-    let drain = async {
-        instance.stop().await;
-        stopped((&mut instance.ended).await.ok())
+    let end = async {
+        if !leave {
+            return drain(&mut instance).await;
+        }
+        let left = async {
+            instance.leave().await;
+            stopped((&mut instance.ended).await.ok())
+        };
+        if let Ok(ended) = tokio::time::timeout(LEAVE_TIME, left).await {
+            return ended;
+        }
+        drain(&mut instance).await?;
+        Err(format!(
+            "stopped without having left: no majority took this node's vote in {} s. It may be started again, or removed \
+             on another node (ALTER CLUSTER REMOVE NODE {})",
+            LEAVE_TIME.as_secs(),
+            instance.node.0
+        )
+        .into())
     };
     tokio::select! {
         biased;
-        result = tokio::time::timeout(STOP_TIME, drain) => match result {
-            Ok(result) => result,
-            Err(_) => {
-                tracing::warn!("not drained in {} s, stopping anyway; recovery takes care of the rest", STOP_TIME.as_secs());
-                Ok(())
-            }
-        },
+        result = end => result,
         asked = signals.stop() => Err(format!("a second signal, {asked}: stopped at once").into()),
     }
 }
@@ -307,6 +326,23 @@ fn reload_tls(server: &Server) {
     match server.doors().map(|doors| doors.reload_tls()) {
         Some(Err(why)) => tracing::error!("SIGHUP: certificates were not read anew, the old ones stay: {why}"),
         Some(Ok(())) | None => tracing::info!("SIGHUP: certificates read anew"),
+    }
+}
+
+async fn drain(instance: &mut Instance) -> Result<(), Ended> {
+    let drained = async {
+        instance.stop().await;
+        stopped((&mut instance.ended).await.ok())
+    };
+    match tokio::time::timeout(STOP_TIME, drained).await {
+        Ok(result) => result,
+        Err(_) => {
+            tracing::warn!(
+                "not drained in {} s, stopping anyway; recovery takes care of the rest",
+                STOP_TIME.as_secs()
+            );
+            Ok(())
+        }
     }
 }
 
@@ -339,7 +375,7 @@ async fn bind_mysql(config: &Config) -> Result<(TcpListener, Option<UnixListener
 
 /// Random numbers of the operating system's: for seeds, nonces and identities. Without any the process must not go on,
 /// for its nonces would repeat.
-fn rand_u64() -> u64 {
+pub(super) fn rand_u64() -> u64 {
     let mut bytes = [0; 8];
     let provider = tokio_rustls::rustls::crypto::ring::default_provider();
     provider.secure_random.fill(&mut bytes).expect("the operating system gives random numbers");

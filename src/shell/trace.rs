@@ -71,6 +71,9 @@ fn subject(message: &Message) -> Option<(TxnId, &'static str)> {
         | Message::Welcome { .. }
         | Message::AdmitMe { .. }
         | Message::Outdated { .. }
-        | Message::Leaving => return None,
+        | Message::Leaving
+        | Message::RemoveMe { .. } => return None,
+        #[cfg(feature = "next-version")]
+        Message::Novelty => return None,
     })
 }

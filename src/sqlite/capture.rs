@@ -107,13 +107,16 @@ struct Event {
 }
 
 impl Capture {
-    /// The layouts by which rows of `database` are named from now on.
+    /// The layouts by which rows of `database` are named from now on. Within a transaction only for a database that it had
+    /// nothing to do with before: what was captured of others refers to their tables by place.
     pub(super) fn set_layout(&mut self, database: &DatabaseName, layout: Arc<DatabaseLayout>) {
         if let Ok(name) = CString::new(&**database) {
             self.databases.insert(name, (database.clone(), layout));
         }
-        self.tables.clear();
-        self.last = 0;
+        if self.events.is_empty() {
+            self.tables.clear();
+            self.last = 0;
+        }
     }
 
     pub(super) fn forget(&mut self, database: &str) {

@@ -121,6 +121,26 @@ pub fn copy_store(path: &Path, vfs: Option<&str>, target: &Path) -> Result<()> {
     copied.run_script("UPDATE redo SET generation = 1")
 }
 
+/// The names of the files that the `marmot.files` in `directory` lists as databases.
+///
+/// # Errors
+/// It cannot be read.
+pub fn live_files(directory: &Path) -> Result<Vec<String>> {
+    let path = directory.join("marmot.files");
+    let mut registry = Registry::open(&path.to_string_lossy(), None, 1000)?;
+    let live = registry.files()?.into_iter().filter(|(_, span)| span.dropped.is_none());
+    Ok(live.map(|(name, _)| file_name(&name)).collect())
+}
+
+/// Moves the WAL beside a copied file into it, and leaves one file.
+///
+/// # Errors
+/// It is no database, or cannot be written.
+pub fn settle(path: &Path) -> Result<()> {
+    let file = Connection::open(&uri(&path.to_string_lossy(), ""), None, 1000, &Functions::new())?;
+    file.run_script("PRAGMA synchronous = FULL; PRAGMA journal_mode = DELETE")
+}
+
 /// One file without a WAL can be sent as it is; opening it makes it a WAL database again.
 fn copy(source: &Connection, target: &Path, vfs: Option<&str>, progress: &mut dyn FnMut(u64)) -> Result<Connection> {
     let mut copy = Connection::open(&uri(&target.to_string_lossy(), ""), vfs, 0, &Functions::new())?;

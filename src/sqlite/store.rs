@@ -21,14 +21,12 @@ use super::planted::{HostBug, HostPlanted};
 use super::redo::{Change, RedoLog, RoundBuffer};
 use super::statement::Statement;
 use crate::core::{Fatal, Storage, Table};
-use crate::types::Value;
+use crate::types::{Value, Versions};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::path::Path;
 
-/// The version of `marmot.db` and `marmot.redo` together, kept as SQLite's `user_version`.
-const VERSION: i64 = 4;
 /// What others read from the file while the node runs.
 const WRITTEN_THROUGH: Table = Table::Conflict;
 
@@ -124,7 +122,37 @@ fn initialise(connection: &Connection) -> Result<(), Error> {
     connection.run_script(&format!(
         "BEGIN IMMEDIATE; {tables}
          CREATE TABLE redo(generation INTEGER NOT NULL); INSERT INTO redo VALUES(1);
-         PRAGMA user_version = {VERSION}; COMMIT"
+         PRAGMA user_version = {}; COMMIT",
+        Versions::BUILD.oldest
+    ))
+}
+
+/// Refuses, without touching anything, a file that a newer program has written.
+///
+/// # Errors
+/// A sentence.
+pub fn check_store_version(path: &Path) -> Result<(), Fatal> {
+    /// Where SQLite keeps `user_version`, big-endian (https://www.sqlite.org/fileformat.html, "The Database Header").
+    const USER_VERSION: usize = 60;
+    let mut header = [0; USER_VERSION + 4];
+    // Without a whole header it is no database yet; opening it says what it is.
+    let read = std::fs::File::open(path).and_then(|mut file| std::io::Read::read_exact(&mut file, &mut header));
+    let number = header[USER_VERSION..].try_into().map_or(0, u32::from_be_bytes);
+    match read.is_ok() && number > u32::from(Versions::BUILD.newest) {
+        true => Err(wrong_version(path, number.into())),
+        false => Ok(()),
+    }
+}
+
+fn wrong_version(path: &Path, version: i64) -> Fatal {
+    let what_to_do = match version > i64::from(Versions::BUILD.newest) {
+        true => "nothing was changed; start the newer program that wrote it",
+        false => "start with an empty data directory and let the node copy the data",
+    };
+    Fatal::Storage(format!(
+        "{} is of version {version}, this program understands {}: {what_to_do}",
+        path.display(),
+        Versions::BUILD
     ))
 }
 
@@ -134,6 +162,9 @@ impl Store {
     /// # Errors
     /// Storage fails, the files are of another version, or the log is missing or damaged.
     pub fn open(path: &Path, vfs: Option<&str>) -> Result<Store, Fatal> {
+        if vfs.is_none() {
+            check_store_version(path)?;
+        }
         let redo = path.with_extension("redo");
         let connection = Connection::open(&uri(&path.to_string_lossy(), ""), vfs, 0, &Functions::new())?;
         // Inline checkpoints only if nobody runs a FileCheckpointer: the WAL must stay bounded all the same.
@@ -143,12 +174,8 @@ impl Store {
         )?;
         let version = number(&connection, "PRAGMA user_version")?;
         let is_new = version == 0 && number(&connection, "SELECT count(*) FROM sqlite_schema")? == 0;
-        if !is_new && version != VERSION {
-            return Err(Fatal::Storage(format!(
-                "{} is of version {version}, this program reads version {VERSION}; start with an empty data directory \
-                 and let the node copy the data",
-                path.display()
-            )));
+        if !is_new && !u8::try_from(version).is_ok_and(|version| Versions::BUILD.contains(version)) {
+            return Err(wrong_version(path, version));
         }
         let mut overlay: [Changes; Table::ALL.len()] = Default::default();
         let log = if is_new {
@@ -258,6 +285,16 @@ impl Store {
             Err(Fatal::DiskFull) => Ok(()),
             other => other,
         }
+    }
+
+    /// Says in the file that it is of `version`, as the cluster is from now on: what an older program does not understand
+    /// may be written.
+    pub fn set_version(&mut self, version: u8) -> Result<(), Fatal> {
+        if number(&self.connection, "PRAGMA user_version")? >= i64::from(version) {
+            return Ok(());
+        }
+        // Into the file itself, where it is looked for before anything is opened.
+        Ok(self.connection.run_script(&format!("PRAGMA user_version = {version}; PRAGMA wal_checkpoint(TRUNCATE)"))?)
     }
 
     /// What [`Storage::has_room`] answers; the shell looks at the disk.

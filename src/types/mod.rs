@@ -14,6 +14,7 @@ mod row;
 mod stamp;
 mod value;
 mod vector;
+mod version;
 
 pub use account::AccountName;
 pub use clock::{Mono, Now, Span, Wall};
@@ -28,3 +29,4 @@ pub use row::{
 pub use stamp::{Hlc, Stamp};
 pub use value::{Real, Value};
 pub use vector::VersionVector;
+pub use version::Versions;

@@ -138,6 +138,18 @@ impl VersionVector {
         missing
     }
 
+    /// The same without gaps: of each origin everything up to the highest position held.
+    pub fn closed(&self) -> VersionVector {
+        let mut closed = VersionVector::new();
+        self.origins().for_each(|origin| closed.insert_prefix(origin, self.highest(origin)));
+        closed
+    }
+
+    /// Only the positions of the two logs of `node`.
+    pub fn of_node(&self, node: NodeId) -> VersionVector {
+        self.part(|origin| origin.node() == node)
+    }
+
     /// Only the positions of QUORUM logs.
     pub fn quorum_part(&self) -> VersionVector {
         self.part(|origin| !origin.is_one_log())

@@ -3,11 +3,14 @@
 #![allow(clippy::disallowed_methods, reason = "real processes are watched in real time")]
 
 mod accounts;
+mod backup;
+mod bucket;
 mod certificates;
 mod clients;
 mod damage;
 mod encryption;
 mod full_disk;
+mod growth;
 mod identity;
 mod import;
 mod limits;

@@ -3,6 +3,7 @@
 use crate::process::{Daemon, log, wait};
 use bytes::BytesMut;
 use marmot::shell::frame::{ClusterKey, Context, HELLO, HELLO_START, Hello, NONCE, PROOF, Purpose, Session};
+use marmot::types::Versions;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -30,17 +31,26 @@ fn is_closed(mut stream: TcpStream) -> bool {
     stream.read_to_end(&mut rest).map_or_else(|e| e.kind() != std::io::ErrorKind::WouldBlock, |_| true)
 }
 
-/// Says hello without TLS, and hears the answer.
-fn say_hello(port: u16, purpose: Purpose) -> (TcpStream, Context) {
-    let mut stream = dial(port);
-    let dialer = [7; NONCE];
-    stream.write_all(&Hello { purpose, nonce: dialer, encrypted: false }.encode()).expect("it reads");
+fn hello(nonce: u8, versions: Versions) -> Hello {
+    Hello { purpose: Purpose::Messages, versions, nonce: [nonce; NONCE], encrypted: false }
+}
+
+fn read_hello(stream: &mut TcpStream) -> Hello {
     let mut answer = [0; HELLO];
     stream.read_exact(&mut answer).expect("it answers");
     let (start, rest) = answer.split_at(HELLO_START);
-    let theirs = Hello::decode_start(start.try_into().expect("so long")).expect("it speaks our protocol");
-    let theirs = Hello::decode_rest(theirs, rest.try_into().expect("so long")).expect("it speaks our protocol");
-    (stream, Context { purpose, dialer, listener: theirs.nonce, binding: None })
+    let start = Hello::decode_start(start.try_into().expect("so long"), Versions::BUILD);
+    let start = start.expect("it speaks our protocol");
+    Hello::decode_rest(start, rest.try_into().expect("so long")).expect("it speaks our protocol")
+}
+
+/// Says hello without TLS, and hears the answer.
+fn say_hello(port: u16, purpose: Purpose) -> (TcpStream, Context) {
+    let mut stream = dial(port);
+    let dialer = Hello { purpose, ..hello(7, Versions::BUILD) };
+    stream.write_all(&dialer.encode()).expect("it reads");
+    let listener = read_hello(&mut stream);
+    (stream, Context { dialer, listener, binding: None })
 }
 
 /// Shakes hands under the secret.
@@ -67,15 +77,18 @@ fn what_is_wrong_on_the_cluster_port_is_refused_and_logged() {
     logged("does not speak Marmot's cluster protocol");
 
     let mut old = dial(port);
-    let mut greeting = Hello { purpose: Purpose::Messages, nonce: [1; NONCE], encrypted: false }.encode();
-    greeting[4] = 99;
-    // An older one says less.
-    old.write_all(&greeting[..HELLO - 1]).expect("it reads");
-    assert!(is_closed(old), "another version");
-    logged("speaks version 99 of the cluster protocol");
+    // As long as its greeting was.
+    old.write_all(&hello(1, Versions { oldest: 5, newest: 5 }).encode()[..37]).expect("it reads");
+    assert!(is_closed(old), "an older version");
+    logged("understands version 5 of the cluster protocol");
+
+    let mut new = dial(port);
+    new.write_all(&hello(1, Versions { oldest: 98, newest: 99 }).encode()).expect("it reads");
+    assert_eq!(read_hello(&mut new).versions, Versions::BUILD, "it says what it understands");
+    assert!(is_closed(new), "a newer version");
 
     let mut encrypted = dial(port);
-    let greeting = Hello { purpose: Purpose::Messages, nonce: [1; NONCE], encrypted: true }.encode();
+    let greeting = Hello { encrypted: true, ..hello(1, Versions::BUILD) }.encode();
     encrypted.write_all(&greeting).expect("it reads");
     assert!(is_closed(encrypted), "a node with TLS");
     logged("the other side demands TLS between nodes and this node has none: give both the same cluster.tls");
@@ -165,8 +178,7 @@ fn half_open_connections_keep_no_node_out() {
         .map(|n| {
             let mut stream = dial(daemon.cluster_port);
             // Some say nothing, some begin.
-            let begun =
-                &Hello { purpose: Purpose::Messages, nonce: [1; NONCE], encrypted: false }.encode()[..n % HELLO];
+            let begun = &hello(1, Versions::BUILD).encode()[..n % HELLO];
             let _ = stream.write_all(begun);
             stream
         })

@@ -75,7 +75,8 @@ impl Daemon {
         Daemon::spawn(command(directory), ports, directory, flags)
     }
 
-    fn spawn(mut command: Command, ports: Ports, directory: &Path, flags: &[&str]) -> Daemon {
+    /// As [`Daemon::launch_through`], where another was reached before.
+    pub fn spawn(mut command: Command, ports: Ports, directory: &Path, flags: &[&str]) -> Daemon {
         let (mysql_port, cluster_port) = (ports.mysql, ports.cluster);
         let log = std::fs::File::options().create(true).append(true).open(directory.join("log")).expect("a log");
         command.args(["--data-dir", "data", "--mysql-port", &mysql_port.to_string()]);

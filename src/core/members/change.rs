@@ -4,6 +4,7 @@ use crate::core::barrier::Purpose;
 use crate::core::effect::{Notice, Response};
 use crate::core::fault::{Fatal, Refusal};
 use crate::core::input::MemberChange;
+use crate::core::members::join::Joining;
 use crate::core::message::{Body, Claim, Member, Membership, Outcome};
 use crate::core::node::{Io, Node};
 use crate::core::planted::Bug;
@@ -61,6 +62,33 @@ pub struct PendingChange {
 }
 
 impl Node {
+    /// Reads the member list, or begins one, or begins to ask for one.
+    pub(crate) fn recover_membership(&mut self, io: &mut Io<'_>) -> Result<(), Fatal> {
+        match load_membership(io.store)? {
+            Some(stored) => {
+                self.check_version(&stored.membership)?;
+                self.cluster = stored.cluster;
+                self.slots_used = highest_slot(&stored.membership);
+                self.membership = Arc::new(stored.membership);
+                if !self.is_voter() && !self.membership.removed.contains(&self.id) {
+                    let target = VersionVector::new();
+                    self.joining = Some(Joining::CatchingUp { target, next: self.now.mono, asked: 0 });
+                }
+            }
+            None if self.config.seeds.iter().all(|s| *s == self.config.address) => {
+                let list = bootstrap(self.id, self.config.address.clone(), self.config.versions.newest);
+                save_membership(io.store, self.cluster, &list)?;
+                io.out.notice(Notice::EpochChanged { epoch: list.epoch, voters: vec![self.id] });
+                self.membership = Arc::new(list);
+            }
+            None => {
+                io.out.notice(Notice::Joining("asking the seeds".into()));
+                self.joining = Some(Joining::Asking { next: self.now.mono });
+            }
+        }
+        Ok(())
+    }
+
     /// Starts a change: the read barrier first.
     pub(crate) fn on_member_request(
         &mut self,
@@ -77,6 +105,17 @@ impl Node {
         }
         let base = self.membership.stamp;
         self.start_barrier(io, Purpose::Member { client, change, base, joiner }, false)
+    }
+
+    /// Whether a change of the member list is under way here. If not, `change` is from now on the one that may have a
+    /// barrier.
+    pub(crate) fn is_changing_members(&mut self, change: MemberChange) -> bool {
+        let asked = !self.barriers.is_empty() && self.changing == Some(change);
+        if asked || self.coordinating.values().any(|c| matches!(c.record.body, Body::Members(_))) {
+            return true;
+        }
+        self.changing = Some(change);
+        false
     }
 
     fn change_makes_sense(&self, change: MemberChange) -> Result<(), Refusal> {
@@ -102,7 +141,10 @@ impl Node {
             }
             MemberChange::Remove(node) if !m.is_voter(node) => refuse(format!("{node} is not a voting member")),
             MemberChange::Remove(_) if m.voters.len() == 1 => refuse("the last member cannot be removed".into()),
-            MemberChange::Admit(_) | MemberChange::Remove(_) => Ok(()),
+            MemberChange::Speak(version) if version <= m.version => {
+                refuse(format!("version {version} is spoken already"))
+            }
+            MemberChange::Admit(_) | MemberChange::Remove(_) | MemberChange::Speak(_) => Ok(()),
         }
     }
 
@@ -142,6 +184,7 @@ impl Node {
                 list.voters.remove(&node);
                 list.removed.insert(node);
             }
+            MemberChange::Speak(version) => list.version = version,
         }
         let txn = self.log.fresh(io.store, self.id, false)?;
         // It excludes every other transaction. As the youngest it would be refused for as long as there is work; an attempt
@@ -172,6 +215,7 @@ impl Node {
         if stamp <= self.membership.stamp {
             return Ok(());
         }
+        self.check_version(list)?;
         let mut list = list.clone();
         list.stamp = stamp;
         save_membership(io.store, self.cluster, &list)?;
@@ -254,7 +298,7 @@ impl Node {
 
 /// The lowest slot that was never used, so that ids of a removed node and of its successor never meet; when all were
 /// used, the lowest free one (its ids are told apart by time: a slot's new holder starts above every clock it heard).
-fn free_slot(list: &Membership, used: u8) -> Option<Slot> {
+pub fn free_slot(list: &Membership, used: u8) -> Option<Slot> {
     if used + 1 < SLOTS {
         return Some(Slot(used + 1));
     }
@@ -266,8 +310,8 @@ pub fn highest_slot(list: &Membership) -> u8 {
     list.voters.values().map(|m| m.slot.0).max().unwrap_or(0)
 }
 
-/// The list of a new cluster: one voter.
-pub fn bootstrap(node: NodeId, address: crate::core::effect::Address) -> Membership {
+/// The list of a new cluster: one voter, whose newest version is spoken.
+pub fn bootstrap(node: NodeId, address: crate::core::effect::Address, version: u8) -> Membership {
     let voters = [(node, Member { address, slot: Slot(0) })].into();
-    Membership { epoch: Epoch(1), voters, ..Membership::default() }
+    Membership { epoch: Epoch(1), voters, version, ..Membership::default() }
 }

@@ -82,6 +82,7 @@ impl Node {
             return Ok(());
         }
         // The list in force at the beginning comes with the Welcome; later ones come through the log.
+        self.check_version(&membership)?;
         self.cluster = cluster;
         self.slots_used = highest_slot(&membership);
         save_membership(io.store, cluster, &membership)?;
@@ -110,11 +111,9 @@ impl Node {
             }
             return Ok(());
         }
-        let busy = !self.barriers.is_empty() && self.admitting == Some(from);
-        if busy || self.coordinating.values().any(|c| matches!(c.record.body, crate::core::message::Body::Members(_))) {
+        if self.is_changing_members(MemberChange::Admit(from)) {
             return Ok(());
         }
-        self.admitting = Some(from);
         self.on_member_request(io, None, MemberChange::Admit(from), vector.quorum_part())
     }
 

@@ -6,6 +6,7 @@
 //! retention.
 
 pub(crate) mod conflicts;
+mod founding;
 pub mod lag;
 pub mod progress;
 mod renewal;
@@ -13,6 +14,7 @@ mod snapshot;
 pub mod sync;
 
 pub use conflicts::{ConflictRow, LoggedConflict};
+pub use founding::{Legacy, found};
 pub(crate) use renewal::Kept;
 pub use renewal::{OlderThanItself, Unfit, renew};
 pub use snapshot::adopt_snapshot;

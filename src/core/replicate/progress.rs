@@ -88,6 +88,7 @@ impl Node {
             vector: self.log.vector.clone(),
             watermark: self.progress.watermark,
             settled: self.progress.settled,
+            newest: self.config.versions.newest,
         }
     }
 
@@ -107,9 +108,14 @@ impl Node {
         if !self.membership.removed.contains(&self.id) {
             for node in self.peers.replicas(&self.membership, self.id) {
                 self.send(io, node, Message::Report(report.clone()));
+                #[cfg(feature = "next-version")]
+                if self.version() >= crate::types::Versions::BUILD.newest {
+                    self.send(io, node, Message::Novelty);
+                }
             }
         }
         self.check_pending_changes(io);
+        self.raise_version(io)?;
         self.forget(io)
     }
 

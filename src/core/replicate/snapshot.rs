@@ -29,6 +29,11 @@ pub fn adopt_snapshot(store: &mut dyn Storage, applied: ApplySeq) -> Result<(), 
             "the snapshot's files go up to place {applied}, but its log begins at {first}"
         )));
     }
+    forget_promises(store)
+}
+
+/// Forgets what a node promised and gave out: the member's part of a state that is no longer that member's.
+pub(super) fn forget_promises(store: &mut dyn Storage) -> Result<(), Fatal> {
     Log::forget_reserved(store)?;
     loop {
         let votes = store.scan(Table::Ballot, &[], CHUNK)?;

@@ -144,6 +144,24 @@ impl Cluster {
         self.dispatch(id, effects);
     }
 
+    /// Restarts a node with a program that understands versions up to `newest`.
+    pub fn build(&mut self, id: NodeId, newest: u8) {
+        self.crash(id);
+        if let Some(machine) = self.machines.get_mut(&id) {
+            machine.config.versions.newest = newest;
+        }
+        self.restart(id);
+    }
+
+    /// What each node speaks.
+    pub fn versions(&self) -> Vec<String> {
+        let line = |(id, m): (&NodeId, &Machine)| match &m.node {
+            Some(node) => format!("{id} speaks {} and understands {}", node.version(), m.config.versions),
+            None => format!("{id} down"),
+        };
+        self.machines.iter().map(line).collect()
+    }
+
     pub fn crash(&mut self, id: NodeId) {
         if let Some(machine) = self.machines.get_mut(&id) {
             machine.node = None;

@@ -17,6 +17,9 @@
 //! check [ended]                   what is wrong, by the judge; `ended`: nothing may be under way any more
 //! crash nI   restart nI
 //! remove nI nJ                    node I removes member J
+//! leave nI                        a node leaves for good
+//! build nI V                      a node is restarted with a program that understands versions up to V
+//! versions                        what each node speaks
 //! fill nI COUNT                   that many QUORUM writes to one row, each settled, in silence
 //! synced nI                       what is applied on node I is durable in its files
 //! rows    status    conflicts     what every node has; where it stands; its conflict log
@@ -24,7 +27,7 @@
 
 use super::cluster::{Cluster, describe};
 use crate::core::message::Message;
-use crate::core::{Bug, MemberChange, Request};
+use crate::core::{Bug, Input, MemberChange, Request};
 use crate::types::{NodeId, ReadLevel, WriteLevel};
 use goldenscript::{Command, Context, Runner};
 use std::error::Error;
@@ -128,6 +131,15 @@ impl Runner for Script {
             "release" => cluster.release(node(args.next_pos().ok_or("which node?")?)?),
             "stall" => cluster.stall(node(args.next_pos().ok_or("which node?")?)?),
             "resume" => cluster.resume(node(args.next_pos().ok_or("which node?")?)?),
+            "leave" => cluster.step(node(args.next_pos().ok_or("which node?")?)?, Input::Leave),
+            "build" => {
+                let id = node(args.next_pos().ok_or("which node?")?)?;
+                cluster.build(id, args.next_pos().ok_or("which version?")?.parse()?);
+            }
+            "versions" => {
+                let lines = cluster.versions();
+                cluster.log.extend(lines);
+            }
             "crash" => cluster.crash(node(args.next_pos().ok_or("which node?")?)?),
             "restart" => cluster.restart(node(args.next_pos().ok_or("which node?")?)?),
             "rows" => {

@@ -75,6 +75,7 @@ pub const NODE: SystemTable = SystemTable {
             ("id", node.id.to_string()),
             ("clock", node.clock.to_string()),
             ("epoch", node.epoch.0.to_string()),
+            ("version", node.version.to_string()),
             ("voters", node.voters.to_string()),
             ("alive_voters", node.alive_voters.to_string()),
             ("intents", node.intents.to_string()),

@@ -190,6 +190,7 @@ fn status() -> NodeStatus {
         id: ME,
         clock: Hlc(5),
         epoch: Epoch(1),
+        version: 0,
         voters: 1,
         alive_voters: 1,
         intents: 0,

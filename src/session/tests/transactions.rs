@@ -201,3 +201,21 @@ async fn the_oldest_snapshot_is_published_while_a_transaction_is_open() {
     c.ok("ROLLBACK").await;
     assert_eq!(published.oldest(), None);
 }
+
+#[tokio::test]
+async fn a_transaction_that_comes_to_another_database_keeps_what_it_wrote_before() {
+    let (node, mut c) = Node::with_database().await;
+    table(&mut c).await;
+    c.ok("CREATE DATABASE e").await;
+    c.ok("CREATE TABLE e.u (id INT PRIMARY KEY, n INT)").await;
+    // A client of whom no database but the first was asked yet.
+    let mut fresh = node.another().await;
+    fresh.ok("BEGIN").await;
+    fresh.ok("INSERT INTO t VALUES (7, 70)").await;
+    fresh.ok("UPDATE t SET n = 11 WHERE id = 1").await;
+    fresh.ok("INSERT INTO e.u VALUES (8, 80)").await;
+    fresh.ok("DELETE FROM t WHERE id = 2").await;
+    fresh.ok("COMMIT").await;
+    assert_eq!(c.lines("SELECT id, n FROM t ORDER BY id").await, ["1 11", "7 70"]);
+    assert_eq!(c.lines("SELECT id, n FROM e.u").await, ["8 80"]);
+}

@@ -17,7 +17,9 @@ use tokio::time::{Instant, sleep};
 
 /// Where a snapshot is received.
 const INCOMING: &str = "incoming";
-/// The file in it that names, one a line, the files that are replaced by nothing.
+/// Where the files of a restore are put together.
+pub const RESTORING: &str = "restoring";
+/// The file in either that names, one a line, the files that are replaced by nothing.
 const OBSOLETE: &str = "obsolete";
 /// The file in it that says: everything is here and checked, and only has to be moved.
 const COMPLETE: &str = "complete";
@@ -61,11 +63,36 @@ impl From<std::io::Error> for Error {
 /// # Errors
 /// A sentence: the disk.
 pub fn finish(directory: &Path) -> Result<(), String> {
-    let incoming = directory.join(INCOMING);
-    if !incoming.join(COMPLETE).exists() {
-        return Ok(());
+    for (name, what) in [(INCOMING, "snapshot received"), (RESTORING, "backup restored")] {
+        let folder = directory.join(name);
+        if folder.join(COMPLETE).exists() {
+            move_in(directory, &folder).map_err(|e| format!("the {what} cannot be moved into place: {e}"))?;
+        } else if name == RESTORING && folder.exists() {
+            return Err(format!(
+                "a restore into {} was cut off: run it again, or remove {}",
+                directory.display(),
+                folder.display()
+            ));
+        }
     }
-    move_in(directory, &incoming).map_err(|e| format!("the snapshot received cannot be moved into place: {e}"))
+    Ok(())
+}
+
+/// Makes the files in `folder`, a folder of `directory`, those of the directory. Should it be cut off, the next start does
+/// the rest.
+///
+/// # Errors
+/// The disk.
+pub fn adopt_files(directory: &Path, folder: &Path, manifest: &Manifest) -> std::io::Result<()> {
+    let bytes = postcard::to_stdvec(manifest).map_err(std::io::Error::other)?;
+    std::fs::write(folder.join(MANIFEST), bytes)?;
+    for entry in std::fs::read_dir(folder)? {
+        std::fs::File::open(entry?.path())?.sync_all()?;
+    }
+    sync_folder(folder)?;
+    std::fs::File::create(folder.join(COMPLETE))?.sync_all()?;
+    sync_folder(folder)?;
+    move_in(directory, folder)
 }
 
 fn move_in(directory: &Path, incoming: &Path) -> std::io::Result<()> {
@@ -168,7 +195,7 @@ pub(super) async fn fetch_from(
                 return Ok(());
             }
             Answer::Refused(why) => return Err(Error::Refused(why)),
-            Answer::Piece(_) => return Err(Error::Refused("a piece that nobody asked for".into())),
+            Answer::Piece(_) | Answer::Backup(..) => return Err(Error::Refused("what nobody asked for".into())),
             Answer::Wait { done, total } if told.elapsed() >= TELL_EVERY => {
                 told = Instant::now();
                 tracing::info!("{seed} makes a snapshot, {} of {} MB", done >> 20, total >> 20);

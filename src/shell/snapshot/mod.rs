@@ -18,6 +18,9 @@
 //!
 //! A member asks for a `Renewal` in place of an `Offer`, and always gets a snapshot. It stays who it is, with all it
 //! promised and all that only it has ([`renew`](crate::core::renew)).
+//!
+//! A backup is taken in the same way, by a command instead of a joiner: `Backup` instead of `Offer`, answered by a snapshot of
+//! this moment without the node's own state, and with what the cluster leaves to one that is founded on it.
 
 #[cfg(not(madsim))]
 mod fetch;
@@ -31,12 +34,19 @@ pub(super) use fetch::{fetch, finish};
 #[cfg(not(madsim))]
 pub(super) use renew::{Member, others, take_over};
 pub(super) use source::Copies;
+#[cfg(not(madsim))]
+pub(super) use {
+    fetch::{RESTORING, adopt_files},
+    source::PIECE,
+    talk::Talk,
+};
 
+use crate::core::Legacy;
 use serde::{Deserialize, Serialize};
 
 /// What a joiner asks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-enum Ask {
+pub(super) enum Ask {
     /// For a snapshot: the one held in part already, if it is still there.
     Offer { held: u64 },
     /// For a file of the manifest, from an offset to its end.
@@ -45,11 +55,13 @@ enum Ask {
     Done { snapshot: u64 },
     /// As `Offer`, by a member: the log alone does not do.
     Renewal { held: u64 },
+    /// For a snapshot to be kept as a backup.
+    Backup,
 }
 
 /// What it is answered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-enum Answer {
+pub(super) enum Answer {
     /// The snapshot is being made: bytes copied, of how many.
     Wait {
         done: u64,
@@ -62,37 +74,38 @@ enum Answer {
     Offer(Manifest),
     /// The next bytes, compressed.
     Piece(Vec<u8>),
+    Backup(Manifest, Legacy),
 }
 
 /// A snapshot: all files of a node as of one place in its apply order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Manifest {
-    id: u64,
+pub(super) struct Manifest {
+    pub id: u64,
     /// The place up to which the database files go.
-    seq: u64,
-    files: Vec<FileOfSnapshot>,
+    pub seq: u64,
+    pub files: Vec<FileOfSnapshot>,
 }
 
 impl Manifest {
-    fn bytes(&self) -> u64 {
+    pub fn bytes(&self) -> u64 {
         self.files.iter().map(|f| f.size).sum()
     }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct FileOfSnapshot {
-    name: String,
-    size: u64,
-    sha256: [u8; 32],
+pub(super) struct FileOfSnapshot {
+    pub name: String,
+    pub size: u64,
+    pub sha256: [u8; 32],
 }
 
 /// The file of a folder that says which snapshot it holds.
-const MANIFEST: &str = "manifest";
+pub(super) const MANIFEST: &str = "manifest";
 /// The node's own state among a snapshot's files.
-const STORE: &str = "marmot.db";
+pub(super) const STORE: &str = "marmot.db";
 
 /// The digest of a file, as a manifest has it.
-fn digest(path: &std::path::Path) -> std::io::Result<[u8; 32]> {
+pub(super) fn digest(path: &std::path::Path) -> std::io::Result<[u8; 32]> {
     use sha2::{Digest, Sha256};
     let mut hash = Sha256::new();
     let mut file = std::fs::File::open(path)?;
@@ -106,7 +119,7 @@ fn digest(path: &std::path::Path) -> std::io::Result<[u8; 32]> {
 }
 
 /// Removes a folder with all that is in it, if it is there.
-fn remove(folder: &std::path::Path) -> std::io::Result<()> {
+pub(super) fn remove(folder: &std::path::Path) -> std::io::Result<()> {
     match std::fs::remove_dir_all(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
         Ok(()) | Err(_) => Ok(()),
@@ -114,6 +127,6 @@ fn remove(folder: &std::path::Path) -> std::io::Result<()> {
 }
 
 /// Makes the entries of a folder durable.
-fn sync_folder(path: &std::path::Path) -> std::io::Result<()> {
+pub(super) fn sync_folder(path: &std::path::Path) -> std::io::Result<()> {
     std::fs::File::open(path)?.sync_all()
 }

@@ -2,7 +2,8 @@
 
 use super::talk::Talk;
 use super::{Answer, Ask, FileOfSnapshot, MANIFEST, Manifest, STORE, digest, remove, sync_folder};
-use crate::shell::driver::Report;
+use crate::core::Legacy;
+use crate::shell::driver::{Folded, Report};
 use crate::shell::frame::{FrameError, Session};
 use crate::shell::metrics::Metrics;
 use crate::shell::peer_stream::PeerStream;
@@ -16,13 +17,15 @@ use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
 /// Bytes of a file in one answer, before they are compressed.
-pub(super) const PIECE: usize = 1 << 20;
+pub const PIECE: usize = 1 << 20;
 /// Files up to this size, altogether, come with the log, if it is whole.
 const SMALL: u64 = 16 << 20;
 /// How long a snapshot that nobody asks for is kept.
 const KEPT_FOR: Duration = Duration::from_secs(15 * 60);
 /// How long a snapshot is given to others than the one it was made for.
 const FRESH_FOR: Duration = Duration::from_secs(5 * 60);
+/// How many snapshots are kept for others to go on with.
+const MOST: usize = 3;
 /// What must be free besides the copy.
 const ROOM: u64 = 256 << 20;
 const FOLDER: &str = "snapshot.";
@@ -38,11 +41,34 @@ pub struct Copies {
     /// 0: as fast as it goes.
     bytes_per_second: u64,
     metrics: Arc<Metrics>,
-    kept: Mutex<Option<Kept>>,
+    kept: Mutex<Vec<Kept>>,
+}
+
+/// What a snapshot is asked for. Who takes one may hold an earlier one in part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Occasion {
+    /// A node that is nobody yet joins.
+    Join { held: u64 },
+    /// A member goes on with it: the log alone does not do.
+    Renewal { held: u64 },
+    /// Without this node's own state, for nobody else, and always of this moment.
+    Backup,
+}
+
+impl std::fmt::Display for Occasion {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Occasion::Join { .. } => "a node that joins",
+            Occasion::Renewal { .. } => "a member that goes on with it",
+            Occasion::Backup => "a backup",
+        })
+    }
 }
 
 struct Kept {
     manifest: Manifest,
+    /// It is for a backup, and for nobody else.
+    is_backup: bool,
     folder: PathBuf,
     made: Instant,
     used: Instant,
@@ -62,7 +88,7 @@ impl Copies {
         metrics: Arc<Metrics>,
     ) -> Arc<Copies> {
         // A simulated disk has none.
-        let kept = if vfs.is_none() { left_behind(&directory) } else { None };
+        let kept = if vfs.is_none() { left_behind(&directory).into_iter().collect() } else { Vec::new() };
         let kept = Mutex::new(kept);
         Arc::new(Copies { directory, vfs, data, reports, ready, random, bytes_per_second, metrics, kept })
     }
@@ -94,11 +120,15 @@ impl Copies {
             };
             match asked {
                 Ask::Offer { held } => {
-                    let answer = self.offer(&mut talk, held, true).await?;
+                    let answer = self.offer(&mut talk, Occasion::Join { held }).await?;
                     talk.say(&answer).await?;
                 }
                 Ask::Renewal { held } => {
-                    let answer = self.offer(&mut talk, held, false).await?;
+                    let answer = self.offer(&mut talk, Occasion::Renewal { held }).await?;
+                    talk.say(&answer).await?;
+                }
+                Ask::Backup => {
+                    let answer = self.offer(&mut talk, Occasion::Backup).await?;
                     talk.say(&answer).await?;
                 }
                 Ask::Piece { snapshot, file, offset } => match self.open(snapshot, file, offset).await {
@@ -113,8 +143,8 @@ impl Copies {
         }
     }
 
-    /// The snapshot held in part, or a fresh one, or a new one; none if the log does as well and `log_will_do`.
-    async fn offer(&self, talk: &mut Talk, held: u64, log_will_do: bool) -> Result<Answer, FrameError> {
+    /// The snapshot held in part, or a fresh one, or a new one; for a backup a new one.
+    async fn offer(&self, talk: &mut Talk, occasion: Occasion) -> Result<Answer, FrameError> {
         if !*self.ready.borrow() {
             return Ok(Answer::Refused("the node asked is no voting member yet".into()));
         }
@@ -122,27 +152,31 @@ impl Copies {
             if let Ok(kept) = self.kept.try_lock() {
                 break kept;
             }
-            // Another joiner's is being made.
+            // Another one's is being made.
             talk.say(&Answer::Wait { done: 0, total: 0 }).await?;
             sleep(Duration::from_secs(1)).await;
         };
-        if let Some(kept) = &mut *kept
-            && (kept.manifest.id == held || kept.made.elapsed() < FRESH_FOR)
-        {
-            kept.used = Instant::now();
-            return Ok(Answer::Offer(kept.manifest.clone()));
+        let held = match occasion {
+            Occasion::Join { held } | Occasion::Renewal { held } => Some(held),
+            Occasion::Backup => None,
+        };
+        if let Some(known) = held.and_then(|held| known(&mut kept, held)) {
+            known.used = Instant::now();
+            return Ok(Answer::Offer(known.manifest.clone()));
         }
-        if let Some(old) = kept.take() {
-            discard(&old.folder);
+        while kept.len() >= MOST {
+            let oldest = kept.iter().enumerate().min_by_key(|(_, k)| k.used).map_or(0, |(at, _)| at);
+            discard(&kept.remove(oldest).folder);
         }
         let id = (self.random)();
         let folder = self.directory.join(format!("{FOLDER}{id:016x}"));
-        let made = self.make(talk, id, &folder, log_will_do).await;
+        let made = self.make(talk, id, &folder, occasion).await;
         match made {
-            Ok(Some(manifest)) => {
+            Ok(Some((manifest, legacy))) => {
+                let is_backup = occasion == Occasion::Backup;
                 let now = Instant::now();
-                *kept = Some(Kept { manifest: manifest.clone(), folder, made: now, used: now });
-                Ok(Answer::Offer(manifest))
+                kept.push(Kept { manifest: manifest.clone(), is_backup, folder, made: now, used: now });
+                Ok(if is_backup { Answer::Backup(manifest, legacy) } else { Answer::Offer(manifest) })
             }
             Ok(None) => Ok(Answer::NotNeeded),
             Err(Failed::Peer(error)) => {
@@ -157,19 +191,19 @@ impl Copies {
         }
     }
 
-    /// Makes a snapshot, unless the log does as well and will do.
+    /// Makes a snapshot, unless it is for a joiner and the log does as well.
     async fn make(
         &self,
         talk: &mut Talk,
         id: u64,
         folder: &Path,
-        log_will_do: bool,
-    ) -> Result<Option<Manifest>, Failed> {
+        occasion: Occasion,
+    ) -> Result<Option<(Manifest, Legacy)>, Failed> {
         let mut pinned = self.data.pin()?;
         let total = pinned.bytes()?;
         // After the files were pinned: what is in them is in the log, or was dropped from it as everywhere applied.
-        let log_is_whole = self.fold().await?;
-        if log_will_do && log_is_whole && total <= SMALL {
+        let Folded { log_is_whole, legacy } = self.fold().await?;
+        if log_is_whole && total <= SMALL && matches!(occasion, Occasion::Join { .. }) {
             return Ok(None);
         }
         let free =
@@ -177,16 +211,19 @@ impl Copies {
         if free < total.saturating_add(ROOM) {
             return Err(Failed::Here(format!("a snapshot of {} MB does not fit its disk", total >> 20)));
         }
-        tracing::info!(bytes = total, "making a snapshot for another node");
+        tracing::info!(bytes = total, "making a snapshot for {occasion}");
         std::fs::create_dir_all(folder)?;
-        let (store, vfs) = (self.directory.join(STORE), self.vfs.clone());
-        copy_store(&store, vfs.as_deref(), &folder.join(STORE))?;
+        let is_backup = occasion == Occasion::Backup;
+        if !is_backup {
+            let (store, vfs) = (self.directory.join(STORE), self.vfs.clone());
+            copy_store(&store, vfs.as_deref(), &folder.join(STORE))?;
+        }
         let (tell, mut told) = mpsc::unbounded_channel();
         let (finish, mut finished) = oneshot::channel();
         let target = folder.to_path_buf();
         std::thread::Builder::new().name("snapshot".into()).spawn(move || {
             // Whoever waited may be gone.
-            let _ = finish.send(copy_all(pinned, id, &target, &|done| {
+            let _ = finish.send(copy_all(pinned, id, &target, is_backup, &|done| {
                 let _ = tell.send(done);
             }));
         })?;
@@ -197,7 +234,7 @@ impl Copies {
                 biased;
                 manifest = &mut finished => {
                     return match manifest {
-                        Ok(manifest) => Ok(Some(manifest?)),
+                        Ok(manifest) => Ok(Some((manifest?, legacy))),
                         Err(_) => Err(Failed::Here("the copying thread ended".into())),
                     };
                 }
@@ -210,8 +247,8 @@ impl Copies {
         }
     }
 
-    /// Has the driver bring everything durable into `marmot.db`; tells whether its log reaches back to the beginning.
-    async fn fold(&self) -> Result<bool, Failed> {
+    /// Has the driver bring everything durable into `marmot.db`.
+    async fn fold(&self) -> Result<Folded, Failed> {
         let (reply, folded) = oneshot::channel();
         let stopped = || Failed::Here("the node asked is stopping".into());
         self.reports.send(Report::Fold(reply)).map_err(|_| stopped())?;
@@ -221,7 +258,7 @@ impl Copies {
     async fn open(&self, snapshot: u64, file: u32, offset: u64) -> io::Result<(std::fs::File, u64)> {
         let mut kept = self.kept.lock().await;
         let gone = || io::Error::other("the snapshot is no longer there: ask for another");
-        let kept = kept.as_mut().filter(|kept| kept.manifest.id == snapshot).ok_or_else(gone)?;
+        let kept = kept.iter_mut().find(|kept| kept.manifest.id == snapshot).ok_or_else(gone)?;
         kept.used = Instant::now();
         let named = kept.manifest.files.get(file as usize).ok_or_else(|| io::Error::other("it has no such file"))?;
         let mut opened = std::fs::File::open(kept.folder.join(&named.name))?;
@@ -249,7 +286,7 @@ impl Copies {
             if let Some(span) = wire.saturating_mul(1000).checked_div(self.bytes_per_second) {
                 sleep(Duration::from_millis(span)).await;
             }
-            if let Some(kept) = self.kept.lock().await.as_mut().filter(|kept| kept.manifest.id == snapshot) {
+            if let Some(kept) = self.kept.lock().await.iter_mut().find(|kept| kept.manifest.id == snapshot) {
                 kept.used = Instant::now();
             }
         }
@@ -265,10 +302,16 @@ impl Copies {
     async fn forget(&self, which: impl Fn(&Kept) -> bool) {
         // One that is being made is wanted.
         let Ok(mut kept) = self.kept.try_lock() else { return };
-        if let Some(old) = kept.take_if(|kept| which(kept)) {
+        for old in kept.extract_if(.., |kept| which(kept)) {
             discard(&old.folder);
         }
     }
+}
+
+/// The snapshot that a joiner holds in part, else a fresh one.
+fn known(kept: &mut [Kept], held: u64) -> Option<&mut Kept> {
+    let usable = |k: &Kept| !k.is_backup && (k.manifest.id == held || k.made.elapsed() < FRESH_FOR);
+    kept.iter_mut().filter(|k| usable(k)).max_by_key(|k| k.manifest.id == held)
 }
 
 /// Why there is no snapshot.
@@ -284,11 +327,19 @@ impl<E: std::error::Error> From<E> for Failed {
     }
 }
 
-fn copy_all(pinned: Pinned, id: u64, folder: &Path, progress: &dyn Fn(u64)) -> Result<Manifest, crate::sqlite::Error> {
+fn copy_all(
+    pinned: Pinned,
+    id: u64,
+    folder: &Path,
+    is_backup: bool,
+    progress: &dyn Fn(u64),
+) -> Result<Manifest, crate::sqlite::Error> {
     let failed = |e: io::Error| crate::sqlite::Error::Unsupported(format!("the snapshot: {e}"));
     let seq = pinned.seq();
     let mut names = pinned.copy_to(folder, &mut |done| progress(done))?;
-    names.push(STORE.to_string());
+    if !is_backup {
+        names.push(STORE.to_string());
+    }
     let describe = |name: String| -> io::Result<FileOfSnapshot> {
         let path = folder.join(&name);
         let size = std::fs::metadata(&path)?.len();
@@ -296,6 +347,10 @@ fn copy_all(pinned: Pinned, id: u64, folder: &Path, progress: &dyn Fn(u64)) -> R
     };
     let files = names.into_iter().map(describe).collect::<io::Result<Vec<_>>>().map_err(failed)?;
     let manifest = Manifest { id, seq, files };
+    if is_backup {
+        // Of use to whoever asked for it only: a later life of this node removes what is left of it.
+        return Ok(manifest);
+    }
     let bytes = postcard::to_stdvec(&manifest).map_err(|e| failed(io::Error::other(e)))?;
     std::fs::write(folder.join(MANIFEST), bytes).and_then(|()| sync_folder(folder)).map_err(failed)?;
     Ok(manifest)
@@ -316,7 +371,7 @@ fn left_behind(directory: &Path) -> Option<Kept> {
         match age.filter(|age| *age < KEPT_FOR && found.is_none()).and_then(|_| read()) {
             Some(manifest) => {
                 let now = Instant::now();
-                found = Some(Kept { manifest, folder, made: now, used: now });
+                found = Some(Kept { manifest, is_backup: false, folder, made: now, used: now });
             }
             None => discard(&folder),
         }
