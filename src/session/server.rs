@@ -230,6 +230,8 @@ impl Server {
                     .map_err(|e| SqlError::internal(format!("the catalog of '{name}' cannot be read: {e}")))?,
             };
             match *name == *ACCOUNTS_DATABASE {
+                // The file of the first change is there, its content not yet: until then accounts are as a cluster begins.
+                true if definition.is_empty() => {}
                 true => replicated = Some(database.accounts),
                 false => databases.push(Arc::new(database)),
             }

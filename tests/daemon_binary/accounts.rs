@@ -49,7 +49,7 @@ fn an_account_is_one_of_every_node_and_of_those_that_join_later() {
     wait("the end of it", || (code(elsewhere.query_drop("SELECT * FROM d.t")) == 1142).then_some(()));
 
     let third = Daemon::start(&homes[2], &["--node-id", "3", "--seeds", &seeds]);
-    wait("the vote", || (first.rows(VOTERS) == ["3"]).then_some(()));
+    wait("the vote", || (third.rows(VOTERS) == ["3"]).then_some(()));
     drop(logged_in(&third, "sha", "p-sha"));
     let shown = ["SHOW CREATE USER sha", "SHOW GRANTS FOR sha", "SELECT * FROM mysql.user ORDER BY User"];
     for question in shown {

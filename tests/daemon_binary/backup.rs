@@ -112,11 +112,13 @@ fn a_backup_of_a_working_cluster_begins_a_new_one() {
     });
     assert!(taken.status.success(), "{}", said(&taken));
     // Plain files, as of one moment that is not before the command.
-    let files = ["shop.db", "old@0020books.db", "marmot.files"].map(|name| Path::new(to).join(name));
+    let files =
+        ["shop.db", "old@0020books.db", "marmot.files", "__marmot_accounts.db"].map(|name| Path::new(to).join(name));
     let ones = count(&files[0], "SELECT count(*) FROM one");
     assert!(ones >= before, "{ones} of {before}");
     assert_eq!(count(&files[1], "SELECT count(*) FROM other"), ones);
-    assert_eq!(std::fs::read_dir(to).expect("a folder").count(), files.len() + 1, "and the manifest");
+    assert!(files.iter().all(|file| file.exists()));
+    assert_eq!(std::fs::read_dir(to).expect("a folder").count(), files.len() + 1, "and the manifest, but no key");
     let again = output(root.path(), &["backup", to, "--from", &cluster(&first)]);
     assert!(again.status.code() == Some(1) && said(&again).contains("is not empty"), "{}", said(&again));
 
@@ -209,7 +211,7 @@ fn what_is_damaged_or_cut_off_is_no_backup() {
 #[test]
 fn a_backup_of_nodes_with_tls_takes_their_secret() {
     let (_root, homes) = homes::<2>();
-    std::fs::write(homes[0].join("m.toml"), "[cluster]\nsecret = 'known to the nodes only'\n").expect("a file");
+    std::fs::write(homes[0].join("m.toml"), "[cluster]\ncluster_secret = 'known to the nodes only'\n").expect("a file");
     let first = Daemon::start(&homes[0], &["--config", "m.toml"]);
     first.run("CREATE DATABASE d");
     first.run("CREATE TABLE d.t (id INT PRIMARY KEY)");

@@ -86,6 +86,7 @@ pub(super) struct Manifest {
     pub files: Vec<FileOfSnapshot>,
 }
 
+#[cfg(not(madsim))]
 impl Manifest {
     pub fn bytes(&self) -> u64 {
         self.files.iter().map(|f| f.size).sum()
