@@ -62,6 +62,13 @@ impl World {
             return;
         }
         let Some(change) = self.operators[o].queue.front().copied() else { return };
+        if let MemberChange::Admit(id) = change
+            && !self.is_welcomed(id)
+        {
+            // As nodes do it: none asks for its vote before it has the list.
+            self.operators[o].queue.rotate_left(1);
+            return self.wake_operator(o, 300 * MS);
+        }
         let able: Vec<usize> = (0..self.machines.len())
             .filter(|m| {
                 let machine = &self.machines[*m];
@@ -84,6 +91,12 @@ impl World {
         self.operators[o].waiting = Some((id, m));
         self.trace.note(self.now, m, format_args!("operator {o} asks {change:?}"));
         self.give(m, Input::Request(id, Request::Member(change)));
+    }
+
+    /// Whether the node runs and has a member list.
+    fn is_welcomed(&self, id: NodeId) -> bool {
+        let node = self.machines.iter().find(|machine| machine.id == id).and_then(|machine| machine.node.as_ref());
+        node.is_some_and(|node| !node.membership().voters.is_empty())
     }
 
     /// Whether the member list of machine `m` already shows the change.

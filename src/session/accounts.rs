@@ -138,8 +138,13 @@ impl Session {
         self.security = Security { identity: identity.clone(), ..Security::default() };
     }
 
+    /// Whether the account that logged in has SUPER, as last looked up.
+    pub(super) fn has_super(&self) -> bool {
+        self.security.rights.global().contains(Privileges::SUPER)
+    }
+
     /// Looks the rights up again if anything changed.
-    fn refresh_rights(&mut self) -> Result<(), SqlError> {
+    pub(super) fn refresh_rights(&mut self) -> Result<(), SqlError> {
         if self.security.generation == Some(self.server.generation()) {
             return Ok(());
         }

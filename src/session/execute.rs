@@ -137,7 +137,7 @@ impl Session {
             counters.slow_statement();
         }
         if slow || cost.is_unindexed() {
-            self.log_slow(run.text, time, cost, error, slow);
+            self.log_slow(&run.planned.shown(run.text), time, cost, error, slow);
         }
     }
 

@@ -291,12 +291,12 @@ impl Handler for Session {
             interrupts.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(Interrupt::interrupt);
         });
         self.connection = Some(connection);
-        self.log_in(login).await
+        self.log_in(login).await?;
+        self.refresh_rights()
     }
 
-    /// Every account may everything.
     fn may_administer(&self) -> bool {
-        true
+        self.has_super()
     }
 
     fn status(&self) -> StatusFlags {
