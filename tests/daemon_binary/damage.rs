@@ -31,7 +31,7 @@ fn two(homes: &[PathBuf; 2]) -> (Daemon, Daemon) {
     fill(&first, 2000);
     let seeds = format!("127.0.0.1:{}", first.cluster_port);
     let second = Daemon::start(&homes[1], &["--node-id", "2", "--seeds", &seeds]);
-    wait("the vote", || (first.rows(VOTERS) == ["2"]).then_some(()));
+    wait("the vote", || [&first, &second].iter().all(|node| node.rows(VOTERS) == ["2"]).then_some(()));
     wait("the data", || (content(&second) == content(&first)).then_some(()));
     (first, second)
 }
@@ -39,6 +39,12 @@ fn two(homes: &[PathBuf; 2]) -> (Daemon, Daemon) {
 fn content(node: &Daemon) -> Option<Vec<String>> {
     let mut client = node.connect().ok()?;
     client.query::<(u64, i64, u64), _>(CONTENT).ok().map(|rows| rows.iter().map(|row| format!("{row:?}")).collect())
+}
+
+/// Ends a node whose files have everything, and leaves behind what `kill -9` does: nobody knows that they are sound.
+fn cut_short(node: Daemon, home: &Path) {
+    assert!(node.stop().success());
+    std::fs::remove_file(home.join("data/marmot.clean")).expect("it stopped cleanly");
 }
 
 /// Brings everything into the file itself, and writes nonsense over pages in the middle of it.
@@ -113,7 +119,7 @@ fn a_node_alone_leaves_a_damaged_file_where_it_is_and_says_what_to_do() {
     let only = Daemon::start(&homes[0], &["--node-id", "1"]);
     fill(&only, 2000);
     let ports = only.ports();
-    only.kill();
+    cut_short(only, &homes[0]);
     overwrite(&homes[0], 20, 40);
     let mut again = Daemon::launch_on(ports, &homes[0], &[]);
     assert_eq!(again.ended().code(), Some(1));
@@ -139,7 +145,7 @@ fn a_copy_that_was_cut_off_is_gone_on_with() {
     let second = Daemon::start(&homes[1], &["--node-id", "2", "--seeds", &seeds]);
     wait("the vote", || (first.rows(VOTERS) == ["2"]).then_some(()));
     let ports = second.ports();
-    second.kill();
+    cut_short(second, &homes[1]);
     overwrite(&homes[1], 20, 40);
     let received = || std::fs::metadata(homes[1].join("data/incoming/d.db")).map_or(0, |m| m.len());
     for _ in 0..2 {
