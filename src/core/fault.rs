@@ -107,3 +107,15 @@ pub enum PeerFault {
     #[error("{from}: {what}")]
     Malformed { from: NodeId, what: String },
 }
+
+impl PeerFault {
+    /// Who sent it, or says so.
+    pub fn sender(&self) -> NodeId {
+        match self {
+            PeerFault::ClockAhead { from, .. }
+            | PeerFault::NotMember { from, .. }
+            | PeerFault::Forgetful { from }
+            | PeerFault::Malformed { from, .. } => *from,
+        }
+    }
+}

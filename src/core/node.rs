@@ -433,7 +433,7 @@ impl Node {
         self.wall_clocks.heard(from, envelope.wall, self.now.mono);
         self.read_wall(self.own_wall, io.out);
         self.peers.read_clock(from, envelope.clock, self.now.wall);
-        match self.clock.ahead(envelope.clock, self.now.wall) {
+        match self.too_far_ahead(envelope.clock) {
             None => self.clock.observe(envelope.clock),
             Some(ahead_ms) => {
                 io.out.notice(Notice::PeerFault(PeerFault::ClockAhead { from, ahead_ms }));

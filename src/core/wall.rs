@@ -15,7 +15,7 @@ use super::effect::{Effects, Notice};
 use super::hlc::Clock;
 use super::message::Membership;
 use super::node::Node;
-use crate::types::{Mono, NodeId, Now, Span, Wall};
+use crate::types::{Hlc, Mono, NodeId, Now, Span, Wall};
 use std::collections::BTreeMap;
 
 /// For one to two of these a clock must have been ahead to be followed.
@@ -25,6 +25,8 @@ const LASTING: Span = Span::from_secs(3);
 const FRESH: Span = Span::from_secs(1);
 /// The wall clock is held against the others' after so long, or if it moved by more; not at every message.
 const JUDGE_WALL_EVERY: Span = Span::from_millis(20);
+/// A clock must be wrong for so long before it is told.
+const TOLD_AFTER: Span = Span::from_secs(10);
 /// Fewer voters than this cannot tell whose clock is wrong.
 const VOTERS_TO_TELL: usize = 3;
 
@@ -32,6 +34,8 @@ const VOTERS_TO_TELL: usize = 3;
 #[derive(Clone, Debug)]
 pub struct WallClocks {
     own: Window,
+    /// Since when this node's own is far off, and whether that was told.
+    wrong: Option<(Mono, bool)>,
     heard: BTreeMap<NodeId, Heard>,
 }
 
@@ -74,7 +78,7 @@ fn wall(ahead: i64, mono: Mono) -> Wall {
 
 impl WallClocks {
     pub fn new(now: Now) -> WallClocks {
-        WallClocks { own: Window::new(ahead(now.wall, now.mono), now.mono), heard: BTreeMap::new() }
+        WallClocks { own: Window::new(ahead(now.wall, now.mono), now.mono), wrong: None, heard: BTreeMap::new() }
     }
 
     /// This node's own clocks were read.
@@ -89,6 +93,28 @@ impl WallClocks {
         let heard = self.heard.entry(peer).or_insert(new);
         heard.lowest.add(value, at, LASTING, i64::min);
         heard.highest.add(value, at, FRESH, i64::max);
+    }
+
+    /// Whether to tell that this node's clock is wrong, or right again; not while messages were only late.
+    fn tell(&mut self, wrong: bool, at: Mono) -> bool {
+        match (&mut self.wrong, wrong) {
+            (None, false) => false,
+            (none @ None, true) => {
+                *none = Some((at, false));
+                false
+            }
+            (Some((_, told)), false) => {
+                let told = *told;
+                self.wrong = None;
+                told
+            }
+            (Some((since, told)), true) => {
+                !*told && at.since(*since) > TOLD_AFTER && {
+                    *told = true;
+                    true
+                }
+            }
+        }
     }
 
     /// What `now.wall` is taken for. Where a majority of `voters`, not counting `me`, show less by more than half of
@@ -130,6 +156,12 @@ fn nth(values: impl Iterator<Item = i64>, n: usize) -> Option<i64> {
 }
 
 impl Node {
+    /// As [`Clock::ahead`]. What this node's own clock shows is not too far ahead for it, whatever others' late messages
+    /// make of that.
+    pub(super) fn too_far_ahead(&self, remote: Hlc) -> Option<u64> {
+        self.clock.ahead(remote, self.now.wall.max(self.own_wall))
+    }
+
     /// Takes this node's wall clock for what the voters' allow, and says when that is something else.
     pub(super) fn read_wall(&mut self, own: Wall, out: &mut Effects) {
         let own_moved = own.0.wrapping_sub(self.own_wall.0);
@@ -144,8 +176,8 @@ impl Node {
         let now = Now { mono: self.now.mono, wall: own };
         self.wall_clocks.read(now);
         let bounded = self.wall_clocks.bounded(now, &self.membership, self.id, limit, &self.clock, waits);
-        let wrong = |own: Wall, taken: Wall| own.0.abs_diff(taken.0) > limit.as_millis();
-        if wrong(own, bounded) != wrong(self.own_wall, self.now.wall) && !waits {
+        let wrong = own.0.abs_diff(bounded.0) > limit.as_millis() && !waits;
+        if self.wall_clocks.tell(wrong, self.now.mono) {
             out.notice(Notice::WallClock { shows: own, taken_for: bounded });
         }
         self.wall_judged = self.now.mono;
@@ -225,6 +257,15 @@ mod tests {
         // This node's clock jumps as the other's is set right, a second later.
         assert_eq!(after(&mut clocks, 20_000, 1_000, 79_000, [88_000, 0]), 250);
         assert_eq!(after(&mut clocks, 21_000, 20_000, 79_000, [0, 0]), 250);
+    }
+
+    #[test]
+    fn what_lasts_is_told_once() {
+        let mut clocks = WallClocks::new(at(0, NOON));
+        let told: Vec<u64> = (0..60).filter(|s| clocks.tell((20..40).contains(s), at(s * 1000, 0).mono)).collect();
+        assert_eq!(told, [31, 40]);
+        let mut clocks = WallClocks::new(at(0, NOON));
+        assert!(!(0..60).any(|s| clocks.tell(s % 10 < 5, at(s * 1000, 0).mono)));
     }
 
     #[test]

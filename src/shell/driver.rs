@@ -19,16 +19,20 @@ use super::applier::{SharedApplier, reports_of};
 use super::clock::SystemClock;
 use super::frame::{Header, encode_message};
 use super::link::Links;
+use super::log_limit::LogLimit;
 use super::metrics::Metrics;
 use super::phases::Phases;
 use super::trace;
 use crate::core::message::{Envelope, Message};
-use crate::core::{ApplyTask, Destination, Effect, Effects, Fatal, Input, Legacy, Node, Notice, Published as Publish};
+use crate::core::{
+    ApplyTask, Destination, Effect, Effects, Fatal, Input, Legacy, Node, Notice, PeerFault, Published as Publish,
+};
 use crate::session::{CoreCall, Published};
 use crate::sqlite::DataDir;
 use crate::sqlite::Store;
-use crate::types::{ApplySeq, ClientId, Mono, RowImage, RowKey, Snapshot, Span, TxnId};
+use crate::types::{ApplySeq, ClientId, Mono, NodeId, RowImage, RowKey, Snapshot, Span, TxnId};
 use std::collections::BTreeMap;
+use std::mem::{Discriminant, discriminant};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::yield_now;
@@ -116,6 +120,7 @@ pub struct Driver {
     channels: Channels,
     clients: BTreeMap<ClientId, Waiting>,
     standstill: Standstill,
+    said: LogLimit<(NodeId, Option<Discriminant<PeerFault>>)>,
     oldest: Option<Snapshot>,
     next_look: Mono,
     /// The message encoded last.
@@ -166,6 +171,7 @@ impl Driver {
             channels,
             clients: BTreeMap::new(),
             standstill: Standstill::new(write_timeout),
+            said: LogLimit::default(),
             oldest: None,
             next_look: Mono(0),
             encoded: None,
@@ -446,7 +452,7 @@ impl Driver {
                         }
                         _ => {}
                     }
-                    log(&notice);
+                    self.log(&notice);
                 }
             }
         }
@@ -545,11 +551,29 @@ fn header(node: &Node) -> Header {
     Header { from, from_address, clock, wall, life }
 }
 
+impl Driver {
+    /// What may come with every message of a peer is said once a minute, with how often it was not.
+    fn log(&self, notice: &Notice) {
+        match notice {
+            Notice::PeerFault(fault) => {
+                if let Some(unsaid) = self.said.admit((fault.sender(), Some(discriminant(fault)))) {
+                    tracing::warn!(%fault, unsaid, "message from a peer dropped");
+                }
+            }
+            Notice::ClockAhead { peer, ahead_ms } => {
+                if let Some(unsaid) = self.said.admit((*peer, None)) {
+                    tracing::warn!(%peer, ahead_ms, unsaid, "what a peer stamped is ahead: it waits");
+                }
+            }
+            notice => log(notice),
+        }
+    }
+}
+
 fn log(notice: &Notice) {
     match notice {
         Notice::PeerUp(node, address) => tracing::info!(%node, %address, "peer is alive"),
         Notice::PeerDown(node, address) => tracing::warn!(%node, %address, "peer is dead"),
-        Notice::PeerFault(fault) => tracing::warn!(%fault, "message from a peer dropped"),
         Notice::Joining(what) => tracing::info!("joining: {what}"),
         Notice::EpochChanged { epoch, voters } => {
             let voters: Vec<String> = voters.iter().map(ToString::to_string).collect();
@@ -557,12 +581,11 @@ fn log(notice: &Notice) {
         }
         Notice::Recovering { txn, ballot } => tracing::info!(%txn, ballot, "recovering a transaction"),
         Notice::Conflict { table, winner, loser } => {
-            tracing::info!(%table, %winner, %loser, "a merge discarded a value; see marmot.conflicts");
+            tracing::debug!(%table, %winner, %loser, "a merge discarded a value; see marmot.conflicts");
         }
         Notice::NeedsSnapshot { origin, sequence } => {
             tracing::warn!(%origin, sequence, "no peer's log reaches back far enough to bring this node up to date");
         }
-        Notice::ClockAhead { peer, ahead_ms } => tracing::warn!(%peer, ahead_ms, "clock of a peer is ahead"),
         Notice::WallClock { shows, taken_for } if shows.0.abs_diff(taken_for.0) < 100 => {
             tracing::info!("the clock of this machine is that of the others again")
         }
@@ -573,6 +596,8 @@ fn log(notice: &Notice) {
                 "the clock of this machine is wrong: a majority of the voters show another; set it right"
             )
         }
+        // Said by the driver, not at each message.
+        Notice::PeerFault(_) | Notice::ClockAhead { .. } => {}
         Notice::Stopped(why) => tracing::error!("stopped: {why}"),
     }
 }

@@ -332,7 +332,7 @@ impl Node {
 
     pub(crate) fn on_prepared(&mut self, io: &mut Io<'_>, from: NodeId, txn: TxnId, yes: Yes) -> Result<(), Fatal> {
         let Yes { clock, lock_only, fast, holds } = yes;
-        if self.clock.ahead(clock, self.now.wall).is_some() {
+        if self.too_far_ahead(clock).is_some() {
             // One broken clock must not drag the cluster into the future: its vote is not used.
             return Ok(());
         }

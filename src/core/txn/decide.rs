@@ -179,7 +179,7 @@ impl Node {
                 continue;
             }
             let one = shipped.record.level == WriteLevel::One;
-            if one && let Some(ahead_ms) = self.clock.ahead(shipped.stamp.hlc, self.now.wall) {
+            if one && let Some(ahead_ms) = self.too_far_ahead(shipped.stamp.hlc) {
                 io.out.notice(Notice::ClockAhead { peer: txn.origin.node(), ahead_ms });
                 continue;
             }

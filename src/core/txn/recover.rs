@@ -50,7 +50,7 @@ impl Node {
             return self.tell_outcome(io, from, txn);
         }
         let stamp_ahead = match &outcome {
-            Outcome::Commit { stamp, .. } => self.clock.ahead(stamp.hlc, self.now.wall),
+            Outcome::Commit { stamp, .. } => self.too_far_ahead(stamp.hlc),
             Outcome::Abort => None,
         };
         if let Some(ahead_ms) = stamp_ahead
