@@ -60,9 +60,9 @@ control() {
     fi
 }
 
-# All but clock-far, whose promise is known to be broken today (README), and isolate-long, which takes long.
+# All but isolate-long, which takes long.
 faults=none,kill-one,kill-majority,kill-all,restart-loop,pause-one,pause-majority,partition-halves,isolate-one,one-way
-faults=$faults,majority-ring,flapping,latency,loss,clock,full-disk,ddl,membership,everything
+faults=$faults,majority-ring,flapping,latency,loss,clock,clock-far,full-disk,ddl,membership,everything
 
 case "$mode" in
     short)
