@@ -214,9 +214,9 @@ pub fn expected(bug: Bug) -> Option<(u64, Vec<&'static str>)> {
         | Bug::LowestBallotWins
         | Bug::StampTieIgnoresNode
         | Bug::RemovedNodeServes
-        | Bug::RecordsBeforeWelcome => None,
+        | Bug::RecordsBeforeWelcome
+        | Bug::FastAbortedFreely => None,
         Bug::FastByMajority => exactly(20, &["anytime_a_commit_has_a_quorum"]),
-        Bug::FastAbortedFreely => exactly(1000, AGREEMENT),
         Bug::FastIgnoredInRecovery => exactly(1500, &["anytime_a_chosen_outcome_stays"]),
         Bug::FastAfterPromise => exactly(400, &["anytime_promises_last"]),
         Bug::FastBelowReport => exactly(100, &["anytime_reported_lows_hold"]),
@@ -261,7 +261,7 @@ pub fn expected(bug: Bug) -> Option<(u64, Vec<&'static str>)> {
         | Bug::PrepareByMinority
         | Bug::StampNotAboveClocks
         | Bug::WatermarkIgnoresIntents => exactly(200, ISOLATION),
-        Bug::ReleasedBeforeApplied => exactly(400, ISOLATION),
+        Bug::ReleasedBeforeApplied => exactly(2000, ISOLATION),
     }
 }
 

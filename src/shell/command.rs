@@ -8,7 +8,7 @@ use crate::config::{Command, Config};
 use crate::daemon::DirLock;
 use std::sync::Arc;
 
-/// Does what `command` says, and tells how far it is on standard error. Returns the exit code; see [`members`] for those
+/// Does what `command` says, and tells how far it is on standard error. Returns the exit code; see `members` for those
 /// of `node`.
 ///
 /// # Errors

@@ -53,7 +53,7 @@ pub struct Metrics {
     registry: Registry,
     /// From a client's commit request to its answer.
     pub commit: Histogram,
-    /// Parts of it; see [`super::phases`].
+    /// Parts of it; see `phases`.
     pub prepare: Histogram,
     pub accept: Histogram,
     pub apply: Histogram,

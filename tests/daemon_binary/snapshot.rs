@@ -89,7 +89,7 @@ fn the_data_is_copied_while_writes_go_on_and_both_ends_die_on_the_way() {
         first.kill();
         first = Daemon::launch_on(ports, &homes[0], &["--config", "m.toml"]);
         first.wait_until_it_answers(&homes[0]);
-        wait("the vote", || (first.rows(VOTERS) == ["2"]).then_some(()));
+        wait("the vote", || [&first, &second].iter().all(|node| node.rows(VOTERS) == ["2"]).then_some(()));
         let copied = log(&homes[1]).matches("snapshot received").count();
         assert_eq!(copied, 1, "{}", log(&homes[1]));
         assert_eq!(log(&homes[0]).matches("making a snapshot").count(), 1, "{}", log(&homes[0]));
@@ -104,7 +104,7 @@ fn the_data_is_copied_while_writes_go_on_and_both_ends_die_on_the_way() {
         assert!(lost.is_empty(), "{lost:?}");
         assert_eq!(second.rows(CONTENT), first.rows(CONTENT));
         second.run("UPDATE d.t SET filler = 'changed on 2' WHERE id % 50 = 0");
-        assert_eq!(second.rows(CONTENT), first.rows(CONTENT));
+        wait("the changed rows", || (second.rows(CONTENT) == first.rows(CONTENT)).then_some(()));
         first.run("DELETE FROM d.t WHERE id < 100");
         wait("the same rows", || (second.rows(CONTENT) == first.rows(CONTENT)).then_some(()));
         acknowledged
@@ -123,7 +123,7 @@ fn little_data_comes_with_the_log() {
     first.run("CREATE DATABASE d");
     let seeds = format!("127.0.0.1:{}", first.cluster_port);
     let second = Daemon::start(&homes[1], &["--node-id", "2", "--seeds", &seeds]);
-    wait("the vote", || (first.rows(VOTERS) == ["2"]).then_some(()));
+    wait("the vote", || [&first, &second].iter().all(|node| node.rows(VOTERS) == ["2"]).then_some(()));
     wait("the database", || second.rows("SHOW DATABASES").contains(&"d".to_string()).then_some(()));
     assert!(!log(&homes[0]).contains("making a snapshot"), "{}", log(&homes[0]));
 }
@@ -141,7 +141,7 @@ fn what_a_snapshot_was_received_of_is_no_use_to_a_cluster_that_has_another() {
     configure(&homes[1]);
     let seeds = format!("127.0.0.1:{}", first.cluster_port);
     let second = Daemon::start(&homes[1], &["--node-id", "2", "--seeds", &seeds, "--config", "m.toml"]);
-    wait("the vote", || (first.rows(VOTERS) == ["2"]).then_some(()));
+    wait("the vote", || [&first, &second].iter().all(|node| node.rows(VOTERS) == ["2"]).then_some(()));
     assert_eq!(second.rows(CONTENT), first.rows(CONTENT));
     second.connect_as("ann", "secret").expect("accounts come with the snapshot");
 }

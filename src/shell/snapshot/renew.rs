@@ -42,7 +42,7 @@ pub fn others(directory: &Path, config: &Config) -> Result<Vec<String>, String> 
 }
 
 /// Takes the place of this member's database files, log and member list by another member's, and keeps what is this
-/// member's own; see [`renew`](crate::core::renew). Asks `others` in turn until one has a snapshot that will do. Goes on
+/// member's own; see [`renew`]. Asks `others` in turn until one has a snapshot that will do. Goes on
 /// where an earlier attempt was cut off; until everything is here and checked, the directory is as it was.
 ///
 /// # Errors
