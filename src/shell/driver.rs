@@ -552,7 +552,7 @@ fn header(node: &Node) -> Header {
 }
 
 impl Driver {
-    /// What may come with every message of a peer is said once a minute, with how often it was not.
+    /// What may come with every message is said once a minute, with how often it was not.
     fn log(&self, notice: &Notice) {
         match notice {
             Notice::PeerFault(fault) => {
@@ -563,6 +563,11 @@ impl Driver {
             Notice::ClockAhead { peer, ahead_ms } => {
                 if let Some(unsaid) = self.said.admit((*peer, None)) {
                     tracing::warn!(%peer, ahead_ms, unsaid, "what a peer stamped is ahead: it waits");
+                }
+            }
+            Notice::Conflict { table, winner, loser } => {
+                if let Some(unsaid) = self.said.admit((self.node.id(), None)) {
+                    tracing::info!(%table, %winner, %loser, unsaid, "a merge discarded a value; see marmot.conflicts");
                 }
             }
             notice => log(notice),
@@ -580,9 +585,6 @@ fn log(notice: &Notice) {
             tracing::info!(epoch = epoch.0, voters = voters.join(" "), "member list changed");
         }
         Notice::Recovering { txn, ballot } => tracing::info!(%txn, ballot, "recovering a transaction"),
-        Notice::Conflict { table, winner, loser } => {
-            tracing::debug!(%table, %winner, %loser, "a merge discarded a value; see marmot.conflicts");
-        }
         Notice::NeedsSnapshot { origin, sequence } => {
             tracing::warn!(%origin, sequence, "no peer's log reaches back far enough to bring this node up to date");
         }
@@ -596,8 +598,8 @@ fn log(notice: &Notice) {
                 "the clock of this machine is wrong: a majority of the voters show another; set it right"
             )
         }
-        // Said by the driver, not at each message.
-        Notice::PeerFault(_) | Notice::ClockAhead { .. } => {}
+        // Said by the driver, not each time.
+        Notice::PeerFault(_) | Notice::ClockAhead { .. } | Notice::Conflict { .. } => {}
         Notice::Stopped(why) => tracing::error!("stopped: {why}"),
     }
 }
