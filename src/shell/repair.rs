@@ -55,15 +55,17 @@ pub(super) fn look(config: &Config, start: &Start) -> Result<Option<Need>, Strin
     if stopped_cleanly {
         std::fs::remove_file(&clean).map_err(|e| format!("cannot remove {}: {e}", clean.display()))?;
     }
-    if !belongs_to_a_cluster(directory)? {
-        return Ok(None);
-    }
     let depth = match start {
         Start::After(Fatal::Damaged(_)) => Depth::Full,
         Start::New if !stopped_cleanly => Depth::Quick(WALK_FOR),
         Start::New | Start::After(_) => Depth::Quick(Duration::ZERO),
     };
     let damaged = damaged_files(directory, depth, &applier_functions()).map_err(|e| e.to_string())?;
+    // Nothing to mend is the rule: the state, whose log is read for this, is opened once more only otherwise.
+    let is_sound = damaged.is_empty() && matches!(start, Start::New);
+    if is_sound || !belongs_to_a_cluster(directory)? {
+        return Ok(None);
+    }
     match start {
         _ if !damaged.is_empty() => Ok(Some(Need::Damaged(damaged))),
         Start::After(cause @ Fatal::NeedsSnapshot { .. }) => Ok(Some(Need::Lagging(cause.clone()))),

@@ -1,10 +1,8 @@
 //! Accounts of a cluster: made on one node, in force on all, and on those that join later.
 
-use crate::process::{Daemon, log, rows, wait};
+use crate::process::{Daemon, VOTERS, log, rows, wait};
 use mysql::prelude::Queryable;
 use mysql::{Conn, Error};
-
-const VOTERS: &str = "SELECT COUNT(*) FROM marmot.cluster_nodes WHERE voter = 1";
 
 fn code<T>(result: Result<T, Error>) -> u16 {
     match result {

@@ -1,14 +1,12 @@
 //! Backups of a cluster that works, and new clusters that begin with them.
 
 use crate::bucket::Bucket;
-use crate::process::{Daemon, command, log, output, wait};
+use crate::process::{Daemon, VOTERS, command, homes, log, output, wait};
 use mysql::prelude::Queryable;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use tempfile::TempDir;
 
-const VOTERS: &str = "SELECT COUNT(*) FROM marmot.cluster_nodes WHERE voter = 1";
 const SCHEMA: [&str; 13] = [
     "CREATE DATABASE shop",
     "CREATE DATABASE `old books`",
@@ -35,13 +33,6 @@ const DEFINITIONS: [&str; 8] = [
     "SHOW CREATE USER clerk",
     "SHOW GRANTS FOR clerk",
 ];
-
-fn homes<const N: usize>() -> (TempDir, [PathBuf; N]) {
-    let root = tempfile::tempdir().expect("a directory");
-    let homes = std::array::from_fn(|n| root.path().join(n.to_string()));
-    homes.iter().for_each(|home: &PathBuf| std::fs::create_dir(home).expect("a directory"));
-    (root, homes)
-}
 
 fn cluster(of: &Daemon) -> String {
     format!("127.0.0.1:{}", of.cluster_port)

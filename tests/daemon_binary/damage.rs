@@ -1,20 +1,11 @@
 //! Database files that are not what their node wrote.
 
-use crate::process::{Daemon, log, rows, wait};
+use crate::process::{Daemon, VOTERS, homes, log, rows, wait};
 use mysql::prelude::Queryable;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use tempfile::TempDir;
 
-const VOTERS: &str = "SELECT COUNT(*) FROM marmot.cluster_nodes WHERE voter = 1";
 const CONTENT: &str = "SELECT COUNT(*), SUM(id), SUM(CRC32(filler)) FROM d.t";
-
-fn homes<const N: usize>() -> (TempDir, [PathBuf; N]) {
-    let root = tempfile::tempdir().expect("a directory");
-    let homes = std::array::from_fn(|n| root.path().join(n.to_string()));
-    homes.iter().for_each(|home: &PathBuf| std::fs::create_dir(home).expect("a directory"));
-    (root, homes)
-}
 
 fn fill(node: &Daemon, rows: u32) {
     node.run("CREATE DATABASE d");
@@ -58,9 +49,13 @@ fn overwrite(home: &Path, from_page: u64, pages: usize) {
     file.write_all(&vec![0x5a; pages * 4096]).expect("it writes");
 }
 
+/// The databases put aside; beside each there may be its log and the log's index, as they were.
 fn quarantined(home: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(home.join("data/quarantine")).into_iter().flatten().flatten();
-    entries.map(|e| e.file_name().to_string_lossy().into_owned()).filter(|n| !n.contains("-wal")).collect()
+    entries
+        .map(|e| e.file_name().to_string_lossy().into_owned())
+        .filter(|n| !n.contains("-wal") && !n.contains("-shm"))
+        .collect()
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::certificates::Authority;
 use crate::middleman::Middleman;
-use crate::process::{Daemon, Ports, free_port, log, wait};
+use crate::process::{Daemon, Ports, VOTERS, free_port, homes, log, wait};
 use crate::proxy::Proxy;
 use nix::sys::signal::Signal;
 use std::io::{Read, Write};
@@ -10,18 +10,9 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tempfile::TempDir;
 
-const VOTERS: &str = "SELECT COUNT(*) FROM marmot.cluster_nodes WHERE voter = 1";
 /// Long enough to be nothing else.
 const MARKER: &str = "the marker that nobody but the nodes shall see";
-
-fn homes<const N: usize>() -> (TempDir, [PathBuf; N]) {
-    let root = tempfile::tempdir().expect("a directory");
-    let homes = std::array::from_fn(|n| root.path().join(n.to_string()));
-    homes.iter().for_each(|home: &PathBuf| std::fs::create_dir(home).expect("a directory"));
-    (root, homes)
-}
 
 fn configure(home: &Path, cluster: &str) {
     std::fs::write(home.join("m.toml"), format!("[cluster]\n{cluster}\n")).expect("a file");

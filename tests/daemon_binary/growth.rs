@@ -1,21 +1,12 @@
 //! Clusters that grow, shrink, and have members replaced while they work.
 
-use crate::process::{Daemon, Ports, log, output, wait};
+use crate::process::{Daemon, Ports, VOTERS, homes, log, output, wait};
 use mysql::prelude::Queryable;
 use nix::sys::signal::Signal;
 use std::path::PathBuf;
 use std::process::Output;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tempfile::TempDir;
-
-const VOTERS: &str = "SELECT COUNT(*) FROM marmot.cluster_nodes WHERE voter = 1";
-
-fn homes<const N: usize>() -> (TempDir, [PathBuf; N]) {
-    let root = tempfile::tempdir().expect("a directory");
-    let homes = std::array::from_fn(|n| root.path().join(n.to_string()));
-    homes.iter().for_each(|home: &PathBuf| std::fs::create_dir(home).expect("a directory"));
-    (root, homes)
-}
 
 fn start(homes: &[PathBuf], id: usize, seed: Option<&Daemon>, flags: &[&str]) -> Daemon {
     let (id_text, seeds) = (id.to_string(), seed.map(|seed| format!("127.0.0.1:{}", seed.cluster_port)));

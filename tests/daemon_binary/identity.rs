@@ -1,11 +1,9 @@
 //! Nodes that come back with less than they had.
 
-use crate::process::{Daemon, log, wait};
+use crate::process::{Daemon, VOTERS, log, wait};
 use mysql::prelude::Queryable;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
-
-const VOTERS: &str = "SELECT COUNT(*) FROM marmot.cluster_nodes WHERE voter = 1";
 
 /// Two members of a cluster with a table.
 fn two() -> (TempDir, [PathBuf; 2], Daemon, Daemon) {

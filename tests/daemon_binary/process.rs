@@ -6,9 +6,10 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::io::Read;
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
+use tempfile::TempDir;
 
 /// Longest wait for anything.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -31,6 +32,17 @@ impl Ports {
     pub fn connect(self) -> Result<Conn, Error> {
         connect(self.mysql, "root", "")
     }
+}
+
+/// How many voting members a node knows.
+pub const VOTERS: &str = "SELECT COUNT(*) FROM marmot.cluster_nodes WHERE voter = 1";
+
+/// Folders for so many nodes, which go when the first of the two is dropped.
+pub fn homes<const N: usize>() -> (TempDir, [PathBuf; N]) {
+    let root = tempfile::tempdir().expect("a directory");
+    let homes = std::array::from_fn(|n| root.path().join(n.to_string()));
+    homes.iter().for_each(|home: &PathBuf| std::fs::create_dir(home).expect("a directory"));
+    (root, homes)
 }
 
 /// A port nobody listens on now.

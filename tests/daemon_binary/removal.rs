@@ -1,18 +1,8 @@
 //! What becomes of a node that is removed from its cluster.
 
-use crate::process::{Daemon, log, wait};
+use crate::process::{Daemon, VOTERS, homes, log, wait};
 use mysql::prelude::Queryable;
-use std::path::{Path, PathBuf};
-use tempfile::TempDir;
-
-const VOTERS: &str = "SELECT COUNT(*) FROM marmot.cluster_nodes WHERE voter = 1";
-
-fn homes<const N: usize>() -> (TempDir, [PathBuf; N]) {
-    let root = tempfile::tempdir().expect("a directory");
-    let homes = std::array::from_fn(|n| root.path().join(n.to_string()));
-    homes.iter().for_each(|home: &PathBuf| std::fs::create_dir(home).expect("a directory"));
-    (root, homes)
-}
+use std::path::Path;
 
 fn seeds(of: &Daemon) -> String {
     format!("127.0.0.1:{}", of.cluster_port)

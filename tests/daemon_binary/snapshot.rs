@@ -1,11 +1,10 @@
 //! A node that joins a cluster with more data than its log is for.
 
-use crate::process::{Daemon, log, rows, wait};
+use crate::process::{Daemon, VOTERS, log, rows, wait};
 use mysql::prelude::Queryable;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-const VOTERS: &str = "SELECT COUNT(*) FROM marmot.cluster_nodes WHERE voter = 1";
 const CONTENT: &str = "SELECT COUNT(*), SUM(id), SUM(CRC32(filler)) FROM d.t";
 
 /// The folders of a data directory whose names begin so.
