@@ -212,7 +212,8 @@ pub enum Message {
     /// Committed transactions in an order that respects causality, and positions known to be empty. Applying one
     /// twice is harmless.
     SyncRecords { epoch: Epoch, commits: Vec<Shipped>, aborted: Vec<AbortedRange>, more: bool },
-    /// The asked peer's log does not reach back far enough; the asker needs a file snapshot.
+    /// The asked peer's log does not reach back far enough: the position of `origin` before `first_kept` is dropped and the
+    /// asker lacks it. It needs a file snapshot.
     SyncTooOld { origin: NodeId, first_kept: Sequence },
 
     /// Reader → members: what is decided or in flight with you? (Read barrier.)

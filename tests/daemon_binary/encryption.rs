@@ -55,6 +55,8 @@ fn rows_cannot_be_read_on_the_way_and_what_was_said_once_is_refused_again() {
         let ([first, second], proxies) = recorded(&homes, &cluster);
         first.run("CREATE DATABASE d");
         first.run("CREATE TABLE d.t (id INT PRIMARY KEY, v TEXT)");
+        let there = "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'd'";
+        wait("the table on the second", || (second.rows(there) == ["1"]).then_some(()));
         for (node, id) in [(&first, 1), (&second, 2)] {
             node.run(&format!("INSERT INTO d.t VALUES ({id}, '{MARKER}')"));
         }

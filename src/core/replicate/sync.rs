@@ -176,10 +176,11 @@ impl Node {
         }
         let dropped = &self.log.checkpoint().dropped;
         if !vector.covers(dropped) {
+            // What is dropped of an origin may have holes: entries go in the order they were recorded in.
             let lacks = dropped.missing_from(vector, 1);
             if let Some(txn) = lacks.first() {
-                let first_kept = dropped.prefix(txn.origin) + 1;
-                self.send(io, from, Message::SyncTooOld { origin: txn.origin, first_kept });
+                let (origin, first_kept) = (txn.origin, txn.sequence + 1);
+                self.send(io, from, Message::SyncTooOld { origin, first_kept });
             }
             return Ok(());
         }
@@ -281,7 +282,8 @@ impl Node {
             self.sync.asked = None;
             self.sync.turn += 1;
         }
-        if self.log.vector.prefix(origin) + 1 >= first_kept {
+        let dropped = TxnId { origin, sequence: first_kept.saturating_sub(1) };
+        if self.log.vector.contains(dropped) {
             return;
         }
         self.sync.too_old.insert(from);
