@@ -375,6 +375,10 @@ impl Session {
             Some(links) if is_read("replication") => links.list(),
             _ => Vec::new(),
         };
+        let copies = match &self.server.links {
+            Some(links) if is_read("cluster_nodes") => links.copies(),
+            _ => Vec::new(),
+        };
         let conflicts = match &self.server.conflicts {
             Some(log) if is_read("conflicts") => log.latest(CONFLICTS_SHOWN),
             _ => Vec::new(),
@@ -399,6 +403,7 @@ impl Session {
             conflicts: &conflicts,
             open: &open,
             links: &links,
+            copies: &copies,
             usage: &usage,
         };
         let rows: Vec<(&SystemTable, Vec<Vec<Value>>)> = tables.iter().map(|t| (*t, (t.rows)(&facts))).collect();

@@ -211,6 +211,7 @@ impl Closed {
             environment.random.clone(),
             config.replication.snapshot_bytes_per_second,
             metrics.clone(),
+            book.copies.clone(),
         );
         let certificates = certificates(config);
         let server = Server::new(Parts {

@@ -13,11 +13,11 @@ use super::interference::{Fate, Interference};
 use super::log_limit::LogLimit;
 use super::metrics::Metrics;
 use super::peer_stream::PeerStream;
-use super::snapshot::Copies;
+use super::snapshot::{Copies, CopyBook};
 use super::spawn::Spawn;
 use crate::core::Address;
 use crate::core::message::Envelope;
-use crate::session::{LinkRow, LinkStates};
+use crate::session::{CopyRow, LinkRow, LinkStates};
 use bytes::{Bytes, BytesMut};
 use std::collections::BTreeMap;
 use std::mem::Discriminant;
@@ -70,10 +70,11 @@ impl LinkState {
     }
 }
 
-/// The states of all links of a node, by address.
+/// The states of all links of a node, by address, and what it gives out beside them.
 #[derive(Debug, Default)]
 pub struct LinkBook {
     links: Mutex<BTreeMap<Address, Arc<LinkState>>>,
+    pub copies: Arc<CopyBook>,
 }
 
 impl LinkBook {
@@ -95,6 +96,10 @@ impl LinkStates for LinkBook {
             dropped_frames: state.dropped.load(Ordering::Relaxed),
         };
         links.iter().map(row).collect()
+    }
+
+    fn copies(&self) -> Vec<CopyRow> {
+        self.copies.list()
     }
 }
 
@@ -406,7 +411,7 @@ struct Door {
 impl Door {
     fn let_in(self: Arc<Self>, peer: IpAddr, (stream, session, purpose): (PeerStream, Session, Purpose)) {
         if purpose == Purpose::Copy {
-            if let Err(error) = self.copies.serve(stream, session) {
+            if let Err(error) = self.copies.serve(peer, stream, session) {
                 tracing::warn!(%peer, %error, "no thread for a node that copies the data");
             }
             return;

@@ -17,18 +17,24 @@ const CONNECT: Duration = Duration::from_secs(5);
 
 /// One line of `marmot.cluster_nodes`.
 struct Member {
-    id: u64,
+    /// Who is about to join says only when it is done.
+    id: Option<u64>,
     address: String,
     state: String,
     voter: bool,
     epoch: u64,
-    lag: u64,
+    lag: Option<u64>,
+    /// Of a copy under way.
+    progress: Option<String>,
 }
 
 impl Member {
     fn json(&self) -> Json {
-        let Member { id, address, state, voter, epoch, lag } = self;
-        json!({ "id": id.to_string(), "address": address, "state": state, "voter": voter, "epoch": epoch, "lag": lag })
+        let Member { id, address, state, voter, epoch, lag, progress } = self;
+        let id = id.map(|id| id.to_string());
+        json!({
+            "id": id, "address": address, "state": state, "voter": voter, "epoch": epoch, "lag": lag, "progress": progress
+        })
     }
 }
 
@@ -55,7 +61,7 @@ pub fn ask(at: &HostPort, user: &str, password: &str, what: NodeCommand, as_json
         }
         NodeCommand::Remove { node } => {
             let known = members(&mut client).map_err(refused)?;
-            let is_removed = known.iter().any(|m| m.id == node && m.state == "REMOVED");
+            let is_removed = known.iter().any(|m| m.id == Some(node) && m.state == "REMOVED");
             if !is_removed {
                 client.query_drop(format!("ALTER CLUSTER REMOVE NODE {node}")).map_err(refused)?;
             }
@@ -98,17 +104,29 @@ fn reason(error: mysql::Error) -> String {
 }
 
 fn members(client: &mut Conn) -> mysql::Result<Vec<Member>> {
-    let sql = "SELECT id, address, state, voter, epoch, lag FROM marmot.cluster_nodes ORDER BY id";
-    client.query_map(sql, |(id, address, state, voter, epoch, lag)| Member { id, address, state, voter, epoch, lag })
+    let sql =
+        "SELECT id, address, state, voter, epoch, lag, progress FROM marmot.cluster_nodes ORDER BY id IS NULL, id";
+    client.query_map(sql, |(id, address, state, voter, epoch, lag, progress)| Member {
+        id,
+        address,
+        state,
+        voter,
+        epoch,
+        lag,
+        progress,
+    })
 }
 
 fn table(members: &[Member]) -> String {
-    let head = ["ID", "ADDRESS", "STATE", "VOTES", "EPOCH", "LAG"].map(str::to_string);
+    let head = ["ID", "ADDRESS", "STATE", "VOTES", "EPOCH", "LAG", "PROGRESS"].map(str::to_string);
+    let number = |n: Option<u64>| n.map_or("-".to_string(), |n| n.to_string());
     let row = |m: &Member| {
         let votes = if m.voter { "yes" } else { "no" };
-        [m.id.to_string(), m.address.clone(), m.state.clone(), votes.into(), m.epoch.to_string(), m.lag.to_string()]
+        let progress = m.progress.clone().unwrap_or_default();
+        let (id, lag) = (number(m.id), number(m.lag));
+        [id, m.address.clone(), m.state.clone(), votes.into(), m.epoch.to_string(), lag, progress]
     };
-    let rows: Vec<[String; 6]> = std::iter::once(head).chain(members.iter().map(row)).collect();
+    let rows: Vec<[String; 7]> = std::iter::once(head).chain(members.iter().map(row)).collect();
     let mut text = String::new();
     for row in &rows {
         let cells = row.iter().enumerate().map(|(column, cell)| {
@@ -147,7 +165,8 @@ fn status(members: &[Member], facts: &[(String, String)], as_json: bool) -> u8 {
     }
     println!("{word}: {alive} of {} voting members alive", voters.len());
     for member in down {
-        println!("node {} at {} is {}", member.id, member.address, member.state);
+        let id = member.id.unwrap_or_default();
+        println!("node {id} at {} is {}", member.address, member.state);
     }
     for (name, value) in facts {
         println!("{name:16} {value}");
@@ -160,7 +179,13 @@ mod tests {
     use super::*;
 
     fn member(id: u64, state: &str, voter: bool) -> Member {
-        Member { id, address: "127.0.0.1:8081".into(), state: state.into(), voter, epoch: 3, lag: 0 }
+        let (address, id, lag) = ("127.0.0.1:8081".into(), Some(id), Some(0));
+        Member { id, address, state: state.into(), voter, epoch: 3, lag, progress: None }
+    }
+
+    fn copying() -> Member {
+        let progress = Some("3 of 9 MB sent".to_string());
+        Member { id: None, lag: None, progress, ..member(0, "COPYING", false) }
     }
 
     #[test]
@@ -179,10 +204,11 @@ mod tests {
 
     #[test]
     fn a_table_has_its_columns_below_each_other() {
-        let text = table(&[member(1, "ALIVE", true), member(281_474_976_710_655, "JOINING", false)]);
+        let text = table(&[member(1, "ALIVE", true), member(281_474_976_710_655, "JOINING", false), copying()]);
         let at = |line: &str, word: &str| line.find(word).expect("it is there");
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(at(lines[0], "STATE"), at(lines[1], "ALIVE"));
         assert_eq!(at(lines[0], "STATE"), at(lines[2], "JOINING"));
+        assert_eq!(at(lines[0], "PROGRESS"), at(lines[3], "3 of 9 MB sent"));
     }
 }

@@ -62,6 +62,7 @@ fn the_data_is_copied_while_writes_go_on_and_both_ends_die_on_the_way() {
     let joiner = ["--node-id", "2", "--seeds", &seeds, "--config", "m.toml"];
     let second = Daemon::launch(&homes[1], &joiner);
 
+    let copying = "SELECT progress FROM marmot.cluster_nodes WHERE state = 'COPYING' AND id IS NULL AND voter = 0";
     let (stop, ports) = (AtomicBool::new(false), first.ports());
     let acknowledged = std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
@@ -78,6 +79,7 @@ fn the_data_is_copied_while_writes_go_on_and_both_ends_die_on_the_way() {
             }
             acknowledged
         });
+        wait("a line that says so", || first.rows(copying).iter().any(|p| p.ends_with(" MB sent")).then_some(()));
         wait("half of it", || (received(&homes[1]) > 8 << 20).then_some(()));
         second.kill();
         let (before, held) = (received(&homes[1]), manifest(&homes[1]));
@@ -106,6 +108,7 @@ fn the_data_is_copied_while_writes_go_on_and_both_ends_die_on_the_way() {
         wait("the changed rows", || (second.rows(CONTENT) == first.rows(CONTENT)).then_some(()));
         first.run("DELETE FROM d.t WHERE id < 100");
         wait("the same rows", || (second.rows(CONTENT) == first.rows(CONTENT)).then_some(()));
+        assert_eq!(first.rows(copying), [""; 0], "nobody copies any more");
         acknowledged
     });
     assert!(acknowledged.len() > 10, "{} writes while the data was copied", acknowledged.len());

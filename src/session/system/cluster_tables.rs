@@ -20,14 +20,26 @@ pub const CLUSTER_NODES: SystemTable = SystemTable {
         ("voter", Int),
         ("epoch", Unsigned),
         ("lag", Unsigned),
+        ("progress", Text(64)),
     ],
     rows: |facts| {
         let Some(node) = facts.cluster else { return Vec::new() };
-        let row = |p: &crate::core::PeerStatus| {
+        let peer = |p: &crate::core::PeerStatus| {
+            let state = text(&p.state.to_string());
             let voter = Value::Int(i64::from(p.voter));
-            vec![int(p.id.0), text(&p.address), text(&p.state.to_string()), voter, int(p.epoch.0), int(p.lag)]
+            vec![int(p.id.0), text(&p.address), state, voter, int(p.epoch.0), int(p.lag), Value::Null]
         };
-        node.peers.iter().map(row).collect()
+        // Nobody of the cluster yet, or a member that is away.
+        let copy = |c: &super::CopyRow| {
+            let (done, total) = (c.done_bytes >> 20, c.total_bytes >> 20);
+            let progress = match c.is_made {
+                true => format!("{done} of {total} MB sent"),
+                false => format!("{done} of {total} MB prepared"),
+            };
+            let (taker, no) = (text(&c.taker.to_string()), Value::Int(0));
+            vec![Value::Null, taker, text("COPYING"), no, int(0), Value::Null, text(&progress)]
+        };
+        node.peers.iter().map(peer).chain(facts.copies.iter().map(copy)).collect()
     },
 };
 

@@ -21,6 +21,7 @@ use crate::session::{Counters, Registry, Variables};
 use crate::sql::{Accounts, Catalog, Database, Rights};
 use crate::sqlite::Usage;
 use crate::types::{AccountName, Hlc, Mono, NodeId, Now, TableId, Value};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 pub use account_tables::is_of_parts;
@@ -50,6 +51,7 @@ pub struct Facts<'a> {
     pub conflicts: &'a [ConflictRow],
     pub open: &'a [OpenTransaction],
     pub links: &'a [LinkRow],
+    pub copies: &'a [CopyRow],
     pub usage: &'a [Usage],
 }
 
@@ -94,10 +96,25 @@ pub struct LinkRow {
     pub dropped_frames: u64,
 }
 
-/// Where `marmot.replication` hears of links: the shell has them.
+/// A snapshot that this node gives to one that joins, or to a member that goes on with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CopyRow {
+    /// Where it asks from; which member it is, or will be, it does not say.
+    pub taker: IpAddr,
+    /// The snapshot is there and is being sent. Before that this node copies its own files.
+    pub is_made: bool,
+    /// Of the one or the other.
+    pub done_bytes: u64,
+    pub total_bytes: u64,
+}
+
+/// Where `marmot.replication` hears of links, and `marmot.cluster_nodes` of copies: the shell has them.
 pub trait LinkStates: Send + Sync {
     /// All links there were since the start.
     fn list(&self) -> Vec<LinkRow>;
+
+    /// The copies under way.
+    fn copies(&self) -> Vec<CopyRow>;
 }
 
 /// All system tables.
@@ -242,6 +259,7 @@ mod tests {
             conflicts: &conflicts,
             open: &open,
             links: &[],
+            copies: &[],
             usage: &usage,
         };
         for table in TABLES {

@@ -42,7 +42,7 @@ async fn system_tables_are_current_and_read_only() {
 #[tokio::test]
 async fn the_cluster_is_a_table() {
     let (_node, mut c) = Node::with_database().await;
-    assert_eq!(c.lines("SELECT * FROM marmot.cluster_nodes").await, ["1 127.0.0.1:8081 ALIVE 1 1 0"]);
+    assert_eq!(c.lines("SELECT * FROM marmot.cluster_nodes").await, ["1 127.0.0.1:8081 ALIVE 1 1 0 NULL"]);
     assert!(c.lines("SELECT * FROM marmot.conflicts").await.is_empty());
     assert_eq!(c.lines("SHOW STATUS LIKE 'marmot_voters'").await, ["marmot_voters 1"]);
 }

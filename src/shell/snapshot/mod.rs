@@ -28,12 +28,14 @@ mod fetch;
 mod renew;
 mod source;
 mod talk;
+mod under_way;
 
 #[cfg(not(madsim))]
 pub(super) use fetch::{fetch, finish};
 #[cfg(not(madsim))]
 pub(super) use renew::{Member, others, take_over};
 pub(super) use source::Copies;
+pub(super) use under_way::CopyBook;
 #[cfg(not(madsim))]
 pub(super) use {
     fetch::{RESTORING, adopt_files},
@@ -86,7 +88,6 @@ pub(super) struct Manifest {
     pub files: Vec<FileOfSnapshot>,
 }
 
-#[cfg(not(madsim))]
 impl Manifest {
     pub fn bytes(&self) -> u64 {
         self.files.iter().map(|f| f.size).sum()

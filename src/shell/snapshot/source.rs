@@ -1,6 +1,7 @@
 //! The voter's side: making a snapshot, keeping it for a while, giving it out.
 
 use super::talk::Talk;
+use super::under_way::{CopyBook, UnderWay};
 use super::{Answer, Ask, FileOfSnapshot, MANIFEST, Manifest, STORE, digest, remove, sync_folder};
 use crate::core::Legacy;
 use crate::shell::driver::{Folded, Report};
@@ -10,6 +11,7 @@ use crate::shell::peer_stream::PeerStream;
 use crate::shell::spawn::Seat;
 use crate::sqlite::{DataDir, Pinned, copy_store};
 use std::io::{self, Read, Seek, SeekFrom};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +43,7 @@ pub struct Copies {
     /// 0: as fast as it goes.
     bytes_per_second: u64,
     metrics: Arc<Metrics>,
+    book: Arc<CopyBook>,
     kept: Mutex<Vec<Kept>>,
 }
 
@@ -86,23 +89,24 @@ impl Copies {
         random: Arc<dyn Fn() -> u64 + Send + Sync>,
         bytes_per_second: u64,
         metrics: Arc<Metrics>,
+        book: Arc<CopyBook>,
     ) -> Arc<Copies> {
         // A simulated disk has none.
         let kept = if vfs.is_none() { left_behind(&directory).into_iter().collect() } else { Vec::new() };
         let kept = Mutex::new(kept);
-        Arc::new(Copies { directory, vfs, data, reports, ready, random, bytes_per_second, metrics, kept })
+        Arc::new(Copies { directory, vfs, data, reports, ready, random, bytes_per_second, metrics, book, kept })
     }
 
-    /// Serves one joiner on a thread of its own.
+    /// Serves one joiner, or who else asks, on a thread of its own.
     ///
     /// # Errors
     /// There is no thread.
-    pub fn serve(self: &Arc<Self>, stream: PeerStream, session: Session) -> io::Result<()> {
+    pub fn serve(self: &Arc<Self>, taker: IpAddr, stream: PeerStream, session: Session) -> io::Result<()> {
         let copies = self.clone();
         Seat::take()?.serve(stream, move |stream| {
             Box::pin(async move {
                 let talk = Talk::new(stream, session.answers(), session.frames());
-                match copies.answer(talk).await {
+                match copies.answer(taker, talk).await {
                     Ok(()) => {}
                     Err(FrameError::Io(error)) => tracing::info!(%error, "a node that copies the data is gone"),
                     Err(error) => tracing::warn!(%error, "a node that copies the data was refused"),
@@ -111,7 +115,8 @@ impl Copies {
         })
     }
 
-    async fn answer(&self, mut talk: Talk) -> Result<(), FrameError> {
+    async fn answer(&self, taker: IpAddr, mut talk: Talk) -> Result<(), FrameError> {
+        let mut under_way = None;
         loop {
             let asked = match talk.hear().await {
                 // Whoever got what it came for hangs up.
@@ -120,19 +125,21 @@ impl Copies {
             };
             match asked {
                 Ask::Offer { held } => {
-                    let answer = self.offer(&mut talk, Occasion::Join { held }).await?;
+                    let copy = under_way.get_or_insert_with(|| self.book.begin(taker));
+                    let answer = self.offer(&mut talk, Occasion::Join { held }, Some(copy)).await?;
                     talk.say(&answer).await?;
                 }
                 Ask::Renewal { held } => {
-                    let answer = self.offer(&mut talk, Occasion::Renewal { held }).await?;
+                    let copy = under_way.get_or_insert_with(|| self.book.begin(taker));
+                    let answer = self.offer(&mut talk, Occasion::Renewal { held }, Some(copy)).await?;
                     talk.say(&answer).await?;
                 }
                 Ask::Backup => {
-                    let answer = self.offer(&mut talk, Occasion::Backup).await?;
+                    let answer = self.offer(&mut talk, Occasion::Backup, None).await?;
                     talk.say(&answer).await?;
                 }
                 Ask::Piece { snapshot, file, offset } => match self.open(snapshot, file, offset).await {
-                    Ok((file, left)) => self.send(&mut talk, file, left, snapshot).await?,
+                    Ok(opened) => self.send(&mut talk, opened, snapshot, under_way.as_ref()).await?,
                     Err(error) => talk.say(&Answer::Refused(error.to_string())).await?,
                 },
                 Ask::Done { snapshot } => {
@@ -144,7 +151,7 @@ impl Copies {
     }
 
     /// The snapshot held in part, or a fresh one, or a new one; for a backup a new one.
-    async fn offer(&self, talk: &mut Talk, occasion: Occasion) -> Result<Answer, FrameError> {
+    async fn offer(&self, talk: &mut Talk, occasion: Occasion, copy: Option<&UnderWay>) -> Result<Answer, FrameError> {
         if !*self.ready.borrow() {
             return Ok(Answer::Refused("the node asked is no voting member yet".into()));
         }
@@ -170,7 +177,7 @@ impl Copies {
         }
         let id = (self.random)();
         let folder = self.directory.join(format!("{FOLDER}{id:016x}"));
-        let made = self.make(talk, id, &folder, occasion).await;
+        let made = self.make(talk, id, &folder, occasion, copy).await;
         match made {
             Ok(Some((manifest, legacy))) => {
                 let is_backup = occasion == Occasion::Backup;
@@ -198,6 +205,7 @@ impl Copies {
         id: u64,
         folder: &Path,
         occasion: Occasion,
+        copy: Option<&UnderWay>,
     ) -> Result<Option<(Manifest, Legacy)>, Failed> {
         let mut pinned = self.data.pin()?;
         let total = pinned.bytes()?;
@@ -243,6 +251,7 @@ impl Copies {
             while let Ok(copied) = told.try_recv() {
                 done = copied;
             }
+            copy.inspect(|copy| copy.making(done, total));
             talk.say(&Answer::Wait { done, total }).await.map_err(Failed::Peer)?;
         }
     }
@@ -255,7 +264,7 @@ impl Copies {
         folded.await.map_err(|_| stopped())
     }
 
-    async fn open(&self, snapshot: u64, file: u32, offset: u64) -> io::Result<(std::fs::File, u64)> {
+    async fn open(&self, snapshot: u64, file: u32, offset: u64) -> io::Result<Opened> {
         let mut kept = self.kept.lock().await;
         let gone = || io::Error::other("the snapshot is no longer there: ask for another");
         let kept = kept.iter_mut().find(|kept| kept.manifest.id == snapshot).ok_or_else(gone)?;
@@ -263,11 +272,20 @@ impl Copies {
         let named = kept.manifest.files.get(file as usize).ok_or_else(|| io::Error::other("it has no such file"))?;
         let mut opened = std::fs::File::open(kept.folder.join(&named.name))?;
         opened.seek(SeekFrom::Start(offset))?;
-        Ok((opened, named.size.saturating_sub(offset)))
+        let left = named.size.saturating_sub(offset);
+        let before = kept.manifest.files[..file as usize].iter().map(|f| f.size).sum::<u64>() + named.size - left;
+        Ok(Opened { file: opened, left, before, total: kept.manifest.bytes() })
     }
 
     /// Sends what is left of a file, no faster than allowed.
-    async fn send(&self, talk: &mut Talk, file: std::fs::File, left: u64, snapshot: u64) -> Result<(), FrameError> {
+    async fn send(
+        &self,
+        talk: &mut Talk,
+        opened: Opened,
+        snapshot: u64,
+        copy: Option<&UnderWay>,
+    ) -> Result<(), FrameError> {
+        let Opened { file, left, before, total } = opened;
         let mut file = file.take(left);
         let mut buffer = Vec::with_capacity(PIECE);
         let started = Instant::now();
@@ -283,6 +301,7 @@ impl Copies {
             let wire = piece.len() as u64;
             talk.say(&Answer::Piece(piece)).await?;
             self.metrics.snapshot_sent.inc_by(wire);
+            copy.inspect(|copy| copy.sent(before + sent, total));
             if let Some(span) = wire.saturating_mul(1000).checked_div(self.bytes_per_second) {
                 sleep(Duration::from_millis(span)).await;
             }
@@ -306,6 +325,15 @@ impl Copies {
             discard(&old.folder);
         }
     }
+}
+
+/// A file of a snapshot, at the place from which on it is wanted.
+struct Opened {
+    file: std::fs::File,
+    left: u64,
+    /// Bytes of the snapshot before that place, and in all of it.
+    before: u64,
+    total: u64,
 }
 
 /// The snapshot that a joiner holds in part, else a fresh one.
