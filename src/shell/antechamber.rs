@@ -1,11 +1,11 @@
-//! Where connections wait that have not proven anything yet.
+//! A room for so many connections, where those wait that have not proven anything yet, and those stay that nodes have dialled.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
-/// Holds so many unproven connections at most: when one more comes, the oldest of the address that has most of them must go. So a
+/// Holds so many connections at most: when one more comes, the oldest of the address that has most of them must go. So a
 /// flood of half-open connections crowds out itself, and whoever comes from elsewhere, or is quick, gets in.
 pub struct Antechamber {
     limit: usize,
@@ -19,7 +19,7 @@ struct Waiting {
     visitors: BTreeMap<u64, (IpAddr, oneshot::Sender<()>)>,
 }
 
-/// A connection that waits, until this is dropped.
+/// A connection within, until this is dropped.
 pub struct Visit {
     number: u64,
     room: Arc<Antechamber>,

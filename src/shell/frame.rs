@@ -97,6 +97,8 @@ pub enum FrameError {
     Slow,
     #[error("too many connections wait for their handshake: the oldest of the address that has most of them is closed")]
     Crowded,
+    #[error("nodes have too many connections to this one: the oldest of the address that has most of them is closed")]
+    TooMany,
     #[error("a frame of {size} bytes exceeds the limit of {limit}")]
     TooLarge { size: usize, limit: usize },
     #[error("a frame was altered, replayed, dropped or reordered")]

@@ -4,6 +4,7 @@ use super::cluster_tls::{self, ClusterTls};
 use super::frame::{
     BINDING, ClusterKey, Context, FrameError, HELLO, HELLO_START, Hello, NONCE, PROOF, Purpose, Session,
 };
+use super::keep_alive::keep_alive;
 use super::peer_stream::{PeerStream, Slot};
 use crate::sqlite::HostPlanted;
 use crate::types::Versions;
@@ -100,6 +101,7 @@ impl Credentials {
     /// Why it was not let in.
     pub async fn greet(&self, mut socket: TcpStream) -> Result<(PeerStream, Session, Purpose), FrameError> {
         socket.set_nodelay(true)?;
+        keep_alive(&socket)?;
         let theirs = read_hello(&mut socket, self.understood.versions()).await?;
         let ours = self.hello(theirs.purpose);
         // Said even to one that is refused, so that it knows why.

@@ -226,7 +226,7 @@ impl Closed {
             links: Some(book.clone()),
         });
         metrics.include(server.counters().times());
-        let front = front(&server, certificates, credentials.tls.clone())?;
+        let front = front(&server, certificates, credentials.tls.clone(), ready_out.clone())?;
         Ok(Closed {
             node: node_id,
             server,
@@ -462,6 +462,7 @@ fn front(
     server: &Arc<Server>,
     certificates: Option<Certificates>,
     cluster_tls: Option<Arc<ClusterTls>>,
+    ready: watch::Receiver<bool>,
 ) -> Result<Arc<Front<NewSession>>, String> {
     if let Some(open) = server.open_account() {
         tracing::warn!(
@@ -471,6 +472,7 @@ fn front(
     }
     let mut front = FrontConfig::new(VERSION, server.clone());
     front.counters = server.counters().clone();
+    front.ready = ready;
     front.tls = certificates.as_ref().map(Certificates::load).transpose()?;
     let globals = server.globals().clone();
     front.limits = Arc::new(move || Limits {

@@ -43,7 +43,8 @@ const FRAME_BYTES: usize = 64 << 10;
 const STALLED: Duration = Duration::from_secs(10);
 /// Frames are gathered up to this many bytes before they are written.
 const WRITE_BYTES: usize = 256 << 10;
-/// Incoming connections of nodes beyond this are refused.
+/// Incoming connections of nodes. Of more than this the oldest goes: a node that dials anew needs its earlier one no longer, of
+/// which nothing may have been heard when the network between was cut.
 const MAX_INCOMING: usize = 256;
 /// Incoming connections that have not proven anything yet. Each may take [`HANDSHAKE`].
 const MAX_UNPROVEN: usize = 64;
@@ -327,7 +328,8 @@ impl Dialer {
                 biased;
                 // The listener never speaks after the handshake: whatever comes is its end of the connection closing.
                 closed = reader.read(&mut silence) => {
-                    let error = closed.err().unwrap_or_else(|| std::io::ErrorKind::ConnectionReset.into());
+                    let said = closed.err().filter(|e| e.kind() != std::io::ErrorKind::UnexpectedEof);
+                    let error = said.unwrap_or_else(|| std::io::ErrorKind::ConnectionReset.into());
                     return Err((error.into(), true));
                 }
                 () = hang_up.notified() => return Err((late(), true)),
@@ -363,7 +365,7 @@ pub async fn listen(
         copies,
         metrics,
         hearing,
-        open: AtomicUsize::new(0),
+        open: Antechamber::new(MAX_INCOMING),
         said: LogLimit::default(),
     });
     let unproven = Antechamber::new(MAX_UNPROVEN);
@@ -404,7 +406,7 @@ struct Door {
     copies: Arc<Copies>,
     metrics: Arc<Metrics>,
     hearing: Spawn,
-    open: AtomicUsize,
+    open: Arc<Antechamber>,
     said: LogLimit<(IpAddr, Discriminant<FrameError>)>,
 }
 
@@ -416,17 +418,17 @@ impl Door {
             }
             return;
         }
-        if self.open.fetch_add(1, Ordering::Relaxed) >= MAX_INCOMING {
-            self.open.fetch_sub(1, Ordering::Relaxed);
-            tracing::warn!(%peer, "too many cluster connections, refused");
-            return;
-        }
+        let mut visit = self.open.enter(peer);
         let hearing = self.hearing.clone();
         hearing(Box::pin(async move {
-            if let Err(error) = hear(stream, session, self.frame_limit, &self.deliver, &self.metrics).await {
+            let heard = tokio::select! {
+                biased;
+                () = visit.sent_away() => Err(FrameError::TooMany),
+                heard = hear(stream, session, self.frame_limit, &self.deliver, &self.metrics) => heard,
+            };
+            if let Err(error) = heard {
                 self.complain(peer, &error);
             }
-            self.open.fetch_sub(1, Ordering::Relaxed);
         }));
     }
 

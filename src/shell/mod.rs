@@ -33,6 +33,7 @@ mod greeting;
 mod import;
 mod instance;
 mod interference;
+mod keep_alive;
 mod link;
 mod log_limit;
 #[cfg(not(madsim))]

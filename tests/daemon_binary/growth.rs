@@ -1,6 +1,6 @@
 //! Clusters that grow, shrink, and have members replaced while they work.
 
-use crate::process::{Daemon, Ports, VOTERS, homes, log, output, wait};
+use crate::process::{Daemon, Ports, VOTERS, homes, log, output, rows, wait};
 use mysql::prelude::Queryable;
 use nix::sys::signal::Signal;
 use std::path::PathBuf;
@@ -181,4 +181,28 @@ fn of_two_nodes_the_one_that_is_left_reads_and_does_not_write() {
     let _second = start(&homes, 2, Some(&first), &[]);
     wait("health", || (node(&root, &first, &["status"]).0 == Some(0)).then_some(()));
     first.run("INSERT INTO d.t VALUES (1)");
+}
+
+/// Before, a node that joins has neither the databases nor the accounts: whoever asked it would be told that there is nothing.
+#[test]
+fn who_joins_lets_no_client_in_before_it_has_everything() {
+    let (_root, homes) = homes::<3>();
+    let first = Daemon::start(&homes[0], &["--node-id", "1"]);
+    first.run("CREATE DATABASE d");
+    first.run("CREATE TABLE d.t(id INT PRIMARY KEY)");
+    let mut client = first.connect().expect("a login");
+    (0..200).for_each(|id| client.query_drop(format!("INSERT INTO d.t VALUES({id})")).expect("a row"));
+    let seeds = format!("127.0.0.1:{}", first.cluster_port);
+    let second = Daemon::launch(&homes[1], &["--node-id", "2", "--seeds", &seeds]);
+    let mut client = wait("a login", || second.connect().ok());
+    assert_eq!(rows(&mut client, "SELECT COUNT(*) FROM d.t"), ["200"]);
+    assert_eq!(rows(&mut client, VOTERS), ["2"]);
+
+    let lost = Daemon::launch(&homes[2], &["--seeds", "127.0.0.1:1"]);
+    let code = wait("an answer", || match lost.connect() {
+        Err(mysql::Error::MySqlError(error)) => Some(error.code),
+        Ok(_) => panic!("it has nothing to show"),
+        Err(_) => None,
+    });
+    assert_eq!(code, 1047);
 }

@@ -1,6 +1,6 @@
 //! Peers that are none: everything wrong on the cluster port is refused with a line in the log, and the node goes on.
 
-use crate::process::{Daemon, log, wait};
+use crate::process::{Daemon, VOTERS, homes, log, wait};
 use bytes::BytesMut;
 use marmot::shell::frame::{ClusterKey, Context, HELLO, HELLO_START, Hello, NONCE, PROOF, Purpose, Session};
 use marmot::types::Versions;
@@ -62,6 +62,26 @@ fn greet(port: u16) -> (TcpStream, Session) {
     stream.read_exact(&mut proof).expect("it answers");
     session.verify_listener(&proof).expect("it knows the secret");
     (stream, session)
+}
+
+#[test]
+fn nodes_that_hung_up_unheard_keep_no_node_out() {
+    let (_root, homes) = homes::<2>();
+    let cluster = "tls = 'off'";
+    let first = start(&homes[0], cluster);
+    // As partitions leave them behind, one for each time a link broke and was dialled anew.
+    let left: Vec<_> = (0..300).map(|_| greet(first.cluster_port)).collect();
+    std::fs::write(homes[1].join("m.toml"), format!("[cluster]\ncluster_secret = '{SECRET}'\n{cluster}\n"))
+        .expect("a file");
+    let seeds = format!("127.0.0.1:{}", first.cluster_port);
+    let second = Daemon::start(&homes[1], &["--config", "m.toml", "--seeds", &seeds]);
+    wait("both votes", || [&first, &second].iter().all(|node| node.rows(VOTERS) == ["2"]).then_some(()));
+    second.run("CREATE DATABASE d");
+    let lines = log(&homes[0]).matches("nodes have too many connections").count();
+    assert!((1..=3).contains(&lines), "{lines}: one line a minute");
+    let mut oldest = left.into_iter().next().expect("the first of them").0;
+    oldest.set_nonblocking(true).expect("a socket");
+    assert_eq!(oldest.read(&mut [0; 1]).expect("closed"), 0);
 }
 
 #[test]

@@ -134,11 +134,16 @@ impl Daemon {
 
     /// The rows of a query, cells joined by commas.
     pub fn rows(&self, sql: &str) -> Vec<String> {
-        rows(&mut self.connect().expect("a login"), sql)
+        rows(&mut self.let_in(), sql)
+    }
+
+    /// A connection as soon as the node lets clients in: one that joins has to have its vote first.
+    fn let_in(&self) -> Conn {
+        wait("a login", || self.connect().ok())
     }
 
     pub fn run(&self, sql: &str) {
-        self.connect().expect("a login").query_drop(sql).unwrap_or_else(|e| panic!("{sql}: {e}"));
+        self.let_in().query_drop(sql).unwrap_or_else(|e| panic!("{sql}: {e}"));
     }
 
     pub fn pid(&self) -> i32 {

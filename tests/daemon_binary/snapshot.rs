@@ -51,6 +51,15 @@ fn with_data(home: &Path) -> Daemon {
     first
 }
 
+/// Ends the writer also when the test fails, which would wait for it.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn the_data_is_copied_while_writes_go_on_and_both_ends_die_on_the_way() {
     let root = tempfile::tempdir().expect("a directory");
@@ -65,6 +74,7 @@ fn the_data_is_copied_while_writes_go_on_and_both_ends_die_on_the_way() {
     let copying = "SELECT progress FROM marmot.cluster_nodes WHERE state = 'COPYING' AND id IS NULL AND voter = 0";
     let (stop, ports) = (AtomicBool::new(false), first.ports());
     let acknowledged = std::thread::scope(|scope| {
+        let _stop = Stop(&stop);
         let writer = scope.spawn(|| {
             let mut acknowledged = Vec::new();
             for id in 0.. {
