@@ -15,6 +15,8 @@ use super::metrics::Metrics;
 use super::peer_stream::PeerStream;
 use super::snapshot::Copies;
 use super::spawn::Spawn;
+#[cfg(not(madsim))]
+use super::verify::Answers;
 use crate::core::Address;
 use crate::core::message::Envelope;
 use crate::session::{LinkRow, LinkStates};
@@ -347,6 +349,7 @@ pub async fn listen(
     frame_limit: usize,
     deliver: mpsc::Sender<Vec<Envelope>>,
     copies: Arc<Copies>,
+    #[cfg(not(madsim))] answers: Arc<Answers>,
     metrics: Arc<Metrics>,
     receiving: Spawn,
     hearing: Spawn,
@@ -356,6 +359,8 @@ pub async fn listen(
         frame_limit,
         deliver,
         copies,
+        #[cfg(not(madsim))]
+        answers,
         metrics,
         hearing,
         open: AtomicUsize::new(0),
@@ -397,6 +402,8 @@ struct Door {
     frame_limit: usize,
     deliver: mpsc::Sender<Vec<Envelope>>,
     copies: Arc<Copies>,
+    #[cfg(not(madsim))]
+    answers: Arc<Answers>,
     metrics: Arc<Metrics>,
     hearing: Spawn,
     open: AtomicUsize,
@@ -405,11 +412,24 @@ struct Door {
 
 impl Door {
     fn let_in(self: Arc<Self>, peer: IpAddr, (stream, session, purpose): (PeerStream, Session, Purpose)) {
-        if purpose == Purpose::Copy {
-            if let Err(error) = self.copies.serve(stream, session) {
-                tracing::warn!(%peer, %error, "no thread for a node that copies the data");
+        match purpose {
+            Purpose::Messages => {}
+            Purpose::Copy => {
+                if let Err(error) = self.copies.serve(stream, session) {
+                    tracing::warn!(%peer, %error, "no thread for a node that copies the data");
+                }
+                return;
             }
-            return;
+            #[cfg(not(madsim))]
+            Purpose::Verify => {
+                if let Err(error) = self.answers.serve(stream, session) {
+                    tracing::warn!(%peer, %error, "no thread for a node that verifies");
+                }
+                return;
+            }
+            // The simulator's nodes have no threads to compare on, and no verifiers.
+            #[cfg(madsim)]
+            Purpose::Verify => return,
         }
         if self.open.fetch_add(1, Ordering::Relaxed) >= MAX_INCOMING {
             self.open.fetch_sub(1, Ordering::Relaxed);

@@ -48,6 +48,8 @@ mod serve;
 mod snapshot;
 pub mod spawn;
 mod trace;
+#[cfg(not(madsim))]
+mod verify;
 
 pub use clock::SystemClock;
 #[cfg(not(madsim))]
