@@ -63,7 +63,7 @@ fn ranges_follow_the_order_of_the_key_and_leave_no_row_out() {
             let last = last.key.clone();
             // Named by its bounds it is the same range, whatever the case of a bound.
             let other_case: Vec<Value> = match &last[..] {
-                [Value::Text(k), n] => vec![k.to_uppercase().into(), n.clone()],
+                [Value::Text(k), n] => vec![Value::text(k.to_uppercase()), n.clone()],
                 other => panic!("{other:?}"),
             };
             let same = KeyRange { after: after.as_deref(), until: Some(&other_case) };
@@ -84,7 +84,9 @@ fn ranges_follow_the_order_of_the_key_and_leave_no_row_out() {
 #[test]
 fn rows_are_replaced_put_in_and_taken_out() {
     let mut rig = rig();
-    rig.plain().execute_batch("UPDATE t SET v = 9 WHERE id = 1; DELETE FROM t WHERE id = 2; INSERT INTO t VALUES(7, 'z', 7)").unwrap();
+    rig.plain()
+        .execute_batch("UPDATE t SET v = 9 WHERE id = 1; DELETE FROM t WHERE id = 2; INSERT INTO t VALUES(7, 'z', 7)")
+        .unwrap();
     let repairs = [
         RowRepair { key: vec![1.into()], found: found(&rig, 1), image: Some(row(1, "a", 1)) },
         RowRepair { key: vec![2.into()], found: None, image: Some(row(2, "b", 2)) },
@@ -103,7 +105,11 @@ fn rows_are_replaced_put_in_and_taken_out() {
 #[test]
 fn exchanged_unique_values_are_put_back() {
     let mut rig = rig();
-    rig.plain().execute_batch("UPDATE t SET u = 'x' WHERE id = 1; UPDATE t SET u = 'a' WHERE id = 2; UPDATE t SET u = 'b' WHERE id = 1").unwrap();
+    rig.plain()
+        .execute_batch(
+            "UPDATE t SET u = 'x' WHERE id = 1; UPDATE t SET u = 'a' WHERE id = 2; UPDATE t SET u = 'b' WHERE id = 1",
+        )
+        .unwrap();
     let repairs = [
         RowRepair { key: vec![1.into()], found: found(&rig, 1), image: Some(row(1, "a", 1)) },
         RowRepair { key: vec![2.into()], found: found(&rig, 2), image: Some(row(2, "b", 2)) },

@@ -99,7 +99,12 @@ impl State {
 
 impl SharedApplier {
     pub fn new(applier: Applier, metrics: Arc<Metrics>) -> SharedApplier {
-        SharedApplier(Arc::new(Mutex::new(State { applier: Some(applier), unsynced: false, gave_way: BTreeMap::new(), metrics })))
+        SharedApplier(Arc::new(Mutex::new(State {
+            applier: Some(applier),
+            unsynced: false,
+            gave_way: BTreeMap::new(),
+            metrics,
+        })))
     }
 
     /// Applies `tasks` now, if they are small, nobody else is at work, and the disk has room; else `None`. Everything before

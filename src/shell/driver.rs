@@ -23,12 +23,12 @@ use super::log_limit::LogLimit;
 use super::metrics::Metrics;
 use super::phases::Phases;
 use super::trace;
+#[cfg(not(madsim))]
+use crate::core::Settling;
 use crate::core::message::{Envelope, Message};
 use crate::core::{
     ApplyTask, Destination, Effect, Effects, Fatal, Input, Legacy, Node, Notice, PeerFault, Published as Publish,
 };
-#[cfg(not(madsim))]
-use crate::core::Settling;
 use crate::session::{CoreCall, Published};
 use crate::sqlite::DataDir;
 use crate::sqlite::Store;

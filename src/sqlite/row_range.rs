@@ -80,7 +80,8 @@ impl TableRows {
             params.extend_from_slice(bound);
         }
         let condition = if conditions.is_empty() { "1".to_string() } else { conditions.join(" AND ") };
-        let sql = format!("{} WHERE {condition} ORDER BY {} LIMIT {limit}", shape.select(self.name()), shape.key_list());
+        let sql =
+            format!("{} WHERE {condition} ORDER BY {} LIMIT {limit}", shape.select(self.name()), shape.key_list());
         let mut found = Vec::new();
         let mut encoded = Vec::new();
         let mut rows = self.connection.query(&sql, &params)?;

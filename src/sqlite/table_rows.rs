@@ -41,7 +41,7 @@ impl DataDir {
         let mut connection = self.open_memory(&Functions::new())?;
         let source = uri(&file.path, "mode=ro").replace('\'', "''");
         connection.run_script(&format!("ATTACH '{source}' AS {}; BEGIN", quoted(database)))?;
-        let layout = DataDir::read_layout(&mut connection, database, None)?;
+        let layout = DataDir::read_layout(&mut connection, database, file.last_layout().as_deref())?;
         Ok(TableRows { connection, layout, database: database.to_string() })
     }
 }

@@ -204,7 +204,8 @@ fn nonsense_about_rows_is_refused() {
     let daemon = start(home.path(), "tls = 'off'");
     let port = daemon.cluster_port;
     // As `shell::verify` encodes questions: the variant, then its fields; numbers and lengths are varints.
-    let long = |n: usize| -> Vec<u8> { vec![((n & 0x7f) | 0x80) as u8, ((n >> 7 & 0x7f) | 0x80) as u8, (n >> 14) as u8] };
+    let long =
+        |n: usize| -> Vec<u8> { vec![((n & 0x7f) | 0x80) as u8, ((n >> 7 & 0x7f) | 0x80) as u8, (n >> 14) as u8] };
     let place = [&[1u8, b'd'][..], &[1, 1, 1]].concat();
     let many_keys = [&[2][..], &place, &long(100_000), &vec![0; 100_000]].concat();
     let refused = [

@@ -8,8 +8,8 @@ use crate::core::{
     Storage, Table, decode,
 };
 use crate::types::{
-    ApplySeq, ClientId, ColumnId, ColumnSet, IndexId, Mono, NodeId, Now, RowChange, RowImage, RowKey, RowOp, Snapshot, Span,
-    TableChanges, TableId, UniqueValue, Value, Wall, WriteLevel, WriteSet,
+    ApplySeq, ClientId, ColumnId, ColumnSet, IndexId, Mono, NodeId, Now, RowChange, RowImage, RowKey, RowOp, Snapshot,
+    Span, TableChanges, TableId, UniqueValue, Value, Wall, WriteLevel, WriteSet,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -93,11 +93,8 @@ impl Answers {
                 let range = KeyRange { after: after.as_deref(), until: until.as_deref() };
                 let marks = taken.rows.marks(table.table, range, 2 * RANGE).map_err(|e| e.to_string())?;
                 let stopped = (marks.len() == 2 * RANGE).then(|| marks.last().map(|mark| mark.key.clone())).flatten();
-                let answer = Answer::Sums {
-                    until: stopped.or(until),
-                    rows: marks.len() as u64,
-                    sums: compare::sums(&marks),
-                };
+                let answer =
+                    Answer::Sums { until: stopped.or(until), rows: marks.len() as u64, sums: compare::sums(&marks) };
                 *held = Some(Held { place: table, taken, marks });
                 Ok(answer)
             }

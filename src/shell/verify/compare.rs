@@ -82,7 +82,7 @@ mod tests {
         theirs.remove(20);
         theirs.push(mark(2000, 1));
         assert_eq!(found(&mine, &theirs), [20, 500, 2000]);
-        assert_eq!(found(&mine, &mine), []);
+        assert_eq!(found(&mine, &mine), Vec::<i64>::new());
     }
 
     proptest! {

@@ -113,7 +113,8 @@ pub(super) async fn second(
     let mine = keys.iter().map(|key| taken.rows.digest_of(place.table, key)).collect::<Result<Vec<_>, _>>();
     let theirs = peer.look(place, &keys).await?;
     let again = mine.map_err(later)?.into_iter().zip(theirs);
-    let same = suspects.iter().zip(again).filter(|(first, (mine, theirs))| (first.mine, first.theirs) == (*mine, *theirs));
+    let same =
+        suspects.iter().zip(again).filter(|(first, (mine, theirs))| (first.mine, first.theirs) == (*mine, *theirs));
     let same: Vec<Suspect> = same.map(|(suspect, _)| suspect.clone()).collect();
     let named = identities(&taken.rows, place, &same)?;
     let (rows, _) = settled_on_both(local, peer, place, same, named, taken.since).await?;

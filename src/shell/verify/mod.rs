@@ -145,13 +145,23 @@ enum Answer {
     /// Not now; the text says why.
     Refused(String),
     /// `until` is where it stopped, if it has more rows than it looks at.
-    Sums { until: Option<KeyCells>, rows: u64, sums: Vec<u128> },
+    Sums {
+        until: Option<KeyCells>,
+        rows: u64,
+        sums: Vec<u128>,
+    },
     /// The rows of the first `buckets` of those asked for.
-    Marks { buckets: u32, marks: Vec<(KeyCells, RowDigest)> },
+    Marks {
+        buckets: u32,
+        marks: Vec<(KeyCells, RowDigest)>,
+    },
     Looked(Vec<Option<RowDigest>>),
     Settled(Settled),
     /// The next bytes of a row, and whether they are the last.
-    Piece { bytes: Vec<u8>, last: bool },
+    Piece {
+        bytes: Vec<u8>,
+        last: bool,
+    },
 }
 
 /// What one node says of some rows: see [`Settling`](crate::core::Settling).

@@ -16,10 +16,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 /// Ranges without a row here, in a row, after which a table is given up: the other node's keys have no end.
 const EMPTY_RANGES: u32 = 100_000;
+/// How often the other node hears of this one while there is nothing to ask: it hangs up on who is silent for a minute.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(20);
 /// How often the same range is looked at, as long as something was repaired in it.
 const LOOKS: u32 = 1000;
 
@@ -120,13 +122,7 @@ impl Verifier {
             *connection = Some(Peer::dial(&self.credentials, other.id, &other.address).await?);
         }
         let Some(peer) = connection else { return Err(later("there is no connection")) };
-        let mut done = Done {
-            at: self.local.wall(),
-            with: other.id,
-            rows: 0,
-            tally: Tally::default(),
-            unsettled: 0,
-        };
+        let mut done = Done { at: self.local.wall(), with: other.id, rows: 0, tally: Tally::default(), unsettled: 0 };
         let mut after: Option<KeyCells> = None;
         let mut empty = 0;
         loop {
@@ -142,7 +138,7 @@ impl Verifier {
                 until => after = until,
             }
             if let Some(millis) = here.max(there).saturating_mul(1000).checked_div(self.rows_per_second) {
-                sleep((Duration::from_millis(millis)).saturating_sub(began.elapsed())).await;
+                rest(peer, place, began + Duration::from_millis(millis)).await?;
             }
         }
     }
@@ -230,4 +226,13 @@ impl Verifier {
             );
         }
     }
+}
+
+/// Waits until then. The other node keeps no snapshot meanwhile, and hears that this one is there.
+async fn rest(peer: &mut Peer, place: &Place, until: Instant) -> Result<(), Trouble> {
+    while Instant::now() < until {
+        peer.settled(&place.database, place.table, &[]).await?;
+        sleep_until(until.min(Instant::now() + SIGN_OF_LIFE)).await;
+    }
+    Ok(())
 }

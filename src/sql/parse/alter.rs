@@ -29,7 +29,9 @@ impl Reader<'_> {
         }
         if self.accept("CLUSTER") {
             if self.accept("VERIFY") {
-                return Err(Error::unsupported("ALTER CLUSTER VERIFY: rows are compared every [verify] interval_seconds"));
+                return Err(Error::unsupported(
+                    "ALTER CLUSTER VERIFY: rows are compared every [verify] interval_seconds",
+                ));
             }
             return self.remove_node();
         }
