@@ -30,8 +30,8 @@ impl Cluster {
         let (root, homes) = homes::<N>();
         let mut cluster =
             Cluster { _root: root, homes: homes.to_vec(), admin: Vec::new(), nodes: Vec::new(), ports: Vec::new() };
-        for n in 0..N {
-            std::fs::write(homes[n].join("m.toml"), EAGER).expect("a file");
+        for (n, home) in homes.iter().enumerate() {
+            std::fs::write(home.join("m.toml"), EAGER).expect("a file");
             let admin = free_port();
             let seeds = cluster.ports.first().map(|first| format!("127.0.0.1:{}", first.cluster));
             let (id, address) = ((n + 1).to_string(), format!("127.0.0.1:{admin}"));
@@ -39,7 +39,7 @@ impl Cluster {
             if let Some(seeds) = &seeds {
                 flags.extend(["--seeds", seeds]);
             }
-            let node = Daemon::start(&homes[n], &flags);
+            let node = Daemon::start(home, &flags);
             cluster.ports.push(node.ports());
             cluster.nodes.push(Some(node));
             cluster.admin.push(admin);

@@ -156,7 +156,7 @@ fn may_compare(here: &Settled, there: &[Settled], suspects: &[Suspect]) -> Resul
     let unsettled = here.unsettled.iter().zip(there.iter().flat_map(|said| &said.unsettled));
     let may = |(suspect, (here, there)): (&Suspect, (&bool, &bool))| {
         let is_one_sided = suspect.mine.is_none() || suspect.theirs.is_none();
-        !here && !there && !(gave_way && is_one_sided)
+        !(*here || *there || gave_way && is_one_sided)
     };
     Ok(suspects.iter().zip(unsettled).map(may).collect())
 }

@@ -107,7 +107,7 @@ async fn hear(peer: &mut Peer, place: &Place, keys: &[KeyCells], named: &[RowKey
     match looked {
         Ok((digests, settled)) if !settled.is_redefined => {
             let may = |(digest, unsettled): (Option<RowDigest>, bool)| {
-                (!unsettled && !(settled.gave_way && digest.is_none())).then_some(digest)
+                (!(unsettled || settled.gave_way && digest.is_none())).then_some(digest)
             };
             digests.into_iter().zip(settled.unsettled.iter().copied()).map(may).collect()
         }
