@@ -152,6 +152,17 @@ pub const KEYS: &[Key] = &[
         |c, v| set(&mut c.transaction.max_write_set_bytes, v.megabytes(1..=1024)),
         |c| megabytes(c.transaction.max_write_set_bytes),
     ),
+    // [verify]
+    key(
+        "verify.interval_seconds",
+        |c, v| set(&mut c.verify.interval, v.seconds(0..=31_536_000)),
+        |c| seconds(c.verify.interval),
+    ),
+    key(
+        "verify.max_rows_per_second",
+        |c, v| set(&mut c.verify.rows_per_second, v.integer(0..=1_000_000_000)),
+        |c| c.verify.rows_per_second.to_string(),
+    ),
     // [mysql]
     key("mysql.bind_address", |c, v| set(&mut c.mysql.listen.host, v.host()), |c| quoted(&c.mysql.listen.host)),
     key("mysql.port", |c, v| set(&mut c.mysql.listen.port, v.port(0)), |c| c.mysql.listen.port.to_string()),

@@ -29,6 +29,7 @@ pub struct Config {
     pub cluster: Cluster,
     pub replication: Replication,
     pub transaction: Transaction,
+    pub verify: Verify,
     pub mysql: Mysql,
     pub ddl: Ddl,
     pub admin: Admin,
@@ -178,6 +179,21 @@ impl Default for Transaction {
             max_age: Span::from_secs(600),
             max_write_set_bytes: Limits::default().write_set_bytes,
         }
+    }
+}
+
+/// `[verify]`: comparing this node's rows with the others', in the background.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verify {
+    /// Between the beginnings of two passes through all tables; zero: never. Other nodes are answered in any case.
+    pub interval: Span,
+    /// Rows compared in a second at most; 0: as fast as it goes.
+    pub rows_per_second: u64,
+}
+
+impl Default for Verify {
+    fn default() -> Self {
+        Verify { interval: Span::from_secs(3600), rows_per_second: 20_000 }
     }
 }
 

@@ -31,7 +31,9 @@ pub use members::change::{has_membership, members_of};
 pub use node::Node;
 pub use open::{OpenState, OpenTransaction};
 pub use planted::{Bug, Planted};
-pub use replicate::{ConflictRow, Legacy, LoggedConflict, OlderThanItself, Unfit, adopt_snapshot, found, renew};
+pub use replicate::{
+    ConflictRow, Legacy, LoggedConflict, OlderThanItself, Settling, Unfit, adopt_snapshot, found, renew,
+};
 pub use status::{Ended, NodeStatus, PeerState, PeerStatus};
 pub use storage::{Storage, Table, decode, encode, load, save};
 pub use txn::coordinator::Phase;

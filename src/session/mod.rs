@@ -108,5 +108,5 @@ pub use functions::applier_functions;
 pub use registry::{Activity, Connection, Registry, Stop};
 pub use server::{Doors, Parts, Schema, Server};
 pub use session::Session;
-pub use system::{ConflictLog, ConflictRow, CopyRow, LinkRow, LinkStates};
+pub use system::{ConflictLog, ConflictRow, CopyRow, LinkRow, LinkStates, VerificationRow, VerificationStates};
 pub use variables::{Globals, VERSION, VariableError, Variables, Which};

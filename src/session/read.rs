@@ -383,6 +383,7 @@ impl Session {
             Some(log) if is_read("conflicts") => log.latest(CONFLICTS_SHOWN),
             _ => Vec::new(),
         };
+        let verification = if is_read("verification") { self.server.verification() } else { Vec::new() };
         let schema = self.server.schema()?;
         let permit = self.permits()?;
         let seen = self.seen(&schema, &permit);
@@ -405,6 +406,7 @@ impl Session {
             links: &links,
             copies: &copies,
             usage: &usage,
+            verification: &verification,
         };
         let rows: Vec<(&SystemTable, Vec<Vec<Value>>)> = tables.iter().map(|t| (*t, (t.rows)(&facts))).collect();
         // A query may name a system database without naming a table of it.

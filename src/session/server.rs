@@ -3,14 +3,14 @@
 use super::accounts::ConfiguredAccount;
 use super::clock::Clock;
 use super::constraint;
-use super::core_handle::CoreHandle;
+use super::core_handle::{CoreHandle, Published};
 use super::counters::Counters;
 use super::plans;
 use super::program::Programs;
 use super::registry::Registry;
 use super::sequence::Sequences;
 use super::session::Session;
-use super::system::{self, ConflictLog, LinkStates};
+use super::system::{self, ConflictLog, LinkStates, VerificationRow, VerificationStates};
 use super::variables::Globals;
 use crate::core::{NodeStatus, Request, Response};
 use crate::mysql::SqlError;
@@ -35,6 +35,7 @@ pub struct Parts {
     pub conflicts: Option<Arc<dyn ConflictLog>>,
     pub configured: ConfiguredAccount,
     pub links: Option<Arc<dyn LinkStates>>,
+    pub verification: Option<Arc<dyn VerificationStates>>,
 }
 
 /// What statements ask of the doors that clients and nodes come through. It must not own the server, which keeps it.
@@ -63,6 +64,7 @@ pub struct Server {
     pub(super) conflicts: Option<Arc<dyn ConflictLog>>,
     pub(super) configured: ConfiguredAccount,
     pub(super) links: Option<Arc<dyn LinkStates>>,
+    verification: Option<Arc<dyn VerificationStates>>,
     pub(super) started: Mono,
     counters: Arc<Counters>,
     doors: OnceLock<Arc<dyn Doors>>,
@@ -112,6 +114,7 @@ impl Server {
             conflicts: parts.conflicts,
             configured: parts.configured,
             links: parts.links,
+            verification: parts.verification,
             started,
             counters: Arc::default(),
             doors: OnceLock::new(),
@@ -160,6 +163,21 @@ impl Server {
     /// What is counted for `SHOW STATUS`; the shell adds what it sees of the connections.
     pub fn counters(&self) -> &Arc<Counters> {
         &self.counters
+    }
+
+    /// This node's files.
+    pub fn data(&self) -> &DataDir {
+        &self.data
+    }
+
+    /// What the node publishes to readers of its files.
+    pub fn published(&self) -> &Arc<Published> {
+        self.core.published()
+    }
+
+    /// What came of comparing this node's tables with another node's; nothing if nobody compares.
+    pub fn verification(&self) -> Vec<VerificationRow> {
+        self.verification.as_ref().map_or_else(Vec::new, |states| states.list())
     }
 
     /// Says where clients and nodes come in; the first word holds.

@@ -11,8 +11,11 @@
 use super::driver::Report;
 use super::metrics::{Metrics, observe};
 use crate::core::{ApplyTask, Fatal};
+#[cfg(not(madsim))]
+use crate::sqlite::RowRepair;
 use crate::sqlite::{Applied, Applier};
-use crate::types::ApplySeq;
+use crate::types::{ApplySeq, TableId};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -22,6 +25,9 @@ use tokio::time::{Instant, sleep, timeout};
 const BATCH_MAX: usize = 512;
 /// How often the files are made durable when there was something to apply.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
+/// For how long it is remembered that a row of a table gave way: longer than any other node may need to find out the same.
+#[cfg(not(madsim))]
+const LATELY: Duration = Duration::from_secs(600);
 /// How often a batch that found no room on the disk is tried again.
 const RETRY_EVERY: Duration = Duration::from_millis(500);
 /// What the driver applies itself at most: rows, and bytes of them.
@@ -37,6 +43,8 @@ struct State {
     applier: Option<Applier>,
     /// Something was applied since the files were last made durable.
     unsynced: bool,
+    /// When a row of a table last gave way to another that has one of its unique values now, as found out here.
+    gave_way: BTreeMap<TableId, Instant>,
     metrics: Arc<Metrics>,
 }
 
@@ -45,6 +53,9 @@ impl State {
         self.unsynced = true;
         let since = Instant::now();
         let applied = self.run(|applier| applier.apply(tasks));
+        for evicted in applied.iter().flat_map(|applied| &applied.evicted) {
+            self.gave_way.insert(evicted.row.table, Instant::now());
+        }
         observe(&self.metrics.batch, since.elapsed().into());
         applied
     }
@@ -71,6 +82,11 @@ impl State {
         }
     }
 
+    #[cfg(not(madsim))]
+    fn gave_way_lately(&self, table: TableId) -> bool {
+        self.gave_way.get(&table).is_some_and(|at| at.elapsed() < LATELY)
+    }
+
     fn run<T>(&mut self, work: impl FnOnce(&mut Applier) -> Result<T, Fatal>) -> Result<T, Fatal> {
         let ended = || Fatal::Storage("the database files were left after an error".into());
         let result = work(self.applier.as_mut().ok_or_else(ended)?);
@@ -83,7 +99,12 @@ impl State {
 
 impl SharedApplier {
     pub fn new(applier: Applier, metrics: Arc<Metrics>) -> SharedApplier {
-        SharedApplier(Arc::new(Mutex::new(State { applier: Some(applier), unsynced: false, metrics })))
+        SharedApplier(Arc::new(Mutex::new(State {
+            applier: Some(applier),
+            unsynced: false,
+            gave_way: BTreeMap::new(),
+            metrics,
+        })))
     }
 
     /// Applies `tasks` now, if they are small, nobody else is at work, and the disk has room; else `None`. Everything before
@@ -100,6 +121,36 @@ impl SharedApplier {
             Err(Fatal::DiskFull) => None,
             other => Some(other),
         }
+    }
+
+    /// Whether a row of the table gave way to another [`LATELY`].
+    #[cfg(not(madsim))]
+    pub fn gave_way_lately(&self, table: TableId) -> bool {
+        self.lock().gave_way_lately(table)
+    }
+
+    /// Replaces rows of a table (see [`Applier::repair`]) if no row of it gave way lately and `may` agrees, which is asked
+    /// while nothing is applied. It may wait for the driver, which never waits for the applier.
+    ///
+    /// # Errors
+    /// A sentence: nothing was changed.
+    #[cfg(not(madsim))]
+    pub fn repair(
+        &self,
+        database: &str,
+        version: u64,
+        table: TableId,
+        rows: &[RowRepair],
+        may: impl FnOnce() -> bool,
+    ) -> Result<usize, String> {
+        let mut state = self.lock();
+        if state.gave_way_lately(table) || !may() {
+            return Ok(0);
+        }
+        let applier = state.applier.as_mut().ok_or("the node is ending")?;
+        let repaired = applier.repair(database, version, table, rows).map_err(|e| e.to_string())?;
+        state.unsynced = true;
+        Ok(repaired)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

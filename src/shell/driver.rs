@@ -23,6 +23,8 @@ use super::log_limit::LogLimit;
 use super::metrics::Metrics;
 use super::phases::Phases;
 use super::trace;
+#[cfg(not(madsim))]
+use crate::core::Settling;
 use crate::core::message::{Envelope, Message};
 use crate::core::{
     ApplyTask, Destination, Effect, Effects, Fatal, Input, Legacy, Node, Notice, PeerFault, Published as Publish,
@@ -30,6 +32,8 @@ use crate::core::{
 use crate::session::{CoreCall, Published};
 use crate::sqlite::DataDir;
 use crate::sqlite::Store;
+#[cfg(not(madsim))]
+use crate::types::DatabaseName;
 use crate::types::{ApplySeq, ClientId, Mono, NodeId, RowImage, RowKey, Snapshot, Span, TxnId};
 use std::collections::BTreeMap;
 use std::mem::{Discriminant, discriminant};
@@ -64,6 +68,9 @@ pub enum Report {
     Failed(Fatal),
     /// Bring everything durable into `marmot.db`.
     Fold(oneshot::Sender<Folded>),
+    /// Say which of these rows may still differ between nodes that are right.
+    #[cfg(not(madsim))]
+    Settling { database: DatabaseName, rows: Vec<RowKey>, reply: std::sync::mpsc::SyncSender<Settling> },
     /// Have the others take this node's vote, then stop; at once, if there are no others.
     Leave,
     /// Refuse new work, finish what runs, then stop.
@@ -395,6 +402,12 @@ impl Driver {
                 Event::Report(Report::Failed(fatal)) => return Err(fatal),
                 Event::Report(Report::Fold(reply)) => {
                     self.folds.push(reply);
+                    continue;
+                }
+                #[cfg(not(madsim))]
+                Event::Report(Report::Settling { database, rows, reply }) => {
+                    // Whoever asked may be gone.
+                    let _ = reply.try_send(self.node.settling(&round, &database, &rows)?);
                     continue;
                 }
                 Event::Report(Report::Leave) if self.node.can_leave() => {

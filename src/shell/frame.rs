@@ -19,8 +19,8 @@
 //!
 //! A frame carries what a node has to say to another after a round: one tag, one write.
 //! A connection carries messages one way, from the dialer; answers travel on the other node's own connection. One that
-//! is for copying a snapshot says so by its magic, and carries questions one way and answers the other (`snapshot`), with
-//! a key for each. The counter in the tag makes a replayed, dropped or reordered frame fail.
+//! is for copying a snapshot, or for comparing rows, says so by its magic, and carries questions one way and answers the other
+//! (`snapshot`, `verify`), with a key for each. The counter in the tag makes a replayed, dropped or reordered frame fail.
 //!
 //! **Why the secret alone is enough for TLS between nodes.** A proof can be made only by who knows the secret, for this pair of
 //! fresh nonces, this role and this TLS connection: two TLS connections never have the same exporter, so whoever sits in the
@@ -41,6 +41,7 @@ use sha2::Sha256;
 
 const MAGIC: &[u8; 4] = b"MRMT";
 const COPY_MAGIC: &[u8; 4] = b"MRMC";
+const VERIFY_MAGIC: &[u8; 4] = b"MRMV";
 const TAG: usize = 16;
 /// Length and tag.
 pub const HEADER: usize = 4 + TAG;
@@ -62,6 +63,8 @@ pub enum Purpose {
     Messages,
     /// Copying a snapshot.
     Copy,
+    /// Comparing rows. A node that has never heard of it hangs up.
+    Verify,
 }
 
 /// Why a connection between nodes was cut. Never the whole process's problem.
@@ -178,7 +181,7 @@ impl Session {
     pub fn frames(&self) -> FrameKey {
         self.frame_key(b"frames")
     }
-    /// The key of the frames that the listener sends, on a connection for copying.
+    /// The key of the frames that the listener sends, on a connection for copying or comparing.
     pub fn answers(&self) -> FrameKey {
         self.frame_key(b"answers")
     }
@@ -205,6 +208,7 @@ impl Hello {
         hello[..4].copy_from_slice(match self.purpose {
             Purpose::Messages => MAGIC,
             Purpose::Copy => COPY_MAGIC,
+            Purpose::Verify => VERIFY_MAGIC,
         });
         hello[4] = self.versions.newest;
         hello[HELLO_START] = self.versions.oldest;
@@ -223,6 +227,7 @@ impl Hello {
         let purpose = match &magic {
             MAGIC => Purpose::Messages,
             COPY_MAGIC => Purpose::Copy,
+            VERIFY_MAGIC => Purpose::Verify,
             _ => return Err(FrameError::NotMarmot),
         };
         if newest < FIRST_WITH_RANGE {

@@ -15,6 +15,8 @@ use super::link::{LinkBook, Links, listen};
 use super::metrics::Metrics;
 use super::snapshot::Copies;
 use super::spawn::{Spawn, dedicated};
+#[cfg(not(madsim))]
+use super::verify::{Book, Local, Verification};
 use crate::config::Config;
 use crate::core::message::Envelope;
 use crate::core::{Effects, Fatal, Node, Storage, Table};
@@ -121,6 +123,8 @@ pub struct Closed {
     ended: oneshot::Receiver<Result<(), Fatal>>,
     front: Arc<Front<NewSession>>,
     copies: Arc<Copies>,
+    #[cfg(not(madsim))]
+    verification: Verification,
     links: Arc<LinkBook>,
 }
 
@@ -187,7 +191,7 @@ impl Closed {
             published: published.clone(),
             metrics: metrics.clone(),
             channels,
-            applier,
+            applier: applier.clone(),
             applied,
             has_room: room(directory.clone(), vfs.is_some()),
             data: data.clone(),
@@ -214,6 +218,8 @@ impl Closed {
             book.copies.clone(),
         );
         let certificates = certificates(config);
+        #[cfg(not(madsim))]
+        let verified = Arc::new(Book::default());
         let server = Server::new(Parts {
             node: node_id,
             data,
@@ -224,7 +230,19 @@ impl Closed {
             configured: configured(config),
             conflicts: Some(Arc::new(StoredConflicts::new(directory.join("marmot.db"), vfs))),
             links: Some(book.clone()),
+            #[cfg(not(madsim))]
+            verification: Some(verified.clone()),
+            #[cfg(madsim)]
+            verification: None,
         });
+        #[cfg(not(madsim))]
+        let verification = {
+            let (clock, ready) = (clock.clone(), ready_out.clone());
+            let grace = config.core(node_id).timing.grace;
+            let local = Local::new(server.clone(), reports.clone(), applier, clock, ready, grace);
+            let offset = (environment.random)();
+            Verification::new(local, credentials.clone(), metrics.clone(), verified, config, offset, stop_out.clone())
+        };
         metrics.include(server.counters().times());
         let front = front(&server, certificates, credentials.tls.clone(), ready_out.clone())?;
         Ok(Closed {
@@ -240,6 +258,8 @@ impl Closed {
             ended,
             front,
             copies,
+            #[cfg(not(madsim))]
+            verification,
             links: book,
         })
     }
@@ -259,6 +279,8 @@ impl Closed {
             self.frame_limit,
             self.envelopes,
             self.copies.clone(),
+            #[cfg(not(madsim))]
+            self.verification.answers.clone(),
             environment.metrics.clone(),
             environment.clients.clone(),
             environment.cluster.clone(),
@@ -269,6 +291,8 @@ impl Closed {
         if let Some(unix) = listeners.unix {
             (environment.clients)(Box::pin(front.clone().accept_unix(unix, stop.subscribe())));
         }
+        #[cfg(not(madsim))]
+        self.verification.start();
         let expiring = self.server.clone();
         (environment.clients)(Box::pin(expire(expiring, self.copies.clone(), environment.clock, stop.subscribe())));
         let Closed { node, server, ready, reports, ended, .. } = self;

@@ -15,6 +15,8 @@ use super::metrics::Metrics;
 use super::peer_stream::PeerStream;
 use super::snapshot::{Copies, CopyBook};
 use super::spawn::Spawn;
+#[cfg(not(madsim))]
+use super::verify::Answers;
 use crate::core::Address;
 use crate::core::message::Envelope;
 use crate::session::{CopyRow, LinkRow, LinkStates};
@@ -354,6 +356,7 @@ pub async fn listen(
     frame_limit: usize,
     deliver: mpsc::Sender<Vec<Envelope>>,
     copies: Arc<Copies>,
+    #[cfg(not(madsim))] answers: Arc<Answers>,
     metrics: Arc<Metrics>,
     receiving: Spawn,
     hearing: Spawn,
@@ -363,6 +366,8 @@ pub async fn listen(
         frame_limit,
         deliver,
         copies,
+        #[cfg(not(madsim))]
+        answers,
         metrics,
         hearing,
         open: Antechamber::new(MAX_INCOMING),
@@ -404,6 +409,8 @@ struct Door {
     frame_limit: usize,
     deliver: mpsc::Sender<Vec<Envelope>>,
     copies: Arc<Copies>,
+    #[cfg(not(madsim))]
+    answers: Arc<Answers>,
     metrics: Arc<Metrics>,
     hearing: Spawn,
     open: Arc<Antechamber>,
@@ -412,11 +419,24 @@ struct Door {
 
 impl Door {
     fn let_in(self: Arc<Self>, peer: IpAddr, (stream, session, purpose): (PeerStream, Session, Purpose)) {
-        if purpose == Purpose::Copy {
-            if let Err(error) = self.copies.serve(peer, stream, session) {
-                tracing::warn!(%peer, %error, "no thread for a node that copies the data");
+        match purpose {
+            Purpose::Messages => {}
+            Purpose::Copy => {
+                if let Err(error) = self.copies.serve(peer, stream, session) {
+                    tracing::warn!(%peer, %error, "no thread for a node that copies the data");
+                }
+                return;
             }
-            return;
+            #[cfg(not(madsim))]
+            Purpose::Verify => {
+                if let Err(error) = self.answers.serve(stream, session) {
+                    tracing::warn!(%peer, %error, "no thread for a node that verifies");
+                }
+                return;
+            }
+            // The simulator's nodes have no threads to compare on, and no verifiers.
+            #[cfg(madsim)]
+            Purpose::Verify => return,
         }
         let mut visit = self.open.enter(peer);
         let hearing = self.hearing.clone();

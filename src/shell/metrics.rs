@@ -77,6 +77,12 @@ pub struct Metrics {
     pub snapshot_sent: Counter,
     pub snapshot_received: Gauge,
     pub snapshot_size: Gauge,
+    /// Rows compared with other nodes; of this node's those found wrong or undecided, and those replaced.
+    pub verify_rows: Counter,
+    pub verify_mismatches: Counter,
+    pub verify_repaired: Counter,
+    /// Rows that differ and that no majority decides, by the last comparison of each table.
+    pub verify_undecided: Gauge,
 }
 
 impl Metrics {
@@ -133,6 +139,17 @@ impl Metrics {
             snapshot_received: new
                 .gauge("marmot_snapshot_received_bytes", "Bytes of a copy of the data that arrived here"),
             snapshot_size: new.gauge("marmot_snapshot_bytes", "Bytes of the copy of the data that this node receives"),
+            verify_rows: new.counter("marmot_verify_rows_total", "Rows of this node compared with another node's"),
+            verify_mismatches: new.counter(
+                "marmot_verify_mismatches_total",
+                "Rows of this node that were not as a majority of the voting members has them, or that no majority decides",
+            ),
+            verify_repaired: new
+                .counter("marmot_verify_repaired_total", "Of these, rows replaced by what a majority has"),
+            verify_undecided: new.gauge(
+                "marmot_verify_undecided",
+                "Rows that differ and that no majority decides, by the last comparison of each table: somebody has to",
+            ),
             registry: new.0,
         })
     }

@@ -9,6 +9,8 @@
 //!
 //! Those who watch ask `admin`, beside the driver, which reads what `metrics` counted on the way and asks the core for its status.
 //!
+//! Beside all that, `verify` holds the files against the other nodes'.
+//!
 //! The driver alone touches the core; everything else is messages with bounded queues. [`Instance`] is one running node:
 //! the daemon ([`run`]) runs one on real sockets, the simulator several on simulated ones, from the same code.
 
@@ -49,6 +51,8 @@ mod serve;
 mod snapshot;
 pub mod spawn;
 mod trace;
+#[cfg(not(madsim))]
+mod verify;
 
 pub use clock::SystemClock;
 #[cfg(not(madsim))]

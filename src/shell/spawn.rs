@@ -27,14 +27,14 @@ pub fn here() -> Spawn {
     Arc::new(|task| drop(tokio::spawn(task)))
 }
 
-/// Runs `task` on a thread of its own (madsim: as a task). The thread ends with the task.
+/// Runs `task` on a thread of its own (madsim: as a task), which may use sockets. The thread ends with the task.
 ///
 /// # Errors
-/// The operating system gave no thread or no timer.
+/// The operating system gave no thread, or not the few descriptors that a runtime needs.
 pub fn dedicated(name: &str, task: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
     #[cfg(not(madsim))]
     {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         std::thread::Builder::new().name(name.to_string()).spawn(move || runtime.block_on(task))?;
     }
     #[cfg(madsim)]

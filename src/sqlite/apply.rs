@@ -49,9 +49,9 @@ pub struct Evicted {
 
 /// The only writer of the database files.
 pub struct Applier {
-    files: BTreeMap<DatabaseName, Open>,
+    pub(super) files: BTreeMap<DatabaseName, Open>,
     functions: Functions,
-    dir: DataDir,
+    pub(super) dir: DataDir,
     /// The last task applied, in any file.
     seq: ApplySeq,
     /// Parts of the tasks of this batch that files held already.
@@ -71,10 +71,10 @@ pub(super) struct Open {
     file: Arc<DatabaseFile>,
     /// The last task that this file holds, its open transaction included.
     applied: ApplySeq,
-    in_transaction: bool,
+    pub(super) in_transaction: bool,
     schema_changed: bool,
     /// Committed since the last sync.
-    dirty: bool,
+    pub(super) dirty: bool,
     /// The database attached beside it, of which the open transaction took tables in: committed first, and durably.
     takes_in: Option<DatabaseName>,
 }
@@ -419,7 +419,7 @@ impl Open {
     }
 
     /// Rolls back, if SQLite did not do so by itself.
-    fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         // It fails only if there is nothing to roll back.
         let _ = self.connection.run_script("ROLLBACK");
     }

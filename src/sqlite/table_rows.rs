@@ -29,8 +29,8 @@ impl TableDigest {
 
 /// One snapshot of a database, to read tables from by identity.
 pub struct TableRows {
-    connection: Connection,
-    layout: Arc<DatabaseLayout>,
+    pub(super) connection: Connection,
+    pub(super) layout: Arc<DatabaseLayout>,
     database: String,
 }
 
@@ -41,7 +41,7 @@ impl DataDir {
         let mut connection = self.open_memory(&Functions::new())?;
         let source = uri(&file.path, "mode=ro").replace('\'', "''");
         connection.run_script(&format!("ATTACH '{source}' AS {}; BEGIN", quoted(database)))?;
-        let layout = DataDir::read_layout(&mut connection, database, None)?;
+        let layout = DataDir::read_layout(&mut connection, database, file.last_layout().as_deref())?;
         Ok(TableRows { connection, layout, database: database.to_string() })
     }
 }
@@ -50,6 +50,10 @@ impl TableRows {
     /// Stops what is read, from any thread.
     pub fn interrupt(&self) -> Interrupt {
         self.connection.interrupt()
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.database
     }
 
     /// The tables there are, with their names.
@@ -110,7 +114,7 @@ fn select(database: &str, layout: &TableLayout, columns: &[usize]) -> String {
     format!("SELECT {} FROM {database}.{table} ORDER BY {}", list.join(", "), key.join(", "))
 }
 
-fn encode(value: &Value, out: &mut Vec<u8>) {
+pub(super) fn encode(value: &Value, out: &mut Vec<u8>) {
     let mut sized = |tag: u8, bytes: &[u8]| {
         out.push(tag);
         out.extend_from_slice(&(bytes.len() as u64).to_be_bytes());

@@ -21,4 +21,5 @@ mod proxy;
 mod removal;
 mod snapshot;
 mod start;
+mod verification;
 mod watched;

@@ -55,7 +55,11 @@ fn say_hello(port: u16, purpose: Purpose) -> (TcpStream, Context) {
 
 /// Shakes hands under the secret.
 fn greet(port: u16) -> (TcpStream, Session) {
-    let (mut stream, context) = say_hello(port, Purpose::Messages);
+    greet_for(port, Purpose::Messages)
+}
+
+fn greet_for(port: u16, purpose: Purpose) -> (TcpStream, Session) {
+    let (mut stream, context) = say_hello(port, purpose);
     let session = Session::new(ClusterKey::new(SECRET.as_bytes()), context);
     stream.write_all(&session.dialer_proof()).expect("it reads");
     let mut proof = [0; PROOF];
@@ -211,4 +215,55 @@ fn half_open_connections_keep_no_node_out() {
     assert!(since.elapsed() < Duration::from_secs(1), "{:?}", since.elapsed());
     assert_eq!(log(home.path()).matches("too many connections wait").count(), 1);
     drop(flood);
+}
+
+/// Who has the secret and asks for nonsense about rows is told so, or hung up on; nothing is read or kept for it.
+#[test]
+fn nonsense_about_rows_is_refused() {
+    let home = tempfile::tempdir().expect("a directory");
+    let daemon = start(home.path(), "tls = 'off'");
+    let port = daemon.cluster_port;
+    // As `shell::verify` encodes questions: the variant, then its fields; numbers and lengths are varints.
+    let long =
+        |n: usize| -> Vec<u8> { vec![((n & 0x7f) | 0x80) as u8, ((n >> 7 & 0x7f) | 0x80) as u8, (n >> 14) as u8] };
+    let place = [&[1u8, b'd'][..], &[1, 1, 1]].concat();
+    let many_keys = [&[2][..], &place, &long(100_000), &vec![0; 100_000]].concat();
+    let refused = [
+        ("buckets of no range", vec![1, 2, 0, 0xff, 0xff, 3]),
+        ("a row of no snapshot", vec![4, 0]),
+        ("a range of a database that is none", [&[0][..], &place, &[0, 0]].concat()),
+        ("a look at one", [&[2][..], &place, &[0]].concat()),
+        ("a look at too many rows", many_keys),
+    ];
+    for (what, question) in refused {
+        let (mut stream, session) = greet_for(port, Purpose::Verify);
+        let mut frame = BytesMut::new();
+        session.frames().seal(&question, &mut frame);
+        stream.write_all(&frame).expect("it reads");
+        let (mut input, mut answers) = (BytesMut::new(), session.answers());
+        let answer = loop {
+            if let Some(answer) = answers.open_payload(&mut input, 1 << 20).expect("genuine") {
+                break answer;
+            }
+            let mut some = [0; 4096];
+            let read = stream.read(&mut some).unwrap_or_else(|e| panic!("{what}: {e}"));
+            assert!(read > 0, "{what}: hung up on");
+            input.extend_from_slice(&some[..read]);
+        };
+        // Refused, with a sentence.
+        assert!(answer[0] == 0 && answer.len() > 10, "{what}: {answer:?}");
+    }
+    for garbage in [vec![0xff; 40], vec![9], [&[2][..], &place, &long(2_000_000)].concat()] {
+        let (mut stream, session) = greet_for(port, Purpose::Verify);
+        let mut frame = BytesMut::new();
+        session.frames().seal(&garbage, &mut frame);
+        stream.write_all(&frame).expect("it reads");
+        assert!(is_closed(stream), "{garbage:?}");
+    }
+    // A frame that is longer than any question.
+    let (mut stream, _) = greet_for(port, Purpose::Verify);
+    stream.write_all(&[0xff; 40]).expect("it reads");
+    assert!(is_closed(stream));
+    wait("a line", || log(home.path()).contains("a node that verifies was refused").then_some(()));
+    assert_eq!(daemon.rows("SELECT 1"), ["1"]);
 }

@@ -10,6 +10,7 @@ mod founding;
 pub mod lag;
 pub mod progress;
 mod renewal;
+mod settling;
 mod snapshot;
 pub mod sync;
 
@@ -17,4 +18,5 @@ pub use conflicts::{ConflictRow, LoggedConflict};
 pub use founding::{Legacy, found};
 pub(crate) use renewal::Kept;
 pub use renewal::{OlderThanItself, Unfit, renew};
+pub use settling::Settling;
 pub use snapshot::adopt_snapshot;

@@ -8,8 +8,8 @@ use crate::core::{
     Storage, Table, decode,
 };
 use crate::types::{
-    ApplySeq, ClientId, ColumnId, ColumnSet, IndexId, Mono, NodeId, Now, RowChange, RowImage, RowOp, Snapshot, Span,
-    TableChanges, TableId, UniqueValue, Value, Wall, WriteLevel, WriteSet,
+    ApplySeq, ClientId, ColumnId, ColumnSet, IndexId, Mono, NodeId, Now, RowChange, RowImage, RowKey, RowOp, Snapshot,
+    Span, TableChanges, TableId, UniqueValue, Value, Wall, WriteLevel, WriteSet,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -416,6 +416,16 @@ impl Cluster {
         let Some(node) = self.machines.get(&id).and_then(|m| m.node.as_ref()) else { return format!("{id} down") };
         let others = node.status().peers.into_iter().filter(|p| p.id != id);
         others.fold(format!("{id} sees"), |line, p| format!("{line} {}={}", p.id, p.state))
+    }
+
+    /// Whether a row may still be another one elsewhere, as `id` sees it.
+    pub fn settling(&self, id: NodeId, key: &str) -> String {
+        let Some(machine) = self.machines.get(&id) else { return format!("{id} down") };
+        let Some(node) = &machine.node else { return format!("{id} down") };
+        let row = RowKey { table: TableId::new(NodeId(1), 1), key: key.as_bytes().into() };
+        let said = node.settling(&machine.store, &"d".into(), &[row]).expect("memory does not fail");
+        let settled = if said.unsettled[0] { "unsettled" } else { "settled" };
+        format!("{id}: {key} is {settled}, commits up to {}", said.last_commit)
     }
 
     pub fn status(&self, id: NodeId) -> String {

@@ -159,6 +159,14 @@ impl Runner for Script {
                     cluster.log.push(line);
                 }
             }
+            "settling" => {
+                let key = args.next_pos().ok_or("which key?")?.to_string();
+                let ids: Vec<NodeId> = cluster.machines.keys().copied().collect();
+                for id in ids {
+                    let line = cluster.settling(id, &key);
+                    cluster.log.push(line);
+                }
+            }
             "status" => {
                 let ids: Vec<NodeId> = cluster.machines.keys().copied().collect();
                 for id in ids {

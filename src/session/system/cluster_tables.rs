@@ -163,3 +163,32 @@ pub const REPLICATION: SystemTable = SystemTable {
         node.peers.iter().filter(|p| p.id != node.id && p.state != PeerState::Removed).map(row).collect()
     },
 };
+
+/// What came of comparing this node's tables with another node's.
+pub const VERIFICATION: SystemTable = SystemTable {
+    database: MARMOT,
+    name: "verification",
+    columns: &[
+        ("database_name", Text(64)),
+        ("table_name", Text(64)),
+        ("compared_at", Micros),
+        ("node", Unsigned),
+        ("compared_rows", Unsigned),
+        ("mismatches", Unsigned),
+        ("repaired", Unsigned),
+        ("undecided", Unsigned),
+        ("elsewhere", Unsigned),
+        ("state", Text(255)),
+    ],
+    rows: |facts| {
+        let row = |v: &super::VerificationRow| {
+            let mut row = vec![text(&v.database), text(&v.table)];
+            row.push(v.compared_at.map_or(Value::Null, |at| text(&super::utc_text(at.0))));
+            row.push(v.node.map_or(Value::Null, |node| int(node.0)));
+            row.extend([v.rows, v.mismatches, v.repaired, v.undecided, v.elsewhere].map(int));
+            row.push(text(&v.state));
+            row
+        };
+        facts.verification.iter().map(row).collect()
+    },
+};

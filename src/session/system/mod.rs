@@ -20,7 +20,7 @@ use crate::mysql::Encryption;
 use crate::session::{Counters, Registry, Variables};
 use crate::sql::{Accounts, Catalog, Database, Rights};
 use crate::sqlite::Usage;
-use crate::types::{AccountName, Hlc, Mono, NodeId, Now, TableId, Value};
+use crate::types::{AccountName, Hlc, Mono, NodeId, Now, TableId, Value, Wall};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -53,6 +53,7 @@ pub struct Facts<'a> {
     pub links: &'a [LinkRow],
     pub copies: &'a [CopyRow],
     pub usage: &'a [Usage],
+    pub verification: &'a [VerificationRow],
 }
 
 impl Facts<'_> {
@@ -117,6 +118,31 @@ pub trait LinkStates: Send + Sync {
     fn copies(&self) -> Vec<CopyRow>;
 }
 
+/// What came of comparing a table with another node's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerificationRow {
+    pub database: String,
+    pub table: String,
+    /// When the last comparison that reached its end began, and with whom it was.
+    pub compared_at: Option<Wall>,
+    pub node: Option<NodeId>,
+    pub rows: u64,
+    /// Rows of this node that were wrong, or that nobody can say of.
+    pub mismatches: u64,
+    pub repaired: u64,
+    pub undecided: u64,
+    /// Rows that were wrong on the other node.
+    pub elsewhere: u64,
+    /// In words; also why it was not compared this time.
+    pub state: String,
+}
+
+/// Where `marmot.verification` comes from: the shell compares.
+pub trait VerificationStates: Send + Sync {
+    /// The tables there are, by database and name.
+    fn list(&self) -> Vec<VerificationRow>;
+}
+
 /// All system tables.
 pub const TABLES: &[SystemTable] = &[
     schema_tables::SCHEMATA,
@@ -165,6 +191,7 @@ pub const TABLES: &[SystemTable] = &[
     cluster_tables::NODE,
     cluster_tables::REPLICATION,
     transaction_tables::TRANSACTIONS,
+    cluster_tables::VERIFICATION,
 ];
 
 /// The system databases as the translator is to see them.
@@ -211,7 +238,7 @@ mod tests {
     use crate::core::OpenState;
     use crate::session::Globals;
     use crate::sql::{Account, Secret};
-    use crate::types::{Key, Mode, Span, TxnId, Wall};
+    use crate::types::{Key, Mode, Span, TxnId};
 
     #[test]
     fn every_table_has_as_many_cells_as_columns() {
@@ -242,6 +269,18 @@ mod tests {
             keys: vec![(Key::Schema("d".into()), Mode::Read)],
         }];
         let usage = [Usage { database: "d".into(), bytes: 4096, wal_bytes: 0, applied: 3 }];
+        let verification = [VerificationRow {
+            database: "d".into(),
+            table: "t".into(),
+            compared_at: Some(Wall(1_700_000_000_123)),
+            node: Some(NodeId(2)),
+            rows: 10,
+            mismatches: 1,
+            repaired: 1,
+            undecided: 0,
+            elsewhere: 0,
+            state: "OK".into(),
+        }];
         let facts = Facts {
             catalog: &catalog,
             registry: &registry,
@@ -261,6 +300,7 @@ mod tests {
             links: &[],
             copies: &[],
             usage: &usage,
+            verification: &verification,
         };
         for table in TABLES {
             for row in (table.rows)(&facts) {

@@ -9,6 +9,7 @@ use crate::session::LinkRow;
 use crate::types::Span;
 use prometheus::core::Collector;
 use prometheus::{CounterVec, GaugeVec, Opts, Registry, Result, TextEncoder};
+use std::collections::BTreeMap;
 
 /// Everything, in Prometheus' text format.
 pub async fn text(watch: &Watch) -> Result<String> {
@@ -115,6 +116,7 @@ impl Snapshot {
         self.gauge("marmot_open_transactions", "Transactions that clients hold open", open as f64)?;
         let oldest = seen.oldest_transaction().unwrap_or(Span::ZERO).as_secs_f64();
         self.gauge("marmot_oldest_transaction_seconds", "The age of the oldest of them", oldest)?;
+        self.of_verification(running)?;
         let queues =
             [(vec!["requests"], server.requests_waiting() as f64), (vec!["peer_frames"], (running.envelopes)() as f64)];
         self.gauges("marmot_driver_queue", "What waits for the driver", &["queue"], &queues)
@@ -164,6 +166,19 @@ impl Snapshot {
             "How far the cluster's clock is ahead of this machine's; 0 if it is not",
             ahead,
         )
+    }
+
+    /// How long ago the tables of each database were compared with another node's: the one that was longest ago.
+    fn of_verification(&self, running: &Running) -> Result<()> {
+        let now = running.server.now().wall.0;
+        let mut ages: BTreeMap<String, f64> = BTreeMap::new();
+        for row in running.server.verification() {
+            let age = row.compared_at.map_or(f64::INFINITY, |at| now.saturating_sub(at.0) as f64 / 1e3);
+            ages.entry(row.database).and_modify(|oldest| *oldest = oldest.max(age)).or_insert(age);
+        }
+        let values: Vec<_> = ages.iter().map(|(database, age)| (vec![database.as_str()], *age)).collect();
+        let help = "Since the table of the database that was compared longest ago was; infinite: never since the start";
+        self.gauges("marmot_verify_age_seconds", help, &["database"], &values)
     }
 
     fn of_peers(&self, status: &NodeStatus, seen: &Seen<'_>) -> Result<()> {

@@ -181,6 +181,17 @@ impl Watch {
             let least = ROOM_BYTES >> 20;
             add(false, format!("{} MB are free on the disk; below {least} MB writes are refused.", free >> 20));
         }
+        let compared = seen.running.map_or_else(Vec::new, |running| running.server.verification());
+        for row in compared.iter().filter(|row| row.undecided > 0) {
+            let (database, table, rows) = (&row.database, &row.table, row.undecided);
+            add(
+                true,
+                format!(
+                    "{rows} rows of {database}.{table} differ from another node's, and no majority has them alike: the log \
+                     says what to do."
+                ),
+            );
+        }
         if let Some(oldest) = seen.oldest_transaction().filter(|age| *age > LONG_TRANSACTION) {
             let seconds = oldest.as_millis() / 1000;
             add(

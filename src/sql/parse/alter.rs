@@ -28,6 +28,11 @@ impl Reader<'_> {
             None => self.refuse_objects("ALTER")?,
         }
         if self.accept("CLUSTER") {
+            if self.accept("VERIFY") {
+                return Err(Error::unsupported(
+                    "ALTER CLUSTER VERIFY: rows are compared every [verify] interval_seconds",
+                ));
+            }
             return self.remove_node();
         }
         if self.accept("DATABASE") || self.accept("SCHEMA") {
