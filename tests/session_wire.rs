@@ -91,6 +91,7 @@ impl Node {
             seed: 1,
             conflicts: None,
             links: None,
+            spans: None,
             configured: ConfiguredAccount::new("root", "localhost", ""),
         });
         let runtime =

@@ -16,7 +16,7 @@ use crate::core::{NodeStatus, Request, Response};
 use crate::mysql::SqlError;
 use crate::sql::{ACCOUNTS_DATABASE, Accounts, Catalog, Database, PlanCache};
 use crate::sqlite::{self, DataDir, SchemaMark};
-use crate::types::{ClientId, DatabaseName, Mono, NodeId, Now, Span};
+use crate::types::{ClientId, DatabaseName, Mono, NodeId, Now, Span, TxnId};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
@@ -35,6 +35,13 @@ pub struct Parts {
     pub conflicts: Option<Arc<dyn ConflictLog>>,
     pub configured: ConfiguredAccount,
     pub links: Option<Arc<dyn LinkStates>>,
+    pub spans: Option<Arc<dyn StatementSpans>>,
+}
+
+/// Who follows single transactions.
+pub trait StatementSpans: Send + Sync {
+    /// A statement of `class` committed `txn`: begun at `from`, answered by the core at `to`. Must not wait.
+    fn committed(&self, txn: TxnId, class: &'static str, connection: u64, from: Mono, to: Mono);
 }
 
 /// What statements ask of the doors that clients and nodes come through. It must not own the server, which keeps it.
@@ -63,6 +70,7 @@ pub struct Server {
     pub(super) conflicts: Option<Arc<dyn ConflictLog>>,
     pub(super) configured: ConfiguredAccount,
     pub(super) links: Option<Arc<dyn LinkStates>>,
+    pub(super) spans: Option<Arc<dyn StatementSpans>>,
     pub(super) started: Mono,
     counters: Arc<Counters>,
     doors: OnceLock<Arc<dyn Doors>>,
@@ -112,6 +120,7 @@ impl Server {
             conflicts: parts.conflicts,
             configured: parts.configured,
             links: parts.links,
+            spans: parts.spans,
             started,
             counters: Arc::default(),
             doors: OnceLock::new(),

@@ -8,7 +8,7 @@ use prometheus::core::{Collector, GenericCounter, GenericGauge};
 use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
 use std::sync::Arc;
 
-type Counter = GenericCounter<prometheus::core::AtomicU64>;
+pub(super) type Counter = GenericCounter<prometheus::core::AtomicU64>;
 type Gauge = GenericGauge<prometheus::core::AtomicI64>;
 
 /// Why a request of a session was refused, as the label `reason` says it.
@@ -77,6 +77,9 @@ pub struct Metrics {
     pub snapshot_sent: Counter,
     pub snapshot_received: Gauge,
     pub snapshot_size: Gauge,
+    /// Spans that the collector took, and that were lost on the way to it.
+    pub spans_exported: Counter,
+    pub spans_dropped: Counter,
 }
 
 impl Metrics {
@@ -97,6 +100,11 @@ impl Metrics {
             "marmot_refusals_total",
             "Requests of sessions that the node refused, by reason; conflicts are mostly retried and then succeed",
             "reason",
+        );
+        let spans = new.counters(
+            "marmot_trace_spans_total",
+            "Spans for the OTLP collector: exported, or dropped because it was away or too slow",
+            "outcome",
         );
         Arc::new(Metrics {
             commit: new.histogram(
@@ -133,6 +141,8 @@ impl Metrics {
             snapshot_received: new
                 .gauge("marmot_snapshot_received_bytes", "Bytes of a copy of the data that arrived here"),
             snapshot_size: new.gauge("marmot_snapshot_bytes", "Bytes of the copy of the data that this node receives"),
+            spans_exported: spans.with_label_values(&["exported"]),
+            spans_dropped: spans.with_label_values(&["dropped"]),
             registry: new.0,
         })
     }

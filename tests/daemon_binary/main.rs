@@ -11,6 +11,7 @@ mod damage;
 mod encryption;
 mod full_disk;
 mod growth;
+mod http;
 mod identity;
 mod import;
 mod limits;
@@ -19,6 +20,9 @@ mod peers;
 mod process;
 mod proxy;
 mod removal;
+mod rotation;
 mod snapshot;
 mod start;
+#[cfg(feature = "otlp")]
+mod traced;
 mod watched;

@@ -4,8 +4,8 @@ use super::MemStorage;
 use super::judge::Judge;
 use crate::core::message::{Envelope, Message};
 use crate::core::{
-    ApplyTask, Bug, Config, Destination, Effect, Effects, Input, LoggedConflict, Node, Planted, Request, Response,
-    Storage, Table, decode,
+    ApplyTask, Bug, Config, Destination, Effect, Effects, Input, LoggedConflict, Node, PeerStatus, Planted, Request,
+    Response, Storage, Table, decode,
 };
 use crate::types::{
     ApplySeq, ClientId, ColumnId, ColumnSet, IndexId, Mono, NodeId, Now, RowChange, RowImage, RowOp, Snapshot, Span,
@@ -416,6 +416,13 @@ impl Cluster {
         let Some(node) = self.machines.get(&id).and_then(|m| m.node.as_ref()) else { return format!("{id} down") };
         let others = node.status().peers.into_iter().filter(|p| p.id != id);
         others.fold(format!("{id} sees"), |line, p| format!("{line} {}={}", p.id, p.state))
+    }
+
+    /// How far a node takes the wall clocks of others to be ahead.
+    pub fn clocks(&self, id: NodeId) -> String {
+        let Some(node) = self.machines.get(&id).and_then(|m| m.node.as_ref()) else { return format!("{id} down") };
+        let ahead = |p: &PeerStatus| (p.id != id).then(|| format!(" {}={}ms", p.id, p.ahead_ms));
+        format!("{id}{}", node.status().peers.iter().filter_map(ahead).collect::<String>())
     }
 
     pub fn status(&self, id: NodeId) -> String {

@@ -256,6 +256,7 @@ impl Node {
             conflicts: None,
             configured,
             links: None,
+            spans: None,
         });
         Node { server, script, clock, next_connection: AtomicU64::new(1), _directory: directory }
     }
