@@ -9,7 +9,7 @@ const OLD: &str = "a secret that somebody has seen";
 const NEW: &str = "another one that nobody knows";
 
 fn configure(home: &Path, secret: &str, previous: &str) {
-    let silence = "gossip_interval_ms = 100\nsuspect_timeout_ms = 300\ndead_timeout_ms = 900";
+    let silence = "gossip_interval_ms = 200\nsuspect_timeout_ms = 1000\ndead_timeout_ms = 3000";
     let text = format!("[cluster]\ncluster_secret = '{secret}'\ncluster_secret_previous = '{previous}'\n{silence}\n");
     std::fs::write(home.join("m.toml"), text).expect("a file");
 }
