@@ -72,17 +72,16 @@ impl Credentials {
     /// # Errors
     /// Why there is no connection.
     pub async fn dial(&self, address: &str, purpose: Purpose) -> Result<(PeerStream, Session), FrameError> {
-        let mut refused = FrameError::WrongSecret;
-        for (tried, key) in self.keys.taken().into_iter().enumerate() {
-            match self.dial_with(key, address, purpose).await {
-                Err(error @ (FrameError::HungUp | FrameError::WrongSecret)) if tried == 0 => refused = error,
-                Err(error) if tried == 0 => return Err(error),
-                // What is wrong with the current secret is what somebody has to hear of.
-                Err(_) => return Err(refused),
-                Ok(connected) => return Ok(connected),
-            }
+        let (current, previous) = self.keys.taken();
+        let refused = match self.dial_with(current, address, purpose).await {
+            Err(error @ (FrameError::HungUp | FrameError::WrongSecret)) => error,
+            other => return other,
+        };
+        match previous {
+            // What is wrong with the current secret is what somebody has to hear of.
+            Some(previous) => self.dial_with(previous, address, purpose).await.map_err(|_| refused),
+            None => Err(refused),
         }
-        Err(refused)
     }
 
     async fn dial_with(
@@ -133,7 +132,8 @@ impl Credentials {
         };
         let context = Context { dialer: theirs, listener: ours, binding };
         let proof = read_proof(&mut stream).await?;
-        let mut sessions = self.keys.taken().into_iter().map(|key| Session::new(key, context.clone()));
+        let (current, previous) = self.keys.taken();
+        let mut sessions = std::iter::once(current).chain(previous).map(|key| Session::new(key, context.clone()));
         let proven = sessions.find(|session| session.verify_dialer(&proof).is_ok());
         let session = proven.ok_or(FrameError::WrongSecret)?;
         stream.write_all(&session.listener_proof()).await?;
