@@ -41,14 +41,13 @@ need_packages() {
 }
 
 cleanup() {
-    local status=$? application
+    local application
     for application in $APPLICATIONS; do stop_web "$application" || true; done
     stop_cluster || true
-    if [ "$status" != 0 ] && [ -d "$CLUSTER_DATA/node1" ]; then log_ends; fi
+    if [ "$1" != 0 ] && [ -d "$CLUSTER_DATA/node1" ]; then log_ends; fi
     if [ "${KEEP:-0}" = 1 ]; then say "kept: $CLUSTER_DATA"; else rm -rf "$CLUSTER_DATA"; fi
-    exit "$status"
 }
-trap cleanup EXIT
+at_exit cleanup
 
 need_packages
 step "Starting"

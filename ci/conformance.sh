@@ -27,12 +27,7 @@ CLUSTER_DATA=$(mktemp -d)
 . examples/node.sh
 # shellcheck source=ci/drivers/servers.sh
 . ci/drivers/servers.sh
-cleanup() {
-    local status=$?
-    stop_servers
-    exit "$status"
-}
-trap cleanup EXIT
+at_exit stop_servers
 
 SUITE=/usr/share/mysql/mysql-test/main
 mkdir -p target/conformance

@@ -21,12 +21,7 @@ CLUSTER_DATA=$(mktemp -d)
 . examples/node.sh
 # shellcheck source=ci/drivers/servers.sh
 . ci/drivers/servers.sh
-cleanup() {
-    local status=$?
-    stop_servers
-    exit "$status"
-}
-trap cleanup EXIT
+at_exit stop_servers
 
 python_with ci/conformance/requirements.txt target/conformance/venv
 MARMOT=$(ci/build.sh)

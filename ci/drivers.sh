@@ -36,12 +36,7 @@ log=$CLUSTER_DATA/tests.log
 : >"$log"
 mkdir -p "$BUILD"
 
-cleanup() {
-    local status=$?
-    stop_servers
-    exit "$status"
-}
-trap cleanup EXIT
+at_exit stop_servers
 
 # stale STAMP FILE...: whether one of the files is newer than the stamp, or there is no stamp.
 stale() {

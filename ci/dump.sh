@@ -34,12 +34,10 @@ OUT=target/dump
 passed=0 failed=0
 
 cleanup() {
-    local status=$?
     if web_running 1; then stop_web 1; fi
     stop_servers
-    exit "$status"
 }
-trap cleanup EXIT
+at_exit cleanup
 
 # test_that NAME COMMAND...: a test passes if its command does.
 test_that() {

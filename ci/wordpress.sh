@@ -31,18 +31,17 @@ export CLUSTER_DATA
 . examples/web.sh
 # shellcheck source=examples/wordpress-cluster/site.sh
 . examples/wordpress-cluster/site.sh
+# shellcheck source=ci/drivers/servers.sh
+. ci/drivers/servers.sh
 RUN=examples/wordpress-cluster/run.sh
 
 cleanup() {
-    local status=$?
     "$RUN" down || true
     stop_web 4
-    if [ -e "$CLUSTER_DATA/mariadb.pid" ]; then kill "$(cat "$CLUSTER_DATA/mariadb.pid")"; fi
-    if [ "$status" != 0 ]; then log_ends; fi
-    if [ "${KEEP:-0}" = 1 ]; then say "kept: $CLUSTER_DATA"; else rm -rf "$CLUSTER_DATA"; fi
-    exit "$status"
+    if [ "$1" != 0 ]; then log_ends; fi
+    stop_servers
 }
-trap cleanup EXIT
+at_exit cleanup
 
 # content NODE: one line a table: its name, how many rows, and their checksum.
 content() {
@@ -64,19 +63,6 @@ compare_tables() {
     for node in 2 3; do wait_until 5 "node $node to hold the same" same_content "$node"; done
 }
 
-start_mariadb() {
-    if ! command -v mariadbd >/dev/null; then install_packages mariadb-server; fi
-    local dir=$CLUSTER_DATA/mariadb
-    mkdir -p "$dir"
-    mariadb-install-db --no-defaults --user="$(id -un)" --datadir="$dir/data" --skip-test-db \
-        --auth-root-authentication-method=normal >"$dir/install.log" 2>&1
-    mariadbd --no-defaults --user="$(id -un)" --datadir="$dir/data" --port="$MARIADB_PORT" --bind-address=127.0.0.1 \
-        --socket="$dir/socket" --innodb-flush-log-at-trx-commit=1 </dev/null >"$dir/log" 2>&1 &
-    echo $! >"$CLUSTER_DATA/mariadb.pid"
-    wait_until 30 "MariaDB" mariadb --no-defaults --skip-ssl -h 127.0.0.1 -P "$MARIADB_PORT" -u root -e "SELECT 1" >/dev/null
-    mariadb --no-defaults --skip-ssl -h 127.0.0.1 -P "$MARIADB_PORT" -u root -e "CREATE DATABASE wordpress"
-}
-
 step "Starting"
 "$RUN" up
 if [ "${1:-}" != times ]; then
@@ -84,7 +70,8 @@ if [ "${1:-}" != times ]; then
     node ci/wordpress/test.mjs "$RUN" "$CLUSTER_DATA" "$WEB_BASE" target/wordpress/screenshots
 fi
 step "Page times beside one MariaDB"
-start_mariadb
+start_mariadb "" --innodb-flush-log-at-trx-commit=1
+mariadb_sql "CREATE DATABASE wordpress"
 start_site 4 "$MARIADB_PORT"
 node ci/wordpress/page_times.mjs Marmot="$(web_address 1)" MariaDB="$(web_address 4)" 20
 step "Comparing the tables of the three nodes"

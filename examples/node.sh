@@ -23,6 +23,12 @@ die() {
     exit 1
 }
 
+# at_exit COMMAND: runs it when the script ends, however it does, with the script's status, which stays what it is.
+at_exit() {
+    AT_EXIT=$1
+    trap 'STATUS=$?; "$AT_EXIT" "$STATUS"; exit "$STATUS"' EXIT
+}
+
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
 # install_packages [PACKAGE...]: from Debian, without what they merely recommend. No server that they bring is started.

@@ -14,14 +14,13 @@ CLUSTER_ADDR=""
 NODES="1 2"
 
 cleanup() {
-    local status=$?
+    local status=$1
     stop_cluster || true
     if [ "$status" -ne 0 ]; then log_ends; fi
     rm -rf "$CLUSTER_DATA"
     if [ "$status" -eq 0 ]; then say "PASS"; else say "FAIL"; fi
-    exit "$status"
 }
-trap cleanup EXIT
+at_exit cleanup
 
 ROWS="SELECT CONCAT(id, ':', name) FROM shop.items ORDER BY id"
 

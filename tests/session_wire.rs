@@ -92,6 +92,7 @@ impl Node {
             conflicts: None,
             links: None,
             verification: None,
+            spans: None,
             configured: ConfiguredAccount::new("root", "localhost", ""),
         });
         let runtime =

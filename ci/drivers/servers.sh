@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The servers that ci/drivers.sh, ci/dump.sh and ci/conformance.sh talk to. To be sourced after examples/node.sh, with
+# The servers that ci/drivers.sh, ci/dump.sh, ci/conformance.sh, ci/differential.sh and ci/wordpress.sh talk to. To be sourced after examples/node.sh, with
 # CLUSTER_DATA a folder of their own and MARIADB_PORT the port of the MariaDB.
 
 # need_apt COMMAND PACKAGE...: installs the packages unless the command (or file, if it has a slash) is there.

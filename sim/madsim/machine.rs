@@ -251,6 +251,8 @@ async fn run(machine: &Shared) -> Result<(), String> {
         cluster: here(),
         clients: here(),
         metrics: marmot::shell::Metrics::new(),
+        keys: marmot::shell::Keyring::of(&machine.config.cluster),
+        spans: None,
         simulation: Simulation {
             interference: Some(machine.post.clone()),
             checkpoint_bytes: Some(machine.checkpoint_bytes),

@@ -17,10 +17,12 @@ const SECRET_LENGTH_ADVISED: usize = 16;
 pub(super) fn problems(config: &Config, origins: &Origins) -> Vec<Problem> {
     let mut found = Found { origins, problems: Vec::new() };
     exposure(config, &mut found);
+    secrets(config, &mut found);
     cluster_tls(config, &mut found);
     reachability(config, &mut found);
     relations(config, &mut found);
     files(config, &mut found);
+    collector(&config.logging.otlp.endpoint, &mut found);
     if found.problems.is_empty()
         && let Err(why) = config.core(NodeId(1)).check()
     {
@@ -75,6 +77,20 @@ fn exposure(config: &Config, found: &mut Found<'_>) {
                 cluster.listen
             ),
         );
+    }
+}
+
+/// Of two secrets the current one is there, and is another.
+fn secrets(config: &Config, found: &mut Found<'_>) {
+    const KEY: &str = "cluster.cluster_secret_previous";
+    let (current, previous) = (&config.cluster.secret, &config.cluster.secret_previous);
+    if !previous.is_empty() && current.is_empty() {
+        found.add(
+            &[KEY],
+            format!("{KEY} is set and cluster.cluster_secret is not: nodes prove themselves with the latter"),
+        );
+    } else if !previous.is_empty() && current == previous {
+        found.add(&[KEY], format!("{KEY} is cluster.cluster_secret: remove it, or set a new cluster.cluster_secret"));
     }
 }
 
@@ -254,6 +270,26 @@ fn files(config: &Config, found: &mut Found<'_>) {
     }
 }
 
+/// Spans go where they can be sent, and no credentials lie about in an address that logs show.
+fn collector(endpoint: &str, found: &mut Found<'_>) {
+    const KEY: &str = "logging.otlp_endpoint";
+    if endpoint.is_empty() {
+        return;
+    }
+    if cfg!(any(madsim, not(feature = "otlp"))) {
+        return found.add(&[KEY], format!("{KEY}: this program was built without the feature \"otlp\""));
+    }
+    let rest = endpoint.strip_prefix("http://").or_else(|| endpoint.strip_prefix("https://"));
+    let host = rest.and_then(|rest| rest.split('/').next()).unwrap_or_default();
+    if host.contains('@') {
+        let message = "must not hold a user or password, for it is logged: set the environment variable \
+                       OTEL_EXPORTER_OTLP_HEADERS to \"authorization=...\"";
+        found.add(&[KEY], format!("{KEY} {message}"));
+    } else if host.is_empty() || endpoint.contains(|c: char| c.is_whitespace() || matches!(c, '?' | '#')) {
+        found.add(&[KEY], format!("{KEY} must be a URL as http://127.0.0.1:4318, not {endpoint:?}"));
+    }
+}
+
 /// What works but deserves a look.
 pub(super) fn notes(config: &Config, origins: &Origins) -> Vec<String> {
     let mut notes = Vec::new();
@@ -263,7 +299,7 @@ pub(super) fn notes(config: &Config, origins: &Origins) -> Vec<String> {
             "cluster.cluster_secret is shorter than {SECRET_LENGTH_ADVISED} characters and may be guessed"
         ));
     }
-    for key in ["cluster.cluster_secret", "mysql.password", "admin.token"] {
+    for key in ["cluster.cluster_secret", "cluster.cluster_secret_previous", "mysql.password", "admin.token"] {
         if let Some(super::load::Origin::File { file, .. }) = origins.get(key)
             && readable_by_others(Path::new(file))
         {
@@ -354,6 +390,20 @@ mod tests {
     }
 
     #[test]
+    fn a_previous_secret_has_a_successor() {
+        refused("cluster.cluster_secret is not", |c| c.cluster.secret_previous = Secret::new("old"));
+        refused("set a new cluster.cluster_secret", |c| {
+            c.cluster.secret = Secret::new("old");
+            c.cluster.secret_previous = Secret::new("old");
+        });
+        let both = |c: &mut Config| {
+            c.cluster.secret = Secret::new("new");
+            c.cluster.secret_previous = Secret::new("old");
+        };
+        assert_eq!(told(both), [""; 0]);
+    }
+
+    #[test]
     fn peers_must_be_able_to_connect() {
         let open = |c: &mut Config| {
             c.cluster.listen = at("0.0.0.0:8081");
@@ -393,6 +443,17 @@ mod tests {
         });
         refused("is not a directory", |c| c.data_dir.0 = "/dev/null".into());
         refused("at most 107 bytes", |c| c.mysql.unix_socket = Some("x".repeat(108).into()));
+    }
+
+    #[test]
+    #[cfg(all(feature = "otlp", not(madsim)))]
+    fn a_collector_has_an_address_without_credentials() {
+        let at = |endpoint: &'static str| move |c: &mut Config| c.logging.otlp.endpoint = endpoint.into();
+        refused("must be a URL", at("127.0.0.1:4318"));
+        refused("must be a URL", at("http:///v1"));
+        let told = told(at("https://user:tiger@collector:4318"));
+        assert!(told.len() == 1 && told[0].contains("OTLP_HEADERS") && !told[0].contains("tiger"), "{told:?}");
+        assert_eq!(super::tests::told(at("https://collector/base")), [""; 0]);
     }
 
     #[test]

@@ -66,6 +66,11 @@ pub const KEYS: &[Key] = &[
     ),
     key("cluster.seed_nodes", |c, v| set(&mut c.cluster.seeds, v.list()), |c| list(&c.cluster.seeds)),
     key("cluster.cluster_secret", |c, v| set(&mut c.cluster.secret, v.secret()), |c| hidden(&c.cluster.secret)),
+    key(
+        "cluster.cluster_secret_previous",
+        |c, v| set(&mut c.cluster.secret_previous, v.secret()),
+        |c| hidden(&c.cluster.secret_previous),
+    ),
     key("cluster.tls", |c, v| set(&mut c.cluster.tls, v.parsed()), |c| quoted(c.cluster.tls)),
     key("cluster.tls_ca", |c, v| tls_file(c, v, |f| &mut f.ca), |c| shown_tls_file(c, |f| &f.ca)),
     key("cluster.tls_cert", |c, v| tls_file(c, v, |f| &mut f.cert), |c| shown_tls_file(c, |f| &f.cert)),
@@ -230,6 +235,16 @@ pub const KEYS: &[Key] = &[
         |c, v| set(&mut c.logging.long_query_time, v.millis(0..=31_536_000_000)),
         |c| millis(c.logging.long_query_time),
     ),
+    key(
+        "logging.otlp_endpoint",
+        |c, v| set(&mut c.logging.otlp.endpoint, v.text().map(str::to_string)),
+        |c| quoted(&c.logging.otlp.endpoint),
+    ),
+    key(
+        "logging.otlp_sample_ratio",
+        |c, v| set(&mut c.logging.otlp.sampled_millionths, v.millionths()),
+        |c| ratio(c.logging.otlp.sampled_millionths),
+    ),
 ];
 
 /// Keys and sections of the Go program that have no counterpart, and what to do instead. A path without a dot is a
@@ -322,6 +337,10 @@ fn hours(span: Span) -> String {
     if span == UNLIMITED_RETENTION { "0".to_string() } else { (span.as_millis() / 3_600_000).to_string() }
 }
 
+fn ratio(millionths: u32) -> String {
+    toml::Value::Float(f64::from(millionths) / 1e6).to_string()
+}
+
 fn megabytes(bytes: usize) -> String {
     (bytes >> 20).to_string()
 }
@@ -354,6 +373,20 @@ impl Item<'_> {
         number.filter(|n| range.contains(n)).ok_or_else(|| {
             format!("must be a whole number from {} to {}, not {}", range.start(), range.end(), self.found())
         })
+    }
+
+    /// A share of all, in millionths.
+    fn millionths(&self) -> Result<u32, String> {
+        let number = match self.0 {
+            DeValue::Float(number) => number.as_str().parse::<f64>().ok(),
+            DeValue::Integer(number) => number.as_str().parse::<f64>().ok(),
+            _ => None,
+        };
+        let share = number.filter(|share| (0.0..=1.0).contains(share));
+        let share = share.ok_or_else(|| format!("must be a number from 0.0 to 1.0, not {}", self.found()))?;
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range was just checked")]
+        let millionths = (share * 1e6).round() as u32;
+        Ok(millionths)
     }
 
     fn count(&self, range: RangeInclusive<u64>) -> Result<usize, String> {

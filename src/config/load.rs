@@ -87,7 +87,7 @@ impl fmt::Display for Loaded {
     }
 }
 
-/// Reads the file named by `arguments`, then secrets through `environment` (a function from a variable's name to its
+/// Reads the file named by `arguments`, then secrets and the standard name of an OTLP collector through `environment` (a function from a variable's name to its
 /// value, so that tests need not change the process), then the other flags, and checks the result.
 pub fn load(arguments: &Arguments, environment: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, ConfigError> {
     let mut config = Config::default();
@@ -104,6 +104,7 @@ pub fn load(arguments: &Arguments, environment: &dyn Fn(&str) -> Option<String>)
     }
     for (variable, key, target) in [
         ("MARMOT_CLUSTER_SECRET", "cluster.cluster_secret", &mut config.cluster.secret as &mut Secret),
+        ("MARMOT_CLUSTER_SECRET_PREVIOUS", "cluster.cluster_secret_previous", &mut config.cluster.secret_previous),
         ("MARMOT_MYSQL_PASSWORD", "mysql.password", &mut config.mysql.password),
         ("MARMOT_ADMIN_TOKEN", "admin.token", &mut config.admin.token),
     ] {
@@ -111,6 +112,11 @@ pub fn load(arguments: &Arguments, environment: &dyn Fn(&str) -> Option<String>)
             *target = Secret::new(value);
             origins.set(key, Origin::Environment(variable));
         }
+    }
+    const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+    if let Some(value) = environment(ENDPOINT) {
+        config.logging.otlp.endpoint = value;
+        origins.set("logging.otlp_endpoint", Origin::Environment(ENDPOINT));
     }
     arguments.apply(&mut config, &mut origins);
     // Relations between values that were refused would only confuse.

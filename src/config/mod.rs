@@ -1,4 +1,5 @@
-//! Configuration: defaults, then the TOML file, then the environment (secrets only), then flags; the last one wins.
+//! Configuration: defaults, then the TOML file, then the environment (secrets, and the name of an OTLP
+//! collector), then flags; the last one wins.
 //!
 //! ```text
 //!  built-in defaults ──> --config FILE.toml ──> MARMOT_* secrets ──> command line ──> check ──> Config
@@ -11,7 +12,7 @@
 //! valid; nothing unknown is skipped, because a misspelt `cluster_secret` that is silently ignored is an open door.
 //!
 //! Left out on purpose: secrets as flags (everybody on the machine can read a command line) and reloading of anything but
-//! certificates (a node that is told something else is restarted; that takes less than a second).
+//! certificates and the cluster secret (a node that is told something else is restarted; that takes less than a second).
 
 mod address;
 mod arguments;
@@ -30,6 +31,6 @@ pub use load::{Loaded, load};
 pub use problem::{ConfigError, Problem};
 pub use secret::Secret;
 pub use settings::{
-    Admin, Cluster, ClusterTls, ClusterTlsFiles, Config, DataDir, Ddl, LogFormat, LogLevel, Logging, Mysql,
+    Admin, Cluster, ClusterTls, ClusterTlsFiles, Config, DataDir, Ddl, LogFormat, LogLevel, Logging, Mysql, Otlp,
     Replication, Transaction, UNLIMITED_RETENTION,
 };

@@ -64,6 +64,8 @@ pub struct Cluster {
     pub seeds: Vec<HostPort>,
     /// Shared by all nodes; a node without it learns nothing. Empty only on loopback.
     pub secret: Secret,
+    /// The one before, taken too while it is being replaced. Empty: no other is taken.
+    pub secret_previous: Secret,
     /// Whether nodes speak TLS with each other; the same on all.
     pub tls: ClusterTls,
     /// The certificates of TLS between nodes; `None`: the secret alone says who belongs to the cluster.
@@ -89,6 +91,7 @@ impl Default for Cluster {
             advertise: None,
             seeds: Vec::new(),
             secret: Secret::default(),
+            secret_previous: Secret::default(),
             tls: ClusterTls::default(),
             tls_files: None,
             gossip_interval: timing.probe_interval,
@@ -280,12 +283,28 @@ pub struct Logging {
     /// The values of the variables `slow_query_log` and `long_query_time` at start.
     pub slow_query_log: bool,
     pub long_query_time: Span,
+    pub otlp: Otlp,
 }
 
 impl Default for Logging {
     fn default() -> Self {
-        let (level, format) = Default::default();
-        Logging { level, format, slow_query_log: false, long_query_time: Span::from_secs(10) }
+        let (level, format, otlp) = Default::default();
+        Logging { level, format, slow_query_log: false, long_query_time: Span::from_secs(10), otlp }
+    }
+}
+
+/// Where spans of transactions are sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Otlp {
+    /// The URL of an OpenTelemetry collector for HTTP, without the path of a signal. Empty: nowhere.
+    pub endpoint: String,
+    /// Of a million transactions so many are followed. The same on all nodes, else spans of some are missing.
+    pub sampled_millionths: u32,
+}
+
+impl Default for Otlp {
+    fn default() -> Self {
+        Otlp { endpoint: String::new(), sampled_millionths: 1_000_000 }
     }
 }
 

@@ -432,7 +432,7 @@ impl Node {
         self.peers.heard(from, &envelope.from_address, self.now.mono);
         self.wall_clocks.heard(from, envelope.wall, self.now.mono);
         self.read_wall(self.own_wall, io.out);
-        self.peers.read_clock(from, envelope.clock, self.now.wall);
+        self.peers.read_wall(from, envelope.wall, self.now.wall);
         match self.too_far_ahead(envelope.clock) {
             None => self.clock.observe(envelope.clock),
             Some(ahead_ms) => {

@@ -24,7 +24,7 @@ pub struct PeerStatus {
     pub known: (Sequence, Sequence),
     /// Since it was last heard of; `None`: never, or it is this node.
     pub silence: Option<Span>,
-    /// How far its clock was ahead of this node's wall clock when it last spoke, in milliseconds.
+    /// How far its wall clock was ahead of the one this node goes by when it last spoke, in milliseconds.
     pub ahead_ms: i64,
 }
 

@@ -63,31 +63,21 @@ fn directives(level: LogLevel) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
+    use std::io::{Read, Seek};
 
     /// What one event looks like in the given format.
     fn line(format: LogFormat) -> String {
-        #[derive(Clone, Default)]
-        struct Memory(Arc<Mutex<Vec<u8>>>);
-        impl std::io::Write for Memory {
-            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-                self.0.lock().expect("not poisoned").extend_from_slice(bytes);
-                Ok(bytes.len())
-            }
-            fn flush(&mut self) -> std::io::Result<()> {
-                Ok(())
-            }
-        }
-        let memory = Memory::default();
-        let writer = memory.clone();
-        let builder = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false);
+        let mut log = tempfile::tempfile().expect("a file");
+        let writer = log.try_clone().expect("the same file");
+        let builder = tracing_subscriber::fmt().with_writer(writer).with_ansi(false);
         let say = || tracing::info!(peer = 7, "joined");
         match format {
             LogFormat::Console => tracing::subscriber::with_default(builder.compact().finish(), say),
             LogFormat::Json => tracing::subscriber::with_default(builder.json().flatten_event(true).finish(), say),
         }
-        let bytes = memory.0.lock().expect("not poisoned").clone();
-        String::from_utf8(bytes).expect("text")
+        let mut text = String::new();
+        log.rewind().and_then(|()| log.read_to_string(&mut text)).expect("text");
+        text
     }
 
     #[test]

@@ -148,6 +148,11 @@ impl Class {
         (Class::Other, "other"),
     ];
 
+    /// As [`Class::ALL`] has it.
+    pub fn name(self) -> &'static str {
+        Class::ALL[self as usize].1
+    }
+
     pub fn of(plan: &Plan) -> Class {
         match plan {
             Plan::Read(_) | Plan::Rows { .. } => Class::Read,

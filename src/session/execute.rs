@@ -10,7 +10,7 @@ use crate::mysql::{ResultWriter, SqlError};
 use crate::sql::{self, Admin, Plan, SessionCommand, Warning, bind};
 use crate::sql::{Parameter, Program, Source, Wanted};
 use crate::sqlite::{Cost, Workspace};
-use crate::types::{DatabaseName, Span, Value};
+use crate::types::{DatabaseName, Span, TxnId, Value};
 use std::sync::Arc;
 
 /// How a statement ended that was not executed to its end.
@@ -102,6 +102,7 @@ impl Session {
         let started = now.mono;
         self.state.start_statement(now.wall);
         self.committed = None;
+        self.statement = (Class::of(&run.planned.plan), started);
         if let Some(connection) = &self.connection {
             let statement: Arc<str> = run.planned.shown(run.text).into();
             connection.set_activity(|a| (a.statement, a.since) = (Some(statement), now.mono));
@@ -122,6 +123,15 @@ impl Session {
         }
         self.count(run, now.since(started), outcome.as_ref().err());
         outcome
+    }
+
+    /// The running statement committed `txn`.
+    pub(super) fn note_commit(&mut self, txn: TxnId) {
+        self.committed = Some(txn);
+        if let Some(spans) = &self.server.spans {
+            let (class, since) = self.statement;
+            spans.committed(txn, class.name(), self.state.connection_id, since, self.server.clock.now().mono);
+        }
     }
 
     /// Counts what the statement that just ended took, and logs it if it was slow.

@@ -1,5 +1,6 @@
 //! Plans of statements: found in a cache that all sessions share, or made.
 
+use super::passwords::without_passwords;
 use super::server::Schema;
 use super::session::Session;
 use crate::mysql::SqlError;
@@ -32,19 +33,10 @@ impl Planned {
                 SessionCommand::Prepare { .. }
                 | SessionCommand::ExecuteImmediate { .. }
                 | SessionCommand::SetStatement { .. },
-            ) if may_hold_password(text) => {
-                let first = text.split_whitespace().next().unwrap_or_default();
-                Cow::Owned(format!("{first} <secret>"))
-            }
+            ) => Cow::Owned(without_passwords(text.trim()).collect()),
             _ => Cow::Borrowed(text.trim()),
         }
     }
-}
-
-/// Whether the text of a statement that is text in another may be about accounts.
-fn may_hold_password(text: &str) -> bool {
-    let text = text.to_ascii_uppercase();
-    text.contains("IDENTIFIED") || text.contains("PASSWORD")
 }
 
 impl Session {

@@ -60,7 +60,7 @@ impl Session {
             let request = Request::CommitLocked { txn, write_set: Arc::new(write_set(databases, &step)?) };
             match self.core.request(request).await {
                 Some(Response::Committed { txn, .. }) => {
-                    self.committed = Some(txn);
+                    self.note_commit(txn);
                     return Ok(true);
                 }
                 Some(Response::Refused(Refusal::LockLost | Refusal::Conflict { .. })) if attempt < LOCK_ATTEMPTS => {}

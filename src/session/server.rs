@@ -16,7 +16,7 @@ use crate::core::{NodeStatus, Request, Response};
 use crate::mysql::SqlError;
 use crate::sql::{ACCOUNTS_DATABASE, Accounts, Catalog, Database, PlanCache};
 use crate::sqlite::{self, DataDir, SchemaMark};
-use crate::types::{ClientId, DatabaseName, Mono, NodeId, Now, Span};
+use crate::types::{ClientId, DatabaseName, Mono, NodeId, Now, Span, TxnId};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
@@ -36,6 +36,13 @@ pub struct Parts {
     pub configured: ConfiguredAccount,
     pub links: Option<Arc<dyn LinkStates>>,
     pub verification: Option<Arc<dyn VerificationStates>>,
+    pub spans: Option<Arc<dyn StatementSpans>>,
+}
+
+/// Who follows single transactions.
+pub trait StatementSpans: Send + Sync {
+    /// A statement of `class` committed `txn`: begun at `from`, answered by the core at `to`. Must not wait.
+    fn committed(&self, txn: TxnId, class: &'static str, connection: u64, from: Mono, to: Mono);
 }
 
 /// What statements ask of the doors that clients and nodes come through. It must not own the server, which keeps it.
@@ -65,6 +72,7 @@ pub struct Server {
     pub(super) configured: ConfiguredAccount,
     pub(super) links: Option<Arc<dyn LinkStates>>,
     verification: Option<Arc<dyn VerificationStates>>,
+    pub(super) spans: Option<Arc<dyn StatementSpans>>,
     pub(super) started: Mono,
     counters: Arc<Counters>,
     doors: OnceLock<Arc<dyn Doors>>,
@@ -115,6 +123,7 @@ impl Server {
             configured: parts.configured,
             links: parts.links,
             verification: parts.verification,
+            spans: parts.spans,
             started,
             counters: Arc::default(),
             doors: OnceLock::new(),

@@ -2,6 +2,7 @@
 
 use super::accounts::Security;
 use super::core_handle::CoreHandle;
+use super::counters::Class;
 use super::functions::SharedContext;
 use super::lease::Lease;
 use super::load::Loading;
@@ -21,7 +22,7 @@ use crate::mysql::{
 };
 use crate::sql::{LoadFile, Need, Needs, Privileges, Subject};
 use crate::sqlite::{Interrupt, Reader, Workspace};
-use crate::types::{ClientId, DatabaseName, Span, TxnId, Value};
+use crate::types::{ClientId, DatabaseName, Mono, Span, TxnId, Value};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -44,6 +45,8 @@ pub struct Session {
     pub(super) open: Option<Open>,
     /// The transaction that the running statement committed, or the last one did.
     pub(super) committed: Option<TxnId>,
+    /// The class of the statement that runs, and since when.
+    pub(super) statement: (Class, Mono),
     pub(super) once: Once,
     pub(super) prepared: BTreeMap<StatementId, PreparedText>,
     pub(super) named: BTreeMap<String, PreparedText>,
@@ -74,6 +77,7 @@ impl Session {
             workspace_checks: true,
             open: None,
             committed: None,
+            statement: (Class::Other, Mono(0)),
             once: Once::default(),
             prepared: BTreeMap::new(),
             named: BTreeMap::new(),

@@ -3,6 +3,7 @@
 //! `slow_query_log` switches it on, `log_queries_not_using_indexes` adds the latter (both global, as in MySQL). Lines are
 //! warnings of the server's log. A statement is shown on one line, cut, and without passwords.
 
+use super::passwords::without_passwords;
 use super::session::Session;
 use super::variables::Which;
 use crate::mysql::SqlError;
@@ -11,10 +12,6 @@ use crate::types::{Span, Value};
 
 /// Characters of a statement that are shown.
 const SHOWN: usize = 1024;
-/// What stands for a text that may be a password.
-const HIDDEN: &str = "'***'";
-/// Whatever text follows one of these words in a statement may be a password.
-const SECRET_WORDS: &[&str] = &["identified", "passwd", "password", "passphrase", "pwd", "secret", "token"];
 
 impl Session {
     /// Logs a statement that just ended, if this log is on.
@@ -47,71 +44,14 @@ impl Session {
 /// A statement for the log: one line, at most [`SHOWN`] characters, no passwords.
 fn shown(text: &str) -> String {
     let mut shown = String::with_capacity(text.len().min(SHOWN) + 4);
-    let mut secret = false;
-    let mut rest = text.trim();
-    let mut left = SHOWN;
-    while let Some(first) = rest.chars().next() {
-        let (token, after) = rest.split_at(token_length(rest, first));
-        rest = after;
-        let is_text = matches!(first, '\'' | '"');
-        let mentions = mentions_secret(token);
-        let hidden = is_text && (secret || mentions) || secret && token.starts_with("0x");
-        secret |= mentions;
-        for c in if hidden { HIDDEN } else { token }.chars() {
-            if left == 0 {
-                shown.push('…');
-                return shown;
-            }
-            shown.push(if c.is_control() { ' ' } else { c });
-            left -= 1;
-        }
-        if is_text && mentions {
-            // A statement within the text, or a quote that was read otherwise than the server did: no more of it.
-            shown.push_str(if rest.is_empty() { "" } else { "…" });
+    for (count, c) in without_passwords(text.trim()).flat_map(str::chars).enumerate() {
+        if count == SHOWN {
+            shown.push('…');
             break;
         }
+        shown.push(if c.is_control() { ' ' } else { c });
     }
     shown
-}
-
-/// The bytes of the comment, literal, word or single character that `rest` begins with. What has no end goes to the end.
-fn token_length(rest: &str, first: char) -> usize {
-    match first {
-        '/' if rest.starts_with("/*") && !rest.starts_with("/*!") => rest.find("*/").map_or(rest.len(), |at| at + 2),
-        '#' => rest.find('\n').unwrap_or(rest.len()),
-        '-' if rest.starts_with("-- ") => rest.find('\n').unwrap_or(rest.len()),
-        '\'' | '"' => literal_length(rest, first),
-        c if is_word(c) => rest.find(|c: char| !is_word(c)).unwrap_or(rest.len()),
-        c => c.len_utf8(),
-    }
-}
-
-fn is_word(c: char) -> bool {
-    c.is_alphanumeric() || c == '_' || c == '$'
-}
-
-/// Up to its closing quote: a doubled one, and one after a backslash, are of the text.
-fn literal_length(rest: &str, quote: char) -> usize {
-    let mut escaped = false;
-    let mut chars = rest.char_indices().skip(1).peekable();
-    while let Some((at, c)) = chars.next() {
-        if escaped {
-            escaped = false;
-        } else if c == '\\' {
-            escaped = true;
-        } else if c == quote {
-            match chars.peek() {
-                Some((_, next)) if *next == quote => drop(chars.next()),
-                _ => return at + c.len_utf8(),
-            }
-        }
-    }
-    rest.len()
-}
-
-fn mentions_secret(token: &str) -> bool {
-    let token = token.to_ascii_lowercase();
-    SECRET_WORDS.iter().any(|word| token.contains(word))
 }
 
 #[cfg(test)]

@@ -205,7 +205,7 @@ impl Session {
         };
         match self.core.request(request).await {
             Some(Response::Committed { txn, .. }) => {
-                self.committed = Some(txn);
+                self.note_commit(txn);
                 Ok(())
             }
             Some(Response::Refused(refused)) => Err(refusal::to_sql(&refused)),

@@ -185,7 +185,7 @@ impl Session {
             };
             match self.core.request(request).await {
                 Some(Response::Committed { txn, .. }) => {
-                    self.committed = Some(txn);
+                    self.note_commit(txn);
                     return Ok(done);
                 }
                 Some(Response::Refused(refused)) => {

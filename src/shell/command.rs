@@ -2,6 +2,7 @@
 
 use super::backup::{self, Source};
 use super::instance::credentials;
+use super::keyring::Keyring;
 use super::members;
 use super::serve::rand_u64;
 use crate::config::{Command, Config};
@@ -20,7 +21,7 @@ pub fn command(command: &Command, config: &Config) -> Result<u8, String> {
     match command {
         Command::Backup { to, from } => {
             let node = from.as_ref().unwrap_or_else(|| config.advertised()).to_string();
-            let credentials = credentials(config, Arc::new(rand_u64))?;
+            let credentials = credentials(config, &Keyring::of(&config.cluster), Arc::new(rand_u64))?;
             runtime.block_on(backup::take(to, &node, &credentials, &mut tell))?;
         }
         Command::Restore { from, from_node_dir } => {

@@ -21,7 +21,9 @@ use super::frame::{Header, encode_message};
 use super::link::Links;
 use super::log_limit::LogLimit;
 use super::metrics::Metrics;
+use super::participation::Participation;
 use super::phases::Phases;
+use super::spans::Spans;
 use super::trace;
 #[cfg(not(madsim))]
 use crate::core::Settling;
@@ -113,6 +115,8 @@ pub struct DriverParts {
     pub data: DataDir,
     /// How long a write waits for room on the disk.
     pub write_timeout: Span,
+    /// Where single transactions are followed to, if they are.
+    pub spans: Option<Arc<Spans>>,
 }
 
 /// Owner of the core.
@@ -124,6 +128,7 @@ pub struct Driver {
     published: Arc<Published>,
     metrics: Arc<Metrics>,
     phases: Phases,
+    participation: Option<Participation>,
     channels: Channels,
     clients: BTreeMap<ClientId, Waiting>,
     standstill: Standstill,
@@ -164,9 +169,10 @@ impl Driver {
     /// A driver that has done nothing yet.
     pub fn new(parts: DriverParts) -> Driver {
         let DriverParts { node, store, clock, links, published, metrics, channels, applier, applied, .. } = parts;
-        let DriverParts { has_room, data, write_timeout, .. } = parts;
+        let DriverParts { has_room, data, write_timeout, spans, .. } = parts;
         published.set_applied(applied);
-        let phases = Phases::new(node.id(), metrics.clone());
+        let participation = spans.clone().map(|spans| Participation::new(node.id(), spans));
+        let phases = Phases::new(node.id(), metrics.clone(), spans);
         Driver {
             node,
             store,
@@ -175,6 +181,7 @@ impl Driver {
             published,
             metrics,
             phases,
+            participation,
             channels,
             clients: BTreeMap::new(),
             standstill: Standstill::new(write_timeout),
@@ -385,7 +392,9 @@ impl Driver {
                 }
                 Event::Report(Report::Applied(seq)) => {
                     self.applied = seq;
-                    self.phases.applied(self.clock.now().mono, seq);
+                    let now = self.clock.now().mono;
+                    self.phases.applied(now, seq);
+                    self.participation.iter_mut().for_each(|p| p.applied(now, seq));
                     // Before the core answers a client: its next snapshot must include what it committed.
                     self.published.set_applied(seq);
                     Input::Applied(seq)
@@ -421,7 +430,9 @@ impl Driver {
                 }
             };
             let span = trace::heard(&input);
-            span.in_scope(|| self.node.step(self.clock.now(), input, &mut round, effects))?;
+            let now = self.clock.now();
+            self.participation.iter_mut().for_each(|p| p.heard(now.mono, &input));
+            span.in_scope(|| self.node.step(now, input, &mut round, effects))?;
         }
         let may_wait = round.is_dirty() && !round.wrote_meta();
         round.hold();
@@ -440,7 +451,9 @@ impl Driver {
         let mut now = None;
         for effect in effects {
             self.metrics.count(&effect);
-            self.phases.on_effect(*now.get_or_insert_with(|| self.clock.now().mono), &effect);
+            let now = *now.get_or_insert_with(|| self.clock.now().mono);
+            self.phases.on_effect(now, &effect);
+            self.participation.iter_mut().for_each(|p| p.on_effect(now, &effect));
             trace::said(&effect);
             match effect {
                 Effect::Send { to, message } => self.send(&to, message),

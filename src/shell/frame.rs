@@ -29,6 +29,9 @@
 //! TLS's keys come from a fresh Diffie-Hellman exchange: a secret that leaks later opens nothing recorded before. The dialer proves
 //! first, so that whoever only knocks gets nothing to try guesses of the secret on. With certificates (`cluster.tls_*`) TLS
 //! demands, on both sides, one of the cluster's authority before any proof is looked at.
+//!
+//! While the secret is being replaced (`keyring`) a listener takes proofs by either of two; its own proof and the keys are made
+//! of the one that the dialer has proven. The argument is the same for each of them.
 
 use crate::core::Address;
 use crate::core::message::{Envelope, Life, Message};
@@ -38,6 +41,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
+use subtle::ConstantTimeEq;
 
 const MAGIC: &[u8; 4] = b"MRMT";
 const COPY_MAGIC: &[u8; 4] = b"MRMC";
@@ -96,6 +100,8 @@ pub enum FrameError {
          cluster.tls; its log says which"
     )]
     HungUp,
+    #[error("the other side has proven a cluster secret that is taken no more: give it the new one")]
+    RetiredSecret,
     #[error("the other side did not finish the handshake in time")]
     Slow,
     #[error("too many connections wait for their handshake: the oldest of the address that has most of them is closed")]
@@ -117,6 +123,13 @@ pub enum FrameError {
 pub struct ClusterKey {
     secret: Vec<u8>,
     planted: HostPlanted,
+}
+
+/// By the secret, in constant time.
+impl PartialEq for ClusterKey {
+    fn eq(&self, other: &ClusterKey) -> bool {
+        self.secret.ct_eq(&other.secret).into()
+    }
 }
 
 impl ClusterKey {
@@ -164,6 +177,10 @@ pub struct Session {
 impl Session {
     pub fn new(key: ClusterKey, context: Context) -> Session {
         Session { key, context }
+    }
+    /// What both sides have proven.
+    pub fn key(&self) -> &ClusterKey {
+        &self.key
     }
     pub fn dialer_proof(&self) -> [u8; PROOF] {
         self.key.mac(b"dialer", &self.context).finalize().into_bytes().into()

@@ -5,6 +5,7 @@ use super::frame::{
     BINDING, ClusterKey, Context, FrameError, HELLO, HELLO_START, Hello, NONCE, PROOF, Purpose, Session,
 };
 use super::keep_alive::keep_alive;
+use super::keyring::Keyring;
 use super::peer_stream::{PeerStream, Slot};
 use crate::sqlite::HostPlanted;
 use crate::types::Versions;
@@ -48,7 +49,7 @@ impl Understood {
 /// What a node shows to the others, and demands of them.
 #[derive(Clone)]
 pub struct Credentials {
-    pub key: ClusterKey,
+    pub keys: Keyring,
     pub nonces: Nonces,
     /// `None`: nothing is encrypted.
     pub tls: Option<Arc<ClusterTls>>,
@@ -58,7 +59,7 @@ pub struct Credentials {
 impl Credentials {
     /// The same with a rule broken, for the proof that it is seen.
     pub fn plant(self, planted: HostPlanted) -> Credentials {
-        Credentials { key: self.key.plant(planted), ..self }
+        Credentials { keys: self.keys.plant(planted), ..self }
     }
 
     fn hello(&self, purpose: Purpose) -> Hello {
@@ -66,11 +67,30 @@ impl Credentials {
         Hello { purpose, versions, nonce: (self.nonces)(), encrypted: self.tls.is_some() }
     }
 
-    /// Connects to a node's cluster port and proves that both sides know the secret.
+    /// Connects to a node's cluster port and proves that both sides know the secret; the previous one, if the node does not know
+    /// the current one.
     ///
     /// # Errors
     /// Why there is no connection.
     pub async fn dial(&self, address: &str, purpose: Purpose) -> Result<(PeerStream, Session), FrameError> {
+        let (current, previous) = self.keys.taken();
+        let refused = match self.dial_with(current, address, purpose).await {
+            Err(error @ (FrameError::HungUp | FrameError::WrongSecret)) => error,
+            other => return other,
+        };
+        match previous {
+            // What is wrong with the current secret is what somebody has to hear of.
+            Some(previous) => self.dial_with(previous, address, purpose).await.map_err(|_| refused),
+            None => Err(refused),
+        }
+    }
+
+    async fn dial_with(
+        &self,
+        key: ClusterKey,
+        address: &str,
+        purpose: Purpose,
+    ) -> Result<(PeerStream, Session), FrameError> {
         let connected = timeout(CONNECT, TcpStream::connect(address)).await;
         let mut socket = connected.map_err(|_| FrameError::Io(std::io::ErrorKind::TimedOut.into()))??;
         socket.set_nodelay(true)?;
@@ -87,7 +107,7 @@ impl Credentials {
             None => plain(socket),
         };
         let context = Context { dialer: ours, listener: theirs, binding };
-        let session = Session::new(self.key.clone(), context);
+        let session = Session::new(key, context);
         stream.write_all(&session.dialer_proof()).await.map_err(cluster_tls::failure)?;
         stream.flush().await.map_err(cluster_tls::failure)?;
         let proof = read_proof(&mut stream).await?;
@@ -113,9 +133,11 @@ impl Credentials {
             None => plain(socket),
         };
         let context = Context { dialer: theirs, listener: ours, binding };
-        let session = Session::new(self.key.clone(), context);
         let proof = read_proof(&mut stream).await?;
-        session.verify_dialer(&proof)?;
+        let (current, previous) = self.keys.taken();
+        let mut sessions = std::iter::once(current).chain(previous).map(|key| Session::new(key, context.clone()));
+        let proven = sessions.find(|session| session.verify_dialer(&proof).is_ok());
+        let session = proven.ok_or(FrameError::WrongSecret)?;
         stream.write_all(&session.listener_proof()).await?;
         stream.flush().await?;
         Ok((stream, session, theirs.purpose))

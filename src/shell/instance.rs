@@ -8,19 +8,23 @@ use super::cluster_tls::ClusterTls;
 use super::conflicts::StoredConflicts;
 use super::doors::Entrances;
 use super::driver::{Channels, Driver, DriverParts, Report};
-use super::frame::{ClusterKey, NONCE};
+use super::frame::NONCE;
 use super::greeting::{Credentials, Nonces, Understood};
 use super::interference::Interference;
+use super::keyring::Keyring;
 use super::link::{LinkBook, Links, listen};
 use super::metrics::Metrics;
 use super::snapshot::Copies;
+use super::spans::SpanQueue;
 use super::spawn::{Spawn, dedicated};
 #[cfg(not(madsim))]
 use super::verify::{Book, Local, Verification};
 use crate::config::Config;
 use crate::core::message::Envelope;
 use crate::core::{Effects, Fatal, Node, Storage, Table};
-use crate::session::{ConfiguredAccount, CoreHandle, Globals, Parts, Published, Server, VERSION, applier_functions};
+use crate::session::{
+    ConfiguredAccount, CoreHandle, Globals, Parts, Published, Server, StatementSpans, VERSION, applier_functions,
+};
 use crate::sqlite::{CHECKPOINT_BYTES, DataDir, FileCheckpointer, HostPlanted, Options, Store};
 use crate::types::{NodeId, Value};
 use std::path::{Path, PathBuf};
@@ -49,6 +53,10 @@ pub struct Environment {
     /// Where clients run.
     pub clients: Spawn,
     pub metrics: Arc<Metrics>,
+    /// The cluster's secrets; may be replaced while the node runs.
+    pub keys: Keyring,
+    /// Where spans of transactions go; `None`: nobody wants them.
+    pub spans: Option<SpanQueue>,
     /// Left at its default in a daemon.
     pub simulation: Simulation,
 }
@@ -168,7 +176,7 @@ impl Closed {
         let (stop, stop_out) = watch::channel(false);
         let published = Published::new();
 
-        let credentials = credentials(config, environment.random.clone())?.plant(planted);
+        let credentials = credentials(config, &environment.keys, environment.random.clone())?.plant(planted);
         let frame_limit = config.core(node_id).limits.frame_bytes;
         let applier = data.open_applier(&applier_functions()).map_err(|e| e.to_string())?;
         let metrics = environment.metrics.clone();
@@ -183,6 +191,7 @@ impl Closed {
         let book = Arc::new(LinkBook::default());
         let links = Links::new(credentials.clone(), environment.cluster.clone(), book.clone(), interference);
         let channels = Channels { calls: calls_out, envelopes: envelopes_out, reports: reports_out, tasks, ready };
+        let spans = environment.spans.as_ref().map(|queue| queue.of(node_id));
         let driver = Driver::new(DriverParts {
             node,
             store,
@@ -196,6 +205,7 @@ impl Closed {
             has_room: room(directory.clone(), vfs.is_some()),
             data: data.clone(),
             write_timeout: config.replication.write_timeout,
+            spans: spans.clone(),
         });
         let (end, ended) = oneshot::channel();
         let run = async move {
@@ -234,6 +244,7 @@ impl Closed {
             verification: Some(verified.clone()),
             #[cfg(madsim)]
             verification: None,
+            spans: spans.map(|spans| spans as Arc<dyn StatementSpans>),
         });
         #[cfg(not(madsim))]
         let verification = {
@@ -409,12 +420,15 @@ fn stored_identity(store: &dyn Storage) -> Result<Option<NodeId>, Fatal> {
 ///
 /// # Errors
 /// A sentence: the certificates cannot be used.
-pub(super) fn credentials(config: &Config, random: Arc<dyn Fn() -> u64 + Send + Sync>) -> Result<Credentials, String> {
-    let key = ClusterKey::new(config.cluster.secret.expose().as_bytes());
+pub(super) fn credentials(
+    config: &Config,
+    keys: &Keyring,
+    random: Arc<dyn Fn() -> u64 + Send + Sync>,
+) -> Result<Credentials, String> {
     // The simulator's network has no listeners-in, and making a certificate draws real randomness.
     let encrypted = config.encrypts_between_nodes() && !cfg!(madsim);
     let tls = encrypted.then(|| ClusterTls::new(config.cluster.tls_files.clone()).map(Arc::new)).transpose()?;
-    Ok(Credentials { key, nonces: nonces(random), tls, understood: Understood::all() })
+    Ok(Credentials { keys: keys.clone(), nonces: nonces(random), tls, understood: Understood::all() })
 }
 
 fn nonces(random: Arc<dyn Fn() -> u64 + Send + Sync>) -> Nonces {

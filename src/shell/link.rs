@@ -41,6 +41,8 @@ const LAST_BACKOFF: Duration = Duration::from_secs(1);
 const HANDSHAKE: Duration = Duration::from_secs(5);
 /// Messages are put into one frame up to this many bytes.
 const FRAME_BYTES: usize = 64 << 10;
+/// A link on which the previous secret was proven tries the current one again after this long.
+const ANEW: Duration = Duration::from_secs(5);
 /// A peer that takes nothing for this long is dialled anew.
 const STALLED: Duration = Duration::from_secs(10);
 /// Frames are gathered up to this many bytes before they are written.
@@ -234,6 +236,13 @@ impl Links {
     }
 }
 
+/// How a connection ended that did not fail.
+enum Ended {
+    NothingToSay,
+    /// It was made with a secret that is not the current one: it is to be made anew.
+    OldSecret,
+}
+
 /// The sending end of one link.
 struct Dialer {
     address: Address,
@@ -260,7 +269,9 @@ impl Dialer {
             let ended = self.connected(&mut first).await;
             self.state.up.store(false, Ordering::Relaxed);
             match ended {
-                Ok(()) => return,
+                Ok(Ended::NothingToSay) => return,
+                // What is said meanwhile waits in the queue.
+                Ok(Ended::OldSecret) => continue,
                 Err((error, served)) => {
                     if served {
                         backoff = FIRST_BACKOFF;
@@ -292,7 +303,7 @@ impl Dialer {
     }
 
     /// Dials and sends until the connection fails. The error says whether it had worked; `first` is kept if not.
-    async fn connected(&mut self, first: &mut Option<Bytes>) -> Result<(), (FrameError, bool)> {
+    async fn connected(&mut self, first: &mut Option<Bytes>) -> Result<Ended, (FrameError, bool)> {
         let dialled = timeout(HANDSHAKE, self.credentials.dial(&self.address, Purpose::Messages)).await;
         let late = || FrameError::Io(std::io::ErrorKind::TimedOut.into());
         let (stream, session) = dialled.map_err(|_| (late(), false))?.map_err(|e| (e, false))?;
@@ -306,6 +317,15 @@ impl Dialer {
         // What was said of an earlier connection is not about this one.
         std::pin::pin!(hang_up.notified()).as_mut().enable();
         let mut silence = [0u8; 1];
+        let keys = self.credentials.keys.clone();
+        let old = async {
+            match keys.is_current(session.key()) {
+                true => keys.replaced(session.key()).await,
+                // That it is retired before is as good a reason.
+                false => drop(timeout(ANEW, keys.retired(session.key())).await),
+            }
+        };
+        let mut old = std::pin::pin!(old);
         loop {
             while let Some(payload) = next.take() {
                 frames.seal(&payload, &mut out);
@@ -335,8 +355,13 @@ impl Dialer {
                     return Err((error.into(), true));
                 }
                 () = hang_up.notified() => return Err((late(), true)),
+                () = &mut old => {
+                    // All that was written arrives: the listener reads to the end. If it does not, the protocol repeats it.
+                    let _ = timeout(STALLED, writer.shutdown()).await;
+                    return Ok(Ended::OldSecret);
+                }
                 payload = self.frames.recv() => match payload {
-                    None => return Ok(()),
+                    None => return Ok(Ended::NothingToSay),
                     Some(payload) => {
                         self.state.taken(&payload);
                         next = Some(payload);
@@ -422,7 +447,7 @@ impl Door {
         match purpose {
             Purpose::Messages => {}
             Purpose::Copy => {
-                if let Err(error) = self.copies.serve(peer, stream, session) {
+                if let Err(error) = self.copies.serve(peer, stream, session, self.credentials.keys.clone()) {
                     tracing::warn!(%peer, %error, "no thread for a node that copies the data");
                 }
                 return;
@@ -441,12 +466,13 @@ impl Door {
         let mut visit = self.open.enter(peer);
         let hearing = self.hearing.clone();
         hearing(Box::pin(async move {
-            let heard = tokio::select! {
+            let ended = tokio::select! {
                 biased;
                 () = visit.sent_away() => Err(FrameError::TooMany),
-                heard = hear(stream, session, self.frame_limit, &self.deliver, &self.metrics) => heard,
+                () = self.credentials.keys.retired(session.key()) => Err(FrameError::RetiredSecret),
+                ended = hear(stream, &session, self.frame_limit, &self.deliver, &self.metrics) => ended,
             };
-            if let Err(error) = heard {
+            if let Err(error) = ended {
                 self.complain(peer, &error);
             }
         }));
@@ -465,7 +491,7 @@ impl Door {
 /// Hands on what a peer says until its connection ends.
 async fn hear(
     mut stream: PeerStream,
-    session: Session,
+    session: &Session,
     frame_limit: usize,
     deliver: &mpsc::Sender<Vec<Envelope>>,
     metrics: &Metrics,

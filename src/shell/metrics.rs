@@ -8,7 +8,7 @@ use prometheus::core::{Collector, GenericCounter, GenericGauge};
 use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
 use std::sync::Arc;
 
-type Counter = GenericCounter<prometheus::core::AtomicU64>;
+pub(super) type Counter = GenericCounter<prometheus::core::AtomicU64>;
 type Gauge = GenericGauge<prometheus::core::AtomicI64>;
 
 /// Why a request of a session was refused, as the label `reason` says it.
@@ -83,6 +83,9 @@ pub struct Metrics {
     pub verify_repaired: Counter,
     /// Rows that differ and that no majority decides, by the last comparison of each table.
     pub verify_undecided: Gauge,
+    /// Spans that the collector took, and that were lost on the way to it.
+    pub spans_exported: Counter,
+    pub spans_dropped: Counter,
 }
 
 impl Metrics {
@@ -103,6 +106,11 @@ impl Metrics {
             "marmot_refusals_total",
             "Requests of sessions that the node refused, by reason; conflicts are mostly retried and then succeed",
             "reason",
+        );
+        let spans = new.counters(
+            "marmot_trace_spans_total",
+            "Spans for the OTLP collector: exported, or dropped because it was away or too slow",
+            "outcome",
         );
         Arc::new(Metrics {
             commit: new.histogram(
@@ -150,6 +158,8 @@ impl Metrics {
                 "marmot_verify_undecided",
                 "Rows that differ and that no majority decides, by the last comparison of each table: somebody has to",
             ),
+            spans_exported: spans.with_label_values(&["exported"]),
+            spans_dropped: spans.with_label_values(&["dropped"]),
             registry: new.0,
         })
     }

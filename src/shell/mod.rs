@@ -36,19 +36,26 @@ mod import;
 mod instance;
 mod interference;
 mod keep_alive;
+mod keyring;
 mod link;
 mod log_limit;
 #[cfg(not(madsim))]
 mod members;
 mod metrics;
+#[cfg(all(not(madsim), feature = "otlp"))]
+mod otlp;
+mod participation;
 mod peer_stream;
 mod pem;
 mod phases;
+#[cfg(not(madsim))]
+mod reload;
 #[cfg(not(madsim))]
 mod repair;
 #[cfg(not(madsim))]
 mod serve;
 mod snapshot;
+mod spans;
 pub mod spawn;
 mod trace;
 #[cfg(not(madsim))]
@@ -59,6 +66,8 @@ pub use clock::SystemClock;
 pub use command::command;
 pub use instance::{Closed, Environment, Instance, Listeners, Simulation};
 pub use interference::{Fate, Interference};
+pub use keyring::Keyring;
 pub use metrics::Metrics;
 #[cfg(not(madsim))]
 pub use serve::run;
+pub use spans::SpanQueue;

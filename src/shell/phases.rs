@@ -9,6 +9,7 @@
 //! ```
 
 use super::metrics::{Metrics, observe};
+use super::spans::{Spans, Step};
 use crate::core::message::{Ballot, Message, Outcome};
 use crate::core::{Effect, Request, Response};
 use crate::types::{ApplySeq, ClientId, Mono, NodeId, TxnId};
@@ -24,7 +25,9 @@ pub struct Phases {
     own: NodeId,
     asked: BTreeMap<ClientId, Mono>,
     under_way: BTreeMap<TxnId, UnderWay>,
-    applying: VecDeque<(ApplySeq, Mono)>,
+    applying: VecDeque<(ApplySeq, TxnId, Mono)>,
+    /// Where they are told to, if anybody wants to see single ones.
+    spans: Option<Arc<Spans>>,
 }
 
 struct UnderWay {
@@ -33,9 +36,26 @@ struct UnderWay {
 }
 
 impl Phases {
-    pub fn new(own: NodeId, metrics: Arc<Metrics>) -> Phases {
+    pub fn new(own: NodeId, metrics: Arc<Metrics>, spans: Option<Arc<Spans>>) -> Phases {
         let (asked, under_way, applying) = Default::default();
-        Phases { metrics, own, asked, under_way, applying }
+        Phases { metrics, own, asked, under_way, applying, spans }
+    }
+
+    fn ended(&self, txn: TxnId, step: Step, from: Mono, to: Mono) {
+        let phase = match step {
+            Step::Commit => &self.metrics.commit,
+            Step::Prepare => &self.metrics.prepare,
+            Step::Accept => &self.metrics.accept,
+            _ => &self.metrics.apply,
+        };
+        observe(phase, to.since(from));
+        self.tell(txn, step, from, to, None);
+    }
+
+    fn tell(&self, txn: TxnId, step: Step, from: Mono, to: Mono, failure: Option<&'static str>) {
+        if let Some(spans) = &self.spans {
+            spans.ended(txn, step, from, to, failure);
+        }
     }
 
     /// A session asks.
@@ -57,16 +77,16 @@ impl Phases {
             Effect::Apply(task) if task.txn.origin.node() == self.own => {
                 if let Some(c) = self.under_way.remove(&task.txn) {
                     match c.accept {
-                        None => observe(&self.metrics.prepare, now.since(c.prepare)),
-                        Some(accept) => observe(&self.metrics.accept, now.since(accept)),
+                        None => self.ended(task.txn, Step::Prepare, c.prepare, now),
+                        Some(accept) => self.ended(task.txn, Step::Accept, accept, now),
                     }
                 }
-                self.applying.push_back((task.seq, now));
+                self.applying.push_back((task.seq, task.txn, now));
             }
             Effect::Reply(client, response) => {
                 let asked = self.asked.remove(client);
-                if let (Some(asked), Response::Committed { .. }) = (asked, response) {
-                    observe(&self.metrics.commit, now.since(asked));
+                if let (Some(asked), Response::Committed { txn, .. }) = (asked, response) {
+                    self.ended(*txn, Step::Commit, asked, now);
                 }
             }
             Effect::Apply(_) | Effect::Notice(_) | Effect::Publish(_) => {}
@@ -82,19 +102,26 @@ impl Phases {
             }
             Message::Accept { txn, ballot: Ballot::ZERO, outcome: Outcome::Commit { .. }, .. } => {
                 if let Some(c) = self.under_way.get_mut(txn).filter(|c| c.accept.is_none()) {
-                    observe(&self.metrics.prepare, now.since(c.prepare));
                     c.accept = Some(now);
+                    let prepare = c.prepare;
+                    self.ended(*txn, Step::Prepare, prepare, now);
                 }
             }
-            Message::Decided { txn, outcome: Outcome::Abort } => drop(self.under_way.remove(txn)),
+            Message::Decided { txn, outcome: Outcome::Abort } => {
+                if let Some(c) = self.under_way.remove(txn) {
+                    let (step, since) = c.accept.map_or((Step::Prepare, c.prepare), |accept| (Step::Accept, accept));
+                    self.tell(*txn, step, since, now, Some("aborted"));
+                    self.tell(*txn, Step::Commit, c.prepare, now, Some("aborted"));
+                }
+            }
             _ => {}
         }
     }
 
     /// Everything up to `seq` is in the files.
     pub fn applied(&mut self, now: Mono, seq: ApplySeq) {
-        while let Some((_, since)) = self.applying.pop_front_if(|(at, _)| *at <= seq) {
-            observe(&self.metrics.apply, now.since(since));
+        while let Some((_, txn, since)) = self.applying.pop_front_if(|(at, ..)| *at <= seq) {
+            self.ended(txn, Step::Apply, since, now);
         }
     }
 }
@@ -150,7 +177,7 @@ mod tests {
     #[test]
     fn each_phase_is_timed_once() {
         let metrics = Metrics::new();
-        let mut phases = Phases::new(OWN, metrics.clone());
+        let mut phases = Phases::new(OWN, metrics.clone(), None);
         let txn = TxnId { origin: OWN, sequence: 1 };
         let commit = Request::Commit {
             write_set: Arc::new(WriteSet::default()),
@@ -176,7 +203,7 @@ mod tests {
     #[test]
     fn one_round_has_no_second_and_an_abort_leaves_nothing() {
         let metrics = Metrics::new();
-        let mut phases = Phases::new(OWN, metrics.clone());
+        let mut phases = Phases::new(OWN, metrics.clone(), None);
         let (one, aborted) = (TxnId { origin: OWN, sequence: 1 }, TxnId { origin: OWN, sequence: 2 });
         phases.on_effect(at(1), &prepare(one));
         phases.on_effect(at(1), &prepare(aborted));

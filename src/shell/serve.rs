@@ -4,13 +4,17 @@ use super::admin::{self, Watch};
 use super::clock::SystemClock;
 use super::import;
 use super::instance::{Closed, Environment, Instance, Listeners, Simulation, credentials};
+use super::keyring::Keyring;
 use super::metrics::Metrics;
+#[cfg(feature = "otlp")]
+use super::otlp::Exporting;
+use super::reload::{ReadAgain, reload};
 use super::repair::{self, Start};
 use super::snapshot;
+use super::spans::SpanQueue;
 use super::spawn;
 use crate::config::Config;
 use crate::core::Fatal;
-use crate::session::Server;
 use crate::sqlite::check_store_version;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -37,13 +41,15 @@ const AGAIN: u32 = 3;
 /// Runs a node until SIGTERM or SIGINT, or until it must stop. `ready` is called with a line for people once the node
 /// is a voting member with its own log applied; clients are let in before, so that they can watch a node that joins.
 ///
-/// A node that finds its files damaged, or no log that reaches back to what it lacks, starts again with a snapshot.
+/// A node that finds its files damaged, or no log that reaches back to what it lacks, starts again with a snapshot. `again`
+/// reads the configuration anew, for SIGHUP.
 ///
 /// # Errors
 /// A sentence: why the node could not start, or why it stopped.
-pub fn run(config: &Config, ready: impl FnOnce(&str)) -> Result<(), String> {
+pub fn run(config: &Config, again: ReadAgain<'_>, ready: impl FnOnce(&str)) -> Result<(), String> {
     raise_descriptor_limit(config.mysql.max_connections as u64);
     let mut ready = Some(ready);
+    let keys = Keyring::of(&config.cluster);
     let mut start = Start::New;
     let mut quick_ends = 0;
     let result = loop {
@@ -53,7 +59,7 @@ pub fn run(config: &Config, ready: impl FnOnce(&str)) -> Result<(), String> {
                 ready(line);
             }
         };
-        match live(config, start, say) {
+        match live(config, &keys, again, start, say) {
             Ended::Again(cause) => {
                 quick_ends = if began.elapsed() < LIFE { quick_ends + 1 } else { 0 };
                 if quick_ends > AGAIN {
@@ -88,7 +94,7 @@ impl From<String> for Ended {
 }
 
 /// One life of the node, with threads and sockets of its own.
-fn live(config: &Config, start: Start, ready: impl FnOnce(&str)) -> Ended {
+fn live(config: &Config, keys: &Keyring, again: ReadAgain<'_>, start: Start, ready: impl FnOnce(&str)) -> Ended {
     // The driver and its links: this thread.
     let cluster = Builder::new_current_thread().enable_all().build();
     // Accepts clients, who get threads of their own, and watches their time limits.
@@ -102,36 +108,78 @@ fn live(config: &Config, start: Start, ready: impl FnOnce(&str)) -> Ended {
         let handle = runtime.handle().clone();
         Arc::new(move |task| drop(handle.spawn(task)))
     };
+    let clock = SystemClock::start();
+    let metrics = Metrics::new();
+    let (spans, exporting) = match export(config, &clock, &metrics) {
+        Ok(exporting) => exporting.unzip(),
+        Err(why) => return Ended::Failed(why),
+    };
     let environment = Environment {
         vfs: None,
-        clock: SystemClock::start(),
+        clock,
         random: Arc::new(rand_u64),
         cluster: spawn_on(&cluster),
         clients: spawn_on(&clients),
-        metrics: Metrics::new(),
+        metrics,
+        keys: keys.clone(),
+        spans,
         simulation: Simulation::default(),
     };
     let ended = cluster.block_on(async {
-        match live_in(config, environment, &clients, start, ready).await {
+        match live_in(config, environment, &clients, again, start, ready).await {
             Ok(()) => Ended::Asked,
             Err(ended) => ended,
         }
     });
     clients.shutdown_timeout(Duration::from_secs(1));
     cluster.shutdown_timeout(Duration::from_secs(1));
+    if let Some(exporting) = exporting {
+        exporting.finish();
+    }
     ended
+}
+
+/// Sends spans to the collector, if there is one.
+#[cfg(feature = "otlp")]
+fn export(
+    config: &Config,
+    clock: &SystemClock,
+    metrics: &Arc<Metrics>,
+) -> Result<Option<(SpanQueue, Exporting)>, String> {
+    let otlp = &config.logging.otlp;
+    if otlp.endpoint.is_empty() {
+        return Ok(None);
+    }
+    Exporting::start(otlp, config.advertised().to_string(), clock.clone(), metrics.clone()).map(Some)
+}
+
+/// The configuration names no collector where none can be spoken to.
+#[cfg(not(feature = "otlp"))]
+fn export(_: &Config, _: &SystemClock, _: &Arc<Metrics>) -> Result<Option<(SpanQueue, Exporting)>, String> {
+    Ok(None)
+}
+
+/// Nothing is sent.
+#[cfg(not(feature = "otlp"))]
+struct Exporting;
+
+#[cfg(not(feature = "otlp"))]
+impl Exporting {
+    fn finish(self) {}
 }
 
 async fn live_in(
     config: &Config,
     environment: Environment,
     clients: &Runtime,
+    again: ReadAgain<'_>,
     cause: Start,
     ready: impl FnOnce(&str),
 ) -> Result<(), Ended> {
     // Caught from here on: a stop that comes before the node is open is a stop all the same.
     let mut signals = Signals::new()?;
     let watch = watch(config, &environment.metrics, clients).await?;
+    let keys = environment.keys.clone();
     let listeners = {
         // A socket belongs to the runtime it is made in.
         let _clients = clients.enter();
@@ -153,7 +201,9 @@ async fn live_in(
     watch.attach(&instance);
     let line = format!("node {} answers MySQL on {at}, cluster on {}", instance.node.0, config.cluster.listen);
     tracing::info!("{line}");
-    supervise(instance, &mut signals, config.cluster.leave_on_stop, || ready(&line)).await?;
+    let server = instance.server.clone();
+    let reload = || reload(&server, &keys, config, again);
+    supervise(instance, &mut signals, config.cluster.leave_on_stop, reload, || ready(&line)).await?;
     repair::stopped_cleanly(&config.data_dir);
     Ok(())
 }
@@ -195,7 +245,7 @@ async fn start(config: &Config, environment: Environment, cause: Start) -> Resul
     check_store_version(&config.data_dir.join("marmot.db")).map_err(|e| e.to_string())?;
     snapshot::finish(&config.data_dir)?;
     import::take_in(&config.data_dir, config.joins())?;
-    let credentials = credentials(config, environment.random.clone())?;
+    let credentials = credentials(config, &environment.keys, environment.random.clone())?;
     if let Some(need) = repair::look(config, &cause)? {
         repair::renew(config, &environment, need, &credentials).await?;
     }
@@ -227,7 +277,7 @@ async fn start(config: &Config, environment: Environment, cause: Start) -> Resul
 enum Asked {
     /// To stop; the signal's name.
     Stop(&'static str),
-    /// To read certificates anew.
+    /// To read certificates and the cluster secret anew.
     Reload,
 }
 
@@ -236,6 +286,8 @@ struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
+    /// A reload was asked for while there was nothing to reload for.
+    pending: bool,
 }
 
 impl Signals {
@@ -245,10 +297,14 @@ impl Signals {
             terminate: caught(SignalKind::terminate())?,
             interrupt: caught(SignalKind::interrupt())?,
             hang_up: caught(SignalKind::hangup())?,
+            pending: false,
         })
     }
 
     async fn next(&mut self) -> Asked {
+        if std::mem::take(&mut self.pending) {
+            return Asked::Reload;
+        }
         tokio::select! {
             biased;
             _ = self.terminate.recv() => Asked::Stop("SIGTERM"),
@@ -257,11 +313,14 @@ impl Signals {
         }
     }
 
-    /// The name of the next that asks to stop. A node that starts has just read everything, one that stops needs it no more.
+    /// The name of the next that asks to stop. A reload is for when the node has started; one that stops needs none.
     async fn stop(&mut self) -> &'static str {
         loop {
-            if let Asked::Stop(name) = self.next().await {
-                return name;
+            tokio::select! {
+                biased;
+                _ = self.terminate.recv() => return "SIGTERM",
+                _ = self.interrupt.recv() => return "SIGINT",
+                _ = self.hang_up.recv() => self.pending = true,
             }
         }
     }
@@ -272,10 +331,10 @@ async fn supervise(
     mut instance: Instance,
     signals: &mut Signals,
     leave: bool,
+    reload: impl Fn(),
     ready: impl FnOnce(),
 ) -> Result<(), Ended> {
     let mut waiting = Some(ready);
-    let server = instance.server.clone();
     loop {
         tokio::select! {
             biased;
@@ -285,7 +344,7 @@ async fn supervise(
                     tracing::info!("{name}: draining");
                     break;
                 }
-                Asked::Reload => reload_tls(&server),
+                Asked::Reload => reload(),
             },
             // A driver that is gone has ended, which the first arm says.
             Ok(_) = instance.ready.wait_for(|ready| *ready), if waiting.is_some() => {
@@ -319,13 +378,6 @@ async fn supervise(
         biased;
         result = end => result,
         asked = signals.stop() => Err(format!("a second signal, {asked}: stopped at once").into()),
-    }
-}
-
-fn reload_tls(server: &Server) {
-    match server.doors().map(|doors| doors.reload_tls()) {
-        Some(Err(why)) => tracing::error!("SIGHUP: certificates were not read anew, the old ones stay: {why}"),
-        Some(Ok(())) | None => tracing::info!("SIGHUP: certificates read anew"),
     }
 }
 

@@ -94,3 +94,19 @@ unsafe fn bytes<'a>(at: *const u8, n: c_int) -> &'a [u8] {
         _ => &[],
     }
 }
+
+/// The text at place `i` of a row; empty if there is something else.
+pub(super) fn text(row: &[Value], i: usize) -> String {
+    match row.get(i) {
+        Some(Value::Text(text)) => text.to_string(),
+        _ => String::new(),
+    }
+}
+
+/// The integer at place `i` of a row; zero if there is something else.
+pub(super) fn integer(row: &[Value], i: usize) -> i64 {
+    match row.get(i) {
+        Some(Value::Int(i)) => *i,
+        _ => 0,
+    }
+}

@@ -1,5 +1,6 @@
 //! Reading an SQLite file that Marmot did not make, so that it can be imported: its tables, indexes and rows.
 
+use super::cell::{integer, text};
 use super::connection::{Connection, quoted, uri};
 use super::error::{Error, Result};
 use crate::types::Value;
@@ -198,19 +199,5 @@ impl ForeignDatabase {
             }
         }
         Ok(())
-    }
-}
-
-fn text(row: &[Value], i: usize) -> String {
-    match row.get(i) {
-        Some(Value::Text(text)) => text.to_string(),
-        _ => String::new(),
-    }
-}
-
-fn integer(row: &[Value], i: usize) -> i64 {
-    match row.get(i) {
-        Some(Value::Int(i)) => *i,
-        _ => 0,
     }
 }

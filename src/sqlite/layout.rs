@@ -6,6 +6,7 @@
 //! Types, collations, keys and generated columns are read from SQLite's own schema, since SQLite decides by them what
 //! is equal; the catalog adds which identity belongs to which name ([`TableIds`]).
 
+use super::cell::{integer, text};
 use super::computed::{ComputedColumn, Scratch, generated_columns};
 use super::connection::{Connection, quoted};
 use super::error::{Error, Result};
@@ -422,20 +423,6 @@ fn affinity(declared: &str) -> Affinity {
         Affinity::Real
     } else {
         Affinity::Numeric
-    }
-}
-
-fn text(row: &[Value], i: usize) -> String {
-    match row.get(i) {
-        Some(Value::Text(text)) => text.to_string(),
-        _ => String::new(),
-    }
-}
-
-fn integer(row: &[Value], i: usize) -> i64 {
-    match row.get(i) {
-        Some(Value::Int(i)) => *i,
-        _ => 0,
     }
 }
 

@@ -55,6 +55,13 @@ impl Mono {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Wall(pub u64);
 
+impl Wall {
+    /// Milliseconds that this reading is ahead of another; negative: behind.
+    pub fn millis_ahead_of(self, other: Wall) -> i64 {
+        i64::try_from(i128::from(self.0) - i128::from(other.0)).unwrap_or(i64::MIN)
+    }
+}
+
 /// Both clocks, read together by the shell just before a step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Now {

@@ -24,7 +24,7 @@ impl Hlc {
     }
     /// Milliseconds that this reading is ahead of a wall clock; negative: behind.
     pub fn millis_ahead_of(self, wall: Wall) -> i64 {
-        i64::try_from(i128::from(self.millis()) - i128::from(wall.0)).unwrap_or(i64::MIN)
+        Wall(self.millis()).millis_ahead_of(wall)
     }
     pub const fn logical(self) -> u16 {
         (self.0 & 0xffff) as u16

@@ -56,6 +56,8 @@ impl Cluster {
                     cluster: here(),
                     clients: here(),
                     metrics: marmot::shell::Metrics::new(),
+                    keys: marmot::shell::Keyring::of(&config.cluster),
+                    spans: None,
                     simulation: Simulation::default(),
                 };
                 Instance::start(&config, environment, listeners).expect("an empty directory starts")

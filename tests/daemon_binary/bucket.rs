@@ -1,8 +1,7 @@
 //! The few requests of S3 that a backup needs, answered from memory on loopback.
 
+use crate::http;
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
 #[derive(Default)]
@@ -28,15 +27,11 @@ struct Request {
 
 impl Bucket {
     pub fn start(name: &str) -> Bucket {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = listener.local_addr().expect("bound").port();
         let held: Arc<Mutex<Held>> = Arc::default();
         let (shared, prefix) = (held.clone(), format!("/{name}/"));
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let (shared, prefix) = (shared.clone(), prefix.clone());
-                std::thread::spawn(move || serve(&stream, &prefix, &shared));
-            }
+        let port = http::serve(move |request| match read(request, &prefix) {
+            Some(request) => answer(request, &mut shared.lock().expect("no panic")),
+            None => ("404 Not Found", String::new(), Vec::new()),
         });
         Bucket { port, held }
     }
@@ -55,53 +50,18 @@ impl Bucket {
     }
 }
 
-fn serve(stream: &TcpStream, prefix: &str, held: &Mutex<Held>) {
-    let mut reader = BufReader::new(stream);
-    while let Some(request) = read(&mut reader, prefix) {
-        let is_head = request.method == "HEAD";
-        let (status, headers, body) = answer(request, &mut held.lock().expect("no panic"));
-        let mut out = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n{headers}\r\n", body.len()).into_bytes();
-        if !is_head {
-            out.extend(body);
-        }
-        let mut writer = stream;
-        if writer.write_all(&out).is_err() {
-            return;
-        }
-    }
-}
-
-fn read(reader: &mut impl BufRead, prefix: &str) -> Option<Request> {
-    let mut line = String::new();
-    reader.read_line(&mut line).ok().filter(|n| *n > 0)?;
-    let mut words = line.split_whitespace();
-    let (method, target) = (words.next()?.to_string(), words.next()?.to_string());
-    let mut length = 0;
-    let mut signed = false;
-    loop {
-        let mut header = String::new();
-        reader.read_line(&mut header).ok()?;
-        let header = header.trim_end();
-        if header.is_empty() {
-            break;
-        }
-        let (name, value) = header.split_once(':')?;
-        match name.to_ascii_lowercase().as_str() {
-            "content-length" => length = value.trim().parse().ok()?,
-            "authorization" => signed = value.contains("AWS4-HMAC-SHA256 Credential=an-id/"),
-            _ => {}
-        }
-    }
+/// What a request asks of the bucket; `None`: it is of another.
+fn read(request: http::Request, prefix: &str) -> Option<Request> {
+    let signed = request.headers.get("authorization").is_some_and(|v| v.contains("AWS4-HMAC-SHA256 Credential=an-id/"));
     assert!(signed, "a request without a signature");
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
-    let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+    let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
     let pair = |text: &str| {
         let (name, value) = text.split_once('=').unwrap_or((text, ""));
         (name.to_string(), value.to_string())
     };
     let query = query.split('&').filter(|q| !q.is_empty()).map(pair).collect();
-    Some(Request { method, key: path.strip_prefix(prefix)?.to_string(), query, body })
+    let key = path.strip_prefix(prefix)?.to_string();
+    Some(Request { method: request.method, key, query, body: request.body })
 }
 
 fn answer(request: Request, held: &mut Held) -> (&'static str, String, Vec<u8>) {

@@ -11,6 +11,7 @@ mod damage;
 mod encryption;
 mod full_disk;
 mod growth;
+mod http;
 mod identity;
 mod import;
 mod limits;
@@ -19,7 +20,10 @@ mod peers;
 mod process;
 mod proxy;
 mod removal;
+mod rotation;
 mod snapshot;
 mod start;
+#[cfg(feature = "otlp")]
+mod traced;
 mod verification;
 mod watched;

@@ -3,7 +3,7 @@
 use crate::core::effect::Address;
 use crate::core::message::Membership;
 use crate::core::status::PeerState;
-use crate::types::{Hlc, Mono, NodeId, Wall};
+use crate::types::{Mono, NodeId, Wall};
 use std::collections::BTreeMap;
 
 /// One known node.
@@ -15,8 +15,8 @@ pub struct Peer {
     pub heard: Mono,
     /// It asked to join, or follows as a non-voter.
     pub learner: bool,
-    /// How far its hybrid clock was ahead of this node's wall clock when it last spoke, in milliseconds: above the truth by
-    /// what others' clocks are ahead, below it by the time of the message.
+    /// How far its wall clock was ahead of the one this node goes by when it last spoke, in milliseconds; below the truth by
+    /// the time of the message.
     pub ahead_ms: i64,
 }
 
@@ -42,10 +42,10 @@ impl Peers {
         }
     }
 
-    /// A message of `node` carried this reading.
-    pub fn read_clock(&mut self, node: NodeId, clock: Hlc, wall: Wall) {
+    /// A message of `node` came that was sent when its wall clock showed `theirs`; this node's shows `ours`.
+    pub fn read_wall(&mut self, node: NodeId, theirs: Wall, ours: Wall) {
         if let Some(peer) = self.known.get_mut(&node) {
-            peer.ahead_ms = clock.millis_ahead_of(wall);
+            peer.ahead_ms = theirs.millis_ahead_of(ours);
         }
     }
 

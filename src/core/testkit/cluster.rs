@@ -4,8 +4,8 @@ use super::MemStorage;
 use super::judge::Judge;
 use crate::core::message::{Envelope, Message};
 use crate::core::{
-    ApplyTask, Bug, Config, Destination, Effect, Effects, Input, LoggedConflict, Node, Planted, Request, Response,
-    Storage, Table, decode,
+    ApplyTask, Bug, Config, Destination, Effect, Effects, Input, LoggedConflict, Node, PeerStatus, Planted, Request,
+    Response, Storage, Table, decode,
 };
 use crate::types::{
     ApplySeq, ClientId, ColumnId, ColumnSet, IndexId, Mono, NodeId, Now, RowChange, RowImage, RowKey, RowOp, Snapshot,
@@ -426,6 +426,13 @@ impl Cluster {
         let said = node.settling(&machine.store, &"d".into(), &[row]).expect("memory does not fail");
         let settled = if said.unsettled[0] { "unsettled" } else { "settled" };
         format!("{id}: {key} is {settled}, commits up to {}", said.last_commit)
+    }
+
+    /// How far a node takes the wall clocks of others to be ahead.
+    pub fn clocks(&self, id: NodeId) -> String {
+        let Some(node) = self.machines.get(&id).and_then(|m| m.node.as_ref()) else { return format!("{id} down") };
+        let ahead = |p: &PeerStatus| (p.id != id).then(|| format!(" {}={}ms", p.id, p.ahead_ms));
+        format!("{id}{}", node.status().peers.iter().filter_map(ahead).collect::<String>())
     }
 
     pub fn status(&self, id: NodeId) -> String {

@@ -22,6 +22,7 @@
 //! versions                        what each node speaks
 //! fill nI COUNT                   that many QUORUM writes to one row, each settled, in silence
 //! synced nI                       what is applied on node I is durable in its files
+//! clocks                          how far each node takes the others' wall clocks to be ahead
 //! rows    status    conflicts     what every node has; where it stands; its conflict log
 //! ```
 
@@ -164,6 +165,13 @@ impl Runner for Script {
                 let ids: Vec<NodeId> = cluster.machines.keys().copied().collect();
                 for id in ids {
                     let line = cluster.settling(id, &key);
+                    cluster.log.push(line);
+                }
+            }
+            "clocks" => {
+                let ids: Vec<NodeId> = cluster.machines.keys().copied().collect();
+                for id in ids {
+                    let line = cluster.clocks(id);
                     cluster.log.push(line);
                 }
             }

@@ -257,6 +257,7 @@ impl Node {
             configured,
             links: None,
             verification: None,
+            spans: None,
         });
         Node { server, script, clock, next_connection: AtomicU64::new(1), _directory: directory }
     }

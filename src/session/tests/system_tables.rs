@@ -1,6 +1,7 @@
 //! information_schema, performance_schema, mysql and marmot.
 
 use super::*;
+use std::io::{Read, Seek};
 
 #[tokio::test]
 async fn information_schema_describes_tables() {
@@ -131,25 +132,14 @@ async fn the_account_is_described() {
 
 /// Runs `work` and gives what was logged meanwhile on this thread.
 async fn logged(work: impl Future<Output = ()>) -> Vec<String> {
-    #[derive(Clone, Default)]
-    struct Memory(Arc<Mutex<Vec<u8>>>);
-    impl std::io::Write for Memory {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().expect("not poisoned").extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let memory = Memory::default();
-    let writer = memory.clone();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let mut log = tempfile::tempfile().expect("a file");
+    let writer = log.try_clone().expect("the same file");
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(writer).finish();
     let guard = tracing::subscriber::set_default(subscriber);
     work.await;
     drop(guard);
-    let bytes = memory.0.lock().expect("not poisoned").clone();
-    let text = String::from_utf8(bytes).expect("text");
+    let mut text = String::new();
+    log.rewind().and_then(|()| log.read_to_string(&mut text)).expect("text");
     text.lines().filter(|line| line.contains("marmot::slow")).map(str::to_string).collect()
 }
 

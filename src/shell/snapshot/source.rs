@@ -6,6 +6,7 @@ use super::{Answer, Ask, FileOfSnapshot, MANIFEST, Manifest, STORE, digest, remo
 use crate::core::Legacy;
 use crate::shell::driver::{Folded, Report};
 use crate::shell::frame::{FrameError, Session};
+use crate::shell::keyring::Keyring;
 use crate::shell::metrics::Metrics;
 use crate::shell::peer_stream::PeerStream;
 use crate::shell::spawn::Seat;
@@ -101,12 +102,23 @@ impl Copies {
     ///
     /// # Errors
     /// There is no thread.
-    pub fn serve(self: &Arc<Self>, taker: IpAddr, stream: PeerStream, session: Session) -> io::Result<()> {
+    pub fn serve(
+        self: &Arc<Self>,
+        taker: IpAddr,
+        stream: PeerStream,
+        session: Session,
+        keys: Keyring,
+    ) -> io::Result<()> {
         let copies = self.clone();
         Seat::take()?.serve(stream, move |stream| {
             Box::pin(async move {
                 let talk = Talk::new(stream, session.answers(), session.frames());
-                match copies.answer(taker, talk).await {
+                let ended = tokio::select! {
+                    biased;
+                    () = keys.retired(session.key()) => Err(FrameError::RetiredSecret),
+                    ended = copies.answer(taker, talk) => ended,
+                };
+                match ended {
                     Ok(()) => {}
                     Err(FrameError::Io(error)) => tracing::info!(%error, "a node that copies the data is gone"),
                     Err(error) => tracing::warn!(%error, "a node that copies the data was refused"),

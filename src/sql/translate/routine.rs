@@ -146,24 +146,10 @@ impl Translator<'_> {
             names: None,
             ..*self.context
         };
-        // Its literals are not the statement's: they are written into the text.
-        let mut inner = Translator::new(&context, &tokens);
-        inner.inline = true;
-        inner.depth = self.depth + 1;
-        inner.parameters = std::mem::take(&mut self.parameters);
-        inner.databases = std::mem::take(&mut self.databases);
-        inner.tables = std::mem::take(&mut self.tables);
-        inner.views = std::mem::take(&mut self.views);
-        inner.calls = self.calls;
-        inner.needs = std::mem::take(&mut self.needs);
-        inner.actor = actor;
-        inner.views.push(own);
-        inner.scopes.push(scope);
-        let value = stacker::maybe_grow(256 << 10, 2 << 20, || inner.expression(&expression));
-        inner.views.pop();
-        (self.parameters, self.databases) = (inner.parameters, inner.databases);
-        (self.tables, self.views, self.calls) = (inner.tables, inner.views, inner.calls);
-        self.needs = inner.needs;
+        let value = self.within_stored(&context, &tokens, own, actor, |inner| {
+            inner.scopes.push(scope);
+            inner.expression(&expression)
+        });
         let mut sql = converted(&value?, &routine.returns);
         if named {
             sql = format!("(SELECT {sql} FROM (SELECT {}) AS {sql_alias})", values.join(", "));

@@ -277,6 +277,36 @@ impl<'a> Translator<'a> {
         }
     }
 
+    /// Reads a text that was stored in the catalog (a view's query, a function's expression): in the names and modes of
+    /// `context`, with the rights of `actor`. `own` is whose text it is.
+    pub(super) fn within_stored<T>(
+        &mut self,
+        context: &Context<'_>,
+        tokens: &Tokens,
+        own: (DatabaseName, String),
+        actor: Option<Arc<str>>,
+        read: impl FnOnce(&mut Translator<'_>) -> T,
+    ) -> T {
+        // Its literals are not the statement's: they are written into the text.
+        let mut inner = Translator::new(context, tokens);
+        inner.inline = true;
+        inner.depth = self.depth + 1;
+        inner.parameters = std::mem::take(&mut self.parameters);
+        inner.databases = std::mem::take(&mut self.databases);
+        inner.tables = std::mem::take(&mut self.tables);
+        inner.views = std::mem::take(&mut self.views);
+        inner.calls = self.calls;
+        inner.needs = std::mem::take(&mut self.needs);
+        inner.actor = actor;
+        inner.views.push(own);
+        let outcome = stacker::maybe_grow(256 << 10, 2 << 20, || read(&mut inner));
+        inner.views.pop();
+        (self.parameters, self.databases) = (inner.parameters, inner.databases);
+        (self.tables, self.views, self.calls) = (inner.tables, inner.views, inner.calls);
+        self.needs = inner.needs;
+        outcome
+    }
+
     /// What was translated, as a program.
     pub fn program(&mut self, sql: String) -> Program {
         let mut parameters = std::mem::take(&mut self.parameters);

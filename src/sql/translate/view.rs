@@ -208,23 +208,8 @@ impl Translator<'_> {
         let (statement, _) = parse_one(&view.query, modes)?;
         let statement = statement.ok_or_else(invalid)?;
         let crate::sql::parse::Body::Query { query, .. } = &statement.body else { return Err(invalid()) };
-        // Its literals are not the statement's: they are written into the text.
-        let mut inner = Translator::new(&context, &statement.tokens);
-        inner.inline = true;
-        inner.depth = self.depth + 1;
-        inner.parameters = std::mem::take(&mut self.parameters);
-        inner.databases = std::mem::take(&mut self.databases);
-        inner.tables = std::mem::take(&mut self.tables);
-        inner.views = std::mem::take(&mut self.views);
-        inner.calls = self.calls;
-        inner.needs = std::mem::take(&mut self.needs);
-        inner.actor = self.actor_of(database, view);
-        inner.views.push(own);
-        let outcome = stacker::maybe_grow(256 << 10, 2 << 20, || read(&mut inner, query));
-        inner.views.pop();
-        (self.parameters, self.databases) = (inner.parameters, inner.databases);
-        (self.tables, self.views, self.calls) = (inner.tables, inner.views, inner.calls);
-        self.needs = inner.needs;
+        let actor = self.actor_of(database, view);
+        let outcome = self.within_stored(&context, &statement.tokens, own, actor, |inner| read(inner, query));
         if !self.databases.contains(&database.name) {
             self.databases.push(database.name.clone());
         }
