@@ -57,7 +57,7 @@ fn main() -> ExitCode {
 fn serve(arguments: &Arguments, loaded: Loaded) -> Result<(), String> {
     let readiness = if arguments.detached { daemon::become_background()? } else { Readiness::foreground() };
     match prepare(arguments, &loaded) {
-        Ok(_locks) => run(loaded, readiness),
+        Ok(_locks) => run(loaded, arguments.check_data, readiness),
         Err(why) => {
             readiness.failed(&why);
             Err(why)
@@ -80,7 +80,7 @@ fn prepare(arguments: &Arguments, loaded: &Loaded) -> Result<(DirLock, Option<Pi
 
 /// Cargo builds this program beside the simulator, where it has no sockets, threads or signals to run on.
 #[cfg(madsim)]
-fn run(_: Loaded, readiness: Readiness) -> Result<(), String> {
+fn run(_: Loaded, _: bool, readiness: Readiness) -> Result<(), String> {
     let why = "this program was built for the simulator".to_string();
     readiness.failed(&why);
     Err(why)
@@ -98,9 +98,9 @@ fn run_command(command: &config::Command, loaded: &Loaded) -> Result<u8, String>
 
 /// Runs the server; a waiting parent is told once it answers, or why it does not.
 #[cfg(not(madsim))]
-fn run(loaded: Loaded, readiness: Readiness) -> Result<(), String> {
+fn run(loaded: Loaded, check_data: bool, readiness: Readiness) -> Result<(), String> {
     let waiting = std::cell::Cell::new(Some(readiness));
-    let result = marmot::shell::run(&loaded.config, |line| {
+    let result = marmot::shell::run(&loaded.config, check_data, |line| {
         if let Some(readiness) = waiting.take() {
             readiness.ready(line);
         }

@@ -3,7 +3,7 @@
 use super::admin::{self, Watch};
 use super::clock::SystemClock;
 use super::import;
-use super::instance::{Closed, Environment, Instance, Listeners, Simulation, credentials};
+use super::instance::{Closed, Environment, Instance, Listeners, ROOM_BYTES, Simulation, credentials};
 use super::metrics::Metrics;
 use super::repair::{self, Start};
 use super::snapshot;
@@ -37,14 +37,15 @@ const AGAIN: u32 = 3;
 /// Runs a node until SIGTERM or SIGINT, or until it must stop. `ready` is called with a line for people once the node
 /// is a voting member with its own log applied; clients are let in before, so that they can watch a node that joins.
 ///
-/// A node that finds its files damaged, or no log that reaches back to what it lacks, starts again with a snapshot.
+/// A node that finds its files damaged, or no log that reaches back to what it lacks, starts again with a snapshot. With
+/// `check_data` it reads all of its files before it opens them.
 ///
 /// # Errors
 /// A sentence: why the node could not start, or why it stopped.
-pub fn run(config: &Config, ready: impl FnOnce(&str)) -> Result<(), String> {
+pub fn run(config: &Config, check_data: bool, ready: impl FnOnce(&str)) -> Result<(), String> {
     raise_descriptor_limit(config.mysql.max_connections as u64);
     let mut ready = Some(ready);
-    let mut start = Start::New;
+    let mut start = if check_data { Start::Checked } else { Start::New };
     let mut quick_ends = 0;
     let result = loop {
         let began = Instant::now();
@@ -147,7 +148,7 @@ async fn live_in(
             tracing::info!("{asked} before the node was open: ending, recovery takes care of the rest");
             return Ok(());
         }
-        started = start(config, environment, cause) => started?,
+        started = start(config, environment, cause) => started.map_err(|why| without_room(config, why))?,
     };
     let instance = closed.open(listeners);
     watch.attach(&instance);
@@ -156,6 +157,21 @@ async fn live_in(
     supervise(instance, &mut signals, config.cluster.leave_on_stop, || ready(&line)).await?;
     repair::stopped_cleanly(&config.data_dir);
     Ok(())
+}
+
+/// Says what to do if the disk is why the node does not start.
+fn without_room(config: &Config, why: String) -> String {
+    let Ok(disk) = nix::sys::statvfs::statvfs(&*config.data_dir) else { return why };
+    let left = disk.blocks_available() * disk.fragment_size();
+    if left >= ROOM_BYTES && why != Fatal::DiskFull.to_string() {
+        return why;
+    }
+    format!(
+        "{why}: {} kB are left to {}. Nothing is lost: make room, {} MB or more, and start again",
+        left >> 10,
+        config.data_dir.display(),
+        ROOM_BYTES >> 20
+    )
 }
 
 /// Lets the node be watched from now on, if it is to be.
