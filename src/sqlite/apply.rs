@@ -115,7 +115,8 @@ impl Applier {
         let mut connection = self.dir.open_memory(&self.functions)?;
         let schema = quoted(&file.name);
         let source = uri(&file.path, "").replace('\'', "''");
-        connection.run_script(&format!("ATTACH '{source}' AS {schema}"))?;
+        // A file that came with a snapshot has no log yet.
+        connection.run_script(&format!("ATTACH '{source}' AS {schema}; PRAGMA {schema}.journal_mode = WAL"))?;
         if !DataDir::is_complete(&mut connection, &file.name)? {
             // A crash lost a new file's first transaction.
             self.dir.initialise(&file)?;

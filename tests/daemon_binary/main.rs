@@ -19,6 +19,7 @@ mod peers;
 mod process;
 mod proxy;
 mod removal;
+mod reuse;
 mod snapshot;
 mod start;
 mod watched;
