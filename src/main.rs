@@ -104,7 +104,7 @@ fn run(arguments: &Arguments, loaded: Loaded, readiness: Readiness) -> Result<()
         Ok(loaded.config)
     };
     let waiting = std::cell::Cell::new(Some(readiness));
-    let result = marmot::shell::run(&loaded.config, &again, |line| {
+    let result = marmot::shell::run(&loaded.config, &again, arguments.check_data, |line| {
         if let Some(readiness) = waiting.take() {
             readiness.ready(line);
         }

@@ -120,6 +120,11 @@ pub struct Arguments {
     #[arg(long, value_name = "console|json")]
     pub log_format: Option<LogFormat>,
 
+    /// Read all files to the end before the node opens, and compare definitions with tables; the log shows the progress. What
+    /// is damaged is fetched from another member; a node alone ends with exit code 1
+    #[arg(long)]
+    pub check_data: bool,
+
     /// Check the configuration, print it with the origin of each value, and end
     #[arg(long)]
     pub check_config: bool,

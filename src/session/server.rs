@@ -19,7 +19,7 @@ use crate::sqlite::{self, DataDir, SchemaMark};
 use crate::types::{ClientId, DatabaseName, Mono, NodeId, Now, Span, TxnId};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 /// What a [`Server`] is made of.
 pub struct Parts {
@@ -77,6 +77,8 @@ pub struct Server {
     counters: Arc<Counters>,
     doors: OnceLock<Arc<dyn Doors>>,
     schema: RwLock<Option<Arc<Schema>>>,
+    /// Held by who reads the schema.
+    loading: Mutex<()>,
     random: AtomicU64,
     clients: AtomicU64,
 }
@@ -128,6 +130,7 @@ impl Server {
             counters: Arc::default(),
             doors: OnceLock::new(),
             schema: RwLock::new(None),
+            loading: Mutex::new(()),
             random: AtomicU64::new(parts.seed),
             clients: AtomicU64::new(0),
         })
@@ -213,21 +216,30 @@ impl Server {
     /// # Errors
     /// A file whose catalog cannot be read.
     pub fn schema(&self) -> Result<Arc<Schema>, SqlError> {
-        let generation = self.data.schema_generation();
-        let known = self.schema.read().unwrap_or_else(PoisonError::into_inner).clone();
-        match known {
-            Some(schema) if schema.generation == generation => Ok(schema),
-            before => {
-                let mut schema = self.load(generation, before.as_deref())?;
-                // The same accounts as before: sessions need not look again.
-                if let Some(before) = before.filter(|before| before.accounts == schema.accounts) {
-                    schema.accounts = before.accounts.clone();
-                }
-                let schema = Arc::new(schema);
-                *self.schema.write().unwrap_or_else(PoisonError::into_inner) = Some(schema.clone());
-                Ok(schema)
-            }
+        if let Some(schema) = self.schema_of(self.generation()) {
+            return Ok(schema);
         }
+        // One reads for all that wait.
+        let _turn = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        let generation = self.generation();
+        if let Some(schema) = self.schema_of(generation) {
+            return Ok(schema);
+        }
+        let before = self.schema.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut schema = self.load(generation, before.as_deref())?;
+        // The same accounts as before: sessions need not look again.
+        if let Some(before) = before.filter(|before| before.accounts == schema.accounts) {
+            schema.accounts = before.accounts.clone();
+        }
+        let schema = Arc::new(schema);
+        *self.schema.write().unwrap_or_else(PoisonError::into_inner) = Some(schema.clone());
+        Ok(schema)
+    }
+
+    /// What is known of `generation`.
+    fn schema_of(&self, generation: u64) -> Option<Arc<Schema>> {
+        let known = self.schema.read().unwrap_or_else(PoisonError::into_inner);
+        known.as_ref().filter(|schema| schema.generation == generation).cloned()
     }
 
     /// Changes with every schema change that was applied here.

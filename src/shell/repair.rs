@@ -20,7 +20,7 @@ use crate::core::Fatal;
 use crate::session::applier_functions;
 use crate::sqlite::{Damage, Depth, damaged_files, damaged_store};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 /// The file that says that the last life of the node ended as asked.
 const CLEAN: &str = "marmot.clean";
@@ -33,6 +33,8 @@ const WALK_FOR: Duration = Duration::from_secs(10);
 pub(super) enum Start {
     /// That of the process.
     New,
+    /// That of the process, with `--check-data`.
+    Checked,
     /// The end of an earlier life in this process.
     After(Fatal),
 }
@@ -44,7 +46,7 @@ pub(super) enum Need {
 }
 
 /// Looks at the files of a node that belongs to a cluster: at their headers, more closely after a stop that nobody asked
-/// for, and to the end if SQLite found damage.
+/// for, and to the end if SQLite found damage, or somebody wants it.
 ///
 /// # Errors
 /// A sentence: nothing can be read, or the damage is where no snapshot helps.
@@ -56,31 +58,47 @@ pub(super) fn look(config: &Config, start: &Start) -> Result<Option<Need>, Strin
         std::fs::remove_file(&clean).map_err(|e| format!("cannot remove {}: {e}", clean.display()))?;
     }
     let depth = match start {
-        Start::After(Fatal::Damaged(_)) => Depth::Full,
+        Start::Checked | Start::After(Fatal::Damaged(_)) => Depth::Full,
         Start::New if !stopped_cleanly => Depth::Quick(WALK_FOR),
         Start::New | Start::After(_) => Depth::Quick(Duration::ZERO),
     };
+    let begun = Instant::now();
     let damaged = damaged_files(directory, depth, &applier_functions()).map_err(|e| e.to_string())?;
+    if matches!(start, Start::Checked) {
+        check_store(directory)?;
+        if damaged.is_empty() {
+            tracing::info!(seconds = begun.elapsed().as_secs_f32(), "all files are sound");
+        }
+    }
     // Nothing to mend is the rule: the state, whose log is read for this, is opened once more only otherwise.
-    let is_sound = damaged.is_empty() && matches!(start, Start::New);
+    let is_sound = damaged.is_empty() && matches!(start, Start::New | Start::Checked);
     if is_sound || !belongs_to_a_cluster(directory)? {
         return Ok(None);
     }
     match start {
         _ if !damaged.is_empty() => Ok(Some(Need::Damaged(damaged))),
         Start::After(cause @ Fatal::NeedsSnapshot { .. }) => Ok(Some(Need::Lagging(cause.clone()))),
-        Start::After(Fatal::Damaged(_)) => match damaged_store(directory).map_err(|e| e.to_string())? {
-            // What this node promised is in no other place.
-            Some(Damage { file, what }) => Err(format!(
-                "{file} is damaged ({what}): remove this node on another one (ALTER CLUSTER REMOVE NODE), and start it with \
-                 an empty data directory and the seeds; check disk and memory first"
-            )),
-            None => {
-                tracing::error!("no file is damaged now: look at the memory of this machine");
-                Ok(None)
-            }
-        },
-        Start::New | Start::After(_) => Ok(None),
+        Start::After(Fatal::Damaged(_)) => {
+            check_store(directory)?;
+            tracing::error!("no file is damaged now: look at the memory of this machine");
+            Ok(None)
+        }
+        Start::New | Start::Checked | Start::After(_) => Ok(None),
+    }
+}
+
+/// Reads the node's own state to the end.
+///
+/// # Errors
+/// A sentence: it is damaged, or cannot be read.
+fn check_store(directory: &Path) -> Result<(), String> {
+    match damaged_store(directory).map_err(|e| e.to_string())? {
+        // What this node promised is in no other place.
+        Some(Damage { file, what }) => Err(format!(
+            "{file} is damaged ({what}): remove this node on another one (ALTER CLUSTER REMOVE NODE), and start it with \
+             an empty data directory and the seeds; check disk and memory first"
+        )),
+        None => Ok(()),
     }
 }
 

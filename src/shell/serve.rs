@@ -3,7 +3,7 @@
 use super::admin::{self, Watch};
 use super::clock::SystemClock;
 use super::import;
-use super::instance::{Closed, Environment, Instance, Listeners, Simulation, credentials};
+use super::instance::{Closed, Environment, Instance, Listeners, ROOM_BYTES, Simulation, credentials};
 use super::keyring::Keyring;
 use super::metrics::Metrics;
 #[cfg(feature = "otlp")]
@@ -42,15 +42,15 @@ const AGAIN: u32 = 3;
 /// is a voting member with its own log applied; clients are let in before, so that they can watch a node that joins.
 ///
 /// A node that finds its files damaged, or no log that reaches back to what it lacks, starts again with a snapshot. `again`
-/// reads the configuration anew, for SIGHUP.
+/// reads the configuration anew, for SIGHUP. With `check_data` the node reads all of its files before it opens them.
 ///
 /// # Errors
 /// A sentence: why the node could not start, or why it stopped.
-pub fn run(config: &Config, again: ReadAgain<'_>, ready: impl FnOnce(&str)) -> Result<(), String> {
+pub fn run(config: &Config, again: ReadAgain<'_>, check_data: bool, ready: impl FnOnce(&str)) -> Result<(), String> {
     raise_descriptor_limit(config.mysql.max_connections as u64);
     let mut ready = Some(ready);
     let keys = Keyring::of(&config.cluster);
-    let mut start = Start::New;
+    let mut start = if check_data { Start::Checked } else { Start::New };
     let mut quick_ends = 0;
     let result = loop {
         let began = Instant::now();
@@ -195,7 +195,7 @@ async fn live_in(
             tracing::info!("{asked} before the node was open: ending, recovery takes care of the rest");
             return Ok(());
         }
-        started = start(config, environment, cause) => started?,
+        started = start(config, environment, cause) => started.map_err(|why| without_room(config, why))?,
     };
     let instance = closed.open(listeners);
     watch.attach(&instance);
@@ -206,6 +206,21 @@ async fn live_in(
     supervise(instance, &mut signals, config.cluster.leave_on_stop, reload, || ready(&line)).await?;
     repair::stopped_cleanly(&config.data_dir);
     Ok(())
+}
+
+/// Says what to do if the disk is why the node does not start.
+fn without_room(config: &Config, why: String) -> String {
+    let Ok(disk) = nix::sys::statvfs::statvfs(&*config.data_dir) else { return why };
+    let left = disk.blocks_available() * disk.fragment_size();
+    if left >= ROOM_BYTES && why != Fatal::DiskFull.to_string() {
+        return why;
+    }
+    format!(
+        "{why}: {} kB are left to {}. Nothing is lost: make room, {} MB or more, and start again",
+        left >> 10,
+        config.data_dir.display(),
+        ROOM_BYTES >> 20
+    )
 }
 
 /// Lets the node be watched from now on, if it is to be.

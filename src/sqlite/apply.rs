@@ -14,6 +14,7 @@ use super::connection::{Connection, quoted, uri};
 use super::data_dir::{DataDir, DatabaseFile, locked, state_value};
 use super::error::{Error, Result};
 use super::functions::Functions;
+use super::integrity;
 use super::layout::DatabaseLayout;
 use super::planted::HostBug;
 use super::schema::{FileChange, SchemaStep, TakenIn};
@@ -73,6 +74,8 @@ pub(super) struct Open {
     applied: ApplySeq,
     pub(super) in_transaction: bool,
     schema_changed: bool,
+    /// The schema version and the definition that the open transaction changes to.
+    definition: Option<(u64, Vec<u8>)>,
     /// Committed since the last sync.
     pub(super) dirty: bool,
     /// The database attached beside it, of which the open transaction took tables in: committed first, and durably.
@@ -99,6 +102,7 @@ impl Applier {
             }
             applier.add(file)?;
         }
+        dir.sync_directory()?;
         Ok(applier)
     }
 
@@ -108,20 +112,27 @@ impl Applier {
     }
 
     fn add(&mut self, file: Arc<DatabaseFile>) -> Result<()> {
-        // A crash may have lost a new file's first transaction.
-        self.dir.initialise(&file)?;
         let mut connection = self.dir.open_memory(&self.functions)?;
         let schema = quoted(&file.name);
         let source = uri(&file.path, "").replace('\'', "''");
-        connection.run_script(&format!("ATTACH '{source}' AS {schema}"))?;
+        // A file that came with a snapshot has no log yet.
+        connection.run_script(&format!("ATTACH '{source}' AS {schema}; PRAGMA {schema}.journal_mode = WAL"))?;
+        if !DataDir::is_complete(&mut connection, &file.name)? {
+            // A crash lost a new file's first transaction.
+            self.dir.initialise(&file)?;
+        }
         connection.run_script(&format!(
             "PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON; PRAGMA wal_autocheckpoint = 0;
              PRAGMA {schema}.synchronous = NORMAL; PRAGMA {schema}.cache_size = -{}",
             self.dir.shared.options.cache_kib.saturating_mul(4)
         ))?;
         connection.set_option(ffi::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+        // Only the applier drops and makes files, so only it can leave a sound file without a log.
+        connection.set_option(ffi::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
         let layout = DataDir::read_layout(&mut connection, &file.name, None)?;
         let applied = state_value(&mut connection, &file.name, "applied_seq")?;
+        let held = locked(&self.dir.shared.registry).held(&file.name, file.created)?;
+        integrity::check_holds(&file.name, applied, held)?;
         let open = Open {
             statements: Statements::default(),
             connection,
@@ -132,6 +143,7 @@ impl Applier {
             applied,
             in_transaction: false,
             schema_changed: false,
+            definition: None,
             dirty: false,
             takes_in: None,
             file: file.clone(),
@@ -298,6 +310,7 @@ impl Applier {
         open.record_schema(step)?;
         open.layout = DataDir::read_layout(&mut open.connection, &open.name, Some(&open.layout))?;
         open.schema_changed = true;
+        open.definition = Some((step.version, step.definition.clone()));
         Ok(true)
     }
 
@@ -351,6 +364,7 @@ impl Applier {
             if changed {
                 let generation = open.file.generation.fetch_add(1, Ordering::AcqRel) + 1;
                 open.file.remember_layout(generation, open.layout.clone());
+                open.file.remember_definition(generation, open.definition.take());
                 dir.shared.generation.fetch_add(1, Ordering::AcqRel);
                 applied.schema_changed = true;
             }
@@ -368,6 +382,7 @@ impl Applier {
             }
             open.in_transaction = false;
             open.schema_changed = false;
+            open.definition = None;
             open.statements.clear();
             open.layout = DataDir::read_layout(&mut open.connection, &open.name, Some(&open.layout))?;
             open.applied = state_value(&mut open.connection, &open.name, "applied_seq")?;
@@ -379,12 +394,14 @@ impl Applier {
     /// [`Fatal::DiskFull`] it can be tried again.
     pub fn sync(&mut self) -> std::result::Result<ApplySeq, Fatal> {
         let early = self.dir.shared.options.planted.has(HostBug::RedoDroppedEarly);
+        let mut held = Vec::new();
         for open in self.files.values_mut().filter(|open| open.dirty && !early) {
             open.sync()?;
+            held.push((open.name.clone(), open.applied));
         }
         let mut registry = locked(&self.dir.shared.registry);
         if registry.synced()? < self.seq {
-            registry.set_synced(self.seq)?;
+            registry.set_synced(self.seq, &held)?;
         }
         Ok(self.seq)
     }

@@ -6,7 +6,7 @@
 
 use super::connection::{Connection, uri};
 use super::data_dir::DataDir;
-use super::error::Result;
+use super::error::{Error, Result};
 use super::functions::Functions;
 use crate::types::DatabaseName;
 use rusqlite::ffi;
@@ -37,12 +37,13 @@ impl Checkpointer {
             .retain(|name, (_, created, _)| files.iter().any(|file| file.name == *name && file.created == *created));
         for file in files {
             if !self.connections.contains_key(&file.name) {
-                let connection = self.dir.open_file(&file, &Functions::new())?;
+                let connection = match self.dir.open_file(&file, &Functions::new()) {
+                    Err(Error::NoSuchDatabase(_)) => continue,
+                    opened => opened?,
+                };
                 self.connections.insert(file.name.clone(), (file.path.clone(), file.created, connection));
             }
             if let Some((_, _, connection)) = self.connections.get_mut(&file.name) {
-                // The WAL is opened with the first read.
-                connection.cached("SELECT 1 FROM sqlite_schema LIMIT 1")?.run([])?;
                 run(connection, "main", self.dir.shared.options.checkpoint_bytes, false)?;
             }
         }

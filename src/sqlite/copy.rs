@@ -45,16 +45,17 @@ impl DataDir {
         let mut sources = match files.iter().map(open).collect::<Result<Vec<_>>>() {
             Ok(sources) => sources,
             // Dropped before it could be opened.
-            Err(_) if self.files().len() != files.len() => return Ok(None),
+            Err(Error::NoSuchDatabase(_)) => return Ok(None),
             Err(error) => return Err(error),
         };
         let _visibility = self.shared.visibility.read().unwrap_or_else(PoisonError::into_inner);
         for (_, source) in &mut sources {
             source.run_script("BEGIN; SELECT 1 FROM sqlite_schema LIMIT 1")?;
         }
-        let listed = |name: &str| sources.iter().any(|(known, _)| **known == *name);
+        // By name alone, one dropped and made anew meanwhile would be taken for the other.
+        let pinned = |name: &str, created| files.iter().any(|file| *file.name == *name && file.created == created);
         let spans = locked(&self.shared.registry).files()?;
-        if spans.iter().any(|(name, span)| span.dropped.is_none() != listed(name)) {
+        if spans.iter().any(|(name, span)| span.dropped.is_none() != pinned(name, span.created)) {
             return Ok(None);
         }
         // A drop comes after everything before it, also where no file shows that.
@@ -103,7 +104,7 @@ impl Pinned {
         for (name, span) in &self.spans {
             registry.record(name, *span)?;
         }
-        registry.set_synced(self.seq)?;
+        registry.set_synced(self.seq, &[])?;
         registry.finish()?;
         names.push("marmot.files".to_string());
         Ok(names)

@@ -79,6 +79,9 @@ pub(super) struct DatabaseFile {
     pub(super) dropped: AtomicBool,
     /// The layout at a generation, shared by all connections.
     layout: Mutex<Option<(u64, Arc<DatabaseLayout>)>>,
+    /// What the change that led to a generation left, until somebody asks: reading it again would take a connection that
+    /// reads the definitions of all tables first. The schema version, and the definition.
+    definition: Mutex<Option<(u64, (u64, Vec<u8>))>>,
 }
 
 impl DatabaseFile {
@@ -92,6 +95,15 @@ impl DatabaseFile {
     pub(super) fn last_layout(&self) -> Option<Arc<DatabaseLayout>> {
         let known = self.layout.lock().unwrap_or_else(PoisonError::into_inner);
         known.as_ref().map(|(_, layout)| layout.clone())
+    }
+
+    /// The definition of `generation`, if nobody asked for it yet.
+    fn take_definition(&self, generation: u64) -> Option<(u64, Vec<u8>)> {
+        locked(&self.definition).take_if(|(of, _)| *of == generation).map(|(_, definition)| definition)
+    }
+
+    pub(super) fn remember_definition(&self, generation: u64, definition: Option<(u64, Vec<u8>)>) {
+        *locked(&self.definition) = definition.map(|definition| (generation, definition));
     }
 
     pub(super) fn remember_layout(&self, generation: u64, layout: Arc<DatabaseLayout>) {
@@ -122,8 +134,10 @@ pub(super) struct Shared {
     /// of a transaction over several files, or a later one without an earlier.
     pub(super) visibility: RwLock<()>,
     pub(super) generation: AtomicU64,
+    /// Held exclusively while files are deleted and made anew under their names; see [`DataDir::hold`].
+    pub(super) in_place: RwLock<()>,
     /// A connection found a file damaged.
-    damage: Arc<AtomicBool>,
+    pub(super) damage: Arc<AtomicBool>,
 }
 
 pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -191,6 +205,7 @@ impl DataDir {
             registry: Mutex::new(registry),
             visibility: RwLock::new(()),
             generation: AtomicU64::new(0),
+            in_place: RwLock::new(()),
             damage: Arc::default(),
         };
         let dir = DataDir { shared: Arc::new(shared) };
@@ -235,6 +250,9 @@ impl DataDir {
     /// The database's schema version and its definition, as the last schema change left them (empty at first).
     pub fn definition(&self, database: &str) -> Result<(u64, Vec<u8>)> {
         let file = self.file(database)?;
+        if let Some(known) = file.take_definition(file.generation.load(Ordering::Acquire)) {
+            return Ok(known);
+        }
         let mut connection = self.open_file(&file, &Functions::new())?;
         let version = state_value(&mut connection, "main", "schema_version")?;
         Ok((version, catalog_value(&mut connection, "main", "definition")?))
@@ -246,13 +264,16 @@ impl DataDir {
     /// A file cannot be read.
     pub fn usage(&self) -> Result<Vec<Usage>> {
         let usage = |file: Arc<DatabaseFile>| {
-            let mut connection = self.open_file(&file, &Functions::new())?;
+            let mut connection = match self.open_file(&file, &Functions::new()) {
+                Err(Error::NoSuchDatabase(_)) => return Ok(None),
+                opened => opened?,
+            };
             let applied = state_value(&mut connection, "main", "applied_seq")?;
             // A simulated disk has no such file; nor has one that was just folded.
             let wal_bytes = std::fs::metadata(format!("{}-wal", file.path)).map_or(0, |data| data.len());
-            Ok(Usage { database: file.name.clone(), bytes: connection.size()?, wal_bytes, applied })
+            Ok(Some(Usage { database: file.name.clone(), bytes: connection.size()?, wal_bytes, applied }))
         };
-        self.files().into_iter().filter(|file| !file.dropped.load(Ordering::Acquire)).map(usage).collect()
+        self.files().into_iter().map(usage).filter_map(Result::transpose).collect()
     }
 
     /// A connection for statements that only read.
@@ -283,26 +304,6 @@ impl DataDir {
         locked(&self.shared.files).values().cloned().collect()
     }
 
-    /// A plain connection whose `main` is the file.
-    pub(super) fn open_file(&self, file: &DatabaseFile, functions: &Functions) -> Result<Connection> {
-        let options = &self.shared.options;
-        let connection =
-            Connection::open(&uri(&file.path, ""), options.vfs.as_deref(), options.busy_timeout_ms, functions)?
-                .raise(&self.shared.damage);
-        connection.run_script(&format!(
-            "PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -{}; PRAGMA synchronous = NORMAL",
-            options.cache_kib / 2
-        ))?;
-        Ok(connection)
-    }
-
-    /// A connection with an in-memory `main`, to attach files to.
-    pub(super) fn open_memory(&self, functions: &Functions) -> Result<Connection> {
-        let options = &self.shared.options;
-        let opened = Connection::open(":memory:", options.vfs.as_deref(), options.busy_timeout_ms, functions);
-        Ok(opened?.raise(&self.shared.damage))
-    }
-
     /// The span of `name` in the apply order, if it ever existed.
     pub(super) fn span(&self, name: &str) -> Result<Option<Span>> {
         Ok(locked(&self.shared.registry).files()?.into_iter().find(|(n, _)| n == name).map(|(_, span)| span))
@@ -311,6 +312,7 @@ impl DataDir {
     /// Makes a new file, known from `created` on. What an earlier database of that name left behind is deleted.
     pub(super) fn create(&self, name: &str, created: ApplySeq) -> Result<Arc<DatabaseFile>> {
         let file = entry(&self.shared.path, name, created).1;
+        let _replaced = self.replace();
         if self.span(name)?.is_none() {
             self.set_aside(&file.path)?;
         }
@@ -324,15 +326,32 @@ impl DataDir {
 
     /// Makes a file that the registry names but a crash lost before it was durable.
     pub(super) fn initialise(&self, file: &DatabaseFile) -> Result<()> {
-        let connection = self.open_file(file, &Functions::new())?;
+        let connection = self.open_at(&uri(&file.path, ""), &Functions::new())?;
         connection.run_script("PRAGMA journal_mode = WAL")?;
         connection.run_script(&BOOKKEEPING.replace("{db}", "main"))?;
-        if self.shared.options.vfs.is_none() {
-            // The directory entry too must survive a power failure.
-            let directory = std::fs::File::open(&self.shared.path).and_then(|d| d.sync_all());
-            directory.map_err(|e| io_error("cannot sync the data directory", &e))?;
+        self.sync_directory()
+    }
+
+    /// Makes sure that the names of files survive a power failure too.
+    pub(super) fn sync_directory(&self) -> Result<()> {
+        if self.shared.options.vfs.is_some() {
+            // A simulated disk has no directories.
+            return Ok(());
         }
-        Ok(())
+        let directory = std::fs::File::open(&self.shared.path).and_then(|d| d.sync_all());
+        directory.map_err(|e| io_error("cannot sync the data directory", &e))
+    }
+
+    /// Whether [`DataDir::initialise`] came to its end with the database attached as `schema`: its last statement fills the
+    /// state.
+    pub(super) fn is_complete(connection: &mut Connection, schema: &str) -> Result<bool> {
+        let schema = quoted(schema);
+        let table = format!("SELECT 1 FROM {schema}.sqlite_schema WHERE name = '__marmot_state'");
+        if connection.prepare(&table)?.all([])?.is_empty() {
+            return Ok(false);
+        }
+        let state = format!("SELECT 1 FROM {schema}.__marmot_state WHERE item IN ('applied_seq', 'schema_version')");
+        Ok(connection.prepare(&state)?.all([])?.len() == 2)
     }
 
     pub(super) fn is_on_disk(&self, file: &DatabaseFile) -> bool {
@@ -350,6 +369,7 @@ impl DataDir {
 
     /// Deletes the files of a database that was dropped. Connections that still have it open keep unlinked ones.
     pub(super) fn delete(&self, file: &DatabaseFile) -> Result<()> {
+        let _replaced = self.replace();
         self.delete_files(&file.path)
     }
 
@@ -406,11 +426,16 @@ fn entry(directory: &str, name: &str, created: ApplySeq) -> (DatabaseName, Arc<D
         generation: AtomicU64::new(0),
         dropped: AtomicBool::new(false),
         layout: Mutex::new(None),
+        definition: Mutex::new(None),
     };
     (name, Arc::new(file))
 }
 
 pub(super) fn io_error(what: &str, error: &std::io::Error) -> Error {
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    if matches!(error.kind(), StorageFull | QuotaExceeded) {
+        return Error::Full;
+    }
     Error::Sqlite { code: rusqlite::ffi::SQLITE_IOERR, message: format!("{what}: {error}") }
 }
 

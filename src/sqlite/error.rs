@@ -1,6 +1,7 @@
 //! What can go wrong in this layer.
 
 use crate::core::Fatal;
+use nix::errno::Errno;
 use rusqlite::ffi;
 
 /// An error of a session's connection: goes to the client after the session translated it.
@@ -94,6 +95,20 @@ impl Error {
     }
 }
 
+/// Whether a write that failed with `code` found no room, `errno` being what the operating system said. SQLite tells
+/// [`Error::Full`] only from ENOSPC; a quota is as full as a disk. A failed sync is never this.
+pub(super) fn is_full(code: i32, errno: i32) -> bool {
+    let no_room = [Errno::EDQUOT as i32, Errno::ENOSPC as i32].contains(&errno);
+    match code {
+        ffi::SQLITE_FULL => true,
+        // The index of a WAL cannot grow. It is memory, rebuilt by whoever opens the file first.
+        ffi::SQLITE_IOERR_SHMSIZE => true,
+        // A file that cannot be made: a log, or its index.
+        ffi::SQLITE_IOERR_WRITE | ffi::SQLITE_IOERR_SHMOPEN => no_room,
+        _ => code & 0xff == ffi::SQLITE_CANTOPEN && no_room,
+    }
+}
+
 impl From<Error> for Fatal {
     fn from(e: Error) -> Fatal {
         match e {
@@ -105,3 +120,20 @@ impl From<Error> for Fatal {
 }
 
 pub type Result<T> = std::result::Result<T, Error>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quota_is_as_full_as_a_disk_but_a_failed_sync_is_not() {
+        for errno in [Errno::EDQUOT, Errno::ENOSPC] {
+            assert!(is_full(ffi::SQLITE_IOERR_WRITE, errno as i32));
+            assert!(is_full(ffi::SQLITE_CANTOPEN, errno as i32));
+            assert!(!is_full(ffi::SQLITE_IOERR_FSYNC, errno as i32));
+            assert!(!is_full(ffi::SQLITE_IOERR_READ, errno as i32));
+        }
+        assert!(is_full(ffi::SQLITE_FULL, 0) && is_full(ffi::SQLITE_IOERR_SHMSIZE, 0));
+        assert!(!is_full(ffi::SQLITE_IOERR_WRITE, Errno::EIO as i32));
+    }
+}

@@ -1,6 +1,6 @@
 //! A file of bytes on an SQLite VFS, for what is no database: so that a simulated disk stands under it too.
 
-use super::error::{Error, Result};
+use super::error::{Error, Result, is_full};
 use rusqlite::ffi;
 use std::ffi::{CString, c_int, c_void};
 use std::path::Path;
@@ -68,8 +68,20 @@ impl VfsFile {
         let raw = self.raw();
         match self.methods().and_then(|methods| work(methods, raw)) {
             Some(ffi::SQLITE_OK) => Ok(()),
+            Some(code) if is_full(code, self.last_errno()) => Err(Error::Full),
             code => Err(failed(what, &self.path, code.unwrap_or(ffi::SQLITE_MISUSE))),
         }
+    }
+
+    /// What the operating system said of the last call that failed; 0 if the VFS does not tell.
+    fn last_errno(&mut self) -> c_int {
+        let (raw, mut errno) = (self.raw(), 0);
+        let to: *mut c_int = &mut errno;
+        if let Some(control) = self.methods().and_then(|methods| methods.xFileControl) {
+            // SAFETY: an open file; the control stores one int. Without it nothing is stored.
+            unsafe { control(raw, ffi::SQLITE_FCNTL_LAST_ERRNO, to as *mut c_void) };
+        }
+        errno
     }
 
     pub(super) fn size(&mut self) -> Result<u64> {
@@ -138,8 +150,5 @@ impl Drop for VfsFile {
 }
 
 fn failed(what: &str, path: &str, code: c_int) -> Error {
-    match code {
-        ffi::SQLITE_FULL => Error::Full,
-        code => Error::Sqlite { code, message: format!("cannot {what} {path}") },
-    }
+    Error::Sqlite { code, message: format!("cannot {what} {path}") }
 }

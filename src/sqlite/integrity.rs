@@ -1,14 +1,15 @@
 //! Whether the database files of a stopped node are what SQLite wrote.
 //!
-//! The header, the schema and this layer's own tables are looked at in any case; that costs a few pages a file. Trees and
-//! rows are walked by SQLite's `quick_check`, for as long as there is time, or by its `integrity_check`, to the end.
+//! The header, the schema, this layer's own tables, and whether the file holds all that was once durable in it, are looked at
+//! in any case; that costs a few pages a file. Trees and rows are walked by SQLite's `quick_check`, for as long as there is
+//! time, or by its `integrity_check`, to the end; then the catalog is compared with SQLite's schema too.
 
 use super::connection::{Connection, quoted, uri};
-use super::data_dir::{file_name, state_value};
+use super::data_dir::{DataDir, catalog_value, file_name, state_value};
 use super::error::{Error, Result};
 use super::functions::Functions;
-use super::registry::Registry;
-use crate::types::Value;
+use super::registry::{Registry, Span};
+use crate::types::{ApplySeq, Value};
 use rusqlite::ffi;
 use std::io::Read;
 use std::path::Path;
@@ -53,12 +54,13 @@ pub fn damaged_files(directory: &Path, depth: Depth, functions: &Functions) -> R
     if !registry.exists() {
         return Ok(Vec::new());
     }
-    let names = match found(REGISTRY, registered(&registry))? {
-        Ok(names) => names,
+    let listed = match found(REGISTRY, registered(&registry, depth))? {
+        Ok(listed) => listed,
         Err(damage) => return Ok(vec![damage]),
     };
     let mut damaged = Vec::new();
-    for (name, must_exist) in names {
+    let count = listed.len();
+    for (number, Listed { name, must_exist, held }) in listed.into_iter().enumerate() {
         let file = file_name(&name);
         let path = directory.join(&file);
         if !path.exists() {
@@ -67,20 +69,32 @@ pub fn damaged_files(directory: &Path, depth: Depth, functions: &Functions) -> R
             }
             continue;
         }
-        if let Err(damage) = found(&file, check(&path, until, functions))? {
-            damaged.push(damage);
+        let begun = (depth == Depth::Full).then(Instant::now);
+        if begun.is_some() {
+            let megabytes = std::fs::metadata(&path).map_or(0, |data| data.len() >> 20);
+            tracing::info!(file, megabytes, "checking file {} of {count}", number + 1);
         }
+        let looked = check(&path, until, functions).and_then(|applied| check_holds(&name, applied.unwrap_or(0), held));
+        let looked = found(&file, looked)?;
+        if let Some(begun) = begun {
+            let seconds = begun.elapsed().as_secs_f32();
+            tracing::info!(file, seconds, "{}", if looked.is_ok() { "it is sound" } else { "it is damaged" });
+        }
+        damaged.extend(looked.err());
     }
     Ok(damaged)
 }
 
-/// What is wrong with a node's own state, `marmot.db`, if anything is. Nobody else may have it open.
+/// What is wrong with a node's own state, `marmot.db`, if it is there and anything is. Nobody else may have it open.
 ///
 /// # Errors
 /// The operating system fails.
 pub fn damaged_store(directory: &Path) -> Result<Option<Damage>> {
     const STORE: &str = "marmot.db";
     let path = directory.join(STORE);
+    if !path.exists() {
+        return Ok(None);
+    }
     let looked = check_header(&path).and_then(|()| {
         let mut connection = Connection::open(&uri(&path.to_string_lossy(), ""), None, 1000, &Functions::new())?;
         run_check(&mut connection, "quick_check(1)")
@@ -88,20 +102,36 @@ pub fn damaged_store(directory: &Path) -> Result<Option<Damage>> {
     Ok(found(STORE, looked)?.err())
 }
 
-/// The databases that a node's registry names, without those dropped; and whether each is durable for certain.
-fn registered(path: &Path) -> Result<Vec<(String, bool)>> {
+/// What a node's registry says of a database.
+struct Listed {
+    name: String,
+    /// It is durable for certain.
+    must_exist: bool,
+    /// The last task that was durable in its file.
+    held: ApplySeq,
+}
+
+/// The databases that a node's registry names, without those dropped.
+fn registered(path: &Path, depth: Depth) -> Result<Vec<Listed>> {
     check_header(path)?;
     let mut registry = Registry::open(&path.to_string_lossy(), None, 1000)?;
+    if depth == Depth::Full {
+        registry.check()?;
+    }
     let synced = registry.synced()?;
     let live = registry.files()?.into_iter().filter(|(_, span)| span.dropped.is_none());
-    Ok(live.map(|(name, span)| (name, span.created <= synced)).collect())
+    let listed = |(name, span): (String, Span)| {
+        Ok(Listed { must_exist: span.created <= synced, held: registry.held(&name, span.created)?, name })
+    };
+    live.map(listed).collect()
 }
 
 /// The file names of the databases that the registry of `directory` names; none if it cannot be read.
 pub fn registered_files(directory: &Path) -> Vec<String> {
     let path = directory.join(REGISTRY);
-    let names = if path.exists() { registered(&path).unwrap_or_default() } else { Vec::new() };
-    names.into_iter().map(|(name, _)| file_name(&name)).collect()
+    let headers = Depth::Quick(Duration::ZERO);
+    let listed = if path.exists() { registered(&path, headers).unwrap_or_default() } else { Vec::new() };
+    listed.into_iter().map(|listed| file_name(&listed.name)).collect()
 }
 
 /// Tells what is wrong with the file from what is wrong with the machine.
@@ -113,20 +143,22 @@ fn found<T>(file: &str, looked: Result<T>) -> Result<std::result::Result<T, Dama
     }
 }
 
-fn check(path: &Path, until: Option<Instant>, functions: &Functions) -> Result<()> {
+/// The last task that a sound file holds; `None`: it was made, but not filled before a crash, and the log does that again.
+fn check(path: &Path, until: Option<Instant>, functions: &Functions) -> Result<Option<ApplySeq>> {
     check_header(path)?;
     let mut connection = Connection::open(&uri(&path.to_string_lossy(), ""), None, 1000, functions)?;
     connection.run_script("PRAGMA wal_autocheckpoint = 0")?;
-    let tables = connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY rootpage")?.all([])?;
-    if tables.is_empty() {
-        // Made, but not filled before a crash: the log does that again.
-        return Ok(());
+    if !DataDir::is_complete(&mut connection, "main")? {
+        return Ok(None);
     }
-    state_value(&mut connection, "main", "applied_seq")?;
-    let Some(until) = until else { return run_check(&mut connection, &format!("integrity_check({FINDINGS})")) };
+    let applied = Some(state_value(&mut connection, "main", "applied_seq")?);
+    let Some(until) = until else {
+        run_check(&mut connection, &format!("integrity_check({FINDINGS})"))?;
+        return check_catalog(&mut connection).map(|()| applied);
+    };
     let left = until.saturating_duration_since(Instant::now());
     if left.is_zero() {
-        return Ok(());
+        return Ok(applied);
     }
     let interrupt = connection.interrupt();
     let (done, wait) = mpsc::channel::<()>();
@@ -141,12 +173,40 @@ fn check(path: &Path, until: Option<Instant>, functions: &Functions) -> Result<(
         checked
     });
     match checked {
-        Err(Error::Interrupted { .. }) => Ok(()),
-        checked => checked,
+        Err(Error::Interrupted { .. }) => Ok(applied),
+        checked => checked.map(|()| applied),
     }
 }
 
-fn run_check(connection: &mut Connection, pragma: &str) -> Result<()> {
+/// Whether a file that holds the tasks up to `applied` holds all that was durable in it: SQLite cuts a write-ahead log where it
+/// is damaged, and says nothing. What the log of `marmot.db` has could not be done again on top: pages that a checkpoint had
+/// moved before are newer than those that are left in the write-ahead log.
+pub(super) fn check_holds(name: &str, applied: ApplySeq, held: ApplySeq) -> Result<()> {
+    if applied >= held {
+        return Ok(());
+    }
+    let message = format!(
+        "its write-ahead log is damaged or missing: '{name}' holds the changes up to {applied}, but {held} were on disk"
+    );
+    Err(Error::Sqlite { code: ffi::SQLITE_CORRUPT, message })
+}
+
+/// Whether the definitions of the tables, what names their parts, and SQLite's schema are of the same tables.
+fn check_catalog(connection: &mut Connection) -> Result<()> {
+    let differs = |what: String| Error::Sqlite { code: ffi::SQLITE_CORRUPT, message: format!("its catalog: {what}") };
+    let layout = DataDir::read_layout(connection, "main", None).map_err(|e| differs(e.to_string()))?;
+    let definition = catalog_value(connection, "main", "definition")?;
+    if definition.is_empty() {
+        return Ok(());
+    }
+    let database = crate::sql::Database::decode(&definition).map_err(|e| differs(e.to_string()))?;
+    match database.tables.values().find(|table| layout.with_id(table.id).is_none_or(|known| known.name != table.name)) {
+        Some(table) => Err(differs(format!("table '{}' is not there", table.name))),
+        None => Ok(()),
+    }
+}
+
+pub(super) fn run_check(connection: &mut Connection, pragma: &str) -> Result<()> {
     let rows = connection.prepare(&format!("PRAGMA main.{pragma}"))?.all([])?;
     let texts = rows.iter().filter_map(|row| match row.first() {
         Some(Value::Text(text)) => Some(&**text),
@@ -170,7 +230,7 @@ fn check_header(path: &Path) -> Result<()> {
     Err(Error::Sqlite { code: ffi::SQLITE_NOTADB, message: "it does not begin as an SQLite file does".into() })
 }
 
-impl super::DataDir {
+impl DataDir {
     /// Reads one table of an open database and its indexes to the end; what is wrong with it, if anything is.
     ///
     /// # Errors
@@ -186,7 +246,7 @@ impl super::DataDir {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sqlite::{DataDir, Options};
+    use crate::sqlite::Options;
     use std::io::{Seek, SeekFrom, Write};
 
     const ALL: Depth = Depth::Quick(Duration::from_secs(60));

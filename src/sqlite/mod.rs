@@ -41,6 +41,7 @@ mod key;
 mod layout;
 mod nested;
 mod open;
+mod opening;
 mod pair;
 mod planted;
 mod private_wal;

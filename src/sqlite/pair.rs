@@ -1,5 +1,6 @@
 //! One database file attached to a connection as an overlay, and the plain connection that pins its snapshot.
 
+use super::cell::Cell;
 use super::connection::{Connection, quoted, uri};
 use super::data_dir::DataDir;
 use super::error::{Error, Result};
@@ -23,18 +24,21 @@ pub(super) struct OverlayPair {
 unsafe impl Send for OverlayPair {}
 
 impl OverlayPair {
-    /// Attaches the file at `path` to `connection` under `name`. The pair has begun: within a transaction of the
-    /// connection it must stay so, for SQLite reads from that snapshot already; otherwise the caller ends it.
+    /// Attaches the file at `path` to `connection` under `name`; the caller sees to it that the file stays there meanwhile. The
+    /// pair has begun: within a transaction of the connection it must stay so, for SQLite reads from that snapshot already;
+    /// otherwise the caller ends it.
     pub(super) fn attach(dir: &DataDir, connection: &Connection, name: &str, path: &str) -> Result<OverlayPair> {
         let options = &dir.shared.options;
-        let base =
-            Connection::open(&uri(path, ""), options.vfs.as_deref(), options.busy_timeout_ms, &Functions::new())?;
+        let uri = uri(path, "mode=rw");
+        let base = Connection::open(&uri, options.vfs.as_deref(), options.busy_timeout_ms, &Functions::new())?;
+        base.set_option(ffi::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         base.run_script("PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -64")?;
-        let pin = RefCell::new(base.prepare("SELECT 1 FROM sqlite_schema")?);
+        // Unlike a query it does not need the definitions of all tables, after every schema change anew.
+        let pin = RefCell::new(base.prepare("PRAGMA schema_version")?);
         let file = base.file("main")?;
         let pair = OverlayPair { overlay: Overlay::new(dir.shared.overlay_vfs.clone()), pin, file, _base: base };
         pair.begin()?;
-        let source = uri(path, &pair.overlay.uri_parameters()).replace('\'', "''");
+        let source = format!("{uri}&{}", pair.overlay.uri_parameters()).replace('\'', "''");
         let schema = quoted(name);
         if let Err(error) = connection.run_script(&format!("ATTACH '{source}' AS {schema}")) {
             pair.end();
@@ -42,7 +46,7 @@ impl OverlayPair {
         }
         let prepared = connection.run_script(&format!(
             "PRAGMA wal_autocheckpoint = 0; PRAGMA {schema}.cache_size = -{}; PRAGMA {schema}.mmap_size = 0;
-             SELECT count(*) FROM {schema}.sqlite_schema",
+             PRAGMA {schema}.schema_version",
             options.cache_kib
         ));
         if let Err(error) = prepared {
@@ -57,12 +61,14 @@ impl OverlayPair {
 
     /// Pins the file's current snapshot and freezes the overlay on it.
     pub(super) fn begin(&self) -> Result<()> {
-        if !self.pin.borrow_mut().step()? {
-            // Without a row the statement has ended, and the read mark is gone.
+        let mut pin = self.pin.borrow_mut();
+        let has_tables = pin.step()? && pin.cell(0) != Cell::Int(0);
+        if !has_tables {
+            pin.reset();
             return Err(Error::Sqlite { code: ffi::SQLITE_CORRUPT, message: "a database file without tables".into() });
         }
         // The base connection holds a read mark now.
-        self.overlay.freeze(self.file).inspect_err(|_| self.pin.borrow_mut().reset())
+        self.overlay.freeze(self.file).inspect_err(|_| pin.reset())
     }
 
     /// Lets the snapshot go and forgets what was private. The overlay connection has rolled back.

@@ -105,6 +105,10 @@ impl State {
             // SAFETY: as above.
             unsafe { ptr::copy_nonoverlapping(first.add(BACKFILL), prefix.as_mut_ptr().add(BACKFILL), 4) };
             let max_frame = u32_at(&prefix, MAX_FRAME);
+            // Whoever begins the WAL anew writes the header first and counts from zero what was moved after that. Then all of
+            // the file is up to date; taken as it is, the old count would hide this overlay's own frames from it.
+            let moved = u32_at(&prefix, BACKFILL).min(max_frame);
+            prefix[BACKFILL..BACKFILL + 4].copy_from_slice(&moved.to_ne_bytes());
             // Read marks: mark 1 is ours, the others are unused; nobody else looks at this copy.
             let marks = [0, max_frame, u32::MAX, u32::MAX, u32::MAX];
             for (i, mark) in marks.iter().enumerate() {

@@ -38,11 +38,14 @@ impl Reader {
         guard.lifted(|| {
             attached.make_room(connection, 1)?;
             let schema = quoted(database);
+            let _held = dir.hold(&file)?;
             let source = uri(&file.path, "mode=ro").replace('\'', "''");
             connection.run_script(&format!("ATTACH '{source}' AS {schema}"))?;
-            attached.push(database, Some((file, ())));
+            attached.push(database, Some((file.clone(), ())));
             let cache = dir.shared.options.cache_kib;
-            connection.run_script(&format!("PRAGMA {schema}.cache_size = -{cache}; PRAGMA {schema}.mmap_size = 0"))
+            connection.run_script(&format!(
+                "PRAGMA {schema}.cache_size = -{cache}; PRAGMA {schema}.mmap_size = 0; PRAGMA {schema}.schema_version"
+            ))
         })
     }
 

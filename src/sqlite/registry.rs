@@ -7,7 +7,7 @@
 use super::connection::Connection;
 use super::error::Result;
 use super::functions::Functions;
-use crate::types::{ApplySeq, Value};
+use crate::types::{ApplySeq, DatabaseName, Value};
 
 /// One database's life in the apply order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +29,11 @@ fn seq(value: &Value) -> Option<ApplySeq> {
         Value::Int(i) => u64::try_from(*i).ok(),
         _ => None,
     }
+}
+
+/// What says in `state` which task a file was made durable with. Programs that do not know it leave it as it was.
+fn holding(name: &str) -> Value {
+    Value::text(format!("file {name}"))
 }
 
 impl Registry {
@@ -56,12 +61,12 @@ impl Registry {
 
     /// Durable when it returns.
     pub(super) fn record(&mut self, name: &str, span: Span) -> Result<()> {
-        let dropped = span.dropped.map_or(Value::Null, int);
-        self.connection.cached("INSERT OR REPLACE INTO file VALUES(?1, ?2, ?3)")?.run(&[
-            Value::text(name),
-            int(span.created),
-            dropped,
-        ])
+        self.together(|registry| {
+            let dropped = span.dropped.map_or(Value::Null, int);
+            let row = [Value::text(name), int(span.created), dropped];
+            registry.connection.cached("INSERT OR REPLACE INTO file VALUES(?1, ?2, ?3)")?.run(&row)?;
+            registry.connection.cached("DELETE FROM state WHERE item = ?1")?.run(&[holding(name)])
+        })
     }
 
     /// Up to where every file's content is durable.
@@ -70,9 +75,41 @@ impl Registry {
         Ok(rows.first().and_then(|row| seq(&row[0])).unwrap_or(0))
     }
 
-    /// Durable when it returns.
-    pub(super) fn set_synced(&mut self, to: ApplySeq) -> Result<()> {
-        self.connection.cached("INSERT OR REPLACE INTO state VALUES('synced', ?1)")?.run(&[int(to)])
+    /// Everything is durable up to `to`; `files` are the files that hold more of it than was said before, each with its last
+    /// task. Durable when it returns.
+    pub(super) fn set_synced(&mut self, to: ApplySeq, files: &[(DatabaseName, ApplySeq)]) -> Result<()> {
+        self.together(|registry| {
+            let put = registry.connection.cached("INSERT OR REPLACE INTO state VALUES(?1, ?2)")?;
+            put.run(&[Value::text("synced"), int(to)])?;
+            files.iter().try_for_each(|(name, held)| put.run(&[holding(name), int(*held)]))
+        })
+    }
+
+    /// The last task that the file of `name`, made with task `created`, was made durable with: one that holds less has lost
+    /// something. 0: nothing was said of it.
+    pub(super) fn held(&mut self, name: &str, created: ApplySeq) -> Result<ApplySeq> {
+        let rows = self.connection.cached("SELECT value FROM state WHERE item = ?1")?.all(&[holding(name)])?;
+        // A lower one was said of an earlier file of that name.
+        Ok(rows.first().and_then(|row| seq(&row[0])).filter(|held| *held >= created).unwrap_or(0))
+    }
+
+    /// All of `work` or nothing of it, with one sync.
+    fn together(&mut self, work: impl FnOnce(&mut Registry) -> Result<()>) -> Result<()> {
+        self.connection.run_script("BEGIN IMMEDIATE")?;
+        let done = work(self).and_then(|()| self.connection.run_script("COMMIT"));
+        if done.is_err() {
+            // It fails only if SQLite has rolled back already.
+            let _ = self.connection.run_script("ROLLBACK");
+        }
+        done
+    }
+
+    /// Reads all of it.
+    ///
+    /// # Errors
+    /// It is damaged.
+    pub(super) fn check(&mut self) -> Result<()> {
+        super::integrity::run_check(&mut self.connection, "integrity_check(1)")
     }
 
     /// Leaves one file without a WAL, to be sent to another node.

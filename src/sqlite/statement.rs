@@ -3,7 +3,7 @@
 use super::cell::Cell;
 use super::connection::Fault;
 use super::cost::Cost;
-use super::error::{Constraint, Error, Result};
+use super::error::{Constraint, Error, Result, is_full};
 use crate::types::Value;
 use rusqlite::ffi;
 use std::ffi::{CStr, c_char, c_int};
@@ -222,24 +222,23 @@ pub(super) unsafe fn error_of(db: *mut ffi::sqlite3, code: c_int, fault: &Fault)
         return error;
     }
     // SAFETY: by contract; the message is NUL-terminated and copied at once.
-    let (code, message) = unsafe {
+    let (code, errno, message) = unsafe {
+        let errno = if db.is_null() { 0 } else { ffi::sqlite3_system_errno(db) };
         let extended = if db.is_null() { code } else { ffi::sqlite3_extended_errcode(db) };
         let code = if extended & 0xff == code & 0xff { extended } else { code };
         let text = if db.is_null() { ffi::sqlite3_errstr(code) } else { ffi::sqlite3_errmsg(db) };
         let message = if text.is_null() { String::new() } else { CStr::from_ptr(text).to_string_lossy().into() };
-        (code, message)
+        (code, errno, message)
     };
     match code & 0xff {
+        _ if is_full(code, errno) => Error::Full,
         ffi::SQLITE_CONSTRAINT => Error::Constraint { kind: constraint(code, &message), message },
         ffi::SQLITE_INTERRUPT => Error::Interrupted { transaction_lost: false },
         ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED => Error::Busy,
-        ffi::SQLITE_FULL => Error::Full,
         ffi::SQLITE_CORRUPT | ffi::SQLITE_NOTADB => {
             fault.found_damage();
             Error::Sqlite { code, message }
         }
-        // The index of a WAL cannot grow. It is memory, rebuilt by whoever opens the file first.
-        _ if code == ffi::SQLITE_IOERR_SHMSIZE => Error::Full,
         _ => Error::Sqlite { code, message },
     }
 }

@@ -100,7 +100,10 @@ impl Workspace {
         let file = self.dir.file(database)?;
         self.make_room()?;
         let Workspace { connection, attached, guard, dir, .. } = self;
-        let pair = guard.lifted(|| OverlayPair::attach(dir, connection, database, &file.path))?;
+        let pair = {
+            let _held = dir.hold(&file)?;
+            guard.lifted(|| OverlayPair::attach(dir, connection, database, &file.path))?
+        };
         if self.state == State::Idle {
             pair.end();
             attached.push(database, Some((file, pair)));

@@ -157,3 +157,96 @@ fn a_copy_that_was_cut_off_is_gone_on_with() {
     assert_eq!(rows(&mut client, CONTENT), first.rows(CONTENT));
     assert_eq!(quarantined(&homes[1]).len(), 1, "put aside once");
 }
+
+/// Rows that are on disk in the write-ahead log alone: short enough that nothing moves it into the file.
+fn fill_log(node: &Daemon, home: &Path) {
+    node.run("CREATE DATABASE d");
+    node.run("CREATE TABLE d.t (id INT PRIMARY KEY, filler VARCHAR(600))");
+    for id in 0..40 {
+        node.run(&format!("INSERT INTO d.t VALUES ({id}, REPEAT(MD5({id}), 15))"));
+    }
+    let registry = rusqlite::Connection::open(home.join("data/marmot.files")).expect("it opens");
+    let held = "SELECT value FROM state WHERE item = 'file d'";
+    // Positions: the database, the table, the rows.
+    wait("the last row to be on disk", || {
+        registry.query_row(held, [], |row| row.get::<_, i64>(0)).ok().filter(|held| *held >= 42)
+    });
+}
+
+fn cut_log(home: &Path) {
+    let path = home.join("data/d.db-wal");
+    let length = std::fs::metadata(&path).expect("a log").len();
+    assert!(length < 1 << 20, "{length} bytes: some of it may be in the file");
+    let mut file = std::fs::File::options().write(true).open(&path).expect("it opens");
+    file.seek(SeekFrom::Start(length / 2)).expect("it seeks");
+    file.write_all(&[0x5a; 5000]).expect("it writes");
+}
+
+#[test]
+fn a_log_damaged_in_the_middle_costs_no_row_where_there_are_others() {
+    let (_root, homes) = homes::<2>();
+    let first = Daemon::start(&homes[0], &["--node-id", "1"]);
+    let seeds = format!("127.0.0.1:{}", first.cluster_port);
+    let second = Daemon::start(&homes[1], &["--node-id", "2", "--seeds", &seeds]);
+    wait("the vote", || [&first, &second].iter().all(|node| node.rows(VOTERS) == ["2"]).then_some(()));
+    fill_log(&second, &homes[1]);
+    let ports = second.ports();
+    second.kill();
+    cut_log(&homes[1]);
+    let mut second = Daemon::launch_on(ports, &homes[1], &[]);
+    second.wait_until_it_answers(&homes[1]);
+    assert!(log(&homes[1]).contains("its write-ahead log is damaged"), "{}", log(&homes[1]));
+    wait("the rows", || (second.rows("SELECT COUNT(*) FROM d.t") == ["40"]).then_some(()));
+    assert_eq!(content(&second), content(&first));
+}
+
+#[test]
+fn a_node_alone_does_not_go_on_without_what_a_damaged_log_had() {
+    let (_root, homes) = homes::<1>();
+    let only = Daemon::start(&homes[0], &[]);
+    fill_log(&only, &homes[0]);
+    let ports = only.ports();
+    only.kill();
+    cut_log(&homes[0]);
+    let mut again = Daemon::launch_on(ports, &homes[0], &[]);
+    assert_eq!(again.ended().code(), Some(1), "{}", log(&homes[0]));
+    let said = log(&homes[0]);
+    assert!(said.contains("its write-ahead log is damaged") && said.contains("this node is alone"), "{said}");
+}
+
+#[test]
+fn all_of_the_data_is_looked_at_on_demand() {
+    let (_root, homes) = homes::<1>();
+    let only = Daemon::start(&homes[0], &[]);
+    fill(&only, 2000);
+    let ports = only.ports();
+    assert!(only.stop().success());
+    let mut sound = Daemon::launch_on(ports, &homes[0], &["--check-data"]);
+    sound.wait_until_it_answers(&homes[0]);
+    let said = log(&homes[0]);
+    assert!(said.contains("checking file 1 of 1") && said.contains("all files are sound"), "{said}");
+    assert_eq!(sound.rows("SELECT COUNT(*) FROM d.t"), ["2000"]);
+    assert!(sound.stop().success());
+
+    // After a clean stop nobody else would see this, nor a table without a definition.
+    overwrite(&homes[0], 20, 40);
+    let mut damaged = Daemon::launch_on(ports, &homes[0], &["--check-data"]);
+    assert_eq!(damaged.ended().code(), Some(1));
+    let said = log(&homes[0]);
+    assert!(said.contains("it is damaged") && said.contains("this node is alone"), "{said}");
+}
+
+#[test]
+fn a_table_that_somebody_took_out_of_the_file_is_missed_on_demand() {
+    let (_root, homes) = homes::<1>();
+    let only = Daemon::start(&homes[0], &[]);
+    fill(&only, 10);
+    let ports = only.ports();
+    assert!(only.stop().success());
+    let file = rusqlite::Connection::open(homes[0].join("data/d.db")).expect("it opens");
+    file.execute_batch("DROP TABLE t").expect("it goes");
+    drop(file);
+    let mut again = Daemon::launch_on(ports, &homes[0], &["--check-data"]);
+    assert_eq!(again.ended().code(), Some(1));
+    assert!(log(&homes[0]).contains("its catalog: "), "{}", log(&homes[0]));
+}

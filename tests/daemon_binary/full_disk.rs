@@ -181,3 +181,58 @@ fn nothing_acknowledged_is_lost_when_the_disk_of_the_only_node_is_full_to_the_la
     }
     assert!(daemon.stop().success());
 }
+
+/// Leaves no byte of a folder's disk.
+fn fill_up(folder: &Path) -> PathBuf {
+    let path = folder.join("ballast");
+    let mut file = File::create(&path).expect("a file");
+    for size in [1 << 20, 4096, 1] {
+        while file.write_all(&vec![7; size]).is_ok() {}
+    }
+    path
+}
+
+#[test]
+fn a_start_on_a_full_disk_says_so_and_one_with_room_has_everything() {
+    // The disk has to outlive the node: another process in the same namespace holds it.
+    let home = tempfile::tempdir().expect("a directory");
+    let mut daemon = Daemon::launch_through(on_a_small_disk(home.path()), home.path(), &[]);
+    daemon.wait_until_it_answers(home.path());
+    daemon.run("CREATE DATABASE d");
+    daemon.run("CREATE TABLE d.t(id INT PRIMARY KEY, v MEDIUMTEXT)");
+    let mut client = daemon.connect().expect("a login");
+    assert_eq!(insert(&mut client, 1), None);
+    let mut holder = Command::new("nsenter");
+    holder.args(["--target", &daemon.pid().to_string(), "--mount"]);
+    if !nix::unistd::geteuid().is_root() {
+        holder.args(["--user", "--preserve-credentials"]);
+    }
+    let mut holder = holder.args(["sleep", "300"]).spawn().expect("nsenter");
+    let seen = PathBuf::from(format!("/proc/{}/root", holder.id()));
+    let data = seen.join(home.path().join("data").strip_prefix("/").expect("an absolute path"));
+    wait("the holder to be inside", || data.join("marmot.db").exists().then_some(()));
+    let ports = daemon.ports();
+    daemon.kill();
+    let again = || {
+        let node = command(home.path());
+        let mut inside = Command::new("nsenter");
+        inside.args(["--target", &holder.id().to_string(), "--mount"]);
+        if !nix::unistd::geteuid().is_root() {
+            inside.args(["--user", "--preserve-credentials"]);
+        }
+        inside.args(["--", "env", "-C"]).arg(home.path()).arg(node.get_program());
+        inside.current_dir(home.path()).env_remove("MARMOT_CLUSTER_SECRET").env_remove("MARMOT_MYSQL_PASSWORD");
+        inside
+    };
+    let ballast = fill_up(&data);
+    let mut full = Daemon::spawn(again(), ports, home.path(), &[]);
+    assert_eq!(full.ended().code(), Some(1), "{}", log(home.path()));
+    assert!(log(home.path()).contains("make room, 64 MB or more, and start again"), "{}", log(home.path()));
+    std::fs::remove_file(ballast).expect("it is there");
+    let mut with_room = Daemon::spawn(again(), ports, home.path(), &[]);
+    with_room.wait_until_it_answers(home.path());
+    assert_eq!(with_room.rows("SELECT id FROM d.t"), ["1"]);
+    assert!(with_room.stop().success());
+    holder.kill().expect("it runs");
+    holder.wait().expect("it ends");
+}

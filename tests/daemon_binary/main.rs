@@ -20,6 +20,7 @@ mod peers;
 mod process;
 mod proxy;
 mod removal;
+mod reuse;
 mod rotation;
 mod snapshot;
 mod start;
