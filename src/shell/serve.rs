@@ -39,7 +39,7 @@ const LIFE: Duration = Duration::from_secs(60);
 const AGAIN: u32 = 3;
 
 /// Runs a node until SIGTERM or SIGINT, or until it must stop. `ready` is called with a line for people once the node
-/// is a voting member with its own log applied; clients are let in before, so that they can watch a node that joins.
+/// is a voting member with its own log applied; clients that come before are told so.
 ///
 /// A node that finds its files damaged, or no log that reaches back to what it lacks, starts again with a snapshot. `again`
 /// reads the configuration anew, for SIGHUP. With `check_data` the node reads all of its files before it opens them.

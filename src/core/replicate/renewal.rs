@@ -116,7 +116,7 @@ pub fn renew(
     let before = Log::held(own)?;
     match before.missing_from(node.vector(), 1).first() {
         Some(txn) if !planted.has(Bug::RenewalForgetsRecords) => {
-            // It was taken when the clock was further, for instance. The old state stays, and another attempt comes later.
+            // The old state stays, and another attempt comes later.
             Err(Unfit::Behind(format!("{txn} of the old state cannot be merged into it now")))
         }
         Some(_) | None => Ok(()),
@@ -201,6 +201,7 @@ impl Kept {
 impl Node {
     /// Records what this node has kept of its earlier state, and ends what an epoch it has not seen has left behind.
     pub(crate) fn take_kept(&mut self, io: &mut Io<'_>, kept: Kept) -> Result<(), Fatal> {
+        // Whatever the clock says by now: what was not taken would count as never written, and end as an abort.
         // Dependencies of a commit may be aborts: the order among the two does not matter, that all are here does.
         self.on_sync_records(io, kept.commits, kept.aborted)?;
         self.end_older_epochs(io, TxnId::default())

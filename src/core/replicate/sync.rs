@@ -6,7 +6,7 @@ use crate::core::message::{AbortedRange, Message, Outcome, Record, Shipped};
 use crate::core::node::{Io, Node};
 use crate::core::planted::Bug;
 use crate::core::storage::{Table, load};
-use crate::types::{Epoch, Mono, NodeId, Span, TxnId, VersionVector};
+use crate::types::{Epoch, Mono, NodeId, Span, TxnId, VersionVector, WriteLevel};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -28,7 +28,8 @@ pub struct Sync {
     /// The peer whose answer did not come: a removed node may know a newer list and yet serve nobody, so that what it
     /// says must not make this node ask it again and again.
     silent: Option<NodeId>,
-    /// Peers whose log does not reach back to what this node lacks, since one was of use.
+    /// Peers that could not help since one did: their log does not reach back to what this node lacks, or their answer
+    /// brought nothing.
     too_old: BTreeSet<NodeId>,
     /// When holes that nobody seems to hold are recovered.
     next_fill: Mono,
@@ -79,7 +80,7 @@ impl Node {
         }
         let patient = self.sync.lacking_since.is_some_and(|since| now.since(since) < delay);
         let target = match self.sync.wanted.take() {
-            Some((node, _)) if node != self.id && self.sync.silent != Some(node) => Some(node),
+            Some((node, _)) if node != self.id && self.may_help(node) => Some(node),
             Some(_) => self.next_source(),
             _ if lacking && !patient => self.next_source(),
             _ => None,
@@ -132,11 +133,19 @@ impl Node {
         let useful = |v: &NodeId| self.has_news(*v);
         let alive = |v: &NodeId| self.peers.is_alive(*v);
         let answers = |v: &NodeId| self.sync.silent != Some(*v);
+        let helps = |v: &NodeId| self.may_help(*v);
         // Each a preference only. Who holds what is lacking comes first: the failure detector may be wrong about it.
         prefer(&mut sources, answers);
         prefer(&mut sources, useful);
+        prefer(&mut sources, helps);
         prefer(&mut sources, alive);
         sources.get(self.sync.turn % sources.len().max(1)).copied()
+    }
+
+    /// Whether a peer may answer with something of use. Who always asks those it hears of newer lists from, and is told that
+    /// their logs are too short, would never ask the others, one of which may have what it lacks.
+    fn may_help(&self, node: NodeId) -> bool {
+        self.sync.silent != Some(node) && !self.sync.too_old.contains(&node)
     }
 
     /// Positions heard of that nobody holds a record of are recovered like orphans: whoever gave them out is gone or
@@ -265,15 +274,33 @@ impl Node {
             io.out.notice(Notice::PeerFault(PeerFault::NotMember { from, epoch }));
             return Ok(());
         }
-        if self.sync.asked.is_some_and(|(node, _)| node == from) {
-            self.sync.asked = None;
-        }
-        self.sync.too_old.clear();
+        // ONE writes come unasked for.
+        let asked = self.sync.asked.take_if(|(node, _)| *node == from).map(|_| self.log.vector.clone());
+        let commits = commits.into_iter().filter(|shipped| self.may_take(io, shipped)).collect();
         self.on_sync_records(io, commits, aborted)?;
+        if let Some(before) = asked {
+            match before == self.log.vector {
+                true => _ = self.sync.too_old.insert(from),
+                false => self.sync.too_old.clear(),
+            }
+        }
         if more {
             self.sync.want(self.now.mono, from);
         }
         Ok(())
+    }
+
+    /// Whether a record is not a ONE write of a clock too far ahead (rule 24). What this node took once it takes again.
+    fn may_take(&self, io: &mut Io<'_>, shipped: &Shipped) -> bool {
+        let txn = shipped.record.txn;
+        if shipped.record.level != WriteLevel::One || self.log.vector.contains(txn) {
+            return true;
+        }
+        let ahead = self.too_far_ahead(shipped.stamp.hlc);
+        if let Some(ahead_ms) = ahead {
+            io.out.notice(Notice::ClockAhead { peer: txn.origin.node(), ahead_ms });
+        }
+        ahead.is_none()
     }
 
     /// A log does not reach back far enough. When no living member has one that does, only a snapshot helps.

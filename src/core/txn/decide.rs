@@ -1,6 +1,6 @@
 //! From a decision to its place in the apply order; and what waits for that.
 
-use crate::core::effect::{ApplyTask, Effect, Notice};
+use crate::core::effect::{ApplyTask, Effect};
 use crate::core::fault::Fatal;
 use crate::core::log::Entry;
 use crate::core::merge::merge;
@@ -10,7 +10,7 @@ use crate::core::planted::Bug;
 use crate::core::replicate::ConflictRow;
 use crate::core::replicate::conflicts::log_conflicts;
 use crate::core::storage::{Table, save};
-use crate::types::{NodeId, RowImage, RowKey, Stamp, TxnId, VersionVector, WriteLevel, WriteSet};
+use crate::types::{NodeId, RowImage, RowKey, Stamp, TxnId, VersionVector, WriteSet};
 use std::sync::Arc;
 
 impl Node {
@@ -166,7 +166,7 @@ impl Node {
         Ok(())
     }
 
-    /// Anti-entropy brings records with their outcomes.
+    /// Records with their outcomes, from others or from an earlier state of this node.
     pub(crate) fn on_sync_records(
         &mut self,
         io: &mut Io<'_>,
@@ -176,11 +176,6 @@ impl Node {
         for shipped in commits {
             let txn = shipped.record.txn;
             if self.log.vector.contains(txn) {
-                continue;
-            }
-            let one = shipped.record.level == WriteLevel::One;
-            if one && let Some(ahead_ms) = self.too_far_ahead(shipped.stamp.hlc) {
-                io.out.notice(Notice::ClockAhead { peer: txn.origin.node(), ahead_ms });
                 continue;
             }
             self.sync.heard.join(&shipped.record.dependencies);
