@@ -29,7 +29,7 @@ pub struct Sync {
     /// says must not make this node ask it again and again.
     silent: Option<NodeId>,
     /// Peers that could not help since one did: their log does not reach back to what this node lacks, or their answer
-    /// brought nothing.
+    /// brought nothing, or did not come.
     too_old: BTreeSet<NodeId>,
     /// When holes that nobody seems to hold are recovered.
     next_fill: Mono,
@@ -66,6 +66,8 @@ impl Node {
         {
             self.sync.asked = None;
             self.sync.silent = Some(node);
+            // One that was removed answers nobody, and may count as a living voter with news here for ever.
+            self.sync.too_old.insert(node);
             self.sync.turn += 1;
         }
         let lacking = !self.log.vector.covers(&self.sync.heard);
