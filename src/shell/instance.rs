@@ -167,6 +167,7 @@ impl Closed {
             node
         };
         tracing::info!(status = %node.status(), "recovered");
+        let is_member = node.is_voter();
 
         let (calls, calls_out) = mpsc::channel(CALLS);
         let (envelopes, envelopes_out) = mpsc::channel(ENVELOPES);
@@ -255,7 +256,9 @@ impl Closed {
             Verification::new(local, credentials.clone(), metrics.clone(), verified, config, offset, stop_out.clone())
         };
         metrics.include(server.counters().times());
-        let front = front(&server, certificates, credentials.tls.clone(), ready_out.clone())?;
+        // A member that comes back serves what it has, at once; one that joins has nothing yet.
+        let serves = if is_member { watch::channel(true).1 } else { ready_out.clone() };
+        let front = front(&server, certificates, credentials.tls.clone(), serves)?;
         Ok(Closed {
             node: node_id,
             server,
