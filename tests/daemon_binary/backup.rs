@@ -134,6 +134,8 @@ fn a_backup_of_a_working_cluster_begins_a_new_one() {
     assert_reads_only(&fourth);
     fourth.run("ALTER TABLE shop.item ADD COLUMN note TEXT");
     fourth.run("INSERT INTO shop.item (name, note) VALUES ('shelf', 'new')");
+    let shelf = "SELECT COUNT(*) FROM shop.item WHERE name = 'shelf'";
+    wait("the new row", || (third.rows(shelf) == ["1"]).then_some(()));
     for sql in [
         "SELECT name, price, note FROM shop.item ORDER BY id",
         "SELECT * FROM shop.audit",

@@ -35,6 +35,8 @@ fn a_secret_is_replaced_under_load_and_then_opens_nothing() {
     });
     first.run("CREATE DATABASE d");
     first.run("CREATE TABLE d.t (id BIGINT PRIMARY KEY)");
+    let there = "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'd'";
+    wait("the table everywhere", || others.iter().all(|node| node.rows(there) == ["1"]).then_some(()));
     let (stop, done) = (AtomicBool::new(false), AtomicU64::new(0));
     let progress = |what: &str| {
         let before = done.load(Ordering::Relaxed);
