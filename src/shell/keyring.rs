@@ -4,7 +4,7 @@
 //! configured. Where its own proof is refused it tries the previous one, for the other node's turn may not have come. So the
 //! nodes of a cluster get a new secret one after the other, and lose the old one one after the other.
 
-use super::frame::ClusterKey;
+use super::frame::{ClusterKey, FrameError};
 use crate::config::Cluster;
 use crate::sqlite::HostPlanted;
 use std::sync::Arc;
@@ -71,6 +71,22 @@ impl Keyring {
         self.until(|keys| !keys.take(key)).await;
     }
 
+    /// Does the work of a connection that this has proven, for as long as proofs by it are taken.
+    ///
+    /// # Errors
+    /// What the work says, or that they are taken no more: it was given up.
+    pub async fn while_taken<T>(
+        &self,
+        key: &ClusterKey,
+        work: impl Future<Output = Result<T, FrameError>>,
+    ) -> Result<T, FrameError> {
+        tokio::select! {
+            biased;
+            () = self.retired(key) => Err(FrameError::RetiredSecret),
+            done = work => done,
+        }
+    }
+
     async fn until(&self, condition: impl FnMut(&Keys) -> bool) {
         let mut keys = self.keys.subscribe();
         // The sender is in `self`.
@@ -100,6 +116,8 @@ mod tests {
         runtime.block_on(ring.replaced(&key("old")));
         ring.replace(&cluster("new", ""));
         assert!(ring.taken() == (key("new"), None));
-        runtime.block_on(ring.retired(&key("old")));
+        let endless = std::future::pending::<Result<(), FrameError>>();
+        let ended = runtime.block_on(ring.while_taken(&key("old"), endless));
+        assert!(matches!(ended, Err(FrameError::RetiredSecret)));
     }
 }

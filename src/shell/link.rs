@@ -454,7 +454,7 @@ impl Door {
             }
             #[cfg(not(madsim))]
             Purpose::Verify => {
-                if let Err(error) = self.answers.serve(stream, session) {
+                if let Err(error) = self.answers.serve(stream, session, self.credentials.keys.clone()) {
                     tracing::warn!(%peer, %error, "no thread for a node that verifies");
                 }
                 return;
@@ -466,11 +466,11 @@ impl Door {
         let mut visit = self.open.enter(peer);
         let hearing = self.hearing.clone();
         hearing(Box::pin(async move {
+            let heard = hear(stream, &session, self.frame_limit, &self.deliver, &self.metrics);
             let ended = tokio::select! {
                 biased;
                 () = visit.sent_away() => Err(FrameError::TooMany),
-                () = self.credentials.keys.retired(session.key()) => Err(FrameError::RetiredSecret),
-                ended = hear(stream, &session, self.frame_limit, &self.deliver, &self.metrics) => ended,
+                ended = self.credentials.keys.while_taken(session.key(), heard) => ended,
             };
             if let Err(error) = ended {
                 self.complain(peer, &error);

@@ -94,8 +94,7 @@ impl KeyStates {
     /// Whether the key was written, or its row hidden, above the horizon. Until it is looked at again, a key that sank below
     /// has a state still.
     pub fn is_recent(&self, store: &dyn Storage, key: &Key) -> Result<bool, Fatal> {
-        let newest = |state: &KeyState| state.newest();
-        Ok(self.get(store, key)?.is_some_and(|state| newest(&state).hlc > self.horizon))
+        Ok(self.get(store, key)?.is_some_and(|state| state.newest().hlc > self.horizon))
     }
 
     /// The state of a key for change, created or brought back from storage. The caller must [`KeyStates::touch`] it.

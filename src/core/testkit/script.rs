@@ -23,6 +23,7 @@
 //! fill nI COUNT                   that many QUORUM writes to one row, each settled, in silence
 //! synced nI                       what is applied on node I is durable in its files
 //! clocks                          how far each node takes the others' wall clocks to be ahead
+//! settling KEY                    whether a row may still differ between nodes, as each of them sees it
 //! rows    status    conflicts     what every node has; where it stands; its conflict log
 //! ```
 
@@ -153,41 +154,25 @@ impl Runner for Script {
                     cluster.log.push(format!("{id}: {}", rows.join(" | ")));
                 }
             }
-            "peers" => {
-                let ids: Vec<NodeId> = cluster.machines.keys().copied().collect();
-                for id in ids {
-                    let line = cluster.peers(id);
-                    cluster.log.push(line);
-                }
-            }
+            "peers" => tell_each(cluster, Cluster::peers),
             "settling" => {
                 let key = args.next_pos().ok_or("which key?")?.to_string();
-                let ids: Vec<NodeId> = cluster.machines.keys().copied().collect();
-                for id in ids {
-                    let line = cluster.settling(id, &key);
-                    cluster.log.push(line);
-                }
+                tell_each(cluster, |cluster, id| cluster.settling(id, &key));
             }
-            "clocks" => {
-                let ids: Vec<NodeId> = cluster.machines.keys().copied().collect();
-                for id in ids {
-                    let line = cluster.clocks(id);
-                    cluster.log.push(line);
-                }
-            }
-            "status" => {
-                let ids: Vec<NodeId> = cluster.machines.keys().copied().collect();
-                for id in ids {
-                    let line = cluster.status(id);
-                    cluster.log.push(line);
-                }
-            }
+            "clocks" => tell_each(cluster, Cluster::clocks),
+            "status" => tell_each(cluster, Cluster::status),
             other => return Err(format!("unknown command {other}").into()),
         }
         args.reject_next()?;
         let lines = std::mem::take(&mut cluster.log);
         Ok(lines.into_iter().map(|l| l + "\n").collect())
     }
+}
+
+/// Adds a line about each node.
+fn tell_each(cluster: &mut Cluster, line: impl Fn(&Cluster, NodeId) -> String) {
+    let lines: Vec<String> = cluster.machines.keys().map(|id| line(cluster, *id)).collect();
+    cluster.log.extend(lines);
 }
 
 #[test]

@@ -113,12 +113,7 @@ impl Copies {
         Seat::take()?.serve(stream, move |stream| {
             Box::pin(async move {
                 let talk = Talk::new(stream, session.answers(), session.frames());
-                let ended = tokio::select! {
-                    biased;
-                    () = keys.retired(session.key()) => Err(FrameError::RetiredSecret),
-                    ended = copies.answer(taker, talk) => ended,
-                };
-                match ended {
+                match keys.while_taken(session.key(), copies.answer(taker, talk)).await {
                     Ok(()) => {}
                     Err(FrameError::Io(error)) => tracing::info!(%error, "a node that copies the data is gone"),
                     Err(error) => tracing::warn!(%error, "a node that copies the data was refused"),

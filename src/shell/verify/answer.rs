@@ -3,6 +3,7 @@
 use super::local::{Local, Taken};
 use super::{Answer, Ask, IMAGE_BYTES, MARKS_BYTES, NAMED, Place, RANGE, buckets, compare};
 use crate::shell::frame::{FrameError, Session};
+use crate::shell::keyring::Keyring;
 use crate::shell::peer_stream::PeerStream;
 use crate::shell::snapshot::{PIECE, Talk};
 use crate::shell::spawn::Seat;
@@ -39,7 +40,7 @@ impl Answers {
     ///
     /// # Errors
     /// There is no thread.
-    pub fn serve(self: &Arc<Self>, stream: PeerStream, session: Session) -> io::Result<()> {
+    pub fn serve(self: &Arc<Self>, stream: PeerStream, session: Session, keys: Keyring) -> io::Result<()> {
         let answers = self.clone();
         Seat::take()?.serve(stream, move |stream| {
             Box::pin(async move {
@@ -49,7 +50,7 @@ impl Answers {
                 let ended = tokio::select! {
                     biased;
                     _ = stop.wait_for(|stop| *stop) => Ok(()),
-                    ended = answers.answer(talk, count < MOST) => ended,
+                    ended = keys.while_taken(session.key(), answers.answer(talk, count < MOST)) => ended,
                 };
                 answers.open.fetch_sub(1, Ordering::Relaxed);
                 match ended {

@@ -56,21 +56,10 @@ impl Book {
             _ => "OK".to_string(),
         };
         if let Some(row) = self.lock().get_mut(table) {
-            let (compared_at, node) = (Some(done.at), Some(done.with));
-            let (database, table) = (row.database.clone(), row.table.clone());
-            let rows = done.rows;
-            *row = VerificationRow {
-                database,
-                table,
-                compared_at,
-                node,
-                rows,
-                mismatches,
-                repaired,
-                undecided,
-                elsewhere,
-                state,
-            };
+            (row.compared_at, row.node, row.rows) = (Some(done.at), Some(done.with), done.rows);
+            (row.mismatches, row.repaired) = (mismatches, repaired);
+            (row.undecided, row.elsewhere) = (undecided, elsewhere);
+            row.state = state;
         }
     }
 
