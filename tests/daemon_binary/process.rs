@@ -8,7 +8,7 @@ use std::io::Read;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -46,10 +46,18 @@ pub fn homes<const N: usize>() -> (TempDir, [PathBuf; N]) {
     (root, homes)
 }
 
-/// A port nobody listens on now.
+/// Below what Linux gives to outgoing connections (ip_local_port_range), of which tests open hundreds: one of them would take a
+/// port between this and the node's start.
+const PORTS: std::ops::Range<u16> = 12_000..32_000;
+
+/// A port nobody listens on now, another one each time.
 pub fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("bound").port()
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    // Two runs at a time begin at different ones.
+    let first = std::process::id().wrapping_mul(101);
+    let candidates = std::iter::repeat_with(|| first.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed)));
+    let mut ports = candidates.map(|n| PORTS.start + (n % PORTS.len() as u32) as u16).take(PORTS.len());
+    ports.find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a free port")
 }
 
 /// The command without the secrets of whoever runs the tests.
