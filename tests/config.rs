@@ -64,7 +64,7 @@ fn the_example_documents_every_key() {
 fn flags_win_over_environment_over_file_over_defaults() {
     let (_dir, path) = file(
         "node_id = 5\n[mysql]\nport = 4000\npassword = 'from file'\n[replication]\ndefault_write_consistency = 'one'\n\
-         gc_max_retention_hours = 0\n",
+         gc_min_retention_hours = 0.25\ngc_max_retention_hours = 0\n",
     );
     let environment = |name: &str| (name == "MARMOT_MYSQL_PASSWORD").then(|| "from environment".to_string());
     let loaded = load_file(&path, &["--node-id", "6", "--mysql-socket", "s.sock"], &environment);
@@ -73,6 +73,7 @@ fn flags_win_over_environment_over_file_over_defaults() {
     assert_eq!(config.mysql.password.expose(), "from environment");
     assert_eq!(config.mysql.listen.port, 4000, "the file");
     assert_eq!(config.replication.write_level, WriteLevel::One);
+    assert_eq!(config.replication.retention_min, Span::from_secs(15 * 60));
     assert!(config.replication.retention_max > Span::from_secs(99 * 365 * 24 * 3600), "0 means unlimited");
     assert_eq!(config.cluster.listen.port, 8081, "the default");
     let shown = loaded.to_string();
@@ -86,7 +87,7 @@ fn flags_win_over_environment_over_file_over_defaults() {
 
 #[test]
 fn what_is_shown_can_be_read_again() {
-    let text = "node_id = 3\ndata_dir = 'a \"quoted\" \\ name'\n[cluster]\nseed_nodes = ['h1:1', '[::1]:2']\n\
+    let text = "node_id = 3\nreplication = { gc_min_retention_hours = 0.0003, gc_max_retention_hours = 0.001 }\ndata_dir = 'a \"quoted\" \\ name'\n[cluster]\nseed_nodes = ['h1:1', '[::1]:2']\n\
                 listen_address = '10.0.0.1:7'\ncluster_secret = '(hidden)'\n[mysql]\ntls_cert = '/dev/null'\n\
                 tls_key = '/dev/null'\nmax_allowed_packet_mb = 7\n[logging]\nlevel = 'debug'\nformat = 'json'\n";
     let (_dir, path) = file(text);

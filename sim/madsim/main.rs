@@ -14,6 +14,11 @@
 //! the two must agree in every reply and every byte on the disks. What a failing seed prints includes the command that
 //! repeats it.
 //!
+//! Nobody copies another's files here, as newcomers and members that lag behind every log do. A snapshot is made by a thread of
+//! its own, and received into plain files that are renamed in the end; the disk here is beneath SQLite and sees neither, so
+//! that a loss of power could not strike them. Logs are kept for longer than a run, therefore. The pure loop renews members
+//! (`sim/pure/snapshot.rs`), and `tests/daemon_binary` does it with processes (`damage`, `retention`).
+//!
 //! Over all seeds, every fault must have struck and every repair must have run (`marks`); and each planted bug of the
 //! shell, the SQLite layer or a disk (`planted`) must be noticed within its budget of seeds. Environment:
 //!

@@ -163,10 +163,11 @@ impl World {
             client.enter(Doing::Done);
             return;
         }
-        if !client.probe && (client.dice.one_in(12) || !self.machines[client.machine].counts()) {
+        if !client.probe && (client.dice.one_in(12) || !self.machines[client.machine].takes_clients()) {
             client.machine = client.dice.index(self.machines.len());
         }
-        if !self.machines[client.machine].is_up() {
+        let machine = &self.machines[client.machine];
+        if !machine.is_up() || machine.leaver.is_some() {
             let serial = client.enter(Doing::Resting);
             let later = self.now + client.dice.between(20 * MS, 300 * MS);
             return self.at(later, Event::Client(c, serial));
@@ -428,6 +429,12 @@ impl World {
                 if self.clients[c].probe { self.retry(c) } else { self.rest(c) }
             }
         }
+    }
+
+    /// Whether a client waits for machine `m`, or has a transaction open there.
+    pub fn is_serving(&self, m: usize) -> bool {
+        let busy = |c: &Client| !matches!(c.doing, Doing::Resting | Doing::Done);
+        self.clients.iter().any(|c| c.machine == m && busy(c))
     }
 
     /// The client of a machine that crashed learns nothing more of what it asked.

@@ -94,6 +94,11 @@ impl Disk {
         matches!(marmot::core::has_membership(self), Ok(false))
     }
 
+    /// Whether the log has remnants, or had.
+    pub fn has_compacted(&self) -> bool {
+        self.tables[Table::Meta as usize].contains_key::<[u8]>(b"compacted")
+    }
+
     pub fn len(&self, table: Table) -> usize {
         self.tables[table as usize].len()
     }

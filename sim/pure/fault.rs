@@ -17,6 +17,8 @@ pub struct FaultOptions {
     pub lost_disks: u32,
     /// Voters removed by the operator while they are well.
     pub removals: u32,
+    /// They go by themselves, as far as they can.
+    pub leaving: bool,
     /// Spare machines that join.
     pub joins: u32,
     /// Two operators at once.
@@ -81,6 +83,7 @@ pub enum Fault {
     LoseDisk { machine: usize },
     Join { machine: usize },
     Remove { machine: usize },
+    Leave { machine: usize },
 }
 
 /// Draws the schedule: `(when, what)`, in any order. `start..end` is the safety phase.
@@ -143,7 +146,8 @@ pub fn schedule(
     }
     for i in 0..options.removals as usize {
         let machine = (first + options.lost_disks as usize + i) % voters;
-        faults.push((dice.between(start, early), Fault::Remove { machine }));
+        let fault = if options.leaving { Fault::Leave { machine } } else { Fault::Remove { machine } };
+        faults.push((dice.between(start, early), fault));
     }
     for i in 0..(options.joins as usize).min(spares) {
         faults.push((dice.between(start, early), Fault::Join { machine: voters + i }));

@@ -4,6 +4,7 @@ use super::clock::Clock;
 use super::disk::Disk;
 use super::fault::CrashPoint;
 use super::files::Files;
+use super::leaver::Leaver;
 use marmot::core::{Address, Effects, Input, Node};
 use marmot::types::{Hlc, NodeId, Snapshot};
 use std::collections::VecDeque;
@@ -60,6 +61,10 @@ pub struct Machine {
     pub lags: bool,
     /// Removed from the member list, as far as the operator knows.
     pub removed: bool,
+    /// It is to go for good.
+    pub leaver: Option<Leaver>,
+    /// It went, and others have all that it had.
+    pub left: bool,
     pub longest_inbox: usize,
     pub rounds: u64,
 }
@@ -92,6 +97,8 @@ impl Machine {
             told_oldest: None,
             lags: false,
             removed: false,
+            leaver: None,
+            left: false,
             longest_inbox: 0,
             rounds: 0,
         }
@@ -104,6 +111,11 @@ impl Machine {
     /// Whether this machine belongs to what must converge.
     pub fn counts(&self) -> bool {
         self.is_up() && !self.removed
+    }
+
+    /// Whether clients find it.
+    pub fn takes_clients(&self) -> bool {
+        self.counts() && self.leaver.is_none()
     }
 
     pub fn slowness(&self, world: u64) -> u64 {

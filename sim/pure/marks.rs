@@ -55,10 +55,15 @@ marks! {
     JoinedBySnapshot,
     /// No log reached back far enough for a node.
     LagsBeyondTheLog,
+    /// A log dropped old entries that a voter might lack, but for what key states rest on.
+    LogCompacted,
     /// A member went on from a voter's snapshot.
     Renewed,
     /// A member did not, because the voter lagged behind it.
     SnapshotUnfit,
+    /// A machine went for good by itself, or could not in time.
+    Left,
+    LeaveGivenUp,
     MemberChanged,
     Committed,
     CommittedOne,

@@ -19,6 +19,7 @@ mod disk;
 mod fault;
 mod files;
 mod history;
+mod leaver;
 mod machine;
 mod marks;
 mod message;

@@ -9,6 +9,9 @@ use super::workload::Family;
 use marmot::core::{Bug, Planted, Timing};
 use marmot::types::Span;
 
+/// Longer than a run.
+pub const DAY: Span = Span::from_secs(24 * 3600);
+
 /// The options of one run.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -77,19 +80,21 @@ impl Options {
         let mut faults = draw_faults(&mut d.child(1));
         let network = draw_network(&mut d.child(2));
         let mut timing = draw_timing(&mut d.child(3));
+        draw_retention(&mut d.child(91), &mut timing);
         let families = draw_families(&mut d.child(4));
         let nodes = *d.pick(&[3, 5, 5, 5, 5, 5, 4, 1]);
         let spares = if d.one_in(4) && nodes > 1 { 1 + d.index(2) } else { 0 };
         faults.joins = if d.one_in(2) { spares as u32 } else { spares.min(1) as u32 };
         if spares > 0 && d.child(94).one_in(2) {
             // Newcomers always find in the logs what they lack.
-            timing.retention_min = Span::from_secs(24 * 3600);
+            (timing.retention_min, timing.retention_max) = (DAY, DAY);
         }
         let minority = (nodes as u32 - 1) / 2;
         faults.lost_disks = if d.one_in(6) { minority.min(1 + d.below(2) as u32) } else { 0 };
         // With a minority already lost, one more voter gone would be a majority.
         faults.removals = if nodes >= 4 && faults.lost_disks == 0 && d.one_in(6) { 1 } else { 0 };
         faults.rival_operator = d.one_in(2);
+        faults.leaving = d.child(90).one_in(2);
         let founded = d.one_in(16);
         if founded {
             // What is a minority depends on who is a voter already.
@@ -135,6 +140,11 @@ impl Options {
             strict: d.one_in(32),
             bug: None,
         }
+    }
+
+    /// Whether conflicts are kept to the end of the run.
+    pub fn keeps_conflicts(&self) -> bool {
+        self.timing.retention_max >= DAY
     }
 
     pub fn planted(&self) -> Planted {
@@ -185,6 +195,7 @@ fn draw_faults(d: &mut Dice) -> FaultOptions {
         full: if d.one_in(4) { 1 } else { 0 },
         lost_disks: 0,
         removals: 0,
+        leaving: false,
         joins: 0,
         rival_operator: false,
         down: (20 * MS, d.between(1, 8) * SECOND),
@@ -236,7 +247,15 @@ fn draw_timing(d: &mut Dice) -> Timing {
         schema_lock: ms(d.between(1000, 8000)),
         max_clock_offset: ms(500),
         retention_min: ms(d.between(500, 20_000)),
-        retention_max: Span::from_secs(24 * 3600),
+        retention_max: DAY,
+    }
+}
+
+/// In some runs logs are compacted while somebody is away.
+fn draw_retention(d: &mut Dice, timing: &mut Timing) {
+    if d.one_in(3) {
+        timing.retention_max = Span::from_millis(d.between(300, 8000));
+        timing.retention_min = timing.retention_min.min(timing.retention_max);
     }
 }
 

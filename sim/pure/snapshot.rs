@@ -71,7 +71,12 @@ impl World {
                 disk.full = machine.disk.full;
                 (machine.disk, machine.files, machine.lags) = (disk, files, false);
             }
-            Err(Unfit::Behind(_)) => self.marks.hit(Mark::SnapshotUnfit),
+            Err(Unfit::Behind(why)) => {
+                self.marks.hit(Mark::SnapshotUnfit);
+                // It goes on with what it has: others need that.
+                self.machines[m].lags = false;
+                self.trace.note(self.now, m, format_args!("NOT RENEWED from {source}: {why}"));
+            }
             // As it would without a snapshot, the node finds out by itself.
             Err(Unfit::Removed(_)) => self.machines[m].lags = false,
             // Nobody was welcomed yet.

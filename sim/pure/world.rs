@@ -45,6 +45,7 @@ pub enum Event {
     Client(usize, u32),
     HangUp(usize, u32),
     Operator(usize),
+    Leaver(usize),
     Fault(usize),
     Restart(usize),
     Resume(usize),
@@ -269,6 +270,7 @@ impl World {
             Event::Client(c, serial) => self.client_acts(c, serial),
             Event::HangUp(c, serial) => self.client_hangs_up(c, serial),
             Event::Operator(o) => self.operator_acts(o),
+            Event::Leaver(m) => self.leaver_acts(m),
             Event::Fault(f) => self.strike(f),
             Event::Restart(m) => {
                 if self.machines[m].state == State::Down {
@@ -576,6 +578,7 @@ impl World {
                 self.admit_later(machine);
             }
             Fault::Remove { machine } => self.remove_later(machine),
+            Fault::Leave { machine } => self.leave(machine),
         }
     }
 

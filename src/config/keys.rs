@@ -128,7 +128,7 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "replication.gc_min_retention_hours",
-        |c, v| set(&mut c.replication.retention_min, v.hours(0..=87_600)),
+        |c, v| set(&mut c.replication.retention_min, v.hours()),
         |c| hours(c.replication.retention_min),
     ),
     key(
@@ -333,8 +333,16 @@ fn seconds(span: Span) -> String {
     (span.as_millis() / 1000).to_string()
 }
 
+/// Milliseconds of an hour, and the most hours that can be asked for.
+const HOUR_MS: u64 = 3_600_000;
+const MOST_HOURS: u64 = 87_600;
+
 fn hours(span: Span) -> String {
-    if span == UNLIMITED_RETENTION { "0".to_string() } else { (span.as_millis() / 3_600_000).to_string() }
+    match span.as_millis() {
+        _ if span == UNLIMITED_RETENTION => "0".to_string(),
+        ms if ms % HOUR_MS == 0 => (ms / HOUR_MS).to_string(),
+        ms => (ms as f64 / HOUR_MS as f64).to_string(),
+    }
 }
 
 fn ratio(millionths: u32) -> String {
@@ -405,12 +413,21 @@ impl Item<'_> {
         self.integer(range).map(Span::from_secs)
     }
 
-    fn hours(&self, range: RangeInclusive<u64>) -> Result<Span, String> {
-        self.integer(range).map(|hours| Span::from_secs(hours * 3600))
+    /// Up to ten years, in hours; parts of an hour are possible, to the millisecond.
+    fn hours(&self) -> Result<Span, String> {
+        let number = match self.0 {
+            DeValue::Integer(_) => self.integer(0..=MOST_HOURS).ok().map(|hours| hours as f64),
+            DeValue::Float(number) => number.as_str().parse::<f64>().ok(),
+            _ => None,
+        };
+        let in_range = number.filter(|hours| (0.0..=MOST_HOURS as f64).contains(hours));
+        let millis = |hours: f64| ((hours * HOUR_MS as f64).round() as u64).max(u64::from(hours > 0.0));
+        let span = in_range.map(|hours| Span::from_millis(millis(hours)));
+        span.ok_or_else(|| format!("must be a number of hours from 0 to {MOST_HOURS}, not {}", self.found()))
     }
 
     fn hours_or_unlimited(&self) -> Result<Span, String> {
-        self.hours(0..=87_600).map(|span| if span == Span::ZERO { UNLIMITED_RETENTION } else { span })
+        self.hours().map(|span| if span == Span::ZERO { UNLIMITED_RETENTION } else { span })
     }
 
     fn port(&self, lowest: u64) -> Result<u16, String> {

@@ -141,7 +141,8 @@ pub struct Replication {
     pub recover_after: Span,
     /// Log records are kept at least this long after they were applied everywhere.
     pub retention_min: Span,
-    /// Log records are dropped after this even if a dead member lacks them; it then needs a snapshot.
+    /// Log records that a majority holds are dropped after this even if a dead member lacks them, which then needs a
+    /// snapshot; of what was written since it was heard, the last writes of each row stay.
     pub retention_max: Span,
     /// How fast this node sends a snapshot to one that joins, at most; 0: as fast as it goes.
     pub snapshot_bytes_per_second: u64,

@@ -51,7 +51,8 @@ pub struct Timing {
     /// Records are kept at least this long after they were applied everywhere
     /// (`replication.gc_min_retention_hours`).
     pub retention_min: Span,
-    /// Records are dropped after this even if a dead member lacks them (`replication.gc_max_retention_hours`).
+    /// Records that a majority holds are dropped after this even if a dead member lacks them, but for the last writes of
+    /// each row that were made since it was heard (`replication.gc_max_retention_hours`). Conflicts are kept for as long.
     pub retention_max: Span,
 }
 

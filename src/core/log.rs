@@ -16,11 +16,19 @@ use crate::types::{ApplySeq, Hlc, NodeId, RowOp, Sequence, Stamp, TxnId, Version
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
+mod compact;
+
+pub use compact::Rules;
+
 const CHECKPOINT: &[u8] = b"checkpoint";
 const RESERVED: &[u8] = b"reserved";
 /// Positions reserved at once at most, so that starting a transaction writes nothing besides its record. After a crash
 /// what was reserved and not used is filled on every node: so a life begins with one, and reserves as many as it used.
 const RESERVE: u64 = 64;
+/// Runs of commits above the horizon that are remembered at most.
+const RUNS: usize = 4096;
+/// Entries dropped and compacted at a time at least.
+const DROPPED: u64 = 256;
 
 /// One entry of the apply order, as stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -89,8 +97,14 @@ pub struct Log {
     /// Visible in the database files, and durable there.
     pub applied: ApplySeq,
     pub synced: ApplySeq,
-    /// Commits above the horizon.
+    /// Commits that are not durable in the files.
     recent: VecDeque<(ApplySeq, Stamp)>,
+    /// Commits above the horizon that are: of each run of them the first place and the highest stamp. The horizon may stand
+    /// still for long, so there is a bounded number of runs, which get longer.
+    runs: VecDeque<(ApplySeq, Hlc)>,
+    compaction: compact::Compaction,
+    /// The next place when old entries were last dropped.
+    dropped_at: ApplySeq,
     checkpoint: Checkpoint,
     next_quorum: Sequence,
     next_one: Sequence,
@@ -108,6 +122,8 @@ impl Log {
         let checkpoint: Checkpoint = load(store, Table::Meta, CHECKPOINT)?.unwrap_or_default();
         let reserved = load(store, Table::Meta, RESERVED)?.unwrap_or_default();
         Ok(Log {
+            compaction: compact::Compaction::open(store)?,
+            dropped_at: checkpoint.seq,
             vector: checkpoint.vector.clone(),
             next_seq: checkpoint.seq + 1,
             reserved,
@@ -210,9 +226,11 @@ impl Log {
         store.delete(Table::Ballot, &txn.to_bytes())
     }
 
-    /// How many entries are kept.
-    pub fn kept(&self) -> u64 {
-        self.next_seq.saturating_sub(self.checkpoint.first.max(1))
+    /// How many entries are to be dropped now: more than were recorded since this was asked, so that the log gets shorter.
+    pub fn quota(&mut self) -> usize {
+        let since = self.next_seq.saturating_sub(self.dropped_at);
+        self.dropped_at = self.next_seq;
+        DROPPED.max(2 * since) as usize
     }
 
     /// The place the next commit will get.
@@ -274,8 +292,16 @@ impl Log {
         every: u64,
         (watermark, horizon): (Hlc, Hlc),
     ) -> Result<(), Fatal> {
-        while self.recent.front().is_some_and(|(seq, stamp)| stamp.hlc <= horizon && *seq <= self.synced) {
-            self.recent.pop_front();
+        let durable = self.synced.min(self.applied);
+        while let Some((seq, stamp)) = self.recent.pop_front_if(|(seq, _)| *seq <= durable) {
+            self.runs.push_back((seq, stamp.hlc));
+        }
+        while self.runs.front().is_some_and(|(_, highest)| *highest <= horizon) {
+            self.runs.pop_front();
+        }
+        if self.runs.len() > RUNS {
+            let runs: Vec<_> = self.runs.drain(..).collect();
+            self.runs.extend(runs.chunks(2).map(|pair| (pair[0].0, pair[0].1.max(pair[pair.len() - 1].1))));
         }
         if self.next_seq - 1 < self.checkpoint.seq + every {
             return Ok(());
@@ -288,74 +314,55 @@ impl Log {
         self.checkpoint.seq = self.next_seq - 1;
         self.checkpoint.last_commit = self.last_commit;
         self.checkpoint.vector = self.vector.clone();
-        self.checkpoint.floor = self.recent.front().map_or(self.next_seq, |(seq, _)| *seq);
+        let (run, recent) = (self.runs.front().map(|(seq, _)| *seq), self.recent.front().map(|(seq, _)| *seq));
+        self.checkpoint.floor = run.or(recent).unwrap_or(self.next_seq);
         self.checkpoint.watermark = watermark;
         save(store, Table::Meta, CHECKPOINT, &self.checkpoint)
     }
 
-    /// Drops up to `limit` of the oldest entries that are durable in the files here and, as `covered` says, in every
-    /// voter's vector (rule 3): commits with a stamp up to `below`, and aborts. A commit up to `at_any_rate` goes even
-    /// if somebody lacks it, and so do the aborts before it. The positions stay in the vector.
+    /// Drops up to `limit` of the oldest entries: those below the floor, durable in the files here and, as `covered` says, in
+    /// every voter's vector (rule 3); of commits those with a stamp up to `below`. The positions stay in the vector.
     pub fn drop_old(
         &mut self,
         store: &mut dyn Storage,
         below: Hlc,
-        at_any_rate: Hlc,
         (watermark, horizon): (Hlc, Hlc),
         limit: usize,
         covered: impl Fn(TxnId) -> bool,
-    ) -> Result<usize, Fatal> {
+    ) -> Result<(), Fatal> {
         const CHUNK: usize = 16;
         let last = self.synced.min(self.checkpoint.floor.saturating_sub(1)).min(self.checkpoint.seq);
         let mut dropped = 0;
-        let mut lacking: Vec<(ApplySeq, TxnId)> = Vec::new();
-        let mut from = self.checkpoint.first;
-        'chunks: while dropped + lacking.len() < limit && from <= last {
-            let entries = self.entries(store, from, CHUNK)?;
+        'chunks: while dropped < limit {
+            let entries = self.entries(store, self.checkpoint.first, CHUNK)?;
             if entries.is_empty() {
                 break;
             }
             for (seq, entry) in entries {
-                if seq > last {
+                let is_old = match self.outcome(store, entry.txn)? {
+                    Some(Recorded { outcome: Outcome::Commit { stamp, .. }, .. }) => stamp.hlc <= below,
+                    Some(_) | None => true,
+                };
+                if seq > last || !is_old || !covered(entry.txn) {
                     break 'chunks;
                 }
-                from = seq + 1;
-                let commit = match self.outcome(store, entry.txn)? {
-                    Some(Recorded { outcome: Outcome::Commit { stamp, .. }, .. }) => Some(stamp.hlc),
-                    Some(_) | None => None,
-                };
-                let known = covered(entry.txn);
-                match commit {
-                    None if !known || !lacking.is_empty() => {
-                        lacking.push((seq, entry.txn));
-                        continue;
-                    }
-                    None => {}
-                    Some(hlc) if hlc <= at_any_rate => {
-                        for (seq, txn) in std::mem::take(&mut lacking) {
-                            self.drop_entry(store, seq, txn)?;
-                            dropped += 1;
-                        }
-                    }
-                    Some(hlc) if hlc <= below && known && lacking.is_empty() => {}
-                    Some(_) => break 'chunks,
-                }
                 self.drop_entry(store, seq, entry.txn)?;
+                self.checkpoint.first = seq + 1;
                 dropped += 1;
             }
         }
         if dropped > 0 {
             self.write_checkpoint(store, watermark, horizon)?;
         }
-        Ok(dropped)
+        Ok(())
     }
 
+    /// Takes an entry out of the log. Its position stays in the vector.
     fn drop_entry(&mut self, store: &mut dyn Storage, seq: ApplySeq, txn: TxnId) -> Result<(), Fatal> {
         let key = txn.to_bytes();
         store.delete(Table::Record, &key)?;
         store.delete(Table::Outcome, &key)?;
         store.delete(Table::Order, &seq_key(seq))?;
-        self.checkpoint.first = seq + 1;
         self.checkpoint.dropped.insert(txn);
         Ok(())
     }

@@ -232,13 +232,13 @@ impl Node {
                 }
                 let Some(stamp) = stamp else { continue };
                 self.log.last_commit = self.log.last_commit.max(at);
-                let record: Option<Record> = load(io.store, Table::Record, &entry.txn.to_bytes())?;
-                let Some(record) = record else {
-                    let what = format!("the record of {} is missing from the log", entry.txn);
-                    return Err(Fatal::CorruptStorage(what));
-                };
+                let missing = || Fatal::CorruptStorage(format!("the record of {} is missing from the log", entry.txn));
+                let record: Record = load(io.store, Table::Record, &entry.txn.to_bytes())?.ok_or_else(missing)?;
                 if at >= floor {
                     merge(&mut self.keys, io.store, &record, stamp, at, self.config.planted)?;
+                    if let (true, Body::Write(write_set)) = (checkpoint.dropped.contains(entry.txn), &record.body) {
+                        write_set.holds.iter().for_each(|hold| self.keys.fold_readers(&hold.key));
+                    }
                 }
                 if at > applied {
                     let write_set = match record.body {

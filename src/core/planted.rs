@@ -143,6 +143,12 @@ bugs! {
     RenewalForgetsVotes,
     /// A member that goes on from a snapshot forgets the records that only it has.
     RenewalForgetsRecords,
+    /// A voter removes one that wants to go without having what only that one has.
+    LeaverNotPulled,
+    /// What is older than the retention is dropped though no majority is known to hold it.
+    UnsharedDropped,
+    /// What is older than the retention is dropped though key states rest on it.
+    RemnantsDropped,
 }
 
 /// The set of planted bugs.

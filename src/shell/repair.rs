@@ -8,9 +8,10 @@
 //!  running ── SQLite says corrupt, or every log is too short ──▶ driver ends ──▶ start
 //! ```
 //!
-//! A member stays who it is all through ([`core::renew`](crate::core::renew)). A node without others has nothing to go on
-//! from: it says so, and leaves everything where it is. Nor can a damaged `marmot.db` be replaced: what the node promised
-//! is in no other place.
+//! A member that lags, and finds only snapshots of members that lack what it has, opens its own files as they are: the others
+//! need it first. A member stays who it is all through ([`core::renew`](crate::core::renew)). A node without others has nothing
+//! to go on from: it says so, and leaves everything where it is. Nor can a damaged `marmot.db` be replaced: what the node
+//! promised is in no other place.
 
 use super::greeting::Credentials;
 use super::instance::{Environment, belongs_to_a_cluster, identity_in};
@@ -127,7 +128,8 @@ pub(super) async fn renew(
         Need::Lagging(cause) => tracing::warn!(%cause, "fetching a snapshot"),
     }
     let member = Member { config: core, clock: environment.clock.clone(), random: environment.random.clone() };
-    snapshot::take_over(directory, &others, credentials, &environment.metrics, member).await
+    let sound = matches!(need, Need::Lagging(_));
+    snapshot::take_over(directory, &others, credentials, &environment.metrics, member, sound).await
 }
 
 fn nothing_to_go_on_from(directory: &Path, damaged: &[Damage]) -> String {

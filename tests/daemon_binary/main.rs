@@ -20,6 +20,7 @@ mod peers;
 mod process;
 mod proxy;
 mod removal;
+mod retention;
 mod reuse;
 mod rotation;
 mod snapshot;

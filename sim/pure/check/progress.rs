@@ -1,6 +1,7 @@
 //! `eventually_*`: with a majority up and connected, every transaction ends and nothing stays locked.
 
 use crate::pure::history::Violation;
+use crate::pure::machine::State;
 use crate::pure::world::World;
 
 impl World {
@@ -20,6 +21,10 @@ impl World {
         }
         for m in 0..self.machines.len() {
             let machine = &self.machines[m];
+            if machine.state == State::Down && !machine.removed {
+                let text = format!("machine {m} found no copy to go on from");
+                return self.broken(Violation::liveness("eventually_everyone_is_back", text));
+            }
             let Some(node) = machine.node.as_ref().filter(|_| machine.counts()) else { continue };
             let status = node.status();
             if status.intents + status.coordinating + status.recovering > 0 {

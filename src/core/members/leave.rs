@@ -12,6 +12,7 @@ use crate::core::fault::Fatal;
 use crate::core::input::MemberChange;
 use crate::core::message::Message;
 use crate::core::node::{Io, Node};
+use crate::core::planted::Bug;
 use crate::types::{Epoch, Mono, NodeId, VersionVector};
 
 /// A node that wants to be removed.
@@ -75,7 +76,7 @@ impl Node {
         if epoch != self.membership.epoch || !self.is_voter() || !self.membership.is_voter(from) {
             return Ok(());
         }
-        if !self.log.vector.covers(own) {
+        if !self.log.vector.covers(own) && !self.config.planted.has(Bug::LeaverNotPulled) {
             self.sync.want(self.now.mono, from);
             return Ok(());
         }

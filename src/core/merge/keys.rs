@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+/// Spilled states looked at at once.
+const SWEPT: usize = 256;
+
 /// What is remembered of one key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyState {
@@ -43,6 +46,15 @@ pub struct Claim {
 }
 
 impl KeyState {
+    /// Whether something here is of `txn`, which committed at `stamp`: without its record it could not be made again.
+    pub fn rests_on(&self, txn: TxnId, stamp: Stamp) -> bool {
+        self.stamp == stamp
+            || self.quorum == stamp
+            || self.readers.rest_on(txn, stamp)
+            || self.owner.as_ref().is_some_and(|owner| owner.txn == txn)
+            || self.row.as_ref().is_some_and(|row| row.rests_on(txn, stamp))
+    }
+
     fn newest(&self) -> Stamp {
         let hidden = self.row.as_ref().map_or(Stamp::NONE, |row| row.hidden_by);
         self.stamp.max(self.quorum).max(self.readers.newest()).max(hidden)
@@ -62,6 +74,8 @@ pub struct KeyStates {
     /// States up to here may be gone.
     horizon: Hlc,
     spilled: u64,
+    /// Where the search for spilled states that may go continues.
+    sweep: Vec<u8>,
     planted: Planted,
 }
 
@@ -165,9 +179,15 @@ impl KeyStates {
         Ok(())
     }
 
-    /// Removes spilled states that fell below the horizon, a bounded number at a time.
+    /// Removes spilled states that fell below the horizon. A bounded number is looked at, each call going on where the one
+    /// before it ended, so that states which must stay hide none that may go.
     fn drop_spilled(&mut self, store: &mut dyn Storage) -> Result<(), Fatal> {
-        for (key, bytes) in store.scan(Table::KeyState, &[], 256)? {
+        let found = store.scan(Table::KeyState, &self.sweep, SWEPT)?;
+        self.sweep = match found.last() {
+            Some((last, _)) if found.len() == SWEPT => [last.as_slice(), &[0]].concat(),
+            Some(_) | None => Vec::new(),
+        };
+        for (key, bytes) in found {
             let state: KeyState = decode(Table::KeyState, &bytes)?;
             if state.newest().hlc <= self.horizon {
                 store.delete(Table::KeyState, &key)?;
@@ -175,6 +195,13 @@ impl KeyStates {
             }
         }
         Ok(())
+    }
+
+    /// Forgets by what names the readers of a key are known: see [`Readers::fold`].
+    pub fn fold_readers(&mut self, key: &Key) {
+        if let Some(state) = self.states.get_mut(key) {
+            state.readers.fold();
+        }
     }
 
     /// Removes leftovers of an earlier life: states are rebuilt from the log at start.
@@ -218,6 +245,24 @@ mod tests {
         assert_eq!((keys.len(), keys.touched.len()), (1, 1), "one of them was written above the horizon");
         keys.drop_below(&mut store, Hlc(1000)).unwrap();
         assert_eq!((keys.len(), keys.touched.len()), (0, 0));
+    }
+
+    #[test]
+    fn spilled_states_that_must_stay_hide_none_that_may_go() {
+        let (mut keys, mut store) = (KeyStates::new(Hlc::ZERO, Planted::none()), MemStorage::default());
+        let name = |n: u64| Key::Row(RowKey { table: TableId::new(NodeId(1), 1), key: Arc::from(n.to_be_bytes()) });
+        // Twice as many as are looked at, those that must stay first.
+        let count = 2 * SWEPT as u64;
+        for n in 0..count {
+            let stamp = Stamp { hlc: Hlc(if n < SWEPT as u64 { 1000 } else { 1 }), node: NodeId(1) };
+            keys.entry(&mut store, &name(n)).unwrap().stamp = stamp;
+            keys.touch(name(n), stamp);
+        }
+        keys.spill(&mut store, 0).unwrap();
+        for horizon in 1..=4 {
+            keys.drop_below(&mut store, Hlc(horizon)).unwrap();
+        }
+        assert_eq!(store.scan(Table::KeyState, &[], 10_000).unwrap().len(), SWEPT);
     }
 
     #[test]

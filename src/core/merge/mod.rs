@@ -47,6 +47,10 @@
 //! that hid it. A restart replays the log from the horizon on, and so comes to the same states; states that do not fit in
 //! memory are spilled whole.
 //!
+//! While a voter is away nothing sinks below the horizon, for a ONE write of that voter, made before everything that others
+//! did since, may still come: a deleted row must not come back by it, nor an old value win. So states stay, one a key
+//! that was written meanwhile; but of the records they were made of only what they rest on (`remnant`).
+//!
 //! # What is discarded
 //!
 //! Where two writes did not know of one another and one takes a column, the row or a unique value from the other, the
@@ -56,6 +60,7 @@ mod discarded;
 mod image;
 mod keys;
 mod readers;
+mod remnant;
 mod row;
 mod state;
 #[cfg(test)]
@@ -63,4 +68,5 @@ mod tests;
 mod unique;
 
 pub use keys::KeyStates;
+pub use remnant::remnant;
 pub use row::merge;

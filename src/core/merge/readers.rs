@@ -24,12 +24,28 @@ impl Readers {
     pub fn push(&mut self, txn: TxnId, stamp: Stamp) {
         if self.latest.len() >= BY_NAME {
             let (txn, stamp) = self.latest.remove(0);
-            match self.before.iter_mut().find(|(t, _)| t.origin == txn.origin) {
-                Some((t, s)) => (t.sequence, *s) = (t.sequence.max(txn.sequence), stamp.max(*s)),
-                None => self.before.push((txn, stamp)),
-            }
+            self.push_before(txn, stamp);
         }
         self.latest.push((txn, stamp));
+    }
+
+    fn push_before(&mut self, txn: TxnId, stamp: Stamp) {
+        match self.before.iter_mut().find(|(t, _)| t.origin == txn.origin) {
+            Some((t, s)) => (t.sequence, *s) = (t.sequence.max(txn.sequence), stamp.max(*s)),
+            None => self.before.push((txn, stamp)),
+        }
+    }
+
+    /// Makes those known by name stand for all before them: of a compacted log the records of others are gone.
+    pub fn fold(&mut self) {
+        for (txn, stamp) in std::mem::take(&mut self.latest) {
+            self.push_before(txn, stamp);
+        }
+    }
+
+    /// Whether something here is of `txn`, which committed at `stamp`.
+    pub fn rest_on(&self, txn: TxnId, stamp: Stamp) -> bool {
+        self.latest.iter().chain(&self.before).any(|(t, s)| *t == txn || *s == stamp)
     }
 
     /// The stamp of a reader that a writer with this snapshot has not seen, if there is one.
@@ -77,6 +93,24 @@ mod tests {
         }
         snapshot.insert(txn(10_000));
         assert_eq!(readers.unseen(&snapshot), None);
+    }
+
+    /// What a restart makes of a compacted log refuses every writer that would be refused without.
+    #[test]
+    fn readers_made_again_of_those_that_others_rest_on_forget_none() {
+        let all: Vec<u64> = (1..=100).map(|n| 2 * n).collect();
+        let mut readers = Readers::default();
+        all.iter().for_each(|n| readers.push(txn(*n), stamp(*n)));
+        let mut again = Readers::default();
+        for n in all.iter().filter(|n| readers.rest_on(txn(**n), stamp(**n))) {
+            again.push(txn(*n), stamp(*n));
+            again.fold();
+        }
+        assert_eq!(again.newest(), readers.newest());
+        for lacking in &all {
+            let snapshot: VersionVector = (1..=200).filter(|n| n != lacking).map(txn).collect();
+            assert!(again.unseen(&snapshot).is_some(), "the reader at {lacking}");
+        }
     }
 
     #[test]

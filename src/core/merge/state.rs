@@ -51,6 +51,13 @@ impl RowState {
         own.unwrap_or((self.whole, self.whole_txn))
     }
 
+    /// Whether something here was written by `txn`, which committed at `stamp`.
+    pub fn rests_on(&self, txn: TxnId, stamp: Stamp) -> bool {
+        [self.dead_txn, self.whole_txn, self.top_txn].contains(&txn)
+            || self.columns.iter().any(|(_, _, t)| *t == txn)
+            || self.uniques.iter().any(|(_, s, _)| *s == stamp)
+    }
+
     /// Whether the row exists, hidden or not.
     pub fn is_alive(&self) -> bool {
         self.top > self.dead_at

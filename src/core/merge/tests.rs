@@ -1,10 +1,10 @@
 //! The merged result is a function of the set of writes: random histories, replayed in random causal orders, against
 //! each other and against a definition that looks at the whole set at once.
 
-use super::{KeyStates, merge};
+use super::{KeyStates, merge, remnant};
 use crate::core::message::{Body, Record};
 use crate::core::planted::Planted;
-use crate::core::storage::{Storage, Table, encode};
+use crate::core::storage::{Storage, Table, encode, load};
 use crate::core::testkit::MemStorage;
 use crate::types::{
     ColumnId, ColumnSet, Epoch, Hlc, IndexId, Key, NodeId, RowChange, RowImage, RowKey, RowOp, Stamp, TableChanges,
@@ -176,6 +176,31 @@ impl Replica {
         }
     }
 
+    /// Leaves of the log what key states rest on, as compaction does, and makes the states again of that, as a restart does.
+    fn compact_and_restart(&mut self) {
+        let stored = |store: &MemStorage, write: &Write| {
+            let key = write.0.txn.to_bytes();
+            load::<Record>(store, Table::Record, &key).unwrap().map(|record| (key, record))
+        };
+        for write in &self.log {
+            let Some((key, record)) = stored(&self.store, write) else { continue };
+            match remnant(&self.keys, &self.store, &record, write.1).unwrap() {
+                Some(rows) => {
+                    let record = Record { body: Body::Write(Arc::new(rows)), ..record };
+                    self.store.put(Table::Record, &key, &encode(&record)).unwrap();
+                }
+                None => self.store.delete(Table::Record, &key).unwrap(),
+            }
+        }
+        KeyStates::clear_spilled(&mut self.store).unwrap();
+        self.keys = KeyStates::default();
+        for (write, seq) in self.log.iter().zip(1..) {
+            if let Some((_, record)) = stored(&self.store, write) {
+                merge(&mut self.keys, &mut self.store, &record, write.1, seq, Planted::none()).unwrap();
+            }
+        }
+    }
+
     /// Which row holds each unique value, as far as any claims it.
     fn registers(&self) -> BTreeMap<UniqueValue, (Arc<[u8]>, Stamp)> {
         let mut registers = BTreeMap::new();
@@ -251,6 +276,7 @@ proptest! {
         steps in prop::collection::vec(step(), 1..40),
         orders in prop::collection::vec(prop::collection::vec(0usize..64, 1..40), 3),
         limit in 0usize..6,
+        life in 1usize..8,
     ) {
         let mut authors: Vec<Replica> = (0..NODES).map(|_| Replica::default()).collect();
         for step in steps {
@@ -270,7 +296,12 @@ proptest! {
         let registers = authors[0].registers();
         for (n, picks) in orders.iter().enumerate() {
             let mut replica = Replica { limit: (n == 0).then_some(limit), ..Replica::default() };
-            ordered(&all, picks).iter().for_each(|w| replica.apply(w));
+            for (place, write) in ordered(&all, picks).iter().enumerate() {
+                replica.apply(write);
+                if n < 2 && place % life == 0 {
+                    replica.compact_and_restart();
+                }
+            }
             authors.push(replica);
         }
         let expected = defined(&all);

@@ -7,11 +7,14 @@
 
 use crate::core::effect::{Effect, Published};
 use crate::core::fault::Fatal;
-use crate::core::message::{Message, Report};
+use crate::core::log::Rules;
+use crate::core::merge::remnant;
+use crate::core::message::{Message, Record, Report};
 use crate::core::node::{Io, Node};
 use crate::core::planted::Bug;
 use crate::core::replicate::conflicts::prune_conflicts;
 use crate::core::replicate::lag::Lag;
+use crate::core::storage::Storage;
 use crate::types::{Epoch, Hlc, Mono, NodeId, Snapshot, VersionVector};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -166,7 +169,8 @@ impl Node {
         progress.candidate = low.map(|low| (low, join));
     }
 
-    /// Drops what lies below the watermark: key states after a grace period, records after their retention.
+    /// Drops what lies below the watermark: key states after a grace period, records after their retention. Of what is
+    /// older than the longest retention all goes that no key state rests on, though a voter may lack it.
     fn forget(&mut self, io: &mut Io<'_>) -> Result<(), Fatal> {
         self.publish_watermark(io);
         let now = self.now.mono;
@@ -200,11 +204,32 @@ impl Node {
         let wall = self.clock.last().millis();
         let age = |span: crate::types::Span| Hlc::from_millis(wall.saturating_sub(span.as_millis()));
         let below = self.keys.horizon().min(age(timing.retention_min));
-        let at_any_rate = age(timing.retention_max);
+        let limit = self.log.quota();
         let (reports, voters, own) = (&self.progress.reports, &self.membership.voters, self.id);
         let covered = |txn| voters.keys().all(|v| *v == own || reports.get(v).is_some_and(|r| r.vector.contains(txn)));
-        self.log.drop_old(io.store, below, at_any_rate, marks, 256, covered)?;
-        prune_conflicts(io.store, at_any_rate)
+        self.log.drop_old(io.store, below, marks, limit, covered)?;
+        let very_old = age(timing.retention_max);
+        self.compact(io, very_old, marks, limit)?;
+        prune_conflicts(io.store, very_old)
+    }
+
+    /// Compacts what is older than the longest retention: while a voter is away, everything since.
+    fn compact(&mut self, io: &mut Io<'_>, until: Hlc, marks: (Hlc, Hlc), limit: usize) -> Result<(), Fatal> {
+        let (list, keys, planted) = (&self.membership, &self.keys, self.config.planted);
+        let others = list.voters.keys().filter(|v| **v != self.id).filter_map(|v| self.progress.reports.get(v));
+        let covered: Vec<VersionVector> =
+            others.map(|r| r.vector.clone()).filter(|v| self.log.vector.covers(v)).collect();
+        let own = usize::from(list.is_voter(self.id));
+        let held = |txn| {
+            let holders = own + covered.iter().filter(|vector| vector.contains(txn)).count();
+            holders >= list.quorum() || planted.has(Bug::UnsharedDropped)
+        };
+        let remnant = |store: &dyn Storage, record: &Record, stamp| match planted.has(Bug::RemnantsDropped) {
+            true => Ok(None),
+            false => remnant(keys, store, record, stamp),
+        };
+        let now = self.clock.last();
+        self.log.compact(io.store, marks, limit, &Rules { until, now, held: &held, remnant: &remnant })
     }
 
     /// Tells sessions the watermark that holds for snapshots of the files: they may lag behind the log, and no key state

@@ -23,8 +23,8 @@ pub fn adopt_snapshot(store: &mut dyn Storage, applied: ApplySeq) -> Result<(), 
         return Err(Fatal::CorruptStorage("the snapshot is of a node that belonged to no cluster".into()));
     }
     let log = Log::open(store)?;
-    if log.checkpoint().first > applied + 1 {
-        let first = log.checkpoint().first;
+    let first = log.whole_from();
+    if first > applied + 1 {
         return Err(Fatal::CorruptStorage(format!(
             "the snapshot's files go up to place {applied}, but its log begins at {first}"
         )));

@@ -305,7 +305,8 @@ impl Node {
         ahead.is_none()
     }
 
-    /// A log does not reach back far enough. When no living member has one that does, only a snapshot helps.
+    /// A log does not reach back far enough. When no living member has one that does, only a snapshot helps, of a member that has
+    /// what is no longer in the log here: another has to go on from this one's first.
     pub(crate) fn on_sync_too_old(&mut self, io: &mut Io<'_>, from: NodeId, origin: NodeId, first_kept: u64) {
         if self.sync.asked.is_some_and(|(node, _)| node == from) {
             self.sync.asked = None;
@@ -317,8 +318,12 @@ impl Node {
         }
         self.sync.too_old.insert(from);
         let others = self.membership.voters.keys().copied().filter(|v| *v != self.id && self.peers.is_alive(*v));
-        let mut useful = others.filter(|v| self.has_news(*v));
-        if useful.all(|v| self.sync.too_old.contains(&v)) {
+        let useful: Vec<NodeId> = others.filter(|v| self.has_news(*v)).collect();
+        let own = &self.log.checkpoint().dropped;
+        let is_fit = |v: &NodeId| self.progress.report(*v).is_some_and(|r| r.vector.covers(own));
+        // A newcomer has heard no reports yet, and has nothing to give up.
+        let one_is_fit = useful.is_empty() || useful.iter().any(is_fit);
+        if one_is_fit && useful.iter().all(|v| self.sync.too_old.contains(v)) {
             self.sync.too_old.clear();
             io.out.notice(Notice::NeedsSnapshot { origin, sequence: first_kept });
         }

@@ -2,10 +2,12 @@
 
 use super::MemStorage;
 use super::judge::Judge;
-use crate::core::message::{Envelope, Message};
+use crate::core::log::{Entry, Log};
+use crate::core::message::{Body, Envelope, Message, Record};
+use crate::core::storage::load;
 use crate::core::{
-    ApplyTask, Bug, Config, Destination, Effect, Effects, Input, LoggedConflict, Node, PeerStatus, Planted, Request,
-    Response, Storage, Table, decode,
+    ApplyTask, Bug, Config, Destination, Effect, Effects, Input, LoggedConflict, Node, Notice, PeerStatus, Planted,
+    Request, Response, Storage, Table, decode, renew,
 };
 use crate::types::{
     ApplySeq, ClientId, ColumnId, ColumnSet, IndexId, Mono, NodeId, Now, RowChange, RowImage, RowKey, RowOp, Snapshot,
@@ -40,6 +42,8 @@ pub struct Cluster {
     stalled: BTreeMap<NodeId, Option<ApplySeq>>,
     clock: u64,
     clients: u64,
+    /// How long the log is kept, in milliseconds, if not as usual.
+    pub retention: Option<u64>,
     /// Column `a` has a unique index.
     pub unique: bool,
     pub log: Vec<String>,
@@ -62,6 +66,9 @@ impl Cluster {
         let seeds = if id.0 == 1 { vec![] } else { vec![address(NodeId(1))] };
         let mut config = Config::new(id, address(id), seeds);
         config.planted = self.bug.map_or(Planted::none(), Planted::only);
+        if let Some(ms) = self.retention {
+            (config.timing.retention_min, config.timing.retention_max) = (Span::from_millis(ms), Span::from_millis(ms));
+        }
         let machine = Machine {
             node: None,
             store: MemStorage::default(),
@@ -114,8 +121,10 @@ impl Cluster {
             self.advance(50);
             self.settle();
         }
-        let new = self.log.split_off(told);
-        self.log.extend(new.into_iter().filter(|line| line.contains(" => ")));
+        let mut new = self.log.split_off(told);
+        new.retain(|line| line.contains(" => "));
+        new.dedup();
+        self.log.extend(new);
     }
 
     /// What is wrong, or that all is well. Nodes that were removed do not count.
@@ -142,6 +151,46 @@ impl Cluster {
         }
         machine.store.commit();
         self.dispatch(id, effects);
+    }
+
+    /// A node that is down goes on with a copy of the state and the rows of `source`.
+    pub fn renew(&mut self, id: NodeId, source: NodeId) {
+        let now = self.now(id);
+        let (rows, applied) = (self.machines[&source].rows.clone(), self.machines[&source].applied);
+        let mut copy = self.machines[&source].store.clone();
+        let Some(machine) = self.machines.get_mut(&id) else { return };
+        match renew(machine.config.clone(), now, id.0, applied, &machine.store, &mut copy) {
+            Ok(()) => {
+                copy.commit();
+                (machine.store, machine.rows, machine.applied) = (copy, rows, applied);
+                self.restart(id);
+            }
+            Err(why) => self.log.push(format!("{id} does not go on with a copy of {source}: {why}")),
+        }
+    }
+
+    /// What each node has in its log: which entries, and of whose rows the records tell.
+    pub fn logs(&self) -> Vec<String> {
+        let line = |(id, m): (&NodeId, &Machine)| {
+            let entries =
+                Log::open(&m.store).and_then(|log| log.entries(&m.store, 0, 1000)).expect("memory can be read");
+            entries.iter().fold(format!("{id} log:"), |line, (_, Entry { txn, committed, .. })| {
+                if !committed {
+                    return format!("{line} {txn}(empty)");
+                }
+                let record: Option<Record> = load(&m.store, Table::Record, &txn.to_bytes()).expect("as written");
+                match record.map(|r| r.body) {
+                    Some(Body::Write(set)) => {
+                        let rows = set.tables.iter().flat_map(|t| t.rows.iter());
+                        let rows: Vec<_> = rows.map(|r| String::from_utf8_lossy(&r.key).into_owned()).collect();
+                        format!("{line} {txn}({})", rows.join(","))
+                    }
+                    Some(Body::Members(_)) => format!("{line} {txn}(members)"),
+                    Some(Body::Conflicts(_)) | None => format!("{line} {txn}"),
+                }
+            })
+        };
+        self.machines.iter().map(line).collect()
     }
 
     /// Restarts a node with a program that understands versions up to `newest`.
@@ -213,6 +262,9 @@ impl Cluster {
                     if let Some(machine) = self.machines.get_mut(&id) {
                         machine.watermark = watermark;
                     }
+                }
+                Effect::Notice(Notice::NeedsSnapshot { origin, sequence }) => {
+                    self.log.push(format!("{id} => needs a snapshot: it lacks what comes before {origin}:{sequence}"));
                 }
                 Effect::Notice(_) => {}
             }

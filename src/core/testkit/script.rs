@@ -1,7 +1,7 @@
 //! Golden scripts. Commands:
 //!
 //! ```text
-//! cluster nodes=N [unique=a]      start N nodes and admit them all; column `a` may have a unique index
+//! cluster nodes=N [unique=a] [retention=MS]   start N nodes and admit them all; column `a` may have a unique index
 //! write nI KEY a=V b=V [level=L]  commit from node I; `delete nI KEY` removes the row
 //! barrier nI                      a QUORUM read barrier
 //! deliver [from=nI] [to=nJ] [kind=Prepare]   deliver what matches, once
@@ -22,9 +22,11 @@
 //! versions                        what each node speaks
 //! fill nI COUNT                   that many QUORUM writes to one row, each settled, in silence
 //! synced nI                       what is applied on node I is durable in its files
+//! renew nI nJ                     node I, which is down, goes on with a copy of node J
 //! clocks                          how far each node takes the others' wall clocks to be ahead
 //! settling KEY                    whether a row may still differ between nodes, as each of them sees it
 //! rows    status    conflicts     what every node has; where it stands; its conflict log
+//! logs                            the entries of every node's log, with the rows their records tell of
 //! ```
 
 use super::cluster::{Cluster, describe};
@@ -54,6 +56,7 @@ impl Runner for Script {
             "cluster" => {
                 let nodes = args.take_key("nodes").unwrap_or("3").parse()?;
                 cluster.unique = args.take_key("unique").is_some();
+                cluster.retention = args.take_key("retention").map(str::parse).transpose()?;
                 cluster.start(nodes);
             }
             "write" | "delete" => {
@@ -140,6 +143,14 @@ impl Runner for Script {
             }
             "versions" => {
                 let lines = cluster.versions();
+                cluster.log.extend(lines);
+            }
+            "renew" => {
+                let id = node(args.next_pos().ok_or("which node?")?)?;
+                cluster.renew(id, node(args.next_pos().ok_or("which source?")?)?);
+            }
+            "logs" => {
+                let lines = cluster.logs();
                 cluster.log.extend(lines);
             }
             "crash" => cluster.crash(node(args.next_pos().ok_or("which node?")?)?),

@@ -53,20 +53,28 @@ pub async fn take_over(
     credentials: &Credentials,
     metrics: &Metrics,
     member: Member,
+    sound: bool,
 ) -> Result<(), String> {
     let taker = Taker::Member(Box::new(member));
     let mut told: Option<Instant> = None;
     loop {
+        let mut some_lag_behind = false;
         for other in others {
             match super::fetch::fetch_from(directory, other, credentials, metrics, &taker).await {
                 Ok(()) => return Ok(()),
                 Err(Error::Local(why)) => return Err(format!("the snapshot from {other}: {why}")),
-                Err(error) if told.is_none_or(|at| at.elapsed() > TELL_EVERY) => {
-                    told = Some(Instant::now());
-                    tracing::warn!(other, %error, "no snapshot from there yet: asking on");
+                Err(error) => {
+                    some_lag_behind |= matches!(error, Error::Unfit(_));
+                    if told.is_none_or(|at| at.elapsed() > TELL_EVERY) {
+                        told = Some(Instant::now());
+                        tracing::warn!(other, %error, "no snapshot from there yet: asking on");
+                    }
                 }
-                Err(_) => {}
             }
+        }
+        if sound && some_lag_behind {
+            tracing::warn!("no snapshot that will do: going on with what is here");
+            return Ok(());
         }
         sleep(PAUSE).await;
     }
