@@ -1,4 +1,5 @@
-//! Operators: they admit machines that joined and remove machines that were lost, and keep at it until it is done.
+//! Operators: they wait for machines that joined to have their vote, remove machines that were lost, and keep at it until it is
+//! done.
 
 use super::clock::{MS, SECOND};
 use super::history::Violation;
@@ -30,7 +31,7 @@ impl Operator {
 }
 
 impl World {
-    /// A machine that joined is to become a voter, unless the node sees to that itself.
+    /// A machine that joined is to become a voter.
     pub fn admit_later(&mut self, m: usize) {
         let change = MemberChange::Admit(self.machines[m].id);
         self.instruct(change);
@@ -62,13 +63,6 @@ impl World {
             return;
         }
         let Some(change) = self.operators[o].queue.front().copied() else { return };
-        if let MemberChange::Admit(id) = change
-            && !self.is_welcomed(id)
-        {
-            // As nodes do it: none asks for its vote before it has the list.
-            self.operators[o].queue.rotate_left(1);
-            return self.wake_operator(o, 300 * MS);
-        }
         let able: Vec<usize> = (0..self.machines.len())
             .filter(|m| {
                 let machine = &self.machines[*m];
@@ -86,17 +80,16 @@ impl World {
         if self.is_done(m, change) {
             return self.accomplished(o);
         }
+        if let MemberChange::Admit(_) = change {
+            // The node asks for it, nobody else can: what it holds is part of the question.
+            self.operators[o].queue.rotate_left(1);
+            return self.wake_operator(o, 300 * MS);
+        }
         self.operators[o].tries += 1;
         let id = self.new_id(OPERATOR + o);
         self.operators[o].waiting = Some((id, m));
         self.trace.note(self.now, m, format_args!("operator {o} asks {change:?}"));
         self.give(m, Input::Request(id, Request::Member(change)));
-    }
-
-    /// Whether the node runs and has a member list.
-    fn is_welcomed(&self, id: NodeId) -> bool {
-        let node = self.machines.iter().find(|machine| machine.id == id).and_then(|machine| machine.node.as_ref());
-        node.is_some_and(|node| !node.membership().voters.is_empty())
     }
 
     /// Whether the member list of machine `m` already shows the change.

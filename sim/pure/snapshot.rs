@@ -30,7 +30,7 @@ impl World {
         (self.machines[joiner].disk, self.machines[joiner].files) = (disk, files);
     }
 
-    /// A machine hears that no log reaches back to what it lacks: as the daemon, it starts again with a snapshot.
+    /// A machine needs a snapshot, as no log reaches back to what it lacks: as the daemon, it starts again with one.
     pub(super) fn lags_beyond_the_log(&mut self, m: usize) {
         self.marks.hit(Mark::LagsBeyondTheLog);
         self.machines[m].lags = true;

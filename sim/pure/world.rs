@@ -395,7 +395,7 @@ impl World {
             Effect::Notice(notice) => match notice {
                 Notice::Recovering { .. } => self.marks.hit(Mark::RecoveryNotice),
                 Notice::Conflict { .. } => self.marks.hit(Mark::ConflictLogged),
-                Notice::NeedsSnapshot { .. } => self.lags_beyond_the_log(m),
+                Notice::NeedsSnapshot { .. } | Notice::Orphaned { .. } => self.lags_beyond_the_log(m),
                 Notice::Stopped(why) => {
                     self.broken(Violation::crash("anytime_nodes_run", format!("machine {m} stopped: {why}")));
                 }

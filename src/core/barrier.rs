@@ -180,7 +180,7 @@ impl Node {
             Purpose::Read(client) => io.out.reply(client, Response::BarrierDone),
             Purpose::SchemaLock(txn) => self.schema_locked(io, txn),
             Purpose::Member { client, change, base, joiner } => {
-                let mut must_hold = barrier.need;
+                let mut must_hold = barrier.need.quorum_part();
                 must_hold.join(&barrier.live.into_iter().filter(|t| self.log.vector.contains(*t)).collect());
                 must_hold.join(&joiner);
                 self.propose_change(io, client, change, base, barrier.epoch, must_hold)?;

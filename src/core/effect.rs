@@ -116,6 +116,11 @@ pub enum Notice {
         origin: NodeId,
         sequence: Sequence,
     },
+    /// A ONE write of a removed node is here, where there is no vote yet, and not with the members: a snapshot without it
+    /// is needed.
+    Orphaned {
+        txn: TxnId,
+    },
     ClockAhead {
         peer: NodeId,
         ahead_ms: u64,

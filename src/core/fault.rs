@@ -22,6 +22,9 @@ pub enum Fatal {
     /// No living member's log reaches back to what this node lacks: it goes on with a snapshot.
     #[error("no member's log reaches back to {origin}:{sequence}, which this node lacks: it needs a snapshot")]
     NeedsSnapshot { origin: NodeId, sequence: Sequence },
+    /// A newcomer has a ONE write that came from a removed node to it alone: it begins again with a snapshot.
+    #[error("{0} is of a removed node, and no member's: this newcomer needs another snapshot")]
+    Orphaned(TxnId),
     /// A database file cannot be what this node wrote.
     #[error("damaged data: {0}")]
     Damaged(String),

@@ -78,7 +78,7 @@ pub enum Request {
 /// One change of the voting member list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MemberChange {
-    /// Make a joined non-voter a voter.
+    /// Make a joined non-voter a voter. The node itself asks for it, by a message; a client that does is refused.
     Admit(NodeId),
     /// Take a node's vote, for good.
     Remove(NodeId),

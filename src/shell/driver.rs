@@ -476,6 +476,7 @@ impl Driver {
                         Notice::NeedsSnapshot { origin, sequence } => {
                             self.stop = Some(Fatal::NeedsSnapshot { origin: *origin, sequence: *sequence });
                         }
+                        Notice::Orphaned { txn } => self.stop = Some(Fatal::Orphaned(*txn)),
                         _ => {}
                     }
                     self.log(&notice);
@@ -611,6 +612,7 @@ fn log(notice: &Notice) {
             tracing::info!(epoch = epoch.0, voters = voters.join(" "), "member list changed");
         }
         Notice::Recovering { txn, ballot } => tracing::info!(%txn, ballot, "recovering a transaction"),
+        Notice::Orphaned { txn } => tracing::warn!(%txn, "a write of a removed node is here alone"),
         Notice::NeedsSnapshot { origin, sequence } => {
             tracing::warn!(%origin, sequence, "no peer's log reaches back far enough to bring this node up to date");
         }

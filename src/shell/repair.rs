@@ -78,7 +78,9 @@ pub(super) fn look(config: &Config, start: &Start) -> Result<Option<Need>, Strin
     }
     match start {
         _ if !damaged.is_empty() => Ok(Some(Need::Damaged(damaged))),
-        Start::After(cause @ Fatal::NeedsSnapshot { .. }) => Ok(Some(Need::Lagging(cause.clone()))),
+        Start::After(cause @ (Fatal::NeedsSnapshot { .. } | Fatal::Orphaned(_))) => {
+            Ok(Some(Need::Lagging(cause.clone())))
+        }
         Start::After(Fatal::Damaged(_)) => {
             check_store(directory)?;
             tracing::error!("no file is damaged now: look at the memory of this machine");

@@ -416,7 +416,9 @@ async fn drain(instance: &mut Instance) -> Result<(), Ended> {
 fn stopped(ended: Option<Result<(), Fatal>>) -> Result<(), Ended> {
     match ended {
         Some(Ok(())) => Ok(()),
-        Some(Err(cause @ (Fatal::NeedsSnapshot { .. } | Fatal::Damaged(_)))) => Err(Ended::Again(cause)),
+        Some(Err(cause @ (Fatal::NeedsSnapshot { .. } | Fatal::Orphaned(_) | Fatal::Damaged(_)))) => {
+            Err(Ended::Again(cause))
+        }
         Some(Err(fatal)) => Err(fatal.to_string().into()),
         None => Err("the driver died; see the log".to_string().into()),
     }

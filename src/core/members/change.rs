@@ -97,7 +97,15 @@ impl Node {
         change: MemberChange,
         joiner: VersionVector,
     ) -> Result<(), Fatal> {
-        if let Err(refusal) = self.change_makes_sense(change) {
+        let refused = match change {
+            MemberChange::Admit(node) if client.is_some() => {
+                Err(Refusal::Membership(format!("{node} asks for its vote itself, when it has caught up")))
+            }
+            MemberChange::Admit(_) | MemberChange::Remove(_) | MemberChange::Speak(_) => {
+                self.change_makes_sense(change)
+            }
+        };
+        if let Err(refusal) = refused {
             if let Some(client) = client {
                 io.out.reply(client, Response::Refused(refusal));
             }
@@ -193,12 +201,7 @@ impl Node {
         let begin = *self.member_precedence.entry(change).or_insert(now);
         let mut record = (*self.record(txn, begin, WriteLevel::Quorum, Body::Members(Arc::new(list)))).clone();
         record.dependencies = record.dependencies.quorum_part();
-        let claim = Claim {
-            watermark: self.progress.watermark,
-            must_hold: must_hold.quorum_part(),
-            members_base: base,
-            ..Claim::default()
-        };
+        let claim = Claim { watermark: self.progress.watermark, must_hold, members_base: base, ..Claim::default() };
         let deadline = self.now.mono.after(self.config.timing.write_timeout);
         self.coordinate(io, Arc::new(record), claim, client, Phase::Preparing, deadline);
         Ok(())

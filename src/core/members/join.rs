@@ -6,7 +6,7 @@ use crate::core::input::MemberChange;
 use crate::core::members::change::{highest_slot, save_membership};
 use crate::core::message::{Membership, Message};
 use crate::core::node::{Io, Node};
-use crate::types::{Epoch, Mono, NodeId, VersionVector};
+use crate::types::{Epoch, Mono, NodeId, TxnId, VersionVector};
 use std::sync::Arc;
 
 /// How far a new node is.
@@ -23,6 +23,10 @@ impl Node {
     pub(crate) fn tick_joining(&mut self, io: &mut Io<'_>) {
         let now = self.now.mono;
         let pause = self.config.timing.report_interval;
+        let orphan = match &self.joining {
+            Some(Joining::CatchingUp { next, .. }) if *next <= now => self.orphan(),
+            Some(Joining::CatchingUp { .. } | Joining::Asking { .. }) | None => None,
+        };
         match &mut self.joining {
             None => {}
             Some(Joining::Asking { next }) if *next <= now => {
@@ -36,6 +40,9 @@ impl Node {
             }
             Some(Joining::CatchingUp { target, next, asked }) if *next <= now => {
                 *next = now.after(pause);
+                if let Some(txn) = orphan {
+                    return io.out.notice(Notice::Orphaned { txn });
+                }
                 let caught_up = self.log.vector.covers(target) && self.log.applied >= self.log.last_commit;
                 let voters: Vec<NodeId> = self.membership.voters.keys().copied().collect();
                 let Some(voter) = voters.get(*asked % voters.len().max(1)).copied() else { return };
@@ -114,7 +121,28 @@ impl Node {
         if self.is_changing_members(MemberChange::Admit(from)) {
             return Ok(());
         }
-        self.on_member_request(io, None, MemberChange::Admit(from), vector.quorum_part())
+        // ONE writes of members come by themselves; the watermark waits for them.
+        let mut must_hold = vector.quorum_part();
+        must_hold.join(&self.of_removed(&vector));
+        self.on_member_request(io, None, MemberChange::Admit(from), must_hold)
+    }
+
+    /// The ONE writes of removed nodes among `vector`.
+    fn of_removed(&self, vector: &VersionVector) -> VersionVector {
+        let mut found = VersionVector::new();
+        self.membership.removed.iter().for_each(|node| found.join(&vector.of_node(*node).one_part()));
+        found
+    }
+
+    /// A ONE write of a removed node that came here and that a majority of the members lacks. The watermark does not wait for
+    /// it, neither with its writer nor with a newcomer among the voters: if this node brought it in, the members could have
+    /// forgotten what it must be merged with (rules 21 and 22). It is lost as its writer is.
+    fn orphan(&self) -> Option<TxnId> {
+        let own = self.of_removed(&self.log.vector);
+        let list = &self.membership;
+        let reports = list.voters.keys().filter_map(|v| self.progress.report(*v)).filter(|r| r.epoch == list.epoch);
+        let lacking: Vec<TxnId> = reports.flat_map(|r| own.missing_from(&r.vector, 1)).collect();
+        lacking.first().copied().filter(|_| lacking.len() >= list.quorum())
     }
 
     pub(crate) fn joining_deadline(&self) -> Option<Mono> {

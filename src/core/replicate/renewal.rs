@@ -97,8 +97,9 @@ pub fn renew(
     adopt_snapshot(copy, applied)?;
     let (log, held) = (Log::open(own)?, Log::held(copy)?);
     OlderThanItself::check(node, log.reserved(), &held).map_err(Unfit::Older)?;
+    let given_up = orphans(node, copy)?;
     let dropped = &log.checkpoint().dropped;
-    if let Some(txn) = dropped.missing_from(&held, 1).first() {
+    if let Some(txn) = dropped.missing_from(&held, usize::MAX).iter().find(|txn| !given_up(txn)) {
         return Err(Unfit::Behind(format!("it lacks {txn}, whose record is no longer kept here")));
     }
     Log::keep_reserved(own, copy)?;
@@ -107,20 +108,27 @@ pub fn renew(
     }
     let kept = match planted.has(Bug::RenewalForgetsRecords) {
         true => Kept::default(),
-        false => Kept::read(own, &log, &held)?,
+        false => Kept::read(own, &log, |txn| held.contains(txn) || given_up(&txn))?,
     };
     // What it wants done, it wants again when it is opened for good: messages may be lost, and applying is redone.
     let node = Node::open_renewed(config, now, seed, applied, Some(kept), copy, &mut Effects::new())?;
     // No reading of that has left the node.
     Clock::keep_mark(own, copy)?;
     let before = Log::held(own)?;
-    match before.missing_from(node.vector(), 1).first() {
+    match before.missing_from(node.vector(), usize::MAX).iter().find(|txn| !given_up(txn)) {
         Some(txn) if !planted.has(Bug::RenewalForgetsRecords) => {
             // The old state stays, and another attempt comes later.
             Err(Unfit::Behind(format!("{txn} of the old state cannot be merged into it now")))
         }
         Some(_) | None => Ok(()),
     }
+}
+
+/// Whether a position is one that a newcomer gives up: of a node that was removed, so that what nobody but the newcomer has is
+/// nobody's any more. A member gives up nothing.
+fn orphans(node: NodeId, copy: &dyn Storage) -> Result<impl Fn(&TxnId) -> bool + use<>, Fatal> {
+    let list = load_membership(copy)?.map(|stored| stored.membership).unwrap_or_default();
+    Ok(move |txn: &TxnId| !list.is_voter(node) && list.removed.contains(&txn.origin.node()))
 }
 
 fn check_memberships(node: NodeId, own: &dyn Storage, copy: &dyn Storage) -> Result<(), Unfit> {
@@ -171,14 +179,14 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    fn read(own: &dyn Storage, log: &Log, held: &VersionVector) -> Result<Kept, Fatal> {
+    fn read(own: &dyn Storage, log: &Log, is_there: impl Fn(TxnId) -> bool) -> Result<Kept, Fatal> {
         let mut kept = Kept::default();
         let mut seq = log.checkpoint().first;
         loop {
             let entries = log.entries(own, seq, CHUNK)?;
             let Some((last, _)) = entries.last() else { return Ok(kept) };
             seq = last + 1;
-            for (_, entry) in entries.into_iter().filter(|(_, entry)| !held.contains(entry.txn)) {
+            for (_, entry) in entries.into_iter().filter(|(_, entry)| !is_there(entry.txn)) {
                 let TxnId { origin, sequence } = entry.txn;
                 let record: Option<Record> = load(own, Table::Record, &entry.txn.to_bytes())?;
                 match (log.outcome(own, entry.txn)?.map(|r| r.outcome), record) {

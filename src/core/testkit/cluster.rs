@@ -266,6 +266,9 @@ impl Cluster {
                 Effect::Notice(Notice::NeedsSnapshot { origin, sequence }) => {
                     self.log.push(format!("{id} => needs a snapshot: it lacks what comes before {origin}:{sequence}"));
                 }
+                Effect::Notice(Notice::Orphaned { txn }) => {
+                    self.log.push(format!("{id} => alone has {txn} of a removed node"))
+                }
                 Effect::Notice(_) => {}
             }
         }
