@@ -4,7 +4,7 @@ use crate::core::effect::{Destination, Notice};
 use crate::core::fault::Fatal;
 use crate::core::input::MemberChange;
 use crate::core::members::change::{highest_slot, save_membership};
-use crate::core::message::{Membership, Message};
+use crate::core::message::{Membership, Message, Report};
 use crate::core::node::{Io, Node};
 use crate::types::{Epoch, Mono, NodeId, TxnId, VersionVector};
 use std::sync::Arc;
@@ -23,9 +23,9 @@ impl Node {
     pub(crate) fn tick_joining(&mut self, io: &mut Io<'_>) {
         let now = self.now.mono;
         let pause = self.config.timing.report_interval;
-        let orphan = match &self.joining {
-            Some(Joining::CatchingUp { next, .. }) if *next <= now => self.orphan(),
-            Some(Joining::CatchingUp { .. } | Joining::Asking { .. }) | None => None,
+        let (orphan, level) = match &self.joining {
+            Some(Joining::CatchingUp { next, .. }) if *next <= now => (self.orphan(), self.is_level_with_a_voter()),
+            Some(Joining::CatchingUp { .. } | Joining::Asking { .. }) | None => (None, false),
         };
         match &mut self.joining {
             None => {}
@@ -43,7 +43,7 @@ impl Node {
                 if let Some(txn) = orphan {
                     return io.out.notice(Notice::Orphaned { txn });
                 }
-                let caught_up = self.log.vector.covers(target) && self.log.applied >= self.log.last_commit;
+                let caught_up = (level || self.log.vector.covers(target)) && self.log.applied >= self.log.last_commit;
                 let voters: Vec<NodeId> = self.membership.voters.keys().copied().collect();
                 let Some(voter) = voters.get(*asked % voters.len().max(1)).copied() else { return };
                 *asked += 1;
@@ -127,6 +127,18 @@ impl Node {
         self.on_member_request(io, None, MemberChange::Admit(from), must_hold)
     }
 
+    /// Whether everything is here that some voter of this epoch had when it last reported. Whoever welcomed this node may have
+    /// been removed, and alone hold positions that it never used.
+    fn is_level_with_a_voter(&self) -> bool {
+        self.reports().any(|r| self.log.vector.covers(&r.vector))
+    }
+
+    /// The last reports of voters that know the member list in force here.
+    fn reports(&self) -> impl Iterator<Item = &Report> {
+        let list = &self.membership;
+        list.voters.keys().filter_map(|v| self.progress.report(*v)).filter(|r| r.epoch == list.epoch)
+    }
+
     /// The ONE writes of removed nodes among `vector`.
     fn of_removed(&self, vector: &VersionVector) -> VersionVector {
         let mut found = VersionVector::new();
@@ -139,10 +151,8 @@ impl Node {
     /// forgotten what it must be merged with (rules 21 and 22). It is lost as its writer is.
     fn orphan(&self) -> Option<TxnId> {
         let own = self.of_removed(&self.log.vector);
-        let list = &self.membership;
-        let reports = list.voters.keys().filter_map(|v| self.progress.report(*v)).filter(|r| r.epoch == list.epoch);
-        let lacking: Vec<TxnId> = reports.flat_map(|r| own.missing_from(&r.vector, 1)).collect();
-        lacking.first().copied().filter(|_| lacking.len() >= list.quorum())
+        let lacking: Vec<TxnId> = self.reports().flat_map(|r| own.missing_from(&r.vector, 1)).collect();
+        lacking.first().copied().filter(|_| lacking.len() >= self.membership.quorum())
     }
 
     pub(crate) fn joining_deadline(&self) -> Option<Mono> {
