@@ -11,7 +11,7 @@ use super::log::{Log, Recorded};
 use super::members::change::PendingChange;
 use super::members::lives::Lives;
 use super::members::peers::Peers;
-use super::merge::{KeyStates, merge};
+use super::merge::{KeyStates, hide_again, merge};
 use super::message::{Body, Envelope, Life, Membership, Message, Outcome, Record, Reject};
 use super::replicate::progress::Progress;
 use super::replicate::sync::Sync;
@@ -258,6 +258,7 @@ impl Node {
                 self.clock.observe(stamp.hlc);
             }
         }
+        hide_again(&mut self.keys, io.store)?;
         self.sync.heard = self.log.vector.clone();
         Ok(())
     }

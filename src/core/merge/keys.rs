@@ -5,7 +5,7 @@ use super::state::RowState;
 use crate::core::fault::Fatal;
 use crate::core::planted::{Bug, Planted};
 use crate::core::storage::{Storage, Table, decode, encode, load, save};
-use crate::types::{ApplySeq, Hlc, Key, Stamp, TxnId};
+use crate::types::{ApplySeq, Hlc, Key, RowKey, Stamp, TxnId};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -197,6 +197,23 @@ impl KeyStates {
         Ok(())
     }
 
+    /// The rows with a state in memory.
+    pub(super) fn rows(&self) -> impl Iterator<Item = (&RowKey, &RowState)> {
+        self.states.iter().filter_map(|(key, state)| match (key, &state.row) {
+            (Key::Row(key), Some(row)) => Some((key, &**row)),
+            (Key::Row(_) | Key::Unique(..) | Key::Schema(_) | Key::Members, _) => None,
+        })
+    }
+
+    /// A row with a state in memory lost a unique value to a claim at `by`.
+    pub(super) fn hide(&mut self, row: RowKey, by: Stamp) {
+        let key = Key::Row(row);
+        if let Some(row) = self.states.get_mut(&key).and_then(|state| state.row.as_mut()) {
+            row.hidden_by = by;
+        }
+        self.touch(key, by);
+    }
+
     /// Forgets by what names the readers of a key are known: see [`Readers::fold`].
     pub fn fold_readers(&mut self, key: &Key) {
         if let Some(state) = self.states.get_mut(key) {
@@ -222,7 +239,7 @@ impl KeyStates {
 mod tests {
     use super::*;
     use crate::core::testkit::MemStorage;
-    use crate::types::{NodeId, RowKey, TableId};
+    use crate::types::{NodeId, TableId};
 
     fn key(n: u8) -> Key {
         Key::Row(RowKey { table: TableId::new(NodeId(1), 1), key: Arc::from([n]) })

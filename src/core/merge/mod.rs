@@ -70,3 +70,4 @@ mod unique;
 pub use keys::KeyStates;
 pub use remnant::remnant;
 pub use row::merge;
+pub use unique::hide_again;

@@ -1,7 +1,7 @@
 //! The merged result is a function of the set of writes: random histories, replayed in random causal orders, against
 //! each other and against a definition that looks at the whole set at once.
 
-use super::{KeyStates, merge, remnant};
+use super::{KeyStates, hide_again, merge, remnant};
 use crate::core::message::{Body, Record};
 use crate::core::planted::Planted;
 use crate::core::storage::{Storage, Table, encode, load};
@@ -199,6 +199,7 @@ impl Replica {
                 merge(&mut self.keys, &mut self.store, &record, write.1, seq, Planted::none()).unwrap();
             }
         }
+        hide_again(&mut self.keys, &self.store).unwrap();
     }
 
     /// Which row holds each unique value, as far as any claims it.

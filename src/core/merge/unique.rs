@@ -58,6 +58,20 @@ pub(super) fn claim(
     Ok(())
 }
 
+/// Hides rows that own not all of their unique values, once key states were made again of what the log still has: a claim that
+/// hid a row did so by outbidding an earlier one, and that one may be gone.
+pub fn hide_again(keys: &mut KeyStates, store: &dyn Storage) -> Result<(), Fatal> {
+    let mut outbid = Vec::new();
+    for (key, row) in keys.rows().filter(|(_, row)| row.is_alive() && !row.is_hidden()) {
+        let values = values(store, key, row, None)?;
+        if let Some(rival) = rival(keys, store, key.table, &key.key, values)? {
+            outbid.push((key.clone(), rival.stamp));
+        }
+    }
+    outbid.into_iter().for_each(|(key, by)| keys.hide(key, by));
+    Ok(())
+}
+
 /// The unique values of a living row, as far as they were written, or may be doubted, above the horizon.
 pub(super) fn values(
     store: &dyn Storage,
