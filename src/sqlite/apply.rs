@@ -76,7 +76,7 @@ pub(super) struct Open {
     schema_changed: bool,
     /// The schema version and the definition that the open transaction changes to.
     definition: Option<(u64, Vec<u8>)>,
-    /// Committed since the last sync.
+    /// Holds more than is known to be durable: committed since the last sync, or found in it at start.
     pub(super) dirty: bool,
     /// The database attached beside it, of which the open transaction took tables in: committed first, and durably.
     takes_in: Option<DatabaseName>,
@@ -133,6 +133,11 @@ impl Applier {
         let applied = state_value(&mut connection, &file.name, "applied_seq")?;
         let held = locked(&self.dir.shared.registry).held(&file.name, file.created)?;
         integrity::check_holds(&file.name, applied, held)?;
+        // A killed process left in the operating system's cache what a power failure still takes: nothing may rest on that.
+        let uncertain = applied > held && !self.dir.shared.options.planted.has(HostBug::FoundTakenForDurable);
+        if uncertain {
+            connection.sync_wal(&file.name)?;
+        }
         let open = Open {
             statements: Statements::default(),
             connection,
@@ -144,7 +149,7 @@ impl Applier {
             in_transaction: false,
             schema_changed: false,
             definition: None,
-            dirty: false,
+            dirty: uncertain,
             takes_in: None,
             file: file.clone(),
         };
@@ -418,19 +423,9 @@ impl Applier {
 }
 
 impl Open {
-    /// Makes what was committed durable: a commit with FULL syncs the WAL, and with it every commit before; a checkpoint
-    /// would do so only where no reader is in its way.
+    /// Makes what was committed durable: all of it is in the WAL, or was synced when it was moved into the file.
     fn sync(&mut self) -> Result<()> {
-        let schema = quoted(&self.name);
-        self.connection.run_script(&format!("PRAGMA {schema}.synchronous = FULL"))?;
-        let synced = self.connection.cached("BEGIN IMMEDIATE").and_then(|begin| begin.run([]));
-        let synced = synced.and_then(|()| self.set_state("synced_seq", self.applied));
-        let synced = synced.and_then(|()| self.connection.cached("COMMIT")?.run([]));
-        if synced.is_err() {
-            self.end();
-        }
-        self.connection.run_script(&format!("PRAGMA {schema}.synchronous = NORMAL"))?;
-        synced?;
+        self.connection.sync_wal(&self.name)?;
         self.dirty = false;
         Ok(())
     }
