@@ -132,8 +132,7 @@ fn a_schema_change_is_tried_out_in_private() {
         file: FileChange::Keep,
         version: 2,
         statements: vec![sql.into()],
-        definition: Vec::new(),
-        tables,
+        definitions: marmot::sqlite::Definitions::Whole { definition: Vec::new(), tables },
     };
     let mut with_priv = tables();
     with_priv.push(ids(9, "priv", &["x"], &[]));
@@ -177,8 +176,7 @@ fn a_failed_schema_change_says_so() {
         file: FileChange::Keep,
         version: 2,
         statements: vec!["CREATE UNIQUE INDEX shop.ua ON t(a)".into()],
-        definition: Vec::new(),
-        tables: tables(),
+        definitions: marmot::sqlite::Definitions::Whole { definition: Vec::new(), tables: tables() },
     };
     let refused = w.execute_schema(DB, &step).unwrap_err();
     assert!(matches!(refused, Error::Constraint { kind: Constraint::Unique(_), .. }), "{refused}");

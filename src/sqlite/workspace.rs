@@ -9,6 +9,7 @@ use super::computed::Computer;
 use super::connection::{Connection, Interrupt, Rows, quoted};
 use super::cost::Cost;
 use super::data_dir::{DataDir, DatabaseFile};
+use super::definition;
 use super::error::{Constraint, Error, Result};
 use super::functions::Functions;
 use super::ids::IdSource;
@@ -17,6 +18,7 @@ use super::layout::{DatabaseLayout, TableLayout, convert};
 use super::pair::OverlayPair;
 use super::schema::{FileChange, SchemaStep};
 use super::statement::Statement;
+use super::trial::Trial;
 use crate::types::{RowKey, TableId, Value, WriteSet};
 use rusqlite::ffi;
 use std::collections::BTreeMap;
@@ -54,6 +56,7 @@ pub struct Workspace {
     /// Foreign keys, triggers and capture are switched off for a schema change.
     rules_off: bool,
     dir: DataDir,
+    trial: Trial,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +91,7 @@ impl Workspace {
             state: State::Idle,
             rules_off: false,
             dir,
+            trial: Trial::new(functions),
         })
     }
 
@@ -222,7 +226,8 @@ impl Workspace {
             None => {
                 let Workspace { connection, guard, .. } = self;
                 let before = file.last_layout();
-                let layout = guard.lifted(|| DataDir::read_layout(connection, &file.name, before.as_deref()))?;
+                let layout = guard.lifted(|| definition::read_layout(connection, &file.name, before.as_deref()))?;
+                self.dir.count_layouts(&layout);
                 if let Some(generation) = generation {
                     file.remember_layout(generation, layout.clone());
                 }
@@ -406,9 +411,27 @@ impl Workspace {
             connection.run_script(sql)?;
         }
         // The layout must make sense too, or rows of the table could not be replicated.
-        let mut ids = step.tables.clone();
-        ids.push(super::data_dir::sequences_ids());
-        guard.lifted(|| DatabaseLayout::read(connection, database, 0, &ids, before.as_deref())).map(|_| ())
+        let before = before.unwrap_or_default();
+        let layout = guard.lifted(|| before.after(connection, database, step.version, &step.definitions))?;
+        self.dir.count_layouts(&layout);
+        Ok(())
+    }
+
+    /// As [`Workspace::execute_schema`], for a change of a database that works or fails the same whatever is in it: outside
+    /// any transaction, and without looking at the file.
+    pub fn try_apart(&mut self, database: &str, step: &SchemaStep) -> Result<()> {
+        match &step.file {
+            FileChange::Create if !super::data_dir::is_database_name(database) => {
+                Err(Error::BadDatabaseName(database.to_string()))
+            }
+            FileChange::Create | FileChange::Drop => Ok(()),
+            FileChange::Keep => {
+                let layout = self.trial.run(&self.dir, database, step)?;
+                self.dir.count_layouts(&layout);
+                Ok(())
+            }
+            FileChange::TakenIn(_) => Err(Error::Unsupported("a move between databases, tried out apart".into())),
+        }
     }
 
     /// What the transaction changed, net of what it took back, and the keys it holds besides its rows': the schemas of
