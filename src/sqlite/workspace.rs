@@ -37,7 +37,7 @@ pub struct Executed {
 /// One session's writing connection.
 ///
 /// **Invariants**: no statement runs outside [`Workspace::begin`] … [`Workspace::end`], for only then are the overlays'
-/// snapshots pinned; a failed statement leaves neither changes nor captured rows nor consumed ids.
+/// snapshots pinned, but for attaching and detaching, which pins them too; a failed statement leaves neither changes nor captured rows nor consumed ids.
 pub struct Workspace {
     begin: Statement,
     rollback: Statement,
@@ -102,18 +102,20 @@ impl Workspace {
             return Ok(());
         }
         let file = self.dir.file(database)?;
+        self.pinned(|workspace| workspace.attach_file(database, file))
+    }
+
+    fn attach_file(&mut self, database: &str, file: Arc<DatabaseFile>) -> Result<()> {
         self.make_room()?;
         let Workspace { connection, attached, guard, dir, .. } = self;
         let pair = {
             let _held = dir.hold(&file)?;
             guard.lifted(|| OverlayPair::attach(dir, connection, database, &file.path))?
         };
+        attached.push(database, Some((file.clone(), pair)));
         if self.state == State::Idle {
-            pair.end();
-            attached.push(database, Some((file, pair)));
             return Ok(());
         }
-        attached.push(database, Some((file.clone(), pair)));
         // Without a layout rows of this database could be written and not captured.
         self.load_layout(&file, None).inspect_err(|_| self.state = State::Lost)
     }
@@ -123,20 +125,41 @@ impl Workspace {
         if self.attached.find(name).is_some() {
             return Ok(());
         }
-        self.make_room()?;
-        let Workspace { connection, attached, guard, .. } = self;
-        guard.lifted(|| connection.run_script(&format!("ATTACH ':memory:' AS {}", quoted(name))))?;
-        attached.push(name, None);
-        Ok(())
+        self.pinned(|workspace| {
+            workspace.make_room()?;
+            let Workspace { connection, attached, guard, .. } = workspace;
+            guard.lifted(|| connection.run_script(&format!("ATTACH ':memory:' AS {}", quoted(name))))?;
+            attached.push(name, None);
+            Ok(())
+        })
+    }
+
+    /// Attaches or detaches databases. SQLite first reads the definitions of all that are attached, if it has forgotten them, as
+    /// it does when a schema change is rolled back: so the snapshots that it reads them from must stay meanwhile.
+    fn pinned<R>(&mut self, work: impl FnOnce(&mut Workspace) -> Result<R>) -> Result<R> {
+        if self.state != State::Idle {
+            return work(self);
+        }
+        self.pin()?;
+        let done = work(self);
+        // The ones attached just now have begun as well.
+        self.attached.files().for_each(|(_, pair)| pair.end());
+        done
     }
 
     fn make_room(&mut self) -> Result<()> {
-        let Workspace { connection, attached, guard, .. } = self;
+        let Workspace { connection, attached, .. } = self;
         if self.state != State::Idle {
             let fits = attached.has_room(connection);
             return if fits { Ok(()) } else { Err(Error::TooManyDatabases(attached.len())) };
         }
-        for gone in guard.lifted(|| attached.make_room(connection, 1))? {
+        self.detach(1)
+    }
+
+    /// Detaches what was dropped, and what was not used for the longest time where `more` would not fit.
+    fn detach(&mut self, more: usize) -> Result<()> {
+        let Workspace { connection, attached, guard, .. } = self;
+        for gone in guard.lifted(|| attached.make_room(connection, more))? {
             self.layouts.remove(&gone);
             self.capture.forget(&gone);
         }
@@ -166,11 +189,7 @@ impl Workspace {
             return Err(Error::Unsupported("a transaction within a transaction".into()));
         }
         if self.attached.has_stale() {
-            let Workspace { connection, attached, guard, .. } = self;
-            for gone in guard.lifted(|| attached.make_room(connection, 0))? {
-                self.layouts.remove(&gone);
-                self.capture.forget(&gone);
-            }
+            self.pinned(|workspace| workspace.detach(0))?;
         }
         let generation = |file: &DatabaseFile| file.generation.load(Ordering::Acquire);
         // The layout known for a generation is that of the snapshot if no schema change was under way meanwhile.
