@@ -3,7 +3,7 @@
 mod sqlite_rig;
 
 use marmot::core::{ApplyTask, Eviction, Fatal};
-use marmot::sqlite::{DataDir, FileChange, Options, SchemaStep, TableIds, TakenIn};
+use marmot::sqlite::{DataDir, Definitions, FileChange, Options, SchemaStep, TableIds, TakenIn};
 use marmot::types::{ColumnId, ColumnSet, RowImage, RowKey, RowOp, TableChanges, Value, WriteSet};
 use proptest::prelude::*;
 use sqlite_rig::{DB, Rig, functions, ids, read, schema, task};
@@ -178,7 +178,8 @@ fn rows_of_an_older_schema_are_applied_by_column_id() {
         &[changed],
         2,
     ));
-    assert_eq!(rig.dir.definition(DB).unwrap(), (2, b"definition 2".to_vec()));
+    let (version, stored) = rig.dir.definitions(DB).unwrap();
+    assert_eq!((version, stored.database, stored.whole), (2, b"definition 2".to_vec(), true));
     for write_set in old {
         rig.apply(write_set);
     }
@@ -519,8 +520,7 @@ fn moved(rig: &mut Rig) -> Vec<ApplyTask> {
         file: FileChange::Keep,
         version: 2,
         statements: vec![TABLES[0].replace("shop", "other"), "INSERT INTO other.t SELECT * FROM shop.t".into()],
-        definition: vec![2],
-        tables: tables()[..1].to_vec(),
+        definitions: Definitions::Whole { definition: vec![2], tables: tables()[..1].to_vec() },
     };
     let file = FileChange::TakenIn(Box::new(TakenIn { database: "other".into(), step }));
     run(rig, schema(file, &["DROP TABLE shop.t"], &tables()[1..], 2));

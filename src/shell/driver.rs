@@ -547,6 +547,7 @@ impl Driver {
             }
             tracing::info!(version, "the version of the cluster");
             self.version = version;
+            self.published.set_version(version);
         }
         Ok(())
     }

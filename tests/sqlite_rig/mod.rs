@@ -3,8 +3,8 @@
 
 use marmot::core::ApplyTask;
 use marmot::sqlite::{
-    Applied, Applier, DataDir, Executed, FileChange, Functions, Options, Reader, SchemaStep, TableDigest, TableIds,
-    UniqueIds, Workspace,
+    Applied, Applier, DataDir, Definitions, Executed, FileChange, Functions, Options, Reader, SchemaStep, TableDigest,
+    TableIds, UniqueIds, Workspace,
 };
 use marmot::types::{ColumnId, Ddl, Hlc, IndexId, NodeId, Stamp, TableId, TxnId, Value, WriteSet};
 use std::path::Path;
@@ -44,8 +44,10 @@ pub fn schema(file: FileChange, statements: &[&str], tables: &[TableIds], versio
         file,
         version,
         statements: statements.iter().map(|s| s.to_string()).collect(),
-        definition: format!("definition {version}").into_bytes(),
-        tables: tables.to_vec(),
+        definitions: Definitions::Whole {
+            definition: format!("definition {version}").into_bytes(),
+            tables: tables.to_vec(),
+        },
     };
     WriteSet { ddl: Some(Ddl { database: DB.into(), payload: step.encode().into() }), ..WriteSet::default() }
 }

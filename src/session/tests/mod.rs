@@ -13,6 +13,7 @@ mod ids;
 mod inspect;
 mod keys;
 mod load;
+mod many_tables;
 mod moves;
 mod prepared;
 mod programs;
@@ -35,8 +36,8 @@ use crate::mysql::{
 };
 use crate::sqlite::{Applier, DataDir, Options};
 use crate::types::{
-    ApplySeq, Epoch, Hlc, Key, Mode, Mono, NodeId, Now, Span, Stamp, TxnId, Value, VersionVector, Wall, WriteLevel,
-    WriteSet,
+    ApplySeq, Epoch, Hlc, Key, Mode, Mono, NodeId, Now, Span, Stamp, TxnId, Value, VersionVector, Versions, Wall,
+    WriteLevel, WriteSet,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
@@ -223,9 +224,15 @@ impl Node {
 
     /// One with these variables and that account in its configuration.
     pub fn configured(globals: &[(&str, Value)], configured: ConfiguredAccount) -> Node {
+        Node::speaking(Versions::BUILD.newest, globals, configured)
+    }
+
+    /// One of a cluster that speaks `version`.
+    pub fn speaking(version: u8, globals: &[(&str, Value)], configured: ConfiguredAccount) -> Node {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let data = DataDir::open(directory.path(), Options::default()).expect("an empty directory opens");
         let published = Published::new();
+        published.set_version(version);
         let (calls, mut queue) = mpsc::channel(16);
         let script = Arc::new(Mutex::new(Script::default()));
         let mut core = Core {
@@ -295,6 +302,18 @@ impl Node {
         Client { session, login }
     }
 
+    /// The catalog that was kept up with every change is what the files have.
+    pub fn check_catalog(&self) {
+        let kept = self.server.schema().expect("it was read before");
+        let read = self.server.load_schema(kept.generation, None).expect("it can be read");
+        assert_eq!(kept.catalog, read.catalog);
+        assert_eq!(kept.accounts, read.accounts);
+        for database in self.server.databases() {
+            assert_eq!(kept.version(&database), read.version(&database), "{database}");
+            assert_eq!(kept.is_whole(&database), read.is_whole(&database), "{database}");
+        }
+    }
+
     /// Another client in database `d`.
     pub async fn another(&self) -> Client {
         let mut client = self.connect(CapabilityFlags::empty()).await;
@@ -314,6 +333,14 @@ impl Node {
 
     pub fn conflict(&self) -> Option<Refusal> {
         Some(Refusal::Conflict { begin: Stamp { hlc: Hlc(42), node: ME } })
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.check_catalog();
+        }
     }
 }
 
