@@ -17,6 +17,10 @@ const EAGER: &str =
 /// Rows of the largest table: more than are compared in one go.
 const ROWS: u32 = 9000;
 
+/// Rows are compared when somebody asks for it.
+const ASKED: &str =
+    "[verify]\ninterval_seconds = 0\nmax_rows_per_second = 0\n[replication]\nwrite_timeout_ms = 60000\n";
+
 struct Cluster {
     _root: TempDir,
     homes: Vec<PathBuf>,
@@ -27,11 +31,15 @@ struct Cluster {
 
 impl Cluster {
     fn start<const N: usize>() -> Cluster {
+        Cluster::start_with::<N>(EAGER)
+    }
+
+    fn start_with<const N: usize>(config: &str) -> Cluster {
         let (root, homes) = homes::<N>();
         let mut cluster =
             Cluster { _root: root, homes: homes.to_vec(), admin: Vec::new(), nodes: Vec::new(), ports: Vec::new() };
         for (n, home) in homes.iter().enumerate() {
-            std::fs::write(home.join("m.toml"), EAGER).expect("a file");
+            std::fs::write(home.join("m.toml"), config).expect("a file");
             let admin = free_port();
             let seeds = cluster.ports.first().map(|first| format!("127.0.0.1:{}", first.cluster));
             let (id, address) = ((n + 1).to_string(), format!("127.0.0.1:{admin}"));
@@ -308,6 +316,31 @@ fn redefine(ports: Ports, stop: &AtomicBool) {
             std::thread::sleep(Duration::from_millis(100));
         }
     }
+}
+
+#[test]
+fn a_round_begins_when_it_is_asked_for() {
+    let cluster = Cluster::start_with::<2>(ASKED);
+    let node = cluster.node(0);
+    node.run("CREATE DATABASE d");
+    node.run("CREATE TABLE d.t (id INT PRIMARY KEY, u VARCHAR(40), v INT)");
+    node.run("INSERT INTO d.t VALUES (1, 'one', 1), (2, 'two', 2)");
+    wait("the data", || cluster.are_equal("CHECKSUM TABLE d.t").then_some(()));
+    let rounds = "SELECT COUNT(*) FROM marmot.verification";
+    assert!(cluster.all(|node| node.rows(rounds) == ["0"]), "nothing was compared by itself");
+    node.run("ALTER CLUSTER VERIFY");
+    assert_eq!(cluster.compared(0, "t"), "2 0 0 0 0 OK");
+    assert_eq!(cluster.node(1).rows(rounds), ["0"], "on the node that was asked");
+    cluster.edit(0, "UPDATE t SET v = 7 WHERE id = 2");
+    wait("the next one", || {
+        // As long as the row was written a moment ago, it is left out.
+        node.run("ALTER CLUSTER VERIFY");
+        cluster.compared(0, "t").contains("2 1 0 1 0 DIFFERENT").then_some(())
+    });
+    node.run("CREATE USER ann");
+    let mut ann = node.connect_as("ann", "").expect("a login");
+    let refused = ann.query_drop("ALTER CLUSTER VERIFY").expect_err("she has no right to").to_string();
+    assert!(refused.contains("1227"), "{refused}");
 }
 
 #[test]

@@ -141,6 +141,9 @@ pub struct VerificationRow {
 pub trait VerificationStates: Send + Sync {
     /// The tables there are, by database and name.
     fn list(&self) -> Vec<VerificationRow>;
+
+    /// Has a comparison of all of them begin, as soon as one under way has ended. Does not wait for it.
+    fn begin(&self);
 }
 
 /// All system tables.

@@ -5,10 +5,14 @@ use crate::session::{VerificationRow, VerificationStates};
 use crate::types::{DatabaseName, NodeId, Wall};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
 
-/// The tables of this node, each with its last comparison.
+/// The tables of this node, each with its last comparison; and whether somebody wants the next one now.
 #[derive(Debug, Default)]
-pub struct Book(Mutex<BTreeMap<(DatabaseName, String), VerificationRow>>);
+pub struct Book {
+    tables: Mutex<BTreeMap<(DatabaseName, String), VerificationRow>>,
+    wanted: Notify,
+}
 
 /// A comparison that reached the end of the table.
 pub(super) struct Done {
@@ -22,7 +26,12 @@ pub(super) struct Done {
 
 impl Book {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<(DatabaseName, String), VerificationRow>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends when a comparison is wanted, at once if one was wanted since the last time.
+    pub(super) async fn wanted(&self) {
+        self.wanted.notified().await;
     }
 
     /// These are the tables there are.
@@ -79,5 +88,9 @@ impl Book {
 impl VerificationStates for Book {
     fn list(&self) -> Vec<VerificationRow> {
         self.lock().values().cloned().collect()
+    }
+
+    fn begin(&self) {
+        self.wanted.notify_one();
     }
 }

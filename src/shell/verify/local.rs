@@ -59,6 +59,14 @@ impl Local {
         *self.ready.borrow()
     }
 
+    /// Waits until it may be compared; for ever, if it stops before that.
+    pub(super) async fn is_there(&self) {
+        let mut ready = self.ready.clone();
+        if ready.wait_for(|ready| *ready).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// What is settled here, as of now.
     ///
     /// # Errors

@@ -82,8 +82,7 @@ const IMAGE_BYTES: u64 = 1 << 30;
 /// Both sides of it on one node.
 pub(super) struct Verification {
     pub answers: Arc<Answers>,
-    /// `None`: this node only answers.
-    verifier: Option<Verifier>,
+    verifier: Verifier,
     stop: watch::Receiver<bool>,
 }
 
@@ -100,17 +99,15 @@ impl Verification {
     ) -> Verification {
         let answers = Answers::new(local.clone(), stop.clone());
         let (interval, rows_per_second) = (config.verify.interval, config.verify.rows_per_second);
-        let verifier = (interval > Span::ZERO).then(|| {
-            let offset = Span(offset % interval.0);
-            Verifier { local, credentials, metrics, book, interval, rows_per_second, offset }
-        });
+        let interval = (interval > Span::ZERO).then_some(interval);
+        let offset = interval.map_or(Span::ZERO, |interval| Span(offset % interval.0));
+        let verifier = Verifier { local, credentials, metrics, book, interval, rows_per_second, offset };
         Verification { answers, verifier, stop }
     }
 
     /// Begins to compare, on a thread of its own.
     pub fn start(self) {
-        let Some(verifier) = self.verifier else { return };
-        if let Err(error) = dedicated("verifier", verifier.run(self.stop)) {
+        if let Err(error) = dedicated("verifier", self.verifier.run(self.stop)) {
             tracing::warn!(%error, "no thread to compare this node's rows with the others'");
         }
     }

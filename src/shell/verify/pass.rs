@@ -31,8 +31,8 @@ pub(super) struct Verifier {
     pub credentials: Credentials,
     pub metrics: Arc<Metrics>,
     pub book: Arc<Book>,
-    /// Between the beginnings of two passes.
-    pub interval: Span,
+    /// Between the beginnings of two passes; `None`: there is one when it is wanted.
+    pub interval: Option<Span>,
     /// Rows compared in a second at most; 0: as fast as it goes.
     pub rows_per_second: u64,
     /// From the start to the first pass, so that not all nodes read at the same time.
@@ -43,11 +43,20 @@ impl Verifier {
     /// Runs until the node stops.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         let work = async {
-            let mut next = Instant::now() + Duration::from(self.offset);
+            let mut next = self.interval.map(|_| Instant::now() + Duration::from(self.offset));
             for turn in 0.. {
-                sleep_until(next).await;
+                tokio::select! {
+                    biased;
+                    () = self.book.wanted() => {}
+                    () = due(next) => {}
+                }
+                self.local.is_there().await;
                 self.pass(turn).await;
-                next = (next + Duration::from(self.interval)).max(Instant::now());
+                let now = Instant::now();
+                // One that was wanted puts off none that is due later.
+                if let (Some(at), Some(interval)) = (next.filter(|at| *at <= now), self.interval) {
+                    next = Some((at + Duration::from(interval)).max(now));
+                }
             }
         };
         tokio::select! {
@@ -60,9 +69,6 @@ impl Verifier {
 
     /// Compares every table with one other voter; in the next pass it is another one's turn.
     async fn pass(&self, turn: usize) {
-        if !self.local.is_ready() {
-            return;
-        }
         let Some(status) = self.local.server.status().await else { return };
         let others: Vec<&PeerStatus> =
             status.peers.iter().filter(|p| p.id != status.id && p.voter && p.state == PeerState::Alive).collect();
@@ -225,6 +231,14 @@ impl Verifier {
                 "rows of another node are not as a majority of the voting members has them: it replaces them when it compares"
             );
         }
+    }
+}
+
+/// Waits until then, if there is a then.
+async fn due(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 
