@@ -109,5 +109,7 @@ pub use functions::applier_functions;
 pub use registry::{Activity, Connection, Registry, Stop};
 pub use server::{Doors, Parts, Schema, Server, StatementSpans};
 pub use session::Session;
-pub use system::{ConflictLog, ConflictRow, CopyRow, LinkRow, LinkStates, VerificationRow, VerificationStates};
+pub use system::{
+    Agreement, ConflictLog, ConflictRow, CopyRow, LinkRow, LinkStates, VerificationRow, VerificationStates,
+};
 pub use variables::{Globals, VERSION, VariableError, Variables, Which};

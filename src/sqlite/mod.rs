@@ -54,6 +54,7 @@ mod row_table;
 mod schema;
 mod statement;
 mod store;
+mod table_definitions;
 mod table_rows;
 mod vfs;
 mod workspace;

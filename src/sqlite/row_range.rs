@@ -163,7 +163,7 @@ fn add(column: ColumnId, cell: &Value, out: &mut Vec<u8>) {
     encode(cell, out);
 }
 
-fn cut(encoded: &[u8]) -> RowDigest {
+pub(super) fn cut(encoded: &[u8]) -> RowDigest {
     let whole: [u8; 32] = Sha256::digest(encoded).into();
     *whole.first_chunk().expect("a digest has 32 bytes")
 }

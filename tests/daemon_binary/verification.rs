@@ -318,6 +318,80 @@ fn redefine(ports: Ports, stop: &AtomicBool) {
     }
 }
 
+/// Replaces a text in what a file's catalog says of its tables, wherever it is.
+fn edit_catalog(file: &mut rusqlite::Connection, from: &str, to: &str) {
+    assert_eq!(from.len(), to.len(), "what is around it counts bytes");
+    let items = {
+        let mut items = file.prepare("SELECT item, value FROM __marmot_catalog").expect("a catalog");
+        let item = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, Vec<u8>>(1)?));
+        items.query_map([], item).expect("items").collect::<Result<Vec<_>, _>>().expect("items")
+    };
+    let place = |value: &[u8]| value.windows(from.len()).position(|part| part == from.as_bytes());
+    let found = items.into_iter().find_map(|(item, value)| place(&value).map(|at| (item, value, at)));
+    let (item, mut value, at) = found.expect("the text");
+    value[at..at + to.len()].copy_from_slice(to.as_bytes());
+    let put = "UPDATE __marmot_catalog SET value = ?1 WHERE item = ?2";
+    assert_eq!(file.execute(put, (value, item)).expect("it is put"), 1);
+}
+
+#[test]
+fn a_definition_edited_on_one_of_three_nodes_is_said_and_left_alone() {
+    let mut cluster = Cluster::start::<3>();
+    let node = cluster.node(0);
+    node.run("CREATE DATABASE d");
+    node.run("CREATE TABLE d.t (id INT PRIMARY KEY, v INT COMMENT 'as it was made')");
+    node.run("CREATE TABLE d.u (id INT PRIMARY KEY, v INT)");
+    node.run("INSERT INTO d.t VALUES (1, 1)");
+    let state = |cluster: &Cluster, n: usize, table: &str| {
+        let sql = format!("SELECT state FROM marmot.verification WHERE database_name = 'd' AND table_name = '{table}'");
+        cluster.node(n).rows(&sql).pop().unwrap_or_default()
+    };
+    let say = |cluster: &Cluster, n: usize, table: &str, what: &str| {
+        wait(what, || state(cluster, n, table).contains(what).then_some(()));
+    };
+    let definitions = |cluster: &Cluster| totals(cluster, "marmot_verify_definitions");
+    for n in 0..3 {
+        ["t", "u"].iter().for_each(|table| say(&cluster, n, table, "OK"));
+    }
+    assert_eq!(definitions(&cluster), [0.0; 3]);
+
+    // In SQLite's schema, while the node runs; and what the catalog says, while it does not.
+    cluster.edit(1, "CREATE INDEX by_hand ON u(v)");
+    cluster.stop(2);
+    let mut file = rusqlite::Connection::open(cluster.homes[2].join("data/d.db")).expect("it opens");
+    edit_catalog(&mut file, "as it was made", "as it was bent");
+    drop(file);
+    cluster.start_again(2);
+
+    say(&cluster, 1, "u", "DIFFERENT DEFINITION: a majority has another one");
+    say(&cluster, 2, "t", "DIFFERENT DEFINITION: a majority has another one");
+    say(&cluster, 0, "u", "node 2 has another definition");
+    say(&cluster, 0, "t", "node 3 has another definition");
+    wait("the counts", || (definitions(&cluster) == [0.0, 1.0, 1.0]).then_some(()));
+    for n in [1, 2] {
+        let said = log(&cluster.homes[n]);
+        assert!(said.contains("somebody edited a file") && said.contains("move d.db"), "{said}");
+        let page = get(cluster.admin[n], "/status.json");
+        assert!(page.contains("differs from another node's: the log says what to do"), "{page}");
+    }
+    assert!(!log(&cluster.homes[0]).contains("somebody edited a file"), "{}", log(&cluster.homes[0]));
+    assert_eq!(totals(&cluster, "marmot_verify_mismatches_total"), [0.0; 3], "no row differs, nor is one touched");
+
+    // Taken back the one, fetched anew the other, as the log says.
+    cluster.edit(1, "DROP INDEX by_hand");
+    cluster.stop(2);
+    for file in ["d.db", "d.db-wal", "d.db-shm"] {
+        // The log of writes may have been folded.
+        let _ = std::fs::remove_file(cluster.homes[2].join("data").join(file));
+    }
+    cluster.start_again(2);
+    wait("no counts", || (definitions(&cluster) == [0.0; 3]).then_some(()));
+    for n in 0..3 {
+        ["t", "u"].iter().for_each(|table| say(&cluster, n, table, "OK"));
+    }
+    assert_eq!(cluster.node(2).rows("SELECT * FROM d.t"), ["1,1"]);
+}
+
 #[test]
 fn a_round_begins_when_it_is_asked_for() {
     let cluster = Cluster::start_with::<2>(ASKED);

@@ -1,5 +1,6 @@
 //! A conversation with another voter about its rows.
 
+use super::definition::Defined;
 use super::local::settle;
 use super::{Answer, Ask, BUCKETS, IMAGE_BYTES, Place, RANGE, Settled, compare};
 use crate::shell::frame::{FrameError, Purpose};
@@ -26,6 +27,8 @@ pub(super) fn later(why: impl ToString) -> Trouble {
 pub(super) struct Peer {
     pub id: NodeId,
     talk: Talk,
+    /// What it said last of its definitions.
+    pub(super) defined: Option<Defined>,
 }
 
 /// The sums of a range, and where it ends.
@@ -39,7 +42,7 @@ impl Peer {
     pub async fn dial(credentials: &Credentials, id: NodeId, address: &str) -> Result<Peer, Trouble> {
         let dialled = credentials.dial(address, Purpose::Verify).await;
         let (stream, session) = dialled.map_err(|error| Trouble::Lost(id, error.to_string()))?;
-        Ok(Peer { id, talk: Talk::new(stream, session.frames(), session.answers()) })
+        Ok(Peer { id, talk: Talk::new(stream, session.frames(), session.answers()), defined: None })
     }
 
     async fn hear(&mut self) -> Result<Answer, Trouble> {
@@ -126,6 +129,19 @@ impl Peer {
         }
     }
 
+    /// Definitions of the first tables above `after`.
+    pub async fn defined_after(
+        &mut self,
+        database: &DatabaseName,
+        version: u64,
+        after: Option<TableId>,
+    ) -> Result<Vec<(TableId, RowDigest)>, Trouble> {
+        match self.ask(&Ask::Definitions { database: database.clone(), version, after }).await? {
+            Answer::Definitions(some) => Ok(some),
+            _ => Err(self.nonsense()),
+        }
+    }
+
     /// A row of the snapshot looked at last.
     pub async fn image(&mut self, key: &KeyCells) -> Result<Image, Trouble> {
         let mut bytes = Vec::new();
@@ -146,6 +162,7 @@ impl Peer {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use super::super::DEFINED;
     use super::*;
     use crate::shell::frame::{ClusterKey, Context, Hello, NONCE, Session};
     use crate::shell::peer_stream::{PeerStream, Slot};
@@ -189,7 +206,7 @@ pub(super) mod tests {
             let stream = |socket| PeerStream::Plain(Slot::new(socket));
             let mut voter = Talk::new(stream(accepted.expect("a socket").0), session.answers(), session.frames());
             let talk = Talk::new(stream(dialled.expect("a socket")), session.frames(), session.answers());
-            let mut peer = Peer { id: NodeId(2), talk };
+            let mut peer = Peer { id: NodeId(2), talk, defined: None };
             let answering = async {
                 let _: Ask = voter.hear().await.expect("a question");
                 for answer in answers {
@@ -282,6 +299,23 @@ pub(super) mod tests {
         assert!(is_over(asked(&[piece], async |peer| peer.look(&place(), &[key(1)]).await), "makes no sense"));
         let sums = raw(&Answer::Sums { until: None, rows: 0, sums: Vec::new() });
         assert!(is_over(asked(&[sums], async |peer| peer.image(&key(1)).await), "makes no sense"));
+    }
+
+    #[test]
+    fn definitions_that_do_not_ascend_end_the_conversation() {
+        let table = |n: u64| (TableId::new(NodeId(1), n), [0; 16]);
+        let defined = |tables: &[u64]| {
+            let answer = raw(&Answer::Definitions(tables.iter().map(|n| table(*n)).collect()));
+            asked(&[answer], async |peer| peer.definition(&place()).await)
+        };
+        assert_eq!(defined(&[1, 2]).expect("sense"), Some([0; 16]));
+        assert_eq!(defined(&[2, 3]).expect("sense"), None);
+        assert!(is_over(defined(&[2, 1]), "makes no sense") && is_over(defined(&[1, 1]), "makes no sense"));
+        let many: Vec<u64> = (1..=DEFINED as u64 + 1).collect();
+        assert!(is_over(defined(&many), "makes no sense"), "more than fit one answer");
+        let full = raw(&Answer::Definitions((1..=DEFINED as u64).map(table).collect()));
+        let again = asked(&[full.clone(), full], async |peer| peer.definition(&place()).await);
+        assert!(is_over(again, "makes no sense"), "the same ones again, for ever");
     }
 
     #[test]

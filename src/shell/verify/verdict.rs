@@ -30,11 +30,11 @@ impl Tally {
     }
 }
 
-/// What one node has of a row; `None`: it did not say, or it may not be compared.
-type Voice = Option<Option<RowDigest>>;
+/// What one node has of a row, or of a definition; `None`: it did not say, or it may not be compared.
+pub(super) type Voice = Option<Option<RowDigest>>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
+pub(super) enum Verdict {
     /// This node has what a majority has.
     Mine,
     /// Another has, the one at this place among the voices.
@@ -43,7 +43,7 @@ enum Verdict {
 }
 
 /// `voices[0]` is this node's.
-fn judge(voices: &[Voice], voters: usize) -> Verdict {
+pub(super) fn judge(voices: &[Voice], voters: usize) -> Verdict {
     let count = |content: &Voice| voices.iter().filter(|voice| *voice == content).count();
     let majority = voices.iter().position(|voice| voice.is_some() && count(voice) > voters / 2);
     match majority {
