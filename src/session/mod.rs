@@ -111,5 +111,7 @@ pub use registry::{Activity, Connection, Registry, Stop};
 pub use schema::Schema;
 pub use server::{Doors, Parts, Server, StatementSpans};
 pub use session::Session;
-pub use system::{ConflictLog, ConflictRow, CopyRow, LinkRow, LinkStates, VerificationRow, VerificationStates};
+pub use system::{
+    Agreement, ConflictLog, ConflictRow, CopyRow, LinkRow, LinkStates, VerificationRow, VerificationStates,
+};
 pub use variables::{Globals, VERSION, VariableError, Variables, Which};

@@ -56,6 +56,7 @@ mod row_table;
 mod schema;
 mod statement;
 mod store;
+mod table_definitions;
 mod table_rows;
 mod trial;
 mod vfs;

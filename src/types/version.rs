@@ -19,6 +19,9 @@ impl Versions {
     /// database; and so do the catalogs in the database files.
     pub const SINGLE_TABLES: u8 = 7;
 
+    /// From this version on nodes ask each other for the definitions of their tables.
+    pub const COMPARED_DEFINITIONS: u8 = 7;
+
     /// Whether there is a version that both understand.
     pub fn meets(self, other: Versions) -> bool {
         self.oldest <= other.newest && other.oldest <= self.newest

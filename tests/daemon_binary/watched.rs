@@ -22,13 +22,13 @@ fn ask(port: u16, path: &str, more: &str) -> Option<(u16, String)> {
     Some((head.split(' ').nth(1)?.parse().ok()?, body.to_string()))
 }
 
-fn get(port: u16, path: &str) -> (u16, String) {
+pub fn get(port: u16, path: &str) -> (u16, String) {
     wait(path, || ask(port, path, ""))
 }
 
 /// Samples of the text format by name and labels. The format is checked on the way: each sample belongs to the family
 /// announced above it, with HELP and TYPE.
-fn samples(text: &str) -> BTreeMap<String, f64> {
+pub fn samples(text: &str) -> BTreeMap<String, f64> {
     let mut found = BTreeMap::new();
     let (mut family, mut kind) = ("", "");
     for line in text.lines() {

@@ -4,8 +4,8 @@ use super::MemStorage;
 use super::judge::Judge;
 use crate::core::message::{Envelope, Message};
 use crate::core::{
-    ApplyTask, Bug, Config, Destination, Effect, Effects, Input, LoggedConflict, Node, PeerStatus, Planted, Request,
-    Response, Storage, Table, decode,
+    ApplyTask, Bug, Config, Destination, Effect, Effects, Input, LoggedConflict, Node, Notice, PeerStatus, Planted,
+    Request, Response, Storage, Table, decode,
 };
 use crate::types::{
     ApplySeq, ClientId, ColumnId, ColumnSet, IndexId, Mono, NodeId, Now, RowChange, RowImage, RowKey, RowOp, Snapshot,
@@ -40,6 +40,8 @@ pub struct Cluster {
     stalled: BTreeMap<NodeId, Option<ApplySeq>>,
     clock: u64,
     clients: u64,
+    /// How long the log is kept, in milliseconds, if not as usual.
+    pub retention: Option<u64>,
     /// Column `a` has a unique index.
     pub unique: bool,
     pub log: Vec<String>,
@@ -62,6 +64,9 @@ impl Cluster {
         let seeds = if id.0 == 1 { vec![] } else { vec![address(NodeId(1))] };
         let mut config = Config::new(id, address(id), seeds);
         config.planted = self.bug.map_or(Planted::none(), Planted::only);
+        if let Some(ms) = self.retention {
+            (config.timing.retention_min, config.timing.retention_max) = (Span::from_millis(ms), Span::from_millis(ms));
+        }
         let machine = Machine {
             node: None,
             store: MemStorage::default(),
@@ -213,6 +218,9 @@ impl Cluster {
                     if let Some(machine) = self.machines.get_mut(&id) {
                         machine.watermark = watermark;
                     }
+                }
+                Effect::Notice(Notice::NeedsSnapshot { origin, sequence }) => {
+                    self.log.push(format!("{id} needs a snapshot: it lacks what comes before {origin}:{sequence}"));
                 }
                 Effect::Notice(_) => {}
             }

@@ -1,7 +1,7 @@
 //! Golden scripts. Commands:
 //!
 //! ```text
-//! cluster nodes=N [unique=a]      start N nodes and admit them all; column `a` may have a unique index
+//! cluster nodes=N [unique=a] [retention=MS]   start N nodes and admit them all; column `a` may have a unique index
 //! write nI KEY a=V b=V [level=L]  commit from node I; `delete nI KEY` removes the row
 //! barrier nI                      a QUORUM read barrier
 //! deliver [from=nI] [to=nJ] [kind=Prepare]   deliver what matches, once
@@ -54,6 +54,7 @@ impl Runner for Script {
             "cluster" => {
                 let nodes = args.take_key("nodes").unwrap_or("3").parse()?;
                 cluster.unique = args.take_key("unique").is_some();
+                cluster.retention = args.take_key("retention").map(str::parse).transpose()?;
                 cluster.start(nodes);
             }
             "write" | "delete" => {

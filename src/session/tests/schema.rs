@@ -191,6 +191,7 @@ async fn administration_goes_to_the_core() {
     node.refuse([Some(crate::core::Refusal::Membership("n3 is not a voting member".into()))]);
     assert_eq!(c.code("ALTER CLUSTER REMOVE NODE 3").await, 1105);
     assert_eq!(node.requests().len(), 1, "what makes no sense is not tried again");
+    assert_eq!(c.code("ALTER CLUSTER VERIFY").await, 1235, "nobody compares in these tests");
 }
 
 #[tokio::test]

@@ -41,12 +41,16 @@
 //! Without a majority nothing is touched: nobody knows who is right. Stamps do not tell, for they are forgotten below the horizon,
 //! and what somebody edits by hand has none.
 //!
-//! Not compared: definitions. Whoever edits the schema of a file by hand is found by the checks at start, or by statements that
-//! fail.
+//! # Definitions
+//!
+//! They belong to the version of a schema, which both sides of a comparison name: at one version they are the same, or somebody
+//! edited a file. A table of which they are not is said to have another definition, by the same majority as rows, and its rows
+//! are left alone until somebody has seen to it (`definition`). Views and stored programs are not compared.
 
 mod answer;
 mod book;
 mod compare;
+mod definition;
 mod local;
 mod look;
 mod pass;
@@ -74,6 +78,8 @@ const RANGE: usize = 8192;
 const BUCKETS: usize = 256;
 /// Rows named in one question at most.
 const NAMED: usize = 64;
+/// Definitions in one answer at most.
+const DEFINED: usize = 4096;
 /// Bytes of marks in one answer, about.
 const MARKS_BYTES: usize = 512 << 10;
 /// Bytes of a row at most: more than a client can send.
@@ -82,8 +88,7 @@ const IMAGE_BYTES: u64 = 1 << 30;
 /// Both sides of it on one node.
 pub(super) struct Verification {
     pub answers: Arc<Answers>,
-    /// `None`: this node only answers.
-    verifier: Option<Verifier>,
+    verifier: Verifier,
     stop: watch::Receiver<bool>,
 }
 
@@ -100,17 +105,15 @@ impl Verification {
     ) -> Verification {
         let answers = Answers::new(local.clone(), stop.clone());
         let (interval, rows_per_second) = (config.verify.interval, config.verify.rows_per_second);
-        let verifier = (interval > Span::ZERO).then(|| {
-            let offset = Span(offset % interval.0);
-            Verifier { local, credentials, metrics, book, interval, rows_per_second, offset }
-        });
+        let interval = (interval > Span::ZERO).then_some(interval);
+        let offset = interval.map_or(Span::ZERO, |interval| Span(offset % interval.0));
+        let verifier = Verifier { local, credentials, metrics, book, interval, rows_per_second, offset };
         Verification { answers, verifier, stop }
     }
 
     /// Begins to compare, on a thread of its own.
     pub fn start(self) {
-        let Some(verifier) = self.verifier else { return };
-        if let Err(error) = dedicated("verifier", verifier.run(self.stop)) {
+        if let Err(error) = dedicated("verifier", self.verifier.run(self.stop)) {
             tracing::warn!(%error, "no thread to compare this node's rows with the others'");
         }
     }
@@ -129,6 +132,10 @@ enum Ask {
     Settle { database: DatabaseName, table: TableId, rows: Vec<Vec<u8>> },
     /// One row of the snapshot, whole.
     Image(KeyCells),
+    /// The definitions of the first tables above `after`. Since version 7 ([`COMPARED_DEFINITIONS`]). The snapshot is given up.
+    ///
+    /// [`COMPARED_DEFINITIONS`]: crate::types::Versions::COMPARED_DEFINITIONS
+    Definitions { database: DatabaseName, version: u64, after: Option<TableId> },
 }
 
 /// A table as of one version of its database's schema.
@@ -162,6 +169,8 @@ enum Answer {
         bytes: Vec<u8>,
         last: bool,
     },
+    /// Ascending by table; fewer than [`DEFINED`] are the last ones.
+    Definitions(Vec<(TableId, RowDigest)>),
 }
 
 /// What one node says of some rows: see [`Settling`](crate::core::Settling).
