@@ -177,7 +177,7 @@ impl Database {
     }
     /// The table whose name SQLite would call the same: it compares names without ASCII case.
     pub fn table_ignoring_case(&self, name: &str) -> Option<&Arc<Table>> {
-        self.tables.get(name).or_else(|| self.tables.values().find(|t| t.name.eq_ignore_ascii_case(name)))
+        self.tables.get_ignoring_case(name)
     }
     /// The table a row change names.
     pub fn table_by_id(&self, id: TableId) -> Option<&Arc<Table>> {

@@ -197,13 +197,13 @@ impl Changes {
     /// See [`DataDir::take_changes`].
     fn take(&self, version: Option<u64>) -> Option<Vec<AppliedChange>> {
         let mut pending = locked(&self.0);
+        let known = version.and_then(|version| match pending.last == Some(version) {
+            true => Some(pending.list.len()),
+            false => pending.list.iter().position(|change| change.from == version),
+        });
+        // What begins with all definitions needs none before.
         let whole = pending.list.front().is_some_and(|c| matches!(*c.definitions, Definitions::Whole { .. }));
-        let first = match (whole, version) {
-            (true, _) => 0,
-            (false, Some(_)) if pending.last == version => pending.list.len(),
-            (false, Some(version)) => pending.list.iter().position(|change| change.from == version)?,
-            (false, None) => return None,
-        };
+        let first = known.or(whole.then_some(0))?;
         pending.bytes = 0;
         let mut all = std::mem::take(&mut pending.list);
         Some(all.drain(first..).collect())
