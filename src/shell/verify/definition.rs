@@ -11,7 +11,7 @@ use crate::types::{DatabaseName, TableId, Versions};
 use std::collections::BTreeMap;
 
 /// Tables of one database, more than which no node has.
-const TABLES: usize = 10_000_000;
+const TABLES: usize = 1_000_000;
 
 /// What a node has of a database, at one version of its schema.
 pub(super) struct Defined {
