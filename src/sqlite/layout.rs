@@ -248,7 +248,7 @@ impl DatabaseLayout {
 }
 
 /// What made each table and its indexes, by the table's name in lower case.
-fn statements(connection: &Connection, schema: &str) -> Result<BTreeMap<String, Vec<String>>> {
+pub(super) fn statements(connection: &Connection, schema: &str) -> Result<BTreeMap<String, Vec<String>>> {
     let schema = quoted(schema);
     let sql = format!("SELECT tbl_name, sql FROM {schema}.sqlite_schema WHERE sql IS NOT NULL");
     let mut statements: BTreeMap<String, Vec<String>> = BTreeMap::new();

@@ -1,10 +1,9 @@
 //! What defines each table of a file, as a digest: what two nodes must have equal at one version of a schema.
 
-use super::cell::text;
 use super::connection::quoted;
 use super::definition;
 use super::error::{Error, Result};
-use super::layout::TableLayout;
+use super::layout::{TableLayout, statements};
 use super::row_range::{RowDigest, cut};
 use super::table_rows::TableRows;
 use crate::sql::{Database, Table, show_create_table};
@@ -23,16 +22,19 @@ impl TableRows {
         let catalog = self.catalog()?;
         let known: BTreeMap<TableId, &Table> =
             catalog.iter().flat_map(|c| c.tables.values()).map(|t| (t.id, &**t)).collect();
-        let statements = self.statements()?;
+        let statements = statements(&self.connection, self.name())?;
         let wanted = self.layout.tables().filter(|table| after.is_none_or(|after| table.id > after)).take(limit);
         let digest = |table: &Arc<TableLayout>| {
-            let mut encoded = Vec::new();
-            let mut add = |part: &[u8]| {
-                encoded.extend_from_slice(&(part.len() as u64).to_be_bytes());
-                encoded.extend_from_slice(part);
-            };
-            add(known.get(&table.id).map(|table| show_create_table(table, quoted)).unwrap_or_default().as_bytes());
-            statements.get(&table.name.to_ascii_lowercase()).into_iter().flatten().for_each(|sql| add(sql.as_bytes()));
+            // Without an entry it is one of this layer's own, made by whatever version made the file.
+            let parts = known.get(&table.id).map_or_else(Vec::new, |known| {
+                let made_by = statements.get(&table.name.to_ascii_lowercase()).into_iter().flatten();
+                let mut parts: Vec<String> = made_by.cloned().collect();
+                // SQLite uses places in its list again.
+                parts.sort_unstable();
+                parts.push(show_create_table(known, quoted));
+                parts
+            });
+            let encoded = postcard::to_stdvec(&parts).expect("plain data serialises");
             (table.id, cut(&encoded))
         };
         Ok(wanted.map(digest).collect())
@@ -47,16 +49,5 @@ impl TableRows {
             code: rusqlite::ffi::SQLITE_CORRUPT,
             message: format!("the catalog of '{database}' cannot be read: {e}"),
         })
-    }
-
-    /// The statements in SQLite's schema, sorted, by the table they concern in lower case.
-    fn statements(&mut self) -> Result<BTreeMap<String, Vec<String>>> {
-        let schema = quoted(self.name());
-        let sql = format!("SELECT tbl_name, sql FROM {schema}.sqlite_schema WHERE sql IS NOT NULL ORDER BY 1, 2");
-        let mut statements: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for row in self.connection.query(&sql, &[])?.collect()? {
-            statements.entry(text(&row, 0).to_ascii_lowercase()).or_default().push(text(&row, 1));
-        }
-        Ok(statements)
     }
 }

@@ -247,6 +247,7 @@ fn nodes_that_are_right_are_never_found_to_differ_while_everybody_writes() {
     });
     assert!(written.load(Ordering::Relaxed) > 200, "little was written: {written:?}");
     assert_eq!(totals(&cluster, "marmot_verify_mismatches_total"), [0.0; 3], "a false alarm");
+    assert_eq!(totals(&cluster, "marmot_verify_definitions"), [0.0; 3], "a false alarm, of definitions that changed");
     let differ = "SELECT COUNT(*) FROM marmot.verification WHERE mismatches + elsewhere + undecided > 0";
     assert!(cluster.all(|node| node.rows(differ) == ["0"]));
     for home in &cluster.homes {

@@ -2,8 +2,8 @@
 //! file. Nothing is put right: a definition takes the rows along, so that a file with another one is fetched anew.
 
 use super::pass::{Round, Verifier};
-use super::peer::{Peer, Trouble};
-use super::verdict::{Verdict, judge};
+use super::peer::{Peer, Trouble, later};
+use super::verdict::{Verdict, Voice, judge};
 use super::{DEFINED, Place};
 use crate::session::Agreement;
 use crate::sqlite::RowDigest;
@@ -11,7 +11,7 @@ use crate::types::{DatabaseName, TableId, Versions};
 use std::collections::BTreeMap;
 
 /// Tables of one database, more than which no node has.
-const TABLES: usize = 10_000_000;
+const TABLES: usize = 1_000_000;
 
 /// What a node has of a database, at one version of its schema.
 pub(super) struct Defined {
@@ -72,10 +72,37 @@ impl Verifier {
             // Who cannot say has no voice.
             voices.push(other.definition(place).await.ok());
         }
-        Ok(match judge(&voices, round.status.voters) {
-            Verdict::Mine => Agreement::OtherThere,
-            Verdict::Of(_) => Agreement::OtherHere,
-            Verdict::Nobody => Agreement::Undecided,
+        agreed(&voices, round.status.voters).ok_or_else(|| {
+            later(format!("node {} has another definition, and not all can say which is right", peer.id.0))
         })
+    }
+}
+
+/// Whose definition is another one, by what the voters say, this node first; `None`: those who are away may decide it.
+fn agreed(voices: &[Voice], voters: usize) -> Option<Agreement> {
+    match judge(voices, voters) {
+        Verdict::Mine => Some(Agreement::OtherThere),
+        Verdict::Of(_) => Some(Agreement::OtherHere),
+        Verdict::Nobody if voices.iter().flatten().count() < voters => None,
+        Verdict::Nobody => Some(Agreement::Undecided),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_called_wrong_while_those_who_are_away_may_decide_it() {
+        let said = |voices: &[Option<u8>], voters| {
+            let voice = |v: &Option<u8>| v.map(|content| Some([content; 16]));
+            agreed(&voices.iter().map(voice).collect::<Vec<_>>(), voters)
+        };
+        assert_eq!(said(&[Some(1), Some(2), Some(1)], 3), Some(Agreement::OtherThere));
+        assert_eq!(said(&[Some(1), Some(2), Some(2)], 3), Some(Agreement::OtherHere));
+        assert_eq!(said(&[Some(1), Some(2), Some(3)], 3), Some(Agreement::Undecided));
+        assert_eq!(said(&[Some(1), Some(2)], 2), Some(Agreement::Undecided));
+        assert_eq!(said(&[Some(1), Some(2)], 3), None);
+        assert_eq!(said(&[Some(1), Some(2), None], 3), None);
     }
 }

@@ -11,7 +11,7 @@ use crate::core::{NodeStatus, PeerState, PeerStatus};
 use crate::session::Agreement;
 use crate::shell::greeting::Credentials;
 use crate::shell::metrics::Metrics;
-use crate::sqlite::{KeyCells, RowDigest, file_name};
+use crate::sqlite::{Error, KeyCells, RowDigest, file_name};
 use crate::types::{DatabaseName, Hlc, NodeId, Span, TableId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -134,9 +134,19 @@ impl Verifier {
     fn tables(&self) -> Vec<Table> {
         let mut found = Vec::new();
         for database in self.local.server.data().databases() {
-            // Dropped since it was named, or it cannot be read: statements say so too.
-            let Ok(mut rows) = self.local.server.data().open_rows(&database) else { continue };
-            let Ok(definitions) = rows.definitions(None, usize::MAX) else { continue };
+            let opened = self.local.server.data().open_rows(&database).and_then(|mut rows| {
+                let definitions = rows.definitions(None, usize::MAX)?;
+                Ok((rows, definitions))
+            });
+            let (rows, definitions) = match opened {
+                Ok(opened) => opened,
+                // Dropped since it was named.
+                Err(Error::NoSuchDatabase(_)) => continue,
+                Err(error) => {
+                    tracing::error!(database = &*database, %error, "its tables cannot be compared: did somebody edit the file?");
+                    continue;
+                }
+            };
             let version = rows.schema_version();
             let definitions: BTreeMap<TableId, RowDigest> = definitions.into_iter().collect();
             for (table, name) in rows.tables() {

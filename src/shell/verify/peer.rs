@@ -160,7 +160,7 @@ impl Peer {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(madsim)))]
 pub(super) mod tests {
     use super::super::DEFINED;
     use super::*;

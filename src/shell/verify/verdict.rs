@@ -147,7 +147,7 @@ fn repair(
     Ok(repaired.map_err(later)? as u64)
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(madsim)))]
 mod tests {
     use super::super::Answer;
     use super::super::peer::tests::asked;
