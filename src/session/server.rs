@@ -173,7 +173,9 @@ impl Server {
     /// Nobody compares here (1235).
     pub fn verify(&self) -> Result<(), SqlError> {
         let states = self.verification.as_ref();
-        states.map(|states| states.begin()).ok_or_else(|| SqlError::unsupported("ALTER CLUSTER VERIFY in a simulation"))
+        states
+            .map(|states| states.begin())
+            .ok_or_else(|| SqlError::unsupported("ALTER CLUSTER VERIFY where no tables are compared"))
     }
 
     /// Says where clients and nodes come in; the first word holds.
