@@ -33,7 +33,8 @@
 //! same everywhere, in whatever order writes arrive. A single-node cluster does 6 to 8 within one step: one disk sync.
 //!
 //! A schema change takes its lock as an intent first ([`core::Request::LockSchema`]), waits until everything committed under
-//! the old schema is applied here, executes on the workspace to find out whether it works, and then goes through 6 to 11.
+//! the old schema is applied here, is tried out to find out whether it works (on the workspace; in an empty database if it makes or
+//! drops whole tables), and then goes through 6 to 11. It says what becomes of the tables that it concerns; all others stay as they are.
 //!
 //! # The life of a read
 //!

@@ -3,10 +3,10 @@
 mod sqlite_rig;
 
 use marmot::core::{ApplyTask, Eviction, Fatal};
-use marmot::sqlite::{DataDir, FileChange, Options, SchemaStep, TableIds, TakenIn};
+use marmot::sqlite::{DataDir, Definitions, FileChange, Options, SchemaStep, TableIds, TakenIn};
 use marmot::types::{ColumnId, ColumnSet, RowImage, RowKey, RowOp, TableChanges, Value, WriteSet};
 use proptest::prelude::*;
-use sqlite_rig::{DB, Rig, functions, ids, read, schema, task};
+use sqlite_rig::{DB, Rig, change, functions, ids, read, schema, task};
 use std::sync::Arc;
 
 fn tables() -> Vec<TableIds> {
@@ -178,7 +178,8 @@ fn rows_of_an_older_schema_are_applied_by_column_id() {
         &[changed],
         2,
     ));
-    assert_eq!(rig.dir.definition(DB).unwrap(), (2, b"definition 2".to_vec()));
+    let (version, stored) = rig.dir.definitions(DB).unwrap();
+    assert_eq!((version, stored.database, stored.whole), (2, b"definition 2".to_vec(), true));
     for write_set in old {
         rig.apply(write_set);
     }
@@ -519,8 +520,7 @@ fn moved(rig: &mut Rig) -> Vec<ApplyTask> {
         file: FileChange::Keep,
         version: 2,
         statements: vec![TABLES[0].replace("shop", "other"), "INSERT INTO other.t SELECT * FROM shop.t".into()],
-        definition: vec![2],
-        tables: tables()[..1].to_vec(),
+        definitions: Definitions::Whole { definition: vec![2], tables: tables()[..1].to_vec() },
     };
     let file = FileChange::TakenIn(Box::new(TakenIn { database: "other".into(), step }));
     run(rig, schema(file, &["DROP TABLE shop.t"], &tables()[1..], 2));
@@ -593,4 +593,65 @@ fn a_merged_row_takes_a_computed_unique_value_from_another() {
     let applied = rig.applier.apply(std::slice::from_ref(&task)).unwrap();
     assert_eq!(applied.evicted[0].image, row(&[5.into(), 4.into()]));
     assert_eq!(rows(&rig, "SELECT id, g FROM shop.g"), [[6.into(), 8.into()]]);
+}
+
+/// The stored definitions of `shop`, as text, and whether they are all in one.
+fn stored(rig: &Rig) -> (String, Vec<String>, bool) {
+    let (_, stored) = rig.dir.definitions(DB).unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (text(stored.database), stored.tables.into_iter().map(text).collect(), stored.whole)
+}
+
+#[test]
+fn a_change_of_single_tables_leaves_the_others_and_survives_a_crash() {
+    let mut rig = rig();
+    assert!(stored(&rig).2, "as version 6 left it");
+    let new = ids(7, "new", &["id", "v"], &[]);
+    // The first one says all there are.
+    let mut all = tables();
+    all.push(new.clone());
+    let renamed = TableIds { name: "newer".into(), ..new.clone() };
+    let again = ids(8, "newer", &["id", "v"], &[]);
+    let log = [
+        change(FileChange::Keep, &["CREATE TABLE shop.new(id INTEGER PRIMARY KEY, v TEXT)"], &[], &all, 2),
+        change(FileChange::Keep, &["ALTER TABLE shop.new RENAME TO newer"], &["new"], &[renamed], 3),
+        // Another table of the same name, as after TRUNCATE.
+        change(
+            FileChange::Keep,
+            &["DROP TABLE shop.newer", "CREATE TABLE shop.newer(id INTEGER PRIMARY KEY, v TEXT)"],
+            &[],
+            std::slice::from_ref(&again),
+            4,
+        ),
+        change(FileChange::Keep, &["DROP TABLE shop.t"], &["t"], &[], 5),
+    ];
+    rig.applier.sync().unwrap();
+    let late = capture(&rig, &["INSERT INTO shop.t VALUES(1, 'a', 1)"]);
+    for (write_set, read) in log.iter().zip([all.len() as u64, 1, 1, 0]) {
+        let before = rig.dir.layouts_read();
+        rig.apply(write_set.clone());
+        assert_eq!(rig.dir.layouts_read() - before, read);
+    }
+    let changes = rig.dir.take_changes(DB, Some(1)).unwrap().expect("all since the first");
+    let versions: Vec<_> = changes.iter().map(|change| (change.from, change.to)).collect();
+    assert_eq!(versions, [(1, 2), (2, 3), (3, 4), (4, 5)]);
+    assert_eq!(rig.dir.take_changes(DB, Some(5)).unwrap().map(|changes| changes.len()), Some(0));
+    let left = (String::from("definition 5"), vec![String::from("newer 4"), "w 2".into()], false);
+    assert_eq!(stored(&rig), left);
+
+    // What was not durable is done again.
+    let seq = rig.seq;
+    let tasks: Vec<_> = (2..).zip(&log).map(|(seq, write_set)| task(seq, write_set.clone())).collect();
+    let mut rig = rig.restart();
+    assert_eq!(rig.applier.apply(&tasks).unwrap().seq, seq);
+    assert_eq!(stored(&rig), left);
+    let mut workspace = rig.workspace();
+    workspace.begin().unwrap();
+    assert_eq!(workspace.schema_version(DB).unwrap(), 5);
+    sqlite_rig::run(&mut workspace, "INSERT INTO shop.newer VALUES(1, 'x')");
+    assert_eq!(workspace.take_write_set().unwrap().tables[0].table, again.id);
+    workspace.end();
+    // A row of a table that is no more goes nowhere.
+    let applied = rig.applier.apply(&[task(seq + 1, late)]).unwrap();
+    assert_eq!((applied.seq, applied.evicted.len()), (seq + 1, 0));
 }

@@ -132,8 +132,7 @@ fn a_schema_change_is_tried_out_in_private() {
         file: FileChange::Keep,
         version: 2,
         statements: vec![sql.into()],
-        definition: Vec::new(),
-        tables,
+        definitions: marmot::sqlite::Definitions::Whole { definition: Vec::new(), tables },
     };
     let mut with_priv = tables();
     with_priv.push(ids(9, "priv", &["x"], &[]));
@@ -168,6 +167,52 @@ fn a_schema_change_is_tried_out_in_private() {
     w.end();
 }
 
+/// SQLite reads the definitions of every attached database when one more is attached or one is detached, if it forgot them:
+/// as it does when a schema change is rolled back. That must be of a snapshot that nobody writes over.
+#[test]
+fn attaching_and_detaching_between_transactions_reads_no_snapshot_that_is_gone() {
+    let mut rig = rig(Options { checkpoint_bytes: 1, ..Options::default() });
+    for (version, name) in (2..).zip(["other", "third"]) {
+        let mut made = sqlite_rig::schema(FileChange::Create, &[], &[], version);
+        made.ddl.as_mut().unwrap().database = name.into();
+        rig.apply(made);
+    }
+    let mut w = rig.workspace();
+    let refill = |w: &mut marmot::sqlite::Workspace, rig: &mut Rig| {
+        w.begin_schema().unwrap();
+        let statements = vec!["CREATE TABLE shop.priv(x INTEGER PRIMARY KEY)".into()];
+        let definitions = marmot::sqlite::Definitions::Whole { definition: Vec::new(), tables: tables() };
+        let step = marmot::sqlite::SchemaStep { file: FileChange::Keep, version: 9, statements, definitions };
+        w.execute_schema(DB, &step).unwrap();
+        w.end();
+        rig.commit(&["UPDATE shop.t SET a = a + 1 WHERE id = 1"]);
+        // Of this one's snapshot nothing is read, nor of the one before kept.
+        w.begin().unwrap();
+        w.end();
+        // The write-ahead log is moved into the file, and begins anew with other pages.
+        rig.dir.open_checkpointer().run().unwrap();
+        rig.commit(&["UPDATE shop.t SET b = b || hex(randomblob(200))"]);
+    };
+    refill(&mut w, &mut rig);
+    w.attach("other").unwrap();
+    refill(&mut w, &mut rig);
+    w.attach_memory("system").unwrap();
+    refill(&mut w, &mut rig);
+    let mut gone = sqlite_rig::schema(FileChange::Drop, &[], &[], 9);
+    gone.ddl.as_mut().unwrap().database = "other".into();
+    rig.apply(gone);
+    // Detaches the one that was dropped.
+    w.begin().unwrap();
+    assert_eq!(number(&mut w, "SELECT count(*) FROM shop.t"), 1000);
+    w.end();
+    refill(&mut w, &mut rig);
+    w.attach("third").unwrap();
+    w.begin().unwrap();
+    assert_eq!(number(&mut w, "SELECT count(*) FROM shop.t"), 1000);
+    w.end();
+    assert!(is_sound(&rig.path()));
+}
+
 #[test]
 fn a_failed_schema_change_says_so() {
     let rig = rig(Options::default());
@@ -177,8 +222,7 @@ fn a_failed_schema_change_says_so() {
         file: FileChange::Keep,
         version: 2,
         statements: vec!["CREATE UNIQUE INDEX shop.ua ON t(a)".into()],
-        definition: Vec::new(),
-        tables: tables(),
+        definitions: marmot::sqlite::Definitions::Whole { definition: Vec::new(), tables: tables() },
     };
     let refused = w.execute_schema(DB, &step).unwrap_err();
     assert!(matches!(refused, Error::Constraint { kind: Constraint::Unique(_), .. }), "{refused}");

@@ -68,6 +68,10 @@ fn ranges_follow_the_order_of_the_key_and_leave_no_row_out() {
             };
             let same = KeyRange { after: after.as_deref(), until: Some(&other_case) };
             assert_eq!(rows.marks(w, same, 100).unwrap(), some);
+            for mark in &all {
+                assert_eq!(rows.lies_in(w, &mark.key, same).unwrap(), some.contains(mark), "{mark:?} in {same:?}");
+            }
+            assert!(rows.lies_in(w, &other_case, same).unwrap(), "and so is its end");
             together.extend(some);
             after = Some(last);
         }
@@ -77,6 +81,8 @@ fn ranges_follow_the_order_of_the_key_and_leave_no_row_out() {
     let image = rows.image(w, &mark.key).unwrap().unwrap();
     assert_eq!(digest_of(&image), mark.digest);
     assert_eq!(rows.identity(w, &["A".into(), 2.into()]).unwrap(), rows.identity(w, &["a".into(), 2.into()]).unwrap());
+    assert!(rows.lies_in(w, &all[0].key, KeyRange::default()).unwrap());
+    assert!(rows.lies_in(w, &[1.into()], KeyRange::default()).is_err(), "half a key");
     assert!(rows.marks(w, KeyRange { after: Some(&[1.into()]), until: None }, 1).is_err(), "half a key");
     assert!(rows.marks(TableId::default(), KeyRange::default(), 1).is_err(), "no table");
 }

@@ -126,6 +126,13 @@ impl Node {
         self.field("io", "rchar:") / 1024
     }
 
+    /// Processor time since its start, in ms: fields 14 and 15 of proc_pid_stat(5), which are in hundredths of a second.
+    pub fn processor_ms(&self) -> u64 {
+        let stat = self.proc("stat");
+        let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+        10 * fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum::<u64>()
+    }
+
     pub fn descriptors(&self) -> usize {
         let pid = self.pid().unwrap_or(0);
         std::fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)

@@ -13,23 +13,36 @@ pub fn run() -> Outcome {
     let mut client = node.connect().map_err(failed)?;
     client.query_drop("CREATE DATABASE d").map_err(failed)?;
     let (tables, databases) = (setting("TABLES", 5_000), setting("DATABASES", 200));
-    let mut since = Instant::now();
+    let part = (tables / 10).max(1);
+    let (mut since, mut processor) = (Instant::now(), node.processor_ms());
     for n in 1..=tables {
         let sql = format!("CREATE TABLE d.t{n}(id INT PRIMARY KEY AUTO_INCREMENT, a INT, b VARCHAR(40), KEY(a))");
         client.query_drop(sql).map_err(failed)?;
-        if n % (tables / 5).max(1) == 0 {
-            println!("{n} tables: the last {} in {:?}; {}", (tables / 5).max(1), since.elapsed(), node.sizes());
-            since = Instant::now();
+        if n % part == 0 {
+            let each = |ms: f64| ms / part as f64;
+            let (took, ms) = (since.elapsed().as_secs_f64() * 1000.0, (node.processor_ms() - processor) as f64);
+            println!(
+                "{n} tables: the last {part} took {:.1} ms each, {:.1} of a processor; {}",
+                each(took),
+                each(ms),
+                node.sizes()
+            );
+            (since, processor) = (Instant::now(), node.processor_ms());
         }
     }
     for n in 1..=databases {
         client.query_drop(format!("CREATE DATABASE d{n}")).map_err(failed)?;
         client.query_drop(format!("CREATE TABLE d{n}.t(id INT PRIMARY KEY, a INT)")).map_err(failed)?;
     }
-    println!("{databases} databases more, with a table each, in {:?}; {}", since.elapsed(), node.sizes());
+    let ms = node.processor_ms() - processor;
+    println!(
+        "{databases} databases more, with a table each, in {:?}, {ms} ms of a processor; {}",
+        since.elapsed(),
+        node.sizes()
+    );
     look(&node)?;
     node.stop()?;
-    println!("starts again in {:?}; {}", node.start()?, node.sizes());
+    println!("starts again in {:?}, {} ms of a processor; {}", node.start()?, node.processor_ms(), node.sizes());
     look(&node)?;
     println!("most memory: {} MB", node.peak_mb());
     node.stop()?;

@@ -42,6 +42,7 @@ impl Plant {
             Plant::Host(HostBug::EffectsBeforeCommit) => vec![Trouble::Kill, Trouble::PowerLoss, Trouble::Blackout],
             Plant::Host(HostBug::CommitErrorIgnored) => vec![Trouble::DiskError, Trouble::Kill, Trouble::Blackout],
             Plant::Host(HostBug::AppliedBeforeRows) => vec![Trouble::PowerLossWithin],
+            Plant::Host(HostBug::FoundTakenForDurable) => vec![Trouble::Kill, Trouble::PowerLoss, Trouble::Isolate],
             Plant::Host(HostBug::TagNotChecked) => vec![Trouble::BadPost],
         }
     }

@@ -189,7 +189,7 @@ impl Default for Transaction {
 /// `[verify]`: comparing this node's rows with the others', in the background.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verify {
-    /// Between the beginnings of two passes through all tables; zero: never. Other nodes are answered in any case.
+    /// Between the beginnings of two passes through all tables; zero: only when asked to. Other nodes are answered in any case.
     pub interval: Span,
     /// Rows compared in a second at most; 0: as fast as it goes.
     pub rows_per_second: u64,

@@ -4,7 +4,7 @@
 //! statement on every node that has it.
 
 use super::execute::Failure;
-use super::server::Schema;
+use super::schema::Schema;
 use super::session::Session;
 use super::temporary::Temporary;
 use crate::mysql::{self, Authenticator, Credential, Identity, Known, Plugin, ResultWriter, SqlError};
@@ -12,7 +12,7 @@ use crate::sql::{
     ACCOUNTS_DATABASE, Account, AccountChange, Accounts, Author, Catalog, ColumnType, Database, FIRST_DEFINER, Guard,
     Needs, Privileges, ResultColumn, ResultType, Rights, Secret, UserReference,
 };
-use crate::sqlite::{FileChange, SchemaStep};
+use crate::sqlite::{Definitions, FileChange, SchemaStep};
 use crate::types::{AccountName, DatabaseName, TxnId, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -263,8 +263,7 @@ impl Session {
             file: FileChange::Create,
             version,
             statements: Vec::new(),
-            definition,
-            tables: Vec::new(),
+            definitions: Definitions::Whole { definition, tables: Vec::new() },
         }))
     }
 

@@ -3,7 +3,7 @@
 use crate::core::{Refusal, Request, Response};
 use crate::types::{ApplySeq, ClientId, Hlc, Snapshot};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{mpsc, oneshot};
 
@@ -19,12 +19,13 @@ pub enum CoreCall {
 
 /// What the node publishes to readers outside the core, and which snapshots they hold open. One per node.
 ///
-/// **Invariants**: both numbers only rise; a snapshot is registered under the same lock under which its numbers were
+/// **Invariants**: the numbers only rise; a snapshot is registered under the same lock under which its numbers were
 /// read, so that [`Published::oldest`] never misses one that is older than what it returns.
 #[derive(Debug, Default)]
 pub struct Published {
     applied: AtomicU64,
     watermark: AtomicU64,
+    version: AtomicU8,
     /// How many transactions hold each snapshot, as `(seq, watermark)`.
     open: Mutex<BTreeMap<(ApplySeq, Hlc), usize>>,
 }
@@ -42,6 +43,16 @@ impl Published {
     /// The driver: the stable watermark rose.
     pub fn set_watermark(&self, watermark: Hlc) {
         self.watermark.fetch_max(watermark.0, Ordering::AcqRel);
+    }
+
+    /// The driver: the cluster speaks `version`, and the node's own files say so.
+    pub fn set_version(&self, version: u8) {
+        self.version.fetch_max(version, Ordering::AcqRel);
+    }
+
+    /// The version that every member understands; 0: not known yet.
+    pub fn version(&self) -> u8 {
+        self.version.load(Ordering::Acquire)
     }
 
     pub fn applied(&self) -> ApplySeq {

@@ -100,7 +100,6 @@ const UNUSED: &[&str] = &[
     "Open_table_definitions",
     "Open_tables",
     "Opened_files",
-    "Opened_table_definitions",
     "Opened_tables",
     "Select_full_range_join",
     "Select_range",
@@ -212,6 +211,7 @@ pub struct Counters {
     times_of: [Histogram; Class::ALL.len()],
     tls_asked: AtomicU64,
     tls_accepted: AtomicU64,
+    definitions_opened: AtomicU64,
 }
 
 impl Default for Counters {
@@ -243,6 +243,7 @@ impl Default for Counters {
             times,
             tls_asked: AtomicU64::new(0),
             tls_accepted: AtomicU64::new(0),
+            definitions_opened: AtomicU64::new(0),
         }
     }
 }
@@ -363,6 +364,11 @@ impl Counters {
         self.tls_accepted.fetch_add(1, Relaxed);
     }
 
+    /// The definitions of so many tables were read into the catalog.
+    pub fn definitions_opened(&self, tables: usize) {
+        self.definitions_opened.fetch_add(tables as u64, Relaxed);
+    }
+
     /// How many statements began.
     pub fn statements(&self) -> u64 {
         self.statements.load(Relaxed)
@@ -382,6 +388,7 @@ impl Counters {
             ("Handler_commit", of(&self.committed)),
             ("Handler_read_rnd_next", of(&self.scanned_rows)),
             ("Handler_rollback", of(&self.rolled_back)),
+            ("Opened_table_definitions", of(&self.definitions_opened)),
             ("Prepared_stmt_count", of(&self.prepared).saturating_sub(of(&self.closed))),
             ("Queries", of(&self.statements)),
             ("Questions", of(&self.statements)),

@@ -225,6 +225,7 @@ impl Session {
             Plan::Session(command) => return self.command(run, command, out).await,
             Plan::Rows { columns, rows } => return Ok(self.literal_rows(columns, rows, out).await?),
             Plan::Admin(Admin::RemoveNode(node)) => self.change_members(MemberChange::Remove(*node)).await?,
+            Plan::Admin(Admin::Verify) => self.server.verify()?,
             Plan::Admin(Admin::ReloadTls { lenient }) => self.reload_tls(*lenient)?,
             Plan::Admin(Admin::FlushHosts) => {
                 if let Some(doors) = self.server.doors() {

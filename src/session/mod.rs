@@ -84,6 +84,7 @@ mod read;
 mod refusal;
 mod registry;
 mod retry;
+mod schema;
 mod schema_change;
 mod sequence;
 mod server;
@@ -107,7 +108,10 @@ pub use core_handle::{CoreCall, CoreHandle, OpenSnapshot, Published};
 pub use counters::{Counters, SECONDS};
 pub use functions::applier_functions;
 pub use registry::{Activity, Connection, Registry, Stop};
-pub use server::{Doors, Parts, Schema, Server, StatementSpans};
+pub use schema::Schema;
+pub use server::{Doors, Parts, Server, StatementSpans};
 pub use session::Session;
-pub use system::{ConflictLog, ConflictRow, CopyRow, LinkRow, LinkStates, VerificationRow, VerificationStates};
+pub use system::{
+    Agreement, ConflictLog, ConflictRow, CopyRow, LinkRow, LinkStates, VerificationRow, VerificationStates,
+};
 pub use variables::{Globals, VERSION, VariableError, Variables, Which};

@@ -1,7 +1,7 @@
 //! Plans of statements: found in a cache that all sessions share, or made.
 
 use super::passwords::without_passwords;
-use super::server::Schema;
+use super::schema::Schema;
 use super::session::Session;
 use crate::mysql::SqlError;
 use crate::sql::{Context, Guard, Literal, Needs, Plan, Prepared, SessionCommand};

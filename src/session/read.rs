@@ -4,7 +4,7 @@ use super::execute::{Failure, Run};
 use super::metadata;
 use super::nap::Naps;
 use super::refusal;
-use super::server::Schema;
+use super::schema::Schema;
 use super::session::{Session, plain};
 use super::system::{self, Facts, SystemTable};
 use crate::core::{Request, Response};

@@ -2,15 +2,18 @@
 
 use super::constraint::{self, Subject};
 use super::refusal;
-use super::server::Schema;
+use super::schema::Schema;
 use super::session::Session;
 use crate::core::{Refusal, Request, Response};
 use crate::mysql::SqlError;
 use crate::sql::{
-    Catalog, CompileContext, Compiled, HIDDEN_KEY, HIDDEN_KEY_ID, ProgramKind, SchemaChange, SchemaProgram,
+    CatalogChange, CompileContext, Compiled, Database, HIDDEN_KEY, HIDDEN_KEY_ID, ProgramKind, SchemaChange,
+    SchemaProgram, Table, Tables,
 };
-use crate::sqlite::{FileChange, SchemaStep, TableIds, TakenIn, UniqueIds};
-use crate::types::{DatabaseName, Ddl, Key, KeyAccess, Mode, TableId, TxnId, WriteSet};
+use crate::sqlite::{DefinitionChange, Definitions, FileChange, SchemaStep, TableEntry, TableIds, TakenIn, UniqueIds};
+use crate::types::{DatabaseName, Ddl, Key, KeyAccess, Mode, TableId, TxnId, Versions, WriteSet};
+use serde::Serialize;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A lock that was lost to a time-out or a recovery is taken again so often.
@@ -91,8 +94,8 @@ impl Session {
         let compiled = self.compile(change, &schema, txn)?;
         self.push_warnings(&compiled.warnings);
         let Some(program) = compiled.program else { return Ok(None) };
-        let step = step_of(&program, &schema.catalog)?;
-        self.try_out(change, &schema.catalog, &step)?;
+        let step = self.step_of(&program, &schema)?;
+        self.try_out(change, &schema, &step)?;
         Ok(Some(step))
     }
 
@@ -121,9 +124,42 @@ impl Session {
         Ok(change.compile(&schema.catalog, &mut context)?)
     }
 
+    /// The program in the applier's terms: what becomes of the file, and of definitions.
+    fn step_of(&self, program: &SchemaProgram, schema: &Schema) -> Result<SchemaStep, SqlError> {
+        let file = match (program.kind, &program.before) {
+            (ProgramKind::CreateDatabase, _) => FileChange::Create,
+            (ProgramKind::DropDatabase, _) => FileChange::Drop,
+            (ProgramKind::Alter, None) => FileChange::Keep,
+            (ProgramKind::Alter, Some(into)) => {
+                let step = self.step_of(into, schema)?;
+                FileChange::TakenIn(Box::new(TakenIn { database: into.database.clone(), step }))
+            }
+        };
+        let apart = self.core.published().version() >= Versions::SINGLE_TABLES;
+        let after = program.apply(&schema.catalog);
+        let definitions = match (after.database(&program.database), apart) {
+            (None, false) => Definitions::Whole { definition: Vec::new(), tables: Vec::new() },
+            (None, true) => Definitions::Changed(DefinitionChange::default()),
+            (Some(database), false) => whole(database)?,
+            (Some(database), true) => {
+                let all = schema.is_whole(&program.database);
+                Definitions::Changed(changed(database, &program.catalog, all)?)
+            }
+        };
+        Ok(SchemaStep { file, version: program.catalog.version, statements: program.statements.clone(), definitions })
+    }
+
     /// Executes the program privately, so that it fails here and not on every member.
-    fn try_out(&mut self, change: &SchemaChange, catalog: &Catalog, step: &SchemaStep) -> Result<(), SqlError> {
+    fn try_out(&mut self, change: &SchemaChange, schema: &Schema, step: &SchemaStep) -> Result<(), SqlError> {
+        let catalog = &schema.catalog;
         let database = change.database().clone();
+        // A database that is taken apart has the identities of all tables in the step.
+        let alone = change.is_of_whole_tables() && !schema.is_whole(&database);
+        if alone && matches!(step.definitions, Definitions::Changed(_)) {
+            let tried = self.workspace()?.try_apart(&database, step);
+            let subject = Subject { catalog, database: &database, table: "", kind: None };
+            return tried.map_err(|e| constraint::to_sql(e, Some(subject), None));
+        }
         let attached = match step.file {
             FileChange::Create | FileChange::Drop => Vec::new(),
             FileChange::Keep | FileChange::TakenIn(_) => change.databases(),
@@ -155,30 +191,32 @@ fn write_set(databases: &[DatabaseName], step: &SchemaStep) -> Result<WriteSet, 
     Ok(WriteSet { tables: Vec::new(), holds, ddl: Some(Ddl { database, payload }) })
 }
 
-/// The program in the applier's terms: what becomes of the file, and the identities of all tables afterwards.
-fn step_of(program: &SchemaProgram, before: &Catalog) -> Result<SchemaStep, SqlError> {
-    let after = program.apply(before);
-    let database = after.database(&program.database);
-    let definition = match database {
-        Some(database) => postcard::to_stdvec(&**database)
-            .map_err(|e| SqlError::internal(format!("the catalog cannot be encoded: {e}")))?,
-        None => Vec::new(),
-    };
-    let file = match (program.kind, &program.before) {
-        (ProgramKind::CreateDatabase, _) => FileChange::Create,
-        (ProgramKind::DropDatabase, _) => FileChange::Drop,
-        (ProgramKind::Alter, None) => FileChange::Keep,
-        (ProgramKind::Alter, Some(into)) => {
-            let step = step_of(into, before)?;
-            FileChange::TakenIn(Box::new(TakenIn { database: into.database.clone(), step }))
-        }
-    };
-    let tables = database.into_iter().flat_map(|d| d.tables.values()).map(|t| identities(t)).collect();
-    let version = program.catalog.version;
-    Ok(SchemaStep { file, version, statements: program.statements.clone(), definition, tables })
+fn encoded(definition: &impl Serialize) -> Result<Vec<u8>, SqlError> {
+    postcard::to_stdvec(definition).map_err(|e| SqlError::internal(format!("the catalog cannot be encoded: {e}")))
 }
 
-fn identities(table: &crate::sql::Table) -> TableIds {
+/// All definitions of a database.
+fn whole(database: &Database) -> Result<Definitions, SqlError> {
+    let tables = database.tables.values().map(|table| identities(table)).collect();
+    Ok(Definitions::Whole { definition: encoded(database)?, tables })
+}
+
+/// What of the definitions of a database is otherwise after `change`; `all`: the definitions of all tables.
+fn changed(database: &Database, change: &CatalogChange, all: bool) -> Result<DefinitionChange, SqlError> {
+    let without = Database { tables: Tables::default(), ..database.clone() };
+    let entry = |table: &Arc<Table>| Ok(TableEntry { ids: identities(table), definition: encoded(table)? });
+    let tables: Result<Vec<TableEntry>, SqlError> = match all {
+        true => database.tables.values().map(entry).collect(),
+        false => {
+            let names: BTreeSet<&String> = change.upsert.iter().map(|table| &table.name).collect();
+            names.into_iter().filter_map(|name| database.tables.get(name)).map(entry).collect()
+        }
+    };
+    let gone = change.remove.iter().filter(|name| !database.tables.contains_key(name)).cloned().collect();
+    Ok(DefinitionChange { database: encoded(&without)?, gone, tables: tables? })
+}
+
+fn identities(table: &Table) -> TableIds {
     let hidden = table.has_hidden_key().then(|| (HIDDEN_KEY_ID, HIDDEN_KEY.to_string()));
     let columns = table.columns.iter().map(|c| (c.id, c.name.clone()));
     let unique = |index: &crate::sql::Index| UniqueIds {

@@ -2,22 +2,21 @@
 
 use super::accounts::ConfiguredAccount;
 use super::clock::Clock;
-use super::constraint;
 use super::core_handle::{CoreHandle, Published};
 use super::counters::Counters;
 use super::plans;
 use super::program::Programs;
 use super::registry::Registry;
+use super::schema::Schema;
 use super::sequence::Sequences;
 use super::session::Session;
-use super::system::{self, ConflictLog, LinkStates, VerificationRow, VerificationStates};
+use super::system::{ConflictLog, LinkStates, VerificationRow, VerificationStates};
 use super::variables::Globals;
 use crate::core::{NodeStatus, Request, Response};
 use crate::mysql::SqlError;
-use crate::sql::{ACCOUNTS_DATABASE, Accounts, Catalog, Database, PlanCache};
-use crate::sqlite::{self, DataDir, SchemaMark};
+use crate::sql::PlanCache;
+use crate::sqlite::DataDir;
 use crate::types::{ClientId, DatabaseName, Mono, NodeId, Now, Span, TxnId};
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
@@ -74,38 +73,13 @@ pub struct Server {
     verification: Option<Arc<dyn VerificationStates>>,
     pub(super) spans: Option<Arc<dyn StatementSpans>>,
     pub(super) started: Mono,
-    counters: Arc<Counters>,
+    pub(super) counters: Arc<Counters>,
     doors: OnceLock<Arc<dyn Doors>>,
     schema: RwLock<Option<Arc<Schema>>>,
     /// Held by who reads the schema.
     loading: Mutex<()>,
     random: AtomicU64,
     clients: AtomicU64,
-}
-
-/// The catalog as of one schema generation of the data directory.
-pub struct Schema {
-    pub generation: u64,
-    pub catalog: Catalog,
-    /// Who may log in to this node.
-    pub accounts: Arc<Accounts>,
-    /// The cluster's accounts; `None` until somebody changed them.
-    pub(super) replicated: Option<Accounts>,
-    /// The schema version of each database's file, and its mark when that was read.
-    versions: BTreeMap<DatabaseName, (u64, Option<SchemaMark>)>,
-}
-
-impl Schema {
-    /// The version of the database's file that the catalog was read from.
-    pub fn version(&self, database: &str) -> Option<u64> {
-        self.versions.get(database).map(|(version, _)| *version)
-    }
-
-    /// The database as it is here, if its schema did not change since.
-    fn still(&self, name: &str, mark: Option<SchemaMark>) -> Option<(u64, Arc<Database>)> {
-        let (version, known) = self.versions.get(name)?;
-        (mark.is_some() && *known == mark).then(|| Some((*version, self.catalog.database(name)?.clone())))?
-    }
 }
 
 impl Server {
@@ -192,6 +166,18 @@ impl Server {
         self.verification.as_ref().map_or_else(Vec::new, |states| states.list())
     }
 
+    /// `ALTER CLUSTER VERIFY`: has this node's tables compared with another node's now. What came of it is in
+    /// [`Server::verification`], later.
+    ///
+    /// # Errors
+    /// Nobody compares here (1235).
+    pub fn verify(&self) -> Result<(), SqlError> {
+        let states = self.verification.as_ref();
+        states
+            .map(|states| states.begin())
+            .ok_or_else(|| SqlError::unsupported("ALTER CLUSTER VERIFY where no tables are compared"))
+    }
+
     /// Says where clients and nodes come in; the first word holds.
     pub fn set_doors(&self, doors: Arc<dyn Doors>) {
         let _ = self.doors.set(doors);
@@ -226,7 +212,7 @@ impl Server {
             return Ok(schema);
         }
         let before = self.schema.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let mut schema = self.load(generation, before.as_deref())?;
+        let mut schema = self.load_schema(generation, before.as_deref())?;
         // The same accounts as before: sessions need not look again.
         if let Some(before) = before.filter(|before| before.accounts == schema.accounts) {
             schema.accounts = before.accounts.clone();
@@ -245,39 +231,6 @@ impl Server {
     /// Changes with every schema change that was applied here.
     pub(super) fn generation(&self) -> u64 {
         self.data.schema_generation()
-    }
-
-    /// Reads the databases that are not as they were `before`.
-    fn load(&self, generation: u64, before: Option<&Schema>) -> Result<Schema, SqlError> {
-        let mut databases: Vec<Arc<Database>> = system::databases().into_iter().map(Arc::new).collect();
-        let mut versions = BTreeMap::new();
-        let mut replicated = None;
-        for (name, mark) in self.data.schema_marks() {
-            if let Some((version, database)) = before.and_then(|before| before.still(&name, mark)) {
-                versions.insert(name, (version, mark));
-                databases.push(database);
-                continue;
-            }
-            let (version, definition) = match self.data.definition(&name) {
-                // Dropped since the list was read.
-                Err(sqlite::Error::NoSuchDatabase(_)) => continue,
-                other => other.map_err(|e| constraint::to_sql(e, None, None))?,
-            };
-            let database = match definition.as_slice() {
-                [] => Database::new(name.clone(), Default::default(), 0),
-                bytes => Database::decode(bytes)
-                    .map_err(|e| SqlError::internal(format!("the catalog of '{name}' cannot be read: {e}")))?,
-            };
-            match *name == *ACCOUNTS_DATABASE {
-                // The file of the first change is there, its content not yet: until then accounts are as a cluster begins.
-                true if definition.is_empty() => {}
-                true => replicated = Some(database.accounts),
-                false => databases.push(Arc::new(database)),
-            }
-            versions.insert(name, (version, mark));
-        }
-        let accounts = Arc::new(self.configured.beside(replicated.as_ref()));
-        Ok(Schema { generation, catalog: databases.into_iter().collect(), accounts, replicated, versions })
     }
 
     /// A fresh random number: splitmix64 over a seeded counter.

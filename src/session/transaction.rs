@@ -3,7 +3,7 @@
 
 use super::core_handle::OpenSnapshot;
 use super::refusal;
-use super::server::Schema;
+use super::schema::Schema;
 use super::session::{Session, plain};
 use crate::core::{Request, Response};
 use crate::mysql::{self, SqlError};

@@ -6,7 +6,7 @@ use super::execute::{Failure, Run};
 use super::ids::{Ids, Range, WrittenIds};
 use super::refusal;
 use super::retry::Retry;
-use super::server::Schema;
+use super::schema::Schema;
 use super::session::Session;
 use super::system;
 use crate::core::{Request, Response};

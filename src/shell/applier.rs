@@ -11,9 +11,7 @@
 use super::driver::Report;
 use super::metrics::{Metrics, observe};
 use crate::core::{ApplyTask, Fatal};
-#[cfg(not(madsim))]
-use crate::sqlite::RowRepair;
-use crate::sqlite::{Applied, Applier};
+use crate::sqlite::{Applied, Applier, RowRepair};
 use crate::types::{ApplySeq, TableId};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,7 +24,6 @@ const BATCH_MAX: usize = 512;
 /// How often the files are made durable when there was something to apply.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
 /// For how long it is remembered that a row of a table gave way: longer than any other node may need to find out the same.
-#[cfg(not(madsim))]
 const LATELY: Duration = Duration::from_secs(600);
 /// How often a batch that found no room on the disk is tried again.
 const RETRY_EVERY: Duration = Duration::from_millis(500);
@@ -82,7 +79,6 @@ impl State {
         }
     }
 
-    #[cfg(not(madsim))]
     fn gave_way_lately(&self, table: TableId) -> bool {
         self.gave_way.get(&table).is_some_and(|at| at.elapsed() < LATELY)
     }
@@ -124,7 +120,6 @@ impl SharedApplier {
     }
 
     /// Whether a row of the table gave way to another [`LATELY`].
-    #[cfg(not(madsim))]
     pub fn gave_way_lately(&self, table: TableId) -> bool {
         self.lock().gave_way_lately(table)
     }
@@ -134,7 +129,6 @@ impl SharedApplier {
     ///
     /// # Errors
     /// A sentence: nothing was changed.
-    #[cfg(not(madsim))]
     pub fn repair(
         &self,
         database: &str,

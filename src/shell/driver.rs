@@ -25,18 +25,15 @@ use super::participation::Participation;
 use super::phases::Phases;
 use super::spans::Spans;
 use super::trace;
-#[cfg(not(madsim))]
-use crate::core::Settling;
 use crate::core::message::{Envelope, Message};
 use crate::core::{
     ApplyTask, Destination, Effect, Effects, Fatal, Input, Legacy, Node, Notice, PeerFault, Published as Publish,
+    Settling,
 };
 use crate::session::{CoreCall, Published};
 use crate::sqlite::DataDir;
 use crate::sqlite::Store;
-#[cfg(not(madsim))]
-use crate::types::DatabaseName;
-use crate::types::{ApplySeq, ClientId, Mono, NodeId, RowImage, RowKey, Snapshot, Span, TxnId};
+use crate::types::{ApplySeq, ClientId, DatabaseName, Mono, NodeId, RowImage, RowKey, Snapshot, Span, TxnId};
 use std::collections::BTreeMap;
 use std::mem::{Discriminant, discriminant};
 use std::sync::Arc;
@@ -71,7 +68,6 @@ pub enum Report {
     /// Bring everything durable into `marmot.db`.
     Fold(oneshot::Sender<Folded>),
     /// Say which of these rows may still differ between nodes that are right.
-    #[cfg(not(madsim))]
     Settling { database: DatabaseName, rows: Vec<RowKey>, reply: std::sync::mpsc::SyncSender<Settling> },
     /// Have the others take this node's vote, then stop; at once, if there are no others.
     Leave,
@@ -413,7 +409,6 @@ impl Driver {
                     self.folds.push(reply);
                     continue;
                 }
-                #[cfg(not(madsim))]
                 Event::Report(Report::Settling { database, rows, reply }) => {
                     // Whoever asked may be gone.
                     let _ = reply.try_send(self.node.settling(&round, &database, &rows)?);
@@ -548,6 +543,7 @@ impl Driver {
             }
             tracing::info!(version, "the version of the cluster");
             self.version = version;
+            self.published.set_version(version);
         }
         Ok(())
     }

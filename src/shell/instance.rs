@@ -17,7 +17,6 @@ use super::metrics::Metrics;
 use super::snapshot::Copies;
 use super::spans::SpanQueue;
 use super::spawn::{Spawn, dedicated};
-#[cfg(not(madsim))]
 use super::verify::{Book, Local, Verification};
 use crate::config::Config;
 use crate::core::message::Envelope;
@@ -131,7 +130,6 @@ pub struct Closed {
     ended: oneshot::Receiver<Result<(), Fatal>>,
     front: Arc<Front<NewSession>>,
     copies: Arc<Copies>,
-    #[cfg(not(madsim))]
     verification: Verification,
     links: Arc<LinkBook>,
 }
@@ -229,7 +227,6 @@ impl Closed {
             book.copies.clone(),
         );
         let certificates = certificates(config);
-        #[cfg(not(madsim))]
         let verified = Arc::new(Book::default());
         let server = Server::new(Parts {
             node: node_id,
@@ -241,19 +238,14 @@ impl Closed {
             configured: configured(config),
             conflicts: Some(Arc::new(StoredConflicts::new(directory.join("marmot.db"), vfs))),
             links: Some(book.clone()),
-            #[cfg(not(madsim))]
             verification: Some(verified.clone()),
-            #[cfg(madsim)]
-            verification: None,
             spans: spans.map(|spans| spans as Arc<dyn StatementSpans>),
         });
-        #[cfg(not(madsim))]
         let verification = {
             let (clock, ready) = (clock.clone(), ready_out.clone());
             let grace = config.core(node_id).timing.grace;
             let local = Local::new(server.clone(), reports.clone(), applier, clock, ready, grace);
-            let offset = (environment.random)();
-            Verification::new(local, credentials.clone(), metrics.clone(), verified, config, offset, stop_out.clone())
+            Verification::new(local, credentials.clone(), metrics.clone(), verified, config, node_id, stop_out.clone())
         };
         metrics.include(server.counters().times());
         // A member that comes back serves what it has, at once; one that joins has nothing yet.
@@ -272,7 +264,6 @@ impl Closed {
             ended,
             front,
             copies,
-            #[cfg(not(madsim))]
             verification,
             links: book,
         })
@@ -293,7 +284,6 @@ impl Closed {
             self.frame_limit,
             self.envelopes,
             self.copies.clone(),
-            #[cfg(not(madsim))]
             self.verification.answers.clone(),
             environment.metrics.clone(),
             environment.clients.clone(),
@@ -305,7 +295,6 @@ impl Closed {
         if let Some(unix) = listeners.unix {
             (environment.clients)(Box::pin(front.clone().accept_unix(unix, stop.subscribe())));
         }
-        #[cfg(not(madsim))]
         self.verification.start();
         let expiring = self.server.clone();
         (environment.clients)(Box::pin(expire(expiring, self.copies.clone(), environment.clock, stop.subscribe())));

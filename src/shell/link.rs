@@ -15,7 +15,6 @@ use super::metrics::Metrics;
 use super::peer_stream::PeerStream;
 use super::snapshot::{Copies, CopyBook};
 use super::spawn::Spawn;
-#[cfg(not(madsim))]
 use super::verify::Answers;
 use crate::core::Address;
 use crate::core::message::Envelope;
@@ -381,7 +380,7 @@ pub async fn listen(
     frame_limit: usize,
     deliver: mpsc::Sender<Vec<Envelope>>,
     copies: Arc<Copies>,
-    #[cfg(not(madsim))] answers: Arc<Answers>,
+    answers: Arc<Answers>,
     metrics: Arc<Metrics>,
     receiving: Spawn,
     hearing: Spawn,
@@ -391,7 +390,6 @@ pub async fn listen(
         frame_limit,
         deliver,
         copies,
-        #[cfg(not(madsim))]
         answers,
         metrics,
         hearing,
@@ -434,7 +432,6 @@ struct Door {
     frame_limit: usize,
     deliver: mpsc::Sender<Vec<Envelope>>,
     copies: Arc<Copies>,
-    #[cfg(not(madsim))]
     answers: Arc<Answers>,
     metrics: Arc<Metrics>,
     hearing: Spawn,
@@ -452,16 +449,12 @@ impl Door {
                 }
                 return;
             }
-            #[cfg(not(madsim))]
             Purpose::Verify => {
                 if let Err(error) = self.answers.serve(stream, session, self.credentials.keys.clone()) {
                     tracing::warn!(%peer, %error, "no thread for a node that verifies");
                 }
                 return;
             }
-            // The simulator's nodes have no threads to compare on, and no verifiers.
-            #[cfg(madsim)]
-            Purpose::Verify => return,
         }
         let mut visit = self.open.enter(peer);
         let hearing = self.hearing.clone();

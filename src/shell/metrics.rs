@@ -83,6 +83,8 @@ pub struct Metrics {
     pub verify_repaired: Counter,
     /// Rows that differ and that no majority decides, by the last comparison of each table.
     pub verify_undecided: Gauge,
+    /// Tables whose definition is not the one of a majority, by the last comparison of each.
+    pub verify_definitions: Gauge,
     /// Spans that the collector took, and that were lost on the way to it.
     pub spans_exported: Counter,
     pub spans_dropped: Counter,
@@ -157,6 +159,11 @@ impl Metrics {
             verify_undecided: new.gauge(
                 "marmot_verify_undecided",
                 "Rows that differ and that no majority decides, by the last comparison of each table: somebody has to",
+            ),
+            verify_definitions: new.gauge(
+                "marmot_verify_definitions",
+                "Tables whose definition in this node's file is not the one that a majority has, or of which none has a majority, by \
+                 the last comparison of each: somebody has to",
             ),
             spans_exported: spans.with_label_values(&["exported"]),
             spans_dropped: spans.with_label_values(&["dropped"]),

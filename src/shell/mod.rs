@@ -58,7 +58,6 @@ mod snapshot;
 mod spans;
 pub mod spawn;
 mod trace;
-#[cfg(not(madsim))]
 mod verify;
 
 pub use clock::SystemClock;

@@ -9,6 +9,7 @@ use super::collate::CollationOrder;
 use super::column_type::ColumnType;
 use super::program::{StoredKind, StoredProgram, Trigger};
 use super::routine::Routine;
+use super::tables::Tables;
 use crate::types::{CollationRules, ColumnId, DatabaseName, IndexId, TableId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -96,7 +97,7 @@ pub struct Database {
     pub name: DatabaseName,
     /// What tables inherit.
     pub collation: Collation,
-    pub tables: BTreeMap<String, Arc<Table>>,
+    pub tables: Tables,
     /// Changes with every DDL and is never the same again for this name, so that a cached plan can tell whether it
     /// still holds. Equal on all nodes.
     pub version: u64,
@@ -129,6 +130,15 @@ impl Database {
             }
         }
     }
+    /// A database out of its encoded form, with tables that are encoded beside it besides those in it.
+    pub fn assemble(bytes: &[u8], tables: &[Vec<u8>]) -> Result<Database, postcard::Error> {
+        let mut database = Database::decode(bytes)?;
+        for table in tables {
+            let table: Arc<Table> = postcard::from_bytes(table)?;
+            database.tables.insert(table.name.clone(), table);
+        }
+        Ok(database)
+    }
     /// The stored function of that name, in any case.
     pub fn routine(&self, name: &str) -> Option<&Arc<Routine>> {
         self.routines.values().find(|r| r.name.eq_ignore_ascii_case(name))
@@ -142,7 +152,7 @@ impl Database {
         Database {
             name: name.into(),
             collation,
-            tables: BTreeMap::new(),
+            tables: Tables::default(),
             version,
             system: false,
             views: BTreeMap::new(),
@@ -167,7 +177,7 @@ impl Database {
     }
     /// The table whose name SQLite would call the same: it compares names without ASCII case.
     pub fn table_ignoring_case(&self, name: &str) -> Option<&Arc<Table>> {
-        self.tables.get(name).or_else(|| self.tables.values().find(|t| t.name.eq_ignore_ascii_case(name)))
+        self.tables.get_ignoring_case(name)
     }
     /// The table a row change names.
     pub fn table_by_id(&self, id: TableId) -> Option<&Arc<Table>> {

@@ -69,6 +69,7 @@ mod schema_change;
 mod spelling;
 mod storage_rule;
 mod store;
+mod tables;
 mod temporal;
 mod tokens;
 mod translate;
@@ -122,6 +123,7 @@ pub use schema_change::{
     CatalogChange, CompileContext, Compiled, Direction, Move, ProgramKind, SchemaChange, SchemaProgram,
 };
 pub use store::local_value;
+pub use tables::Tables;
 pub use translate::{
     Context, Guard, canonical_query, column_key, default_text, extra, is_updatable, show_create_table, translate,
     translate_leaf, view_as_table,

@@ -520,6 +520,8 @@ pub struct GetDiagnostics {
 pub enum Admin {
     /// `ALTER CLUSTER REMOVE NODE n`, `REMOVE NODE n`: take its vote, for good.
     RemoveNode(NodeId),
+    /// `ALTER CLUSTER VERIFY`: hold this node's tables against another's now.
+    Verify,
     /// `ALTER INSTANCE RELOAD TLS`; `lenient` (NO ROLLBACK ON ERROR): what is wrong is a warning.
     ReloadTls { lenient: bool },
     /// `FLUSH HOSTS`.

@@ -281,6 +281,29 @@ impl CatalogChange {
 }
 
 impl SchemaChange {
+    /// Whether it makes and drops whole tables, if any, and touches no other: to SQLite it works or fails the same in an
+    /// empty database.
+    pub fn is_of_whole_tables(&self) -> bool {
+        match self {
+            SchemaChange::CreateTable { .. }
+            | SchemaChange::CreateTableLike { .. }
+            | SchemaChange::DropTables { .. }
+            | SchemaChange::Truncate { .. }
+            | SchemaChange::CreateView { .. }
+            | SchemaChange::DropViews { .. }
+            | SchemaChange::CreateFunction { .. }
+            | SchemaChange::CreateProgram { .. }
+            | SchemaChange::AlterProgram { .. }
+            | SchemaChange::DropProgram { .. }
+            | SchemaChange::CreateDatabase { .. }
+            | SchemaChange::AlterDatabase { .. }
+            | SchemaChange::DropDatabase { .. } => true,
+            SchemaChange::AlterTable { .. } | SchemaChange::RenameTables { .. } | SchemaChange::MoveTables { .. } => {
+                false
+            }
+        }
+    }
+
     /// The databases whose schema locks the change needs.
     pub fn databases(&self) -> Vec<DatabaseName> {
         match self {

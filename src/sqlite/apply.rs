@@ -12,6 +12,7 @@ use super::checkpoint;
 use super::computed::Computer;
 use super::connection::{Connection, quoted, uri};
 use super::data_dir::{DataDir, DatabaseFile, locked, state_value};
+use super::definition::{self, AppliedChange};
 use super::error::{Error, Result};
 use super::functions::Functions;
 use super::integrity;
@@ -74,9 +75,9 @@ pub(super) struct Open {
     applied: ApplySeq,
     pub(super) in_transaction: bool,
     schema_changed: bool,
-    /// The schema version and the definition that the open transaction changes to.
-    definition: Option<(u64, Vec<u8>)>,
-    /// Committed since the last sync.
+    /// What the open transaction changed of the definitions.
+    changes: Vec<AppliedChange>,
+    /// Holds more than is known to be durable: committed since the last sync, or found in it at start.
     pub(super) dirty: bool,
     /// The database attached beside it, of which the open transaction took tables in: committed first, and durably.
     takes_in: Option<DatabaseName>,
@@ -129,10 +130,15 @@ impl Applier {
         connection.set_option(ffi::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
         // Only the applier drops and makes files, so only it can leave a sound file without a log.
         connection.set_option(ffi::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
-        let layout = DataDir::read_layout(&mut connection, &file.name, None)?;
+        let layout = definition::read_layout(&mut connection, &file.name, None)?;
         let applied = state_value(&mut connection, &file.name, "applied_seq")?;
         let held = locked(&self.dir.shared.registry).held(&file.name, file.created)?;
         integrity::check_holds(&file.name, applied, held)?;
+        // A killed process left in the operating system's cache what a power failure still takes: nothing may rest on that.
+        let uncertain = applied > held && !self.dir.shared.options.planted.has(HostBug::FoundTakenForDurable);
+        if uncertain {
+            connection.sync_wal(&file.name)?;
+        }
         let open = Open {
             statements: Statements::default(),
             connection,
@@ -143,8 +149,8 @@ impl Applier {
             applied,
             in_transaction: false,
             schema_changed: false,
-            definition: None,
-            dirty: false,
+            changes: Vec::new(),
+            dirty: uncertain,
             takes_in: None,
             file: file.clone(),
         };
@@ -308,9 +314,6 @@ impl Applier {
             ran.map_err(|e| Fatal::Storage(format!("schema change {seq} of '{database}': {e}: {sql}")))?;
         }
         open.record_schema(step)?;
-        open.layout = DataDir::read_layout(&mut open.connection, &open.name, Some(&open.layout))?;
-        open.schema_changed = true;
-        open.definition = Some((step.version, step.definition.clone()));
         Ok(true)
     }
 
@@ -364,7 +367,7 @@ impl Applier {
             if changed {
                 let generation = open.file.generation.fetch_add(1, Ordering::AcqRel) + 1;
                 open.file.remember_layout(generation, open.layout.clone());
-                open.file.remember_definition(generation, open.definition.take());
+                open.file.changes.add(std::mem::take(&mut open.changes));
                 dir.shared.generation.fetch_add(1, Ordering::AcqRel);
                 applied.schema_changed = true;
             }
@@ -382,9 +385,9 @@ impl Applier {
             }
             open.in_transaction = false;
             open.schema_changed = false;
-            open.definition = None;
+            open.changes.clear();
             open.statements.clear();
-            open.layout = DataDir::read_layout(&mut open.connection, &open.name, Some(&open.layout))?;
+            open.layout = definition::read_layout(&mut open.connection, &open.name, Some(&open.layout))?;
             open.applied = state_value(&mut open.connection, &open.name, "applied_seq")?;
         }
         Ok(())
@@ -418,19 +421,9 @@ impl Applier {
 }
 
 impl Open {
-    /// Makes what was committed durable: a commit with FULL syncs the WAL, and with it every commit before; a checkpoint
-    /// would do so only where no reader is in its way.
+    /// Makes what was committed durable: all of it is in the WAL, or was synced when it was moved into the file.
     fn sync(&mut self) -> Result<()> {
-        let schema = quoted(&self.name);
-        self.connection.run_script(&format!("PRAGMA {schema}.synchronous = FULL"))?;
-        let synced = self.connection.cached("BEGIN IMMEDIATE").and_then(|begin| begin.run([]));
-        let synced = synced.and_then(|()| self.set_state("synced_seq", self.applied));
-        let synced = synced.and_then(|()| self.connection.cached("COMMIT")?.run([]));
-        if synced.is_err() {
-            self.end();
-        }
-        self.connection.run_script(&format!("PRAGMA {schema}.synchronous = NORMAL"))?;
-        synced?;
+        self.connection.sync_wal(&self.name)?;
         self.dirty = false;
         Ok(())
     }
@@ -447,15 +440,18 @@ impl Open {
         self.connection.cached(&sql)?.run(&[Value::text(item), value])
     }
 
+    /// What the statements of a schema change made of the database, into the file and into what is known of it here.
     fn record_schema(&mut self, step: &SchemaStep) -> Result<()> {
-        let identities = postcard::to_stdvec(&step.tables).map_err(|e| Error::Sqlite {
-            code: ffi::SQLITE_ERROR,
-            message: format!("identities of '{}': {e}", self.name),
-        })?;
-        let sql = format!("INSERT OR REPLACE INTO {}.__marmot_catalog VALUES(?1, ?2)", quoted(&self.name));
-        for (item, bytes) in [("definition", &step.definition), ("identities", &identities)] {
-            self.connection.cached(&sql)?.run(&[Value::text(item), Value::Blob(bytes.as_slice().into())])?;
-        }
-        self.set_state("schema_version", step.version)
+        definition::write(&mut self.connection, &self.name, step.version, &step.definitions)?;
+        self.set_state("schema_version", step.version)?;
+        let layout = self.layout.after(&self.connection, &self.name, step.version, &step.definitions)?;
+        self.dir.count_layouts(&layout);
+        let (from, definitions) = (self.layout.version, Arc::new(step.definitions.clone()));
+        self.changes.push(AppliedChange { from, to: step.version, definitions });
+        self.layout = Arc::new(layout);
+        self.schema_changed = true;
+        #[cfg(test)]
+        self.layout.check(&*definition::read_layout(&mut self.connection, &self.name, None)?);
+        Ok(())
     }
 }

@@ -367,6 +367,26 @@ impl Connection {
         Ok(u64::try_from(size).unwrap_or(0))
     }
 
+    /// Makes the WAL of an attached database durable, whoever wrote it. A commit with `synchronous=FULL` would do so only
+    /// if it changes a page.
+    ///
+    /// # Errors
+    /// The operating system's, which is never [`Error::Full`]: what is durable is unknown then.
+    pub(super) fn sync_wal(&self, schema: &str) -> Result<()> {
+        let file = self.file_pointer(schema, ffi::SQLITE_FCNTL_JOURNAL_POINTER)?;
+        // SAFETY: an open file of this connection; without methods SQLite has not opened it, and there is nothing in it.
+        let code = unsafe {
+            if file.is_null() || (*file).pMethods.is_null() {
+                return Ok(());
+            }
+            (*(*file).pMethods).xSync.map_or(ffi::SQLITE_OK, |sync| sync(file, ffi::SQLITE_SYNC_NORMAL))
+        };
+        match code {
+            ffi::SQLITE_OK => Ok(()),
+            code => Err(Error::Sqlite { code, message: format!("cannot sync the write-ahead log of '{schema}'") }),
+        }
+    }
+
     fn file_pointer(&self, schema: &str, which: c_int) -> Result<*mut ffi::sqlite3_file> {
         let schema = CString::new(schema).map_err(|_| contains_nul())?;
         let mut file: *mut ffi::sqlite3_file = ptr::null_mut();

@@ -3,6 +3,7 @@
 use super::apply::Applier;
 use super::checkpoint::{CHECKPOINT_BYTES, Checkpointer};
 use super::connection::{Connection, quoted, uri};
+use super::definition::Changes;
 use super::error::{Error, Result};
 use super::functions::Functions;
 use super::layout::DatabaseLayout;
@@ -79,9 +80,7 @@ pub(super) struct DatabaseFile {
     pub(super) dropped: AtomicBool,
     /// The layout at a generation, shared by all connections.
     layout: Mutex<Option<(u64, Arc<DatabaseLayout>)>>,
-    /// What the change that led to a generation left, until somebody asks: reading it again would take a connection that
-    /// reads the definitions of all tables first. The schema version, and the definition.
-    definition: Mutex<Option<(u64, (u64, Vec<u8>))>>,
+    pub(super) changes: Changes,
 }
 
 impl DatabaseFile {
@@ -95,15 +94,6 @@ impl DatabaseFile {
     pub(super) fn last_layout(&self) -> Option<Arc<DatabaseLayout>> {
         let known = self.layout.lock().unwrap_or_else(PoisonError::into_inner);
         known.as_ref().map(|(_, layout)| layout.clone())
-    }
-
-    /// The definition of `generation`, if nobody asked for it yet.
-    fn take_definition(&self, generation: u64) -> Option<(u64, Vec<u8>)> {
-        locked(&self.definition).take_if(|(of, _)| *of == generation).map(|(_, definition)| definition)
-    }
-
-    pub(super) fn remember_definition(&self, generation: u64, definition: Option<(u64, Vec<u8>)>) {
-        *locked(&self.definition) = definition.map(|definition| (generation, definition));
     }
 
     pub(super) fn remember_layout(&self, generation: u64, layout: Arc<DatabaseLayout>) {
@@ -138,6 +128,7 @@ pub(super) struct Shared {
     pub(super) in_place: RwLock<()>,
     /// A connection found a file damaged.
     pub(super) damage: Arc<AtomicBool>,
+    layouts_read: AtomicU64,
 }
 
 pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -207,6 +198,7 @@ impl DataDir {
             generation: AtomicU64::new(0),
             in_place: RwLock::new(()),
             damage: Arc::default(),
+            layouts_read: AtomicU64::new(0),
         };
         let dir = DataDir { shared: Arc::new(shared) };
         super::open::self_test(&dir)?;
@@ -247,15 +239,13 @@ impl DataDir {
         locked(&self.shared.files).iter().map(|(name, file)| (name.clone(), mark(file))).collect()
     }
 
-    /// The database's schema version and its definition, as the last schema change left them (empty at first).
-    pub fn definition(&self, database: &str) -> Result<(u64, Vec<u8>)> {
-        let file = self.file(database)?;
-        if let Some(known) = file.take_definition(file.generation.load(Ordering::Acquire)) {
-            return Ok(known);
-        }
-        let mut connection = self.open_file(&file, &Functions::new())?;
-        let version = state_value(&mut connection, "main", "schema_version")?;
-        Ok((version, catalog_value(&mut connection, "main", "definition")?))
+    /// Of how many tables the layout was read since the start: a schema change reads those that it concerns.
+    pub fn layouts_read(&self) -> u64 {
+        self.shared.layouts_read.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn count_layouts(&self, layout: &DatabaseLayout) {
+        self.shared.layouts_read.fetch_add(layout.read, Ordering::Relaxed);
     }
 
     /// What each database takes, by name.
@@ -395,26 +385,6 @@ impl DataDir {
         let vfs = &self.shared.overlay_vfs;
         ["", "-wal", "-shm", "-journal"].iter().try_for_each(|suffix| vfs.delete_file(&format!("{path}{suffix}")))
     }
-
-    /// The layout of the snapshot that `connection` sees of the database attached as `schema`; `before`: an earlier or later
-    /// one of the same database, from which is taken over what is the same.
-    pub(super) fn read_layout(
-        connection: &mut Connection,
-        schema: &str,
-        before: Option<&DatabaseLayout>,
-    ) -> Result<Arc<DatabaseLayout>> {
-        let version = state_value(connection, schema, "schema_version")?;
-        let identities = catalog_value(connection, schema, "identities")?;
-        let mut ids: Vec<TableIds> = match &identities[..] {
-            [] => Vec::new(),
-            bytes => postcard::from_bytes(bytes).map_err(|e| Error::Sqlite {
-                code: rusqlite::ffi::SQLITE_CORRUPT,
-                message: format!("the catalog of '{schema}' cannot be read: {e}"),
-            })?,
-        };
-        ids.push(sequences_ids());
-        DatabaseLayout::read(connection, schema, version, &ids, before).map(Arc::new)
-    }
 }
 
 fn entry(directory: &str, name: &str, created: ApplySeq) -> (DatabaseName, Arc<DatabaseFile>) {
@@ -426,7 +396,7 @@ fn entry(directory: &str, name: &str, created: ApplySeq) -> (DatabaseName, Arc<D
         generation: AtomicU64::new(0),
         dropped: AtomicBool::new(false),
         layout: Mutex::new(None),
-        definition: Mutex::new(None),
+        changes: Changes::default(),
     };
     (name, Arc::new(file))
 }

@@ -5,7 +5,8 @@
 //! time, or by its `integrity_check`, to the end; then the catalog is compared with SQLite's schema too.
 
 use super::connection::{Connection, quoted, uri};
-use super::data_dir::{DataDir, catalog_value, file_name, state_value};
+use super::data_dir::{DataDir, file_name, state_value};
+use super::definition;
 use super::error::{Error, Result};
 use super::functions::Functions;
 use super::registry::{Registry, Span};
@@ -194,12 +195,13 @@ pub(super) fn check_holds(name: &str, applied: ApplySeq, held: ApplySeq) -> Resu
 /// Whether the definitions of the tables, what names their parts, and SQLite's schema are of the same tables.
 fn check_catalog(connection: &mut Connection) -> Result<()> {
     let differs = |what: String| Error::Sqlite { code: ffi::SQLITE_CORRUPT, message: format!("its catalog: {what}") };
-    let layout = DataDir::read_layout(connection, "main", None).map_err(|e| differs(e.to_string()))?;
-    let definition = catalog_value(connection, "main", "definition")?;
-    if definition.is_empty() {
+    let layout = definition::read_layout(connection, "main", None).map_err(|e| differs(e.to_string()))?;
+    let stored = definition::read(connection, "main").map_err(|e| differs(e.to_string()))?;
+    if stored.database.is_empty() {
         return Ok(());
     }
-    let database = crate::sql::Database::decode(&definition).map_err(|e| differs(e.to_string()))?;
+    let database = crate::sql::Database::assemble(&stored.database, &stored.tables);
+    let database = database.map_err(|e| differs(e.to_string()))?;
     match database.tables.values().find(|table| layout.with_id(table.id).is_none_or(|known| known.name != table.name)) {
         Some(table) => Err(differs(format!("table '{}' is not there", table.name))),
         None => Ok(()),

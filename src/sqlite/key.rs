@@ -31,10 +31,20 @@ pub enum Collation {
 impl Collation {
     /// The collation named so in SQL, or `None` for one that is neither built in nor MySQL's.
     pub fn named(name: &str) -> Option<Collation> {
-        [("BINARY", Collation::Binary), ("NOCASE", Collation::NoCase), ("RTRIM", Collation::RTrim)]
+        [Collation::Binary, Collation::NoCase, Collation::RTrim]
             .into_iter()
-            .find_map(|(n, c)| n.eq_ignore_ascii_case(name).then_some(c))
+            .find(|collation| collation.name().eq_ignore_ascii_case(name))
             .or_else(|| CollationOrder::named(name).map(Collation::Mysql))
+    }
+
+    /// Its name in SQL.
+    pub fn name(self) -> &'static str {
+        match self {
+            Collation::Binary => "BINARY",
+            Collation::NoCase => "NOCASE",
+            Collation::RTrim => "RTRIM",
+            Collation::Mysql(order) => order.name(),
+        }
     }
 }
 
@@ -161,7 +171,7 @@ mod tests {
             b in value(),
             collation in prop::sample::select(vec![Collation::Binary, Collation::NoCase, Collation::RTrim]),
         ) {
-            let name = match collation { Collation::Binary => "BINARY", Collation::NoCase => "NOCASE", _ => "RTRIM" };
+            let name = collation.name();
             let connection = rusqlite::Connection::open_in_memory().unwrap();
             let sql = format!(
                 "SELECT ?1 IS ?2 COLLATE {name}, x < y FROM (SELECT 1) \

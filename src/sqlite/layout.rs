@@ -1,7 +1,7 @@
 //! The physical layout of tables: what a captured row means and how a row is addressed.
 //!
-//! A schema change concerns a table or two, while a database may have thousands: of all others the layout is taken over
-//! from the one before.
+//! A schema change concerns a table or two, while a database may have thousands: it says which, and the layouts of all others
+//! are shared with the one before.
 //!
 //! Types, collations, keys and generated columns are read from SQLite's own schema, since SQLite decides by them what
 //! is equal; the catalog adds which identity belongs to which name ([`TableIds`]).
@@ -11,8 +11,9 @@ use super::computed::{ComputedColumn, Scratch, generated_columns};
 use super::connection::{Connection, quoted};
 use super::error::{Error, Result};
 use super::key::{self, Collation};
-use super::schema::{TableIds, UniqueIds};
+use super::schema::{DefinitionChange, Definitions, TableIds, UniqueIds};
 use crate::types::{ColumnId, Key, RowKey, TableId, UniqueValue, Value};
+use rpds::RedBlackTreeMapSync;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -82,15 +83,43 @@ pub(super) struct TableLayout {
     source: Source,
 }
 
-/// Digest of all that a table's layout follows from: its identities, and the statements that made it and its indexes.
+/// Digest of all that a table's layout follows from.
 type Source = [u8; 32];
 
+/// A table, and what its layout follows from.
+#[derive(Debug)]
+pub(super) struct TableSource {
+    ids: TableIds,
+    source: Source,
+}
+
+impl TableSource {
+    /// A table that changed last when the database came to be of version `changed`.
+    pub(super) fn changed(ids: TableIds, changed: u64) -> TableSource {
+        let source = digest(&ids, [changed.to_le_bytes().as_slice()]);
+        TableSource { ids, source }
+    }
+
+    /// Tables of the database attached as `schema` of which nobody noted when they changed: by their identities, and the
+    /// statements that made them and their indexes.
+    pub(super) fn whole(connection: &Connection, schema: &str, tables: Vec<TableIds>) -> Result<Vec<TableSource>> {
+        let statements = statements(connection, schema)?;
+        let source = |ids: TableIds| {
+            let made_by = statements.get(&ids.name.to_ascii_lowercase()).into_iter().flatten();
+            TableSource { source: digest(&ids, made_by.map(String::as_bytes)), ids }
+        };
+        Ok(tables.into_iter().map(source).collect())
+    }
+}
+
 /// The tables of one database at one schema version.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct DatabaseLayout {
     pub(super) version: u64,
-    by_name: BTreeMap<String, Arc<TableLayout>>,
-    by_id: BTreeMap<TableId, Arc<TableLayout>>,
+    by_name: RedBlackTreeMapSync<String, Arc<TableLayout>>,
+    by_id: RedBlackTreeMapSync<TableId, Arc<TableLayout>>,
+    /// Of how many tables the layout was read for this one, and not taken over.
+    pub(super) read: u64,
 }
 
 impl DatabaseLayout {
@@ -99,22 +128,78 @@ impl DatabaseLayout {
         connection: &Connection,
         schema: &str,
         version: u64,
-        ids: &[TableIds],
+        tables: Vec<TableSource>,
         before: Option<&DatabaseLayout>,
     ) -> Result<DatabaseLayout> {
         let mut layout = DatabaseLayout { version, ..DatabaseLayout::default() };
-        let statements = statements(connection, schema)?;
-        for table in ids {
-            let source = source(table, &statements);
-            let same = before.and_then(|before| before.by_id.get(&table.id)).filter(|known| known.source == source);
-            let table = match same {
-                Some(known) => known.clone(),
-                None => Arc::new(TableLayout::read(connection, schema, table, source)?),
-            };
-            layout.by_name.insert(table.name.clone(), table.clone());
-            layout.by_id.insert(table.id, table);
+        for table in tables {
+            let known = before.and_then(|before| before.by_id.get(&table.ids.id));
+            match known.filter(|known| known.source == table.source) {
+                Some(known) => layout.insert(known.clone()),
+                None => layout.add(connection, schema, table)?,
+            }
         }
         Ok(layout)
+    }
+
+    /// The layouts after a schema change to `version`, which `connection` has made of the database attached as `schema`.
+    pub(super) fn after(
+        &self,
+        connection: &Connection,
+        schema: &str,
+        version: u64,
+        definitions: &Definitions,
+    ) -> Result<DatabaseLayout> {
+        match definitions {
+            Definitions::Whole { tables, .. } => {
+                let mut sources = TableSource::whole(connection, schema, tables.clone())?;
+                sources.push(TableSource::changed(super::data_dir::sequences_ids(), 0));
+                DatabaseLayout::read(connection, schema, version, sources, Some(self))
+            }
+            Definitions::Changed(DefinitionChange { gone, tables, .. }) => {
+                let mut layout = DatabaseLayout { version, read: 0, ..self.clone() };
+                for name in gone {
+                    layout.remove(name);
+                }
+                for entry in tables {
+                    layout.add(connection, schema, TableSource::changed(entry.ids.clone(), version))?;
+                }
+                Ok(layout)
+            }
+        }
+    }
+
+    /// What was carried along with changes is what there is.
+    #[cfg(test)]
+    pub(super) fn check(&self, read: &DatabaseLayout) {
+        let shown = |layout: &DatabaseLayout| {
+            let (by_name, by_id): (Vec<_>, Vec<_>) = (layout.by_name.iter().collect(), layout.by_id.iter().collect());
+            format!("{} {by_name:?} {by_id:?}", layout.version)
+        };
+        assert_eq!(shown(self), shown(read));
+    }
+
+    fn add(&mut self, connection: &Connection, schema: &str, table: TableSource) -> Result<()> {
+        self.read += 1;
+        self.insert(Arc::new(TableLayout::read(connection, schema, &table.ids, table.source)?));
+        Ok(())
+    }
+
+    /// Instead of the table of that name, and of the one of that identity.
+    fn insert(&mut self, table: Arc<TableLayout>) {
+        self.remove(&table.name);
+        if let Some(renamed) = self.by_id.get(&table.id).cloned() {
+            self.by_name.remove_mut(&renamed.name);
+        }
+        self.by_name.insert_mut(table.name.clone(), table.clone());
+        self.by_id.insert_mut(table.id, table);
+    }
+
+    fn remove(&mut self, name: &str) {
+        if let Some(table) = self.by_name.get(name).cloned() {
+            self.by_name.remove_mut(name);
+            self.by_id.remove_mut(&table.id);
+        }
     }
 
     pub(super) fn named(&self, name: &str) -> Option<&Arc<TableLayout>> {
@@ -163,7 +248,7 @@ impl DatabaseLayout {
 }
 
 /// What made each table and its indexes, by the table's name in lower case.
-fn statements(connection: &Connection, schema: &str) -> Result<BTreeMap<String, Vec<String>>> {
+pub(super) fn statements(connection: &Connection, schema: &str) -> Result<BTreeMap<String, Vec<String>>> {
     let schema = quoted(schema);
     let sql = format!("SELECT tbl_name, sql FROM {schema}.sqlite_schema WHERE sql IS NOT NULL");
     let mut statements: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -173,16 +258,14 @@ fn statements(connection: &Connection, schema: &str) -> Result<BTreeMap<String, 
     Ok(statements)
 }
 
-fn source(ids: &TableIds, statements: &BTreeMap<String, Vec<String>>) -> Source {
+fn digest<'p>(ids: &TableIds, parts: impl IntoIterator<Item = &'p [u8]>) -> Source {
     let mut digest = Sha256::new();
     let mut add = |part: &[u8]| {
         digest.update((part.len() as u64).to_le_bytes());
         digest.update(part);
     };
     add(&postcard::to_stdvec(ids).expect("plain data serialises"));
-    for sql in statements.get(&ids.name.to_ascii_lowercase()).into_iter().flatten() {
-        add(sql.as_bytes());
-    }
+    parts.into_iter().for_each(add);
     digest.finalize().into()
 }
 
@@ -445,8 +528,10 @@ mod tests {
     fn a_layout_is_taken_over_only_while_all_it_follows_from_is_the_same() {
         let connection = Connection::open(":memory:", None, 0, &Functions::new()).expect("a database");
         let run = |sql: &str| connection.run_script(sql).expect(sql);
-        let read =
-            |ids: &[TableIds], before| DatabaseLayout::read(&connection, "main", 1, ids, before).expect("it reads");
+        let read = |ids: &[TableIds], before| {
+            let sources = TableSource::whole(&connection, "main", ids.to_vec()).expect("it reads");
+            DatabaseLayout::read(&connection, "main", 1, sources, before).expect("it reads")
+        };
         run("CREATE TABLE a(id INTEGER PRIMARY KEY, v INTEGER); CREATE TABLE b(id INTEGER PRIMARY KEY, v INTEGER)");
         let (a, b) = (ids(1, "a"), ids(2, "b"));
         let first = read(&[a.clone(), b.clone()], None);

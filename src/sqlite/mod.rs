@@ -13,7 +13,7 @@
 //! * A [`Workspace`] runs a transaction's statements on overlays: the real file and WAL are read through a VFS shim, and
 //!   nothing is written. The preupdate hook captures rows; [`Workspace::take_write_set`] nets them.
 //! * The [`Applier`] alone writes database files. Each file carries its own bookkeeping: `__marmot_state` (up to where it
-//!   is applied, schema version), `__marmot_catalog` (the MySQL definition, identities), `__marmot_sequences`.
+//!   is applied, schema version), `__marmot_catalog` (the MySQL definitions, and identities), `__marmot_sequences`.
 //! * Rows are named by keys encoded in [`key`](encode_key), the same on every node.
 //!
 //! Nothing here starts a thread or reads a clock. Every function that opens a file takes the name of the VFS to open it
@@ -31,6 +31,7 @@ mod connection;
 mod copy;
 mod cost;
 mod data_dir;
+mod definition;
 mod error;
 mod file;
 mod foreign;
@@ -40,6 +41,7 @@ mod integrity;
 mod key;
 mod layout;
 mod nested;
+mod old_schema;
 mod open;
 mod opening;
 mod pair;
@@ -54,7 +56,9 @@ mod row_table;
 mod schema;
 mod statement;
 mod store;
+mod table_definitions;
 mod table_rows;
+mod trial;
 mod vfs;
 mod workspace;
 
@@ -66,6 +70,7 @@ pub use connection::{Interrupt, RowRef, Rows};
 pub use copy::{Pinned, copy_store, live_files, settle};
 pub use cost::Cost;
 pub use data_dir::{DataDir, Options, SEQUENCES_TABLE, SchemaMark, Usage, file_name, is_database_name, sequences_ids};
+pub use definition::{AppliedChange, StoredDefinitions};
 pub use error::{Constraint, Error, FunctionError, IdKind, Result};
 pub use foreign::{ForeignColumn, ForeignDatabase, ForeignIndex, ForeignKeyReference, ForeignTable};
 pub use functions::{Aggregate, Functions, NestedScalar, NewAggregate, Scalar};
@@ -77,7 +82,7 @@ pub use planted::{HostBug, HostPlanted};
 pub use reader::Reader;
 pub use repair_rows::RowRepair;
 pub use row_range::{Image, KeyCells, KeyRange, RowDigest, RowMark, digest_of};
-pub use schema::{FileChange, SchemaStep, TableIds, TakenIn, UniqueIds};
+pub use schema::{DefinitionChange, Definitions, FileChange, SchemaStep, TableEntry, TableIds, TakenIn, UniqueIds};
 pub use statement::ColumnInfo;
 pub use store::{Round, Store, StoreReader, check_store_version};
 pub use table_rows::{TableDigest, TableRows};

@@ -32,6 +32,8 @@ host_bugs! {
     AppliedBeforeRows,
     /// The core is told that the files are durable, and lets the redo go, before they are.
     RedoDroppedEarly,
+    /// What a database file holds at start is taken for durable, though a killed process may have left it in a cache.
+    FoundTakenForDurable,
     /// The tag of a frame from a peer is not compared.
     TagNotChecked,
 }

@@ -45,6 +45,8 @@ impl Registry {
              CREATE TABLE IF NOT EXISTS file(name TEXT PRIMARY KEY, created INTEGER NOT NULL, dropped INTEGER) WITHOUT ROWID;
              CREATE TABLE IF NOT EXISTS state(item TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;",
         )?;
+        // What a killed process wrote last may be in the operating system's cache only, and is acted upon from now on.
+        connection.sync_wal("main")?;
         Ok(Registry { connection })
     }
 

@@ -6,7 +6,7 @@
 use super::connection::quoted;
 use super::error::{Error, Result};
 use super::key;
-use super::layout::TableLayout;
+use super::layout::{KeyPart, TableLayout};
 use super::table_rows::{TableRows, encode};
 use crate::types::{ColumnId, RowKey, TableId, Value};
 use sha2::{Digest, Sha256};
@@ -69,17 +69,8 @@ impl TableRows {
     /// There is no such table, a bound has another number of columns than its key, or SQLite fails.
     pub fn marks(&mut self, table: TableId, range: KeyRange<'_>, limit: usize) -> Result<Vec<RowMark>> {
         let shape = self.shape(table)?;
-        let width = shape.layout.key.len();
-        let mut conditions = Vec::new();
         let mut params: Vec<Value> = Vec::new();
-        for (bound, sign) in [(range.after, ">"), (range.until, "<=")] {
-            let Some(bound) = bound else { continue };
-            self.table(table, bound.len())?;
-            let marks: Vec<String> = (1..=width).map(|n| format!("?{}", params.len() + n)).collect();
-            conditions.push(format!("({}) {sign} ({})", shape.key_list(), marks.join(", ")));
-            params.extend_from_slice(bound);
-        }
-        let condition = if conditions.is_empty() { "1".to_string() } else { conditions.join(" AND ") };
+        let condition = self.condition(table, &shape.key_list(), range, &mut params)?;
         let sql =
             format!("{} WHERE {condition} ORDER BY {} LIMIT {limit}", shape.select(self.name()), shape.key_list());
         let mut found = Vec::new();
@@ -90,6 +81,37 @@ impl TableRows {
             found.push(RowMark { key: shape.key_of(&cells), digest: shape.digest(&cells, &mut encoded) });
         }
         Ok(found)
+    }
+
+    /// Whether a key lies in `range`.
+    ///
+    /// # Errors
+    /// As [`TableRows::marks`].
+    pub fn lies_in(&mut self, table: TableId, key: &[Value], range: KeyRange<'_>) -> Result<bool> {
+        let layout = self.table(table, key.len())?;
+        if range.after.is_none() && range.until.is_none() {
+            return Ok(true);
+        }
+        // The left side says how texts compare.
+        let cell = |(n, part): (usize, &KeyPart)| format!("?{} COLLATE {}", n + 1, quoted(part.collation.name()));
+        let cells: Vec<String> = layout.key.iter().enumerate().map(cell).collect();
+        let mut params = key.to_vec();
+        let condition = self.condition(table, &cells.join(", "), range, &mut params)?;
+        let rows = self.connection.query(&format!("SELECT {condition}"), &params)?.collect()?;
+        Ok(rows.first().and_then(|row| row.first()) == Some(&Value::Int(1)))
+    }
+
+    /// That a key, written as the list `key`, lies in `range`; adds to `params` what that is compared with.
+    fn condition(&self, table: TableId, key: &str, range: KeyRange<'_>, params: &mut Vec<Value>) -> Result<String> {
+        let mut conditions = vec!["1".to_string()];
+        for (bound, sign) in [(range.after, ">"), (range.until, "<=")] {
+            let Some(bound) = bound else { continue };
+            self.table(table, bound.len())?;
+            let marks: Vec<String> = (1..=bound.len()).map(|n| format!("?{}", params.len() + n)).collect();
+            conditions.push(format!("({key}) {sign} ({})", marks.join(", ")));
+            params.extend_from_slice(bound);
+        }
+        Ok(conditions.join(" AND "))
     }
 
     /// The row with this key, if there is one.
@@ -141,7 +163,7 @@ fn add(column: ColumnId, cell: &Value, out: &mut Vec<u8>) {
     encode(cell, out);
 }
 
-fn cut(encoded: &[u8]) -> RowDigest {
+pub(super) fn cut(encoded: &[u8]) -> RowDigest {
     let whole: [u8; 32] = Sha256::digest(encoded).into();
     *whole.first_chunk().expect("a digest has 32 bytes")
 }

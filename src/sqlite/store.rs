@@ -209,6 +209,8 @@ impl Store {
             fold_is_due: false,
             owes_commit: false,
         };
+        // What a killed process wrote last may be in the operating system's cache only, and is acted upon from now on.
+        store.connection.sync_wal("main")?;
         store.fold()?;
         Ok(store)
     }

@@ -2,6 +2,7 @@
 
 use super::connection::{Connection, Interrupt, quoted, uri};
 use super::data_dir::DataDir;
+use super::definition;
 use super::error::{Error, Result};
 use super::functions::Functions;
 use super::layout::{DatabaseLayout, TableLayout};
@@ -41,7 +42,7 @@ impl DataDir {
         let mut connection = self.open_memory(&Functions::new())?;
         let source = uri(&file.path, "mode=ro").replace('\'', "''");
         connection.run_script(&format!("ATTACH '{source}' AS {}; BEGIN", quoted(database)))?;
-        let layout = DataDir::read_layout(&mut connection, database, file.last_layout().as_deref())?;
+        let layout = definition::read_layout(&mut connection, database, file.last_layout().as_deref())?;
         Ok(TableRows { connection, layout, database: database.to_string() })
     }
 }

@@ -9,6 +9,7 @@ use super::computed::Computer;
 use super::connection::{Connection, Interrupt, Rows, quoted};
 use super::cost::Cost;
 use super::data_dir::{DataDir, DatabaseFile};
+use super::definition;
 use super::error::{Constraint, Error, Result};
 use super::functions::Functions;
 use super::ids::IdSource;
@@ -17,6 +18,7 @@ use super::layout::{DatabaseLayout, TableLayout, convert};
 use super::pair::OverlayPair;
 use super::schema::{FileChange, SchemaStep};
 use super::statement::Statement;
+use super::trial::Trial;
 use crate::types::{RowKey, TableId, Value, WriteSet};
 use rusqlite::ffi;
 use std::collections::BTreeMap;
@@ -35,7 +37,7 @@ pub struct Executed {
 /// One session's writing connection.
 ///
 /// **Invariants**: no statement runs outside [`Workspace::begin`] … [`Workspace::end`], for only then are the overlays'
-/// snapshots pinned; a failed statement leaves neither changes nor captured rows nor consumed ids.
+/// snapshots pinned, but for attaching and detaching, which pins them too; a failed statement leaves neither changes nor captured rows nor consumed ids.
 pub struct Workspace {
     begin: Statement,
     rollback: Statement,
@@ -54,6 +56,7 @@ pub struct Workspace {
     /// Foreign keys, triggers and capture are switched off for a schema change.
     rules_off: bool,
     dir: DataDir,
+    trial: Trial,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +91,7 @@ impl Workspace {
             state: State::Idle,
             rules_off: false,
             dir,
+            trial: Trial::new(functions),
         })
     }
 
@@ -98,18 +102,20 @@ impl Workspace {
             return Ok(());
         }
         let file = self.dir.file(database)?;
+        self.pinned(|workspace| workspace.attach_file(database, file))
+    }
+
+    fn attach_file(&mut self, database: &str, file: Arc<DatabaseFile>) -> Result<()> {
         self.make_room()?;
         let Workspace { connection, attached, guard, dir, .. } = self;
         let pair = {
             let _held = dir.hold(&file)?;
             guard.lifted(|| OverlayPair::attach(dir, connection, database, &file.path))?
         };
+        attached.push(database, Some((file.clone(), pair)));
         if self.state == State::Idle {
-            pair.end();
-            attached.push(database, Some((file, pair)));
             return Ok(());
         }
-        attached.push(database, Some((file.clone(), pair)));
         // Without a layout rows of this database could be written and not captured.
         self.load_layout(&file, None).inspect_err(|_| self.state = State::Lost)
     }
@@ -119,20 +125,41 @@ impl Workspace {
         if self.attached.find(name).is_some() {
             return Ok(());
         }
-        self.make_room()?;
-        let Workspace { connection, attached, guard, .. } = self;
-        guard.lifted(|| connection.run_script(&format!("ATTACH ':memory:' AS {}", quoted(name))))?;
-        attached.push(name, None);
-        Ok(())
+        self.pinned(|workspace| {
+            workspace.make_room()?;
+            let Workspace { connection, attached, guard, .. } = workspace;
+            guard.lifted(|| connection.run_script(&format!("ATTACH ':memory:' AS {}", quoted(name))))?;
+            attached.push(name, None);
+            Ok(())
+        })
+    }
+
+    /// Attaches or detaches databases. SQLite first reads the definitions of all that are attached, if it has forgotten them, as
+    /// it does when a schema change is rolled back: so the snapshots that it reads them from must stay meanwhile.
+    fn pinned<R>(&mut self, work: impl FnOnce(&mut Workspace) -> Result<R>) -> Result<R> {
+        if self.state != State::Idle {
+            return work(self);
+        }
+        self.pin()?;
+        let done = work(self);
+        // The ones attached just now have begun as well.
+        self.attached.files().for_each(|(_, pair)| pair.end());
+        done
     }
 
     fn make_room(&mut self) -> Result<()> {
-        let Workspace { connection, attached, guard, .. } = self;
+        let Workspace { connection, attached, .. } = self;
         if self.state != State::Idle {
             let fits = attached.has_room(connection);
             return if fits { Ok(()) } else { Err(Error::TooManyDatabases(attached.len())) };
         }
-        for gone in guard.lifted(|| attached.make_room(connection, 1))? {
+        self.detach(1)
+    }
+
+    /// Detaches what was dropped, and what was not used for the longest time where `more` would not fit.
+    fn detach(&mut self, more: usize) -> Result<()> {
+        let Workspace { connection, attached, guard, .. } = self;
+        for gone in guard.lifted(|| attached.make_room(connection, more))? {
             self.layouts.remove(&gone);
             self.capture.forget(&gone);
         }
@@ -162,11 +189,7 @@ impl Workspace {
             return Err(Error::Unsupported("a transaction within a transaction".into()));
         }
         if self.attached.has_stale() {
-            let Workspace { connection, attached, guard, .. } = self;
-            for gone in guard.lifted(|| attached.make_room(connection, 0))? {
-                self.layouts.remove(&gone);
-                self.capture.forget(&gone);
-            }
+            self.pinned(|workspace| workspace.detach(0))?;
         }
         let generation = |file: &DatabaseFile| file.generation.load(Ordering::Acquire);
         // The layout known for a generation is that of the snapshot if no schema change was under way meanwhile.
@@ -222,7 +245,8 @@ impl Workspace {
             None => {
                 let Workspace { connection, guard, .. } = self;
                 let before = file.last_layout();
-                let layout = guard.lifted(|| DataDir::read_layout(connection, &file.name, before.as_deref()))?;
+                let layout = guard.lifted(|| definition::read_layout(connection, &file.name, before.as_deref()))?;
+                self.dir.count_layouts(&layout);
                 if let Some(generation) = generation {
                     file.remember_layout(generation, layout.clone());
                 }
@@ -406,9 +430,27 @@ impl Workspace {
             connection.run_script(sql)?;
         }
         // The layout must make sense too, or rows of the table could not be replicated.
-        let mut ids = step.tables.clone();
-        ids.push(super::data_dir::sequences_ids());
-        guard.lifted(|| DatabaseLayout::read(connection, database, 0, &ids, before.as_deref())).map(|_| ())
+        let before = before.unwrap_or_default();
+        let layout = guard.lifted(|| before.after(connection, database, step.version, &step.definitions))?;
+        self.dir.count_layouts(&layout);
+        Ok(())
+    }
+
+    /// As [`Workspace::execute_schema`], for a change of a database that works or fails the same whatever is in it: outside
+    /// any transaction, and without looking at the file.
+    pub fn try_apart(&mut self, database: &str, step: &SchemaStep) -> Result<()> {
+        match &step.file {
+            FileChange::Create if !super::data_dir::is_database_name(database) => {
+                Err(Error::BadDatabaseName(database.to_string()))
+            }
+            FileChange::Create | FileChange::Drop => Ok(()),
+            FileChange::Keep => {
+                let layout = self.trial.run(&self.dir, database, step)?;
+                self.dir.count_layouts(&layout);
+                Ok(())
+            }
+            FileChange::TakenIn(_) => Err(Error::Unsupported("a move between databases, tried out apart".into())),
+        }
     }
 
     /// What the transaction changed, net of what it took back, and the keys it holds besides its rows': the schemas of

@@ -13,7 +13,14 @@ pub struct Versions {
 impl Versions {
     /// What this build understands. Whatever `newest` brings is used only once every voting member understands it: the
     /// member list says which version is spoken (`core::members::version`).
-    pub const BUILD: Versions = Versions { oldest: 6, newest: if cfg!(feature = "next-version") { 7 } else { 6 } };
+    pub const BUILD: Versions = Versions { oldest: 6, newest: if cfg!(feature = "next-version") { 8 } else { 7 } };
+
+    /// From this version on a schema change says what became of the tables that it concerns, before that of all tables of the
+    /// database; and so do the catalogs in the database files.
+    pub const SINGLE_TABLES: u8 = 7;
+
+    /// From this version on nodes ask each other for the definitions of their tables.
+    pub const COMPARED_DEFINITIONS: u8 = 7;
 
     /// Whether there is a version that both understand.
     pub fn meets(self, other: Versions) -> bool {

@@ -14,6 +14,7 @@ mod growth;
 mod http;
 mod identity;
 mod import;
+mod lagging;
 mod limits;
 mod middleman;
 mod peers;

@@ -4,6 +4,7 @@ use crate::process::{Daemon, VOTERS, homes, log, wait};
 use bytes::BytesMut;
 use marmot::shell::frame::{ClusterKey, Context, HELLO, HELLO_START, Hello, NONCE, PROOF, Purpose, Session};
 use marmot::types::Versions;
+use nix::sys::signal::Signal;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -108,7 +109,9 @@ fn what_is_wrong_on_the_cluster_port_is_refused_and_logged() {
 
     let mut new = dial(port);
     new.write_all(&hello(1, Versions { oldest: 98, newest: 99 }).encode()).expect("it reads");
-    assert_eq!(read_hello(&mut new).versions, Versions::BUILD, "it says what it understands");
+    // A cluster of this build alone speaks its newest version, and takes nobody in who is older.
+    let understood = Versions { oldest: Versions::BUILD.newest, ..Versions::BUILD };
+    assert_eq!(read_hello(&mut new).versions, understood, "it says what it understands");
     assert!(is_closed(new), "a newer version");
 
     let mut encrypted = dial(port);
@@ -191,6 +194,39 @@ fn many_wrong_secrets_are_one_line_in_the_log() {
     }
     let log = log(home.path());
     assert_eq!(log.matches("does not know the cluster secret").count(), 1, "{log}");
+}
+
+/// Reads another secret, and the one before it, until the log says so.
+fn replace_secret(daemon: &Daemon, home: &Path, secret: &str, previous: &str, said: &str) {
+    let text = format!("[cluster]\ncluster_secret = '{secret}'\ncluster_secret_previous = '{previous}'\ntls = 'off'\n");
+    std::fs::write(home.join("m.toml"), text).expect("a file");
+    daemon.signal(Signal::SIGHUP);
+    wait(said, || log(home).contains(said).then_some(()));
+}
+
+#[test]
+fn a_retired_secret_ends_every_kind_of_connection_that_has_proven_it() {
+    let home = tempfile::tempdir().expect("a directory");
+    let daemon = start(home.path(), "tls = 'off'");
+    let purposes = [Purpose::Messages, Purpose::Copy, Purpose::Verify];
+    let standing = purposes.map(|purpose| (purpose, greet_for(daemon.cluster_port, purpose).0));
+    replace_secret(&daemon, home.path(), "the next secret of the cluster", SECRET, "the previous one is taken too");
+    for (purpose, stream) in &standing {
+        stream.set_nonblocking(true).expect("a socket");
+        let heard = stream.peek(&mut [0; 1]).map_err(|e| e.kind());
+        assert_eq!(heard, Err(std::io::ErrorKind::WouldBlock), "{purpose:?} while both are taken");
+        stream.set_nonblocking(false).expect("a socket");
+    }
+    replace_secret(&daemon, home.path(), "the next secret of the cluster", "", "no other is taken");
+    for (purpose, stream) in standing {
+        assert!(is_closed(stream), "{purpose:?} with a secret that is taken no more");
+    }
+    for who in
+        ["peer's connection refused", "a node that copies the data was refused", "a node that verifies was refused"]
+    {
+        let says = |line: &str| line.contains(who) && line.contains("a cluster secret that is taken no more");
+        wait(who, || log(home.path()).lines().any(says).then_some(()));
+    }
 }
 
 /// Connections that begin and do not go on: the cluster's port takes them, and the next node all the same.

@@ -3,8 +3,8 @@
 
 use marmot::core::ApplyTask;
 use marmot::sqlite::{
-    Applied, Applier, DataDir, Executed, FileChange, Functions, Options, Reader, SchemaStep, TableDigest, TableIds,
-    UniqueIds, Workspace,
+    Applied, Applier, DataDir, DefinitionChange, Definitions, Executed, FileChange, Functions, Options, Reader,
+    SchemaStep, TableDigest, TableEntry, TableIds, UniqueIds, Workspace,
 };
 use marmot::types::{ColumnId, Ddl, Hlc, IndexId, NodeId, Stamp, TableId, TxnId, Value, WriteSet};
 use std::path::Path;
@@ -44,9 +44,24 @@ pub fn schema(file: FileChange, statements: &[&str], tables: &[TableIds], versio
         file,
         version,
         statements: statements.iter().map(|s| s.to_string()).collect(),
-        definition: format!("definition {version}").into_bytes(),
-        tables: tables.to_vec(),
+        definitions: Definitions::Whole {
+            definition: format!("definition {version}").into_bytes(),
+            tables: tables.to_vec(),
+        },
     };
+    WriteSet { ddl: Some(Ddl { database: DB.into(), payload: step.encode().into() }), ..WriteSet::default() }
+}
+
+/// As [`schema`], as it is said from version 7 on: `gone` are no more, `tables` are new or changed.
+pub fn change(file: FileChange, statements: &[&str], gone: &[&str], tables: &[TableIds], version: u64) -> WriteSet {
+    let entry = |ids: &TableIds| TableEntry { ids: ids.clone(), definition: format!("{} {version}", ids.name).into() };
+    let change = DefinitionChange {
+        database: format!("definition {version}").into_bytes(),
+        gone: gone.iter().map(|name| name.to_string()).collect(),
+        tables: tables.iter().map(entry).collect(),
+    };
+    let statements = statements.iter().map(|s| s.to_string()).collect();
+    let step = SchemaStep { file, version, statements, definitions: Definitions::Changed(change) };
     WriteSet { ddl: Some(Ddl { database: DB.into(), payload: step.encode().into() }), ..WriteSet::default() }
 }
 

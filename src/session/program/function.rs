@@ -16,7 +16,8 @@ use crate::session::functions::SharedContext;
 use crate::session::plans::Planned;
 use crate::session::read::Bound;
 use crate::session::registry::Connection;
-use crate::session::server::{Schema, Server};
+use crate::session::schema::Schema;
+use crate::session::server::Server;
 use crate::session::session::{Session, plain, stop_error};
 use crate::session::state::State;
 use crate::sql::{

@@ -2,7 +2,7 @@
 
 use crate::mysql::SqlError;
 use crate::session::plans::Planned;
-use crate::session::server::Schema;
+use crate::session::schema::Schema;
 use crate::session::session::Session;
 use crate::sql::{Called, Catalog, Code, Context, Modes, StoredProgram, compile_program, translate_leaf};
 use crate::types::DatabaseName;

@@ -1,7 +1,7 @@
 //! Which stored programs a session is running.
 
 use crate::mysql::{self, SqlError};
-use crate::session::server::Schema;
+use crate::session::schema::Schema;
 use crate::sql::Called;
 use crate::types::DatabaseName;
 use std::sync::Arc;

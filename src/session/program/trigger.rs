@@ -7,7 +7,7 @@ use super::call::{OnLargeStack, run_of};
 use super::host::{OfSession, Step};
 use super::interpreter::Interpreter;
 use crate::mysql::{Recording, SqlError};
-use crate::session::server::Schema;
+use crate::session::schema::Schema;
 use crate::session::session::{Session, plain};
 use crate::session::write::{Broken, Done};
 use crate::sql::{

@@ -118,6 +118,26 @@ pub trait LinkStates: Send + Sync {
     fn copies(&self) -> Vec<CopyRow>;
 }
 
+/// What came of comparing a table's definition with another node's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Agreement {
+    #[default]
+    Same,
+    /// A majority of the voting members has another one than this node.
+    OtherHere,
+    /// A majority has the one of this node, and the other node has not.
+    OtherThere,
+    /// No majority has either.
+    Undecided,
+}
+
+impl Agreement {
+    /// Whether somebody has to see to this node.
+    pub fn is_trouble(self) -> bool {
+        matches!(self, Agreement::OtherHere | Agreement::Undecided)
+    }
+}
+
 /// What came of comparing a table with another node's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerificationRow {
@@ -133,6 +153,8 @@ pub struct VerificationRow {
     pub undecided: u64,
     /// Rows that were wrong on the other node.
     pub elsewhere: u64,
+    /// Of the definition; while it is not the same, rows are not compared.
+    pub definition: Agreement,
     /// In words; also why it was not compared this time.
     pub state: String,
 }
@@ -141,6 +163,9 @@ pub struct VerificationRow {
 pub trait VerificationStates: Send + Sync {
     /// The tables there are, by database and name.
     fn list(&self) -> Vec<VerificationRow>;
+
+    /// Has a comparison of all of them begin, as soon as one under way has ended. Does not wait for it.
+    fn begin(&self);
 }
 
 /// All system tables.
@@ -279,6 +304,7 @@ mod tests {
             repaired: 1,
             undecided: 0,
             elsewhere: 0,
+            definition: Agreement::Same,
             state: "OK".into(),
         }];
         let facts = Facts {

@@ -13,6 +13,7 @@ mod ids;
 mod inspect;
 mod keys;
 mod load;
+mod many_tables;
 mod moves;
 mod prepared;
 mod programs;
@@ -26,7 +27,8 @@ mod transactions;
 mod views;
 
 use super::{
-    Clock, ConfiguredAccount, CoreCall, CoreHandle, Globals, Parts, Published, Server, Session, applier_functions,
+    Clock, ConfiguredAccount, CoreCall, CoreHandle, Globals, Parts, Published, Server, Session, VerificationRow,
+    VerificationStates, applier_functions,
 };
 use crate::core::{Address, ApplyTask, NodeStatus, PeerState, PeerStatus, Refusal, Request, Response};
 use crate::mysql::{
@@ -35,8 +37,8 @@ use crate::mysql::{
 };
 use crate::sqlite::{Applier, DataDir, Options};
 use crate::types::{
-    ApplySeq, Epoch, Hlc, Key, Mode, Mono, NodeId, Now, Span, Stamp, TxnId, Value, VersionVector, Wall, WriteLevel,
-    WriteSet,
+    ApplySeq, Epoch, Hlc, Key, Mode, Mono, NodeId, Now, Span, Stamp, TxnId, Value, VersionVector, Versions, Wall,
+    WriteLevel, WriteSet,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
@@ -70,9 +72,24 @@ pub struct Script {
     pub requests: Vec<Request>,
 }
 
+/// How often somebody wanted tables to be compared, which nobody does.
+#[derive(Default)]
+pub struct Wanted(pub AtomicU64);
+
+impl VerificationStates for Wanted {
+    fn list(&self) -> Vec<VerificationRow> {
+        Vec::new()
+    }
+
+    fn begin(&self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
 /// A node of one.
 pub struct Node {
     pub server: Arc<Server>,
+    pub verification: Arc<Wanted>,
     pub script: Arc<Mutex<Script>>,
     pub clock: Arc<Standing>,
     next_connection: AtomicU64,
@@ -223,9 +240,15 @@ impl Node {
 
     /// One with these variables and that account in its configuration.
     pub fn configured(globals: &[(&str, Value)], configured: ConfiguredAccount) -> Node {
+        Node::speaking(Versions::BUILD.newest, globals, configured)
+    }
+
+    /// One of a cluster that speaks `version`.
+    pub fn speaking(version: u8, globals: &[(&str, Value)], configured: ConfiguredAccount) -> Node {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let data = DataDir::open(directory.path(), Options::default()).expect("an empty directory opens");
         let published = Published::new();
+        published.set_version(version);
         let (calls, mut queue) = mpsc::channel(16);
         let script = Arc::new(Mutex::new(Script::default()));
         let mut core = Core {
@@ -246,6 +269,7 @@ impl Node {
             }
         });
         let clock = Arc::new(Standing(AtomicU64::new(0)));
+        let verification = Arc::new(Wanted::default());
         let server = Server::new(Parts {
             node: ME,
             data,
@@ -256,10 +280,10 @@ impl Node {
             conflicts: None,
             configured,
             links: None,
-            verification: None,
+            verification: Some(verification.clone()),
             spans: None,
         });
-        Node { server, script, clock, next_connection: AtomicU64::new(1), _directory: directory }
+        Node { server, verification, script, clock, next_connection: AtomicU64::new(1), _directory: directory }
     }
 
     /// A node with database `d`, and a client in it.
@@ -295,6 +319,18 @@ impl Node {
         Client { session, login }
     }
 
+    /// The catalog that was kept up with every change is what the files have.
+    pub fn check_catalog(&self) {
+        let kept = self.server.schema().expect("it was read before");
+        let read = self.server.load_schema(kept.generation, None).expect("it can be read");
+        assert_eq!(kept.catalog, read.catalog);
+        assert_eq!(kept.accounts, read.accounts);
+        for database in self.server.databases() {
+            assert_eq!(kept.version(&database), read.version(&database), "{database}");
+            assert_eq!(kept.is_whole(&database), read.is_whole(&database), "{database}");
+        }
+    }
+
     /// Another client in database `d`.
     pub async fn another(&self) -> Client {
         let mut client = self.connect(CapabilityFlags::empty()).await;
@@ -314,6 +350,14 @@ impl Node {
 
     pub fn conflict(&self) -> Option<Refusal> {
         Some(Refusal::Conflict { begin: Stamp { hlc: Hlc(42), node: ME } })
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.check_catalog();
+        }
     }
 }
 

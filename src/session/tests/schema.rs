@@ -191,6 +191,46 @@ async fn administration_goes_to_the_core() {
     node.refuse([Some(crate::core::Refusal::Membership("n3 is not a voting member".into()))]);
     assert_eq!(c.code("ALTER CLUSTER REMOVE NODE 3").await, 1105);
     assert_eq!(node.requests().len(), 1, "what makes no sense is not tried again");
+    c.ok("ALTER CLUSTER VERIFY").await;
+    assert_eq!(node.verification.0.load(Ordering::SeqCst), 1);
+}
+
+/// The digests of the definitions of database `d`, by table.
+fn definitions(node: &Node) -> BTreeMap<String, crate::sqlite::RowDigest> {
+    let mut rows = node.server.data().open_rows("d").expect("a database");
+    let names: BTreeMap<crate::types::TableId, String> = rows.tables().into_iter().collect();
+    let all = rows.definitions(None, usize::MAX).expect("a catalog");
+    let by_parts = all.iter().map(|(table, _)| {
+        let before = all.iter().map(|(table, _)| *table).filter(|other| other < table).max();
+        rows.definitions(before, 1).expect("a catalog").remove(0)
+    });
+    assert_eq!(by_parts.collect::<Vec<_>>(), all, "whatever is asked for at once");
+    all.into_iter().map(|(table, digest)| (names[&table].clone(), digest)).collect()
+}
+
+#[tokio::test]
+async fn every_change_of_a_definition_has_another_digest_and_no_other_table_s_has() {
+    let (node, mut c) = Node::with_database().await;
+    c.ok("CREATE TABLE t (id INT PRIMARY KEY, v INT, w INT)").await;
+    c.ok("CREATE TABLE u (id INT PRIMARY KEY, v INT, w INT)").await;
+    let mut before = definitions(&node);
+    for change in [
+        "ALTER TABLE t ADD COLUMN x INT",
+        "ALTER TABLE t MODIFY v INT COMMENT 'that nobody but the catalog knows'",
+        "ALTER TABLE t ALTER v SET DEFAULT 5",
+        "ALTER TABLE t MODIFY w BIGINT",
+        "CREATE INDEX i ON t (v)",
+        "ALTER TABLE t COMMENT = 'of the table'",
+        "ALTER TABLE t DROP COLUMN x",
+    ] {
+        c.ok(change).await;
+        let after = definitions(&node);
+        assert_ne!(after["t"], before["t"], "{change}");
+        assert_eq!(after["u"], before["u"], "{change}");
+        before = after;
+    }
+    c.ok("INSERT INTO t (id, v) VALUES (1, 2)").await;
+    assert_eq!(definitions(&node), before, "rows are no part of it");
 }
 
 #[tokio::test]

@@ -192,6 +192,13 @@ impl Watch {
                 ),
             );
         }
+        for row in compared.iter().filter(|row| row.definition.is_trouble()) {
+            let (database, table) = (&row.database, &row.table);
+            add(
+                true,
+                format!("The definition of {database}.{table} differs from another node's: the log says what to do."),
+            );
+        }
         if let Some(oldest) = seen.oldest_transaction().filter(|age| *age > LONG_TRANSACTION) {
             let seconds = oldest.as_millis() / 1000;
             add(

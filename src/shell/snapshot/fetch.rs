@@ -114,6 +114,9 @@ fn move_in(directory: &Path, incoming: &Path) -> std::io::Result<()> {
         }
     }
     sync_folder(directory)?;
+    // The mark first: what is left of the folder, should this be cut off, is nothing to be moved.
+    std::fs::remove_file(incoming.join(COMPLETE))?;
+    sync_folder(incoming)?;
     std::fs::remove_dir_all(incoming)?;
     sync_folder(directory)
 }
@@ -208,7 +211,9 @@ pub(super) async fn fetch_from(
         remove(&incoming)?;
         std::fs::create_dir_all(&incoming)?;
         let bytes = postcard::to_stdvec(&manifest).map_err(|e| Error::Local(e.to_string()))?;
-        std::fs::write(incoming.join(MANIFEST), bytes)?;
+        let mut file = std::fs::File::create(incoming.join(MANIFEST))?;
+        file.write_all(&bytes)?;
+        file.sync_all()?;
     }
     receive(&mut talk, &manifest, &incoming, metrics).await?;
     let adopted = match taker {

@@ -31,17 +31,12 @@ mod talk;
 mod under_way;
 
 #[cfg(not(madsim))]
-pub(super) use fetch::{fetch, finish};
+pub(super) use fetch::{RESTORING, adopt_files, fetch, finish};
 #[cfg(not(madsim))]
 pub(super) use renew::{Member, others, take_over};
-pub(super) use source::Copies;
+pub(super) use source::{Copies, PIECE};
+pub(super) use talk::Talk;
 pub(super) use under_way::CopyBook;
-#[cfg(not(madsim))]
-pub(super) use {
-    fetch::{RESTORING, adopt_files},
-    source::PIECE,
-    talk::Talk,
-};
 
 use crate::core::Legacy;
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! The voter's side: it is asked, and says what its files hold.
 
 use super::local::{Local, Taken};
-use super::{Answer, Ask, IMAGE_BYTES, MARKS_BYTES, NAMED, Place, RANGE, buckets, compare};
+use super::{Answer, Ask, DEFINED, IMAGE_BYTES, MARKS_BYTES, NAMED, Place, RANGE, buckets, compare};
 use crate::shell::frame::{FrameError, Session};
 use crate::shell::keyring::Keyring;
 use crate::shell::peer_stream::PeerStream;
@@ -119,6 +119,11 @@ impl Answers {
                 }
                 let rows = rows.into_iter().map(|key| RowKey { table, key: key.into() }).collect();
                 Ok(Answer::Settled(self.local.settled((&database, table), rows)?))
+            }
+            Ask::Definitions { database, version, after } => {
+                *held = None;
+                let mut taken = self.local.snapshot_at(&database, version).await?;
+                taken.rows.definitions(after, DEFINED).map(Answer::Definitions).map_err(|e| e.to_string())
             }
             Ask::Image(_) => Err("a row is sent in pieces".into()),
         }

@@ -1,14 +1,18 @@
 //! What came of comparing each table, for `marmot.verification` and for those who watch.
 
 use super::verdict::Tally;
-use crate::session::{VerificationRow, VerificationStates};
+use crate::session::{Agreement, VerificationRow, VerificationStates};
 use crate::types::{DatabaseName, NodeId, Wall};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
 
-/// The tables of this node, each with its last comparison.
+/// The tables of this node, each with its last comparison; and whether somebody wants the next one now.
 #[derive(Debug, Default)]
-pub struct Book(Mutex<BTreeMap<(DatabaseName, String), VerificationRow>>);
+pub struct Book {
+    tables: Mutex<BTreeMap<(DatabaseName, String), VerificationRow>>,
+    wanted: Notify,
+}
 
 /// A comparison that reached the end of the table.
 pub(super) struct Done {
@@ -22,7 +26,12 @@ pub(super) struct Done {
 
 impl Book {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<(DatabaseName, String), VerificationRow>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends when a comparison is wanted, at once if one was wanted since the last time.
+    pub(super) async fn wanted(&self) {
+        self.wanted.notified().await;
     }
 
     /// These are the tables there are.
@@ -40,6 +49,7 @@ impl Book {
                 repaired: 0,
                 undecided: 0,
                 elsewhere: 0,
+                definition: Agreement::Same,
                 state: "not compared yet".into(),
             };
             book.entry((database.clone(), table.clone())).or_insert_with(row);
@@ -59,8 +69,27 @@ impl Book {
             (row.compared_at, row.node, row.rows) = (Some(done.at), Some(done.with), done.rows);
             (row.mismatches, row.repaired) = (mismatches, repaired);
             (row.undecided, row.elsewhere) = (undecided, elsewhere);
+            row.definition = Agreement::Same;
             row.state = state;
         }
+    }
+
+    /// What came of comparing its definition, which is why its rows were not. What is known of them stays.
+    pub(super) fn defined(&self, table: &(DatabaseName, String), with: NodeId, agreement: Agreement) {
+        let state = match agreement {
+            Agreement::Same => return,
+            Agreement::OtherHere => "DIFFERENT DEFINITION: a majority has another one; see the log".to_string(),
+            Agreement::Undecided => "DIFFERENT DEFINITION: no majority has this one; see the log".to_string(),
+            Agreement::OtherThere => format!("node {} has another definition", with.0),
+        };
+        if let Some(row) = self.lock().get_mut(table) {
+            (row.definition, row.state) = (agreement, state);
+        }
+    }
+
+    /// Tables of which somebody has to see to this node's definition, by the last comparisons.
+    pub(super) fn other_definitions(&self) -> u64 {
+        self.lock().values().filter(|row| row.definition.is_trouble()).count() as u64
     }
 
     /// Why it was not compared this time. What is known of the last time stays.
@@ -79,5 +108,9 @@ impl Book {
 impl VerificationStates for Book {
     fn list(&self) -> Vec<VerificationRow> {
         self.lock().values().cloned().collect()
+    }
+
+    fn begin(&self) {
+        self.wanted.notify_one();
     }
 }

@@ -59,6 +59,14 @@ impl Local {
         *self.ready.borrow()
     }
 
+    /// Waits until it may be compared; for ever, if it stops before that.
+    pub(super) async fn is_there(&self) {
+        let mut ready = self.ready.clone();
+        if ready.wait_for(|ready| *ready).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// What is settled here, as of now.
     ///
     /// # Errors
@@ -102,15 +110,24 @@ impl Local {
         Ok(Taken { since, rows })
     }
 
-    /// As [`Local::snapshot`], of the schema that `place` names.
+    /// As [`Local::snapshot`], of one version of the schema.
+    ///
+    /// # Errors
+    /// As there; or the schema is another.
+    pub(super) async fn snapshot_at(&self, database: &DatabaseName, version: u64) -> Result<Taken, String> {
+        let taken = self.snapshot(database).await?;
+        match taken.rows.schema_version() == version {
+            true => Ok(taken),
+            false => Err("the definition is another one there".into()),
+        }
+    }
+
+    /// As [`Local::snapshot`], of the schema and with the table that `place` names.
     ///
     /// # Errors
     /// As there; or the schema is another.
     pub(super) async fn snapshot_of(&self, place: &Place) -> Result<Taken, String> {
-        let taken = self.snapshot(&place.database).await?;
-        if taken.rows.schema_version() != place.version {
-            return Err("the definition is another one there".into());
-        }
+        let taken = self.snapshot_at(&place.database, place.version).await?;
         match taken.rows.key_columns(place.table) {
             Some(_) => Ok(taken),
             None => Err("there is no such table there".into()),

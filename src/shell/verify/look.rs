@@ -47,16 +47,18 @@ pub(super) async fn first(
 ) -> Result<Seen, Trouble> {
     let mut taken = local.snapshot_of(place).await.map_err(later)?;
     let width = taken.rows.key_columns(place.table).unwrap_or(0);
-    let mut read = |until: Option<&KeyCells>| {
-        let range = KeyRange { after: after.as_deref(), until: until.map(Vec::as_slice) };
-        taken.rows.marks(place.table, range, RANGE).map_err(later)
-    };
-    let mut mine = read(None)?;
+    let mut range = KeyRange { after: after.as_deref(), until: None };
+    let mut mine = taken.rows.marks(place.table, range, RANGE).map_err(later)?;
     let end = (mine.len() == RANGE).then(|| mine.last().map(|mark| mark.key.clone())).flatten();
     let theirs = peer.sums(place, width, after.clone(), end.clone()).await?;
-    if theirs.until != end {
+    range.until = end.as_deref();
+    if let Some(until) = theirs.until.as_ref().filter(|until| Some(*until) != end.as_ref()) {
         // It has more rows than it looks at.
-        mine = read(theirs.until.as_ref())?;
+        if !taken.rows.lies_in(place.table, until, range).map_err(later)? {
+            return Err(peer.nonsense());
+        }
+        range.until = Some(until);
+        mine = taken.rows.marks(place.table, range, RANGE).map_err(later)?;
     }
     let differing = compare::differing(&compare::sums(&mine), &theirs.sums);
     let mut seen = Seen {
@@ -70,7 +72,7 @@ pub(super) async fn first(
     if differing.is_empty() {
         return Ok(seen);
     }
-    let (covered, marks) = peer.marks(differing.clone(), width).await?;
+    let (covered, marks) = peer.marks(&differing, width).await?;
     if covered == 0 {
         return Err(later("the keys of this table are too long to be listed"));
     }
@@ -125,7 +127,9 @@ fn identities(rows: &TableRows, place: &Place, suspects: &[Suspect]) -> Result<V
     suspects.iter().map(|suspect| rows.identity(place.table, &suspect.key)).collect::<Result<_, _>>().map_err(later)
 }
 
-/// Those of the rows that may be compared, and a clock at or above everything that either node has recorded.
+/// Those of the rows that may be compared, and a clock at or above everything that either node has recorded. At the first look
+/// this only saves a second one. There it is what makes the verdict right, and that the rows are the same twice is not: one that
+/// goes to and fro between two contents may be so on both nodes at both looks, each with another write under way.
 async fn settled_on_both(
     local: &Local,
     peer: &mut Peer,

@@ -41,12 +41,16 @@
 //! Without a majority nothing is touched: nobody knows who is right. Stamps do not tell, for they are forgotten below the horizon,
 //! and what somebody edits by hand has none.
 //!
-//! Not compared: definitions. Whoever edits the schema of a file by hand is found by the checks at start, or by statements that
-//! fail.
+//! # Definitions
+//!
+//! They belong to the version of a schema, which both sides of a comparison name: at one version they are the same, or somebody
+//! edited a file. A table of which they are not is said to have another definition, by the same majority as rows, and its rows
+//! are left alone until somebody has seen to it (`definition`). Views and stored programs are not compared.
 
 mod answer;
 mod book;
 mod compare;
+mod definition;
 mod local;
 mod look;
 mod pass;
@@ -63,7 +67,7 @@ use crate::shell::greeting::Credentials;
 use crate::shell::metrics::Metrics;
 use crate::shell::spawn::dedicated;
 use crate::sqlite::{KeyCells, RowDigest, RowMark};
-use crate::types::{DatabaseName, Hlc, Span, TableId};
+use crate::types::{DatabaseName, Hlc, NodeId, Span, TableId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -74,6 +78,8 @@ const RANGE: usize = 8192;
 const BUCKETS: usize = 256;
 /// Rows named in one question at most.
 const NAMED: usize = 64;
+/// Definitions in one answer at most.
+const DEFINED: usize = 4096;
 /// Bytes of marks in one answer, about.
 const MARKS_BYTES: usize = 512 << 10;
 /// Bytes of a row at most: more than a client can send.
@@ -82,35 +88,38 @@ const IMAGE_BYTES: u64 = 1 << 30;
 /// Both sides of it on one node.
 pub(super) struct Verification {
     pub answers: Arc<Answers>,
-    /// `None`: this node only answers.
-    verifier: Option<Verifier>,
+    verifier: Verifier,
     stop: watch::Receiver<bool>,
 }
 
 impl Verification {
-    /// What `config` wants; `offset` is any number, by which nodes begin at different times.
+    /// What `config` wants of `node`.
     pub fn new(
         local: Local,
         credentials: Credentials,
         metrics: Arc<Metrics>,
         book: Arc<Book>,
         config: &Config,
-        offset: u64,
+        node: NodeId,
         stop: watch::Receiver<bool>,
     ) -> Verification {
         let answers = Answers::new(local.clone(), stop.clone());
         let (interval, rows_per_second) = (config.verify.interval, config.verify.rows_per_second);
-        let verifier = (interval > Span::ZERO).then(|| {
-            let offset = Span(offset % interval.0);
-            Verifier { local, credentials, metrics, book, interval, rows_per_second, offset }
-        });
+        let interval = (interval > Span::ZERO).then_some(interval);
+        // Not all nodes begin at the same time: Fibonacci hashing (Knuth, The Art of Computer Programming, section 6.4).
+        let spread = node.0.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let offset = interval.map_or(Span::ZERO, |interval| Span(spread % interval.0));
+        let verifier = Verifier { local, credentials, metrics, book, interval, rows_per_second, offset };
         Verification { answers, verifier, stop }
     }
 
-    /// Begins to compare, on a thread of its own.
+    /// Begins to compare, on a thread of its own. Not in the simulator: its nodes share a thread, and what asks the driver while the
+    /// applier stands still cannot leave it to the driver.
     pub fn start(self) {
-        let Some(verifier) = self.verifier else { return };
-        if let Err(error) = dedicated("verifier", verifier.run(self.stop)) {
+        if cfg!(madsim) {
+            return;
+        }
+        if let Err(error) = dedicated("verifier", self.verifier.run(self.stop)) {
             tracing::warn!(%error, "no thread to compare this node's rows with the others'");
         }
     }
@@ -129,6 +138,10 @@ enum Ask {
     Settle { database: DatabaseName, table: TableId, rows: Vec<Vec<u8>> },
     /// One row of the snapshot, whole.
     Image(KeyCells),
+    /// The definitions of the first tables above `after`. Since version 7 ([`COMPARED_DEFINITIONS`]). The snapshot is given up.
+    ///
+    /// [`COMPARED_DEFINITIONS`]: crate::types::Versions::COMPARED_DEFINITIONS
+    Definitions { database: DatabaseName, version: u64, after: Option<TableId> },
 }
 
 /// A table as of one version of its database's schema.
@@ -162,6 +175,8 @@ enum Answer {
         bytes: Vec<u8>,
         last: bool,
     },
+    /// Ascending by table; fewer than [`DEFINED`] are the last ones.
+    Definitions(Vec<(TableId, RowDigest)>),
 }
 
 /// What one node says of some rows: see [`Settling`](crate::core::Settling).

@@ -30,11 +30,11 @@ impl Tally {
     }
 }
 
-/// What one node has of a row; `None`: it did not say, or it may not be compared.
-type Voice = Option<Option<RowDigest>>;
+/// What one node has of a row, or of a definition; `None`: it did not say, or it may not be compared.
+pub(super) type Voice = Option<Option<RowDigest>>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
+pub(super) enum Verdict {
     /// This node has what a majority has.
     Mine,
     /// Another has, the one at this place among the voices.
@@ -43,7 +43,7 @@ enum Verdict {
 }
 
 /// `voices[0]` is this node's.
-fn judge(voices: &[Voice], voters: usize) -> Verdict {
+pub(super) fn judge(voices: &[Voice], voters: usize) -> Verdict {
     let count = |content: &Voice| voices.iter().filter(|voice| *voice == content).count();
     let majority = voices.iter().position(|voice| voice.is_some() && count(voice) > voters / 2);
     match majority {
@@ -147,9 +147,13 @@ fn repair(
     Ok(repaired.map_err(later)? as u64)
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(madsim)))]
 mod tests {
+    use super::super::Answer;
+    use super::super::peer::tests::asked;
     use super::*;
+    use crate::sqlite::Image;
+    use crate::types::{ColumnId, Value};
 
     fn judged(voices: &[Option<u8>], voters: usize) -> Verdict {
         // 0: it has no such row.
@@ -169,6 +173,21 @@ mod tests {
         assert_eq!(judged(&[Some(1), Some(2), Some(3), Some(3), Some(3)], 5), Verdict::Of(2));
         // Who does not say has nothing in common with another.
         assert_eq!(judged(&[Some(1), Some(2), None, None, None], 5), Verdict::Nobody);
+    }
+
+    #[test]
+    fn a_row_that_is_not_the_one_it_claimed_to_have_is_not_taken() {
+        let row: Image = vec![(ColumnId(1), Value::Int(7))];
+        let suspect = Suspect { key: vec![Value::Int(1)], mine: None, theirs: Some(digest_of(&row)) };
+        let sent = |image: &Image| {
+            let bytes = postcard::to_stdvec(image).expect("plain data");
+            let answer = postcard::to_stdvec(&Answer::Piece { bytes, last: true }).expect("plain data");
+            asked(&[answer], async |peer| wanted(peer, &suspect, suspect.theirs).await)
+        };
+        assert_eq!(sent(&row).expect("it is").image, Some(row));
+        for other in [vec![(ColumnId(1), Value::Int(8))], vec![(ColumnId(2), Value::Int(7))], Vec::new()] {
+            assert!(matches!(sent(&other), Err(Trouble::Lost(_, why)) if why.contains("another row")), "{other:?}");
+        }
     }
 
     #[test]

@@ -186,7 +186,7 @@ impl Rights {
         let sees = |table: &str| !(self.on_table(&database.name, table) & on_tables).is_empty();
         let routines = !(self.on_database(&database.name) & on_routines).is_empty();
         let triggers = |table: &str| self.on_table(&database.name, table).contains(Privileges::TRIGGER);
-        seen.tables.retain(|name, _| sees(name));
+        seen.tables.retain(sees);
         seen.views.retain(|name, _| sees(name));
         seen.routines.retain(|_, _| routines);
         seen.programs.retain(|_, p| p.trigger.as_ref().map_or(routines, |t| triggers(&t.table)));

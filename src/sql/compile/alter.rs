@@ -154,8 +154,7 @@ fn record(database: &Database, old: &Table, new: Table, program: &mut SchemaProg
             rename_own_parent_column(&mut new, &to, &before, &column.name);
         }
     }
-    let changed = after.tables.iter().filter(|(name, t)| database.tables.get(*name) != Some(t)).map(|(_, t)| t.clone());
-    program.catalog.upsert = changed.collect();
+    program.catalog.upsert = after.tables.unlike(&database.tables).map(|(_, t)| t.clone()).collect();
     program.catalog.upsert.push(Arc::new(new));
 }
 

@@ -174,10 +174,8 @@ fn rename_one(
 
 /// The tables that are not as they were, into the catalog change.
 fn record(before: &Database, after: &Database, program: &mut SchemaProgram) {
-    let gone = before.tables.iter().filter(|(name, table)| after.tables.get(*name) != Some(*table));
-    program.catalog.remove = gone.map(|(name, _)| name.clone()).collect();
-    let new = after.tables.iter().filter(|(name, table)| before.tables.get(*name) != Some(*table));
-    program.catalog.upsert = new.map(|(_, table)| table.clone()).collect();
+    program.catalog.remove = before.tables.unlike(&after.tables).map(|(name, _)| name.clone()).collect();
+    program.catalog.upsert = after.tables.unlike(&before.tables).map(|(_, table)| table.clone()).collect();
 }
 
 /// Points a table's foreign keys at the new name of their parent.
@@ -189,9 +187,6 @@ pub fn rename_parent(table: &mut Table, from: &str, to: &str) {
 
 /// As [`rename_parent`], for every table of a database.
 pub fn follow_parent(database: &mut Database, from: &str, to: &str) {
-    for table in database.tables.values_mut() {
-        if table.foreign_keys.iter().any(|k| k.parent_table.eq_ignore_ascii_case(from)) {
-            rename_parent(Arc::make_mut(table), from, to);
-        }
-    }
+    let refers = |table: &Table| table.foreign_keys.iter().any(|k| k.parent_table.eq_ignore_ascii_case(from));
+    database.tables.update(refers, |table| rename_parent(table, from, to));
 }

@@ -7,7 +7,6 @@ use crate::sql::error::{Error, Warning};
 use crate::sql::modes::Modes;
 use crate::sql::tokens::tokenise;
 use sqlparser::tokenizer::Token;
-use std::sync::Arc;
 
 /// Whether it gives a new name to a column that is not there: `rename_columns` has said so.
 pub fn renames_missing(alteration: &Alteration, old: &Table) -> bool {
@@ -77,11 +76,8 @@ fn rename_in_checks(table: &mut Table, from: &str, to: &str) -> Result<(), Error
 }
 
 pub fn rename_parent_column(database: &mut Database, parent: &str, from: &str, to: &str) {
-    for table in database.tables.values_mut() {
-        if table.foreign_keys.iter().any(|k| k.parent_table.eq_ignore_ascii_case(parent)) {
-            rename_own_parent_column(Arc::make_mut(table), parent, from, to);
-        }
-    }
+    let refers = |table: &Table| table.foreign_keys.iter().any(|k| k.parent_table.eq_ignore_ascii_case(parent));
+    database.tables.update(refers, |table| rename_own_parent_column(table, parent, from, to));
 }
 
 pub fn rename_own_parent_column(table: &mut Table, parent: &str, from: &str, to: &str) {

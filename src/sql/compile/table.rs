@@ -237,7 +237,7 @@ fn drop_tables(
     warnings: &mut Vec<Warning>,
 ) -> Result<(), Error> {
     let missing: Vec<String> =
-        names.iter().filter(|n| !database.tables.contains_key(*n)).map(|n| format!("{}.{n}", database.name)).collect();
+        names.iter().filter(|n| !database.tables.contains_key(n)).map(|n| format!("{}.{n}", database.name)).collect();
     if !missing.is_empty() && !if_exists {
         return Err(Error::unknown_table_on_drop(missing.join(",")));
     }

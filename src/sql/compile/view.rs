@@ -47,7 +47,7 @@ pub fn drop_views(
     program: &mut SchemaProgram,
     warnings: &mut Vec<Warning>,
 ) -> Result<(), Error> {
-    if let Some(table) = names.iter().find(|n| database.tables.contains_key(*n)) {
+    if let Some(table) = names.iter().find(|n| database.tables.contains_key(n)) {
         return Err(Error::not_a_view(&database.name, table));
     }
     let missing: Vec<String> =

@@ -5,7 +5,7 @@ use super::{Body, Reader, TableChange};
 use crate::sql::alteration::{Alteration, Place};
 use crate::sql::definition::OptionsDefinition;
 use crate::sql::error::Error;
-use crate::sql::plan::Plan;
+use crate::sql::plan::{Admin, Plan};
 use crate::sql::program::StoredKind;
 use crate::sql::schema_change::SchemaChange;
 use sqlparser::tokenizer::Token;
@@ -29,9 +29,7 @@ impl Reader<'_> {
         }
         if self.accept("CLUSTER") {
             if self.accept("VERIFY") {
-                return Err(Error::unsupported(
-                    "ALTER CLUSTER VERIFY: rows are compared every [verify] interval_seconds",
-                ));
+                return Ok(Body::Ready(Plan::Admin(Admin::Verify)));
             }
             return self.remove_node();
         }

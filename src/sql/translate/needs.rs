@@ -117,7 +117,7 @@ impl Translator<'_> {
             Plan::Set(assignments) if assignments.iter().any(|a| is_global(&a.target)) => {
                 self.need(Subject::Server, Privileges::SUPER);
             }
-            Plan::Admin(Admin::RemoveNode(_) | Admin::ReloadTls { .. }) => {
+            Plan::Admin(Admin::RemoveNode(_) | Admin::Verify | Admin::ReloadTls { .. }) => {
                 self.need(Subject::Server, Privileges::SUPER)
             }
             Plan::Admin(Admin::FlushHosts) => self.need(Subject::Server, Privileges::RELOAD),

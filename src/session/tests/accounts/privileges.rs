@@ -87,6 +87,7 @@ const CASES: &[Case] = &[
     case("", "SUPER ON *.*", 1227, "SET GLOBAL wait_timeout = 100"),
     case("", "SUPER ON *.*", 1227, "SET GLOBAL TRANSACTION READ WRITE"),
     case("", "SUPER ON *.*", 1227, "ALTER CLUSTER REMOVE NODE 9"),
+    case("", "SUPER ON *.*", 1227, "ALTER CLUSTER VERIFY"),
     case("CREATE ROUTINE ON d.*", "SUPER ON *.*", 1227, "CREATE DEFINER=root@localhost PROCEDURE d.q() SELECT 1"),
     case("", "CREATE USER ON *.*", 1227, "CREATE USER x"),
     case("", "CREATE USER ON *.*", 1227, "ALTER USER bob ACCOUNT LOCK"),
