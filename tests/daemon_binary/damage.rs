@@ -1,6 +1,6 @@
 //! Database files that are not what their node wrote.
 
-use crate::process::{Daemon, VOTERS, homes, log, rows, wait};
+use crate::process::{Daemon, VOTERS, homes, log, rows, wait, wait_or};
 use mysql::prelude::Queryable;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -139,6 +139,8 @@ fn a_copy_that_was_cut_off_is_gone_on_with() {
     let seeds = format!("127.0.0.1:{}", first.cluster_port);
     let second = Daemon::start(&homes[1], &["--node-id", "2", "--seeds", &seeds]);
     wait("the vote", || (first.rows(VOTERS) == ["2"]).then_some(()));
+    // What is not in the file yet cannot be damaged in it.
+    wait("the rows", || (second.rows("SELECT COUNT(*) FROM d.t") == ["5000"]).then_some(()));
     let ports = second.ports();
     cut_short(second, &homes[1]);
     overwrite(&homes[1], 20, 40);
@@ -146,7 +148,8 @@ fn a_copy_that_was_cut_off_is_gone_on_with() {
     for _ in 0..2 {
         let before = received();
         let cut = Daemon::launch_on(ports, &homes[1], &[]);
-        wait("a part of it", || (received() > before).then_some(()));
+        let said = || format!("{} of {before} bytes; {}", received(), log(&homes[1]));
+        wait_or("a part of it", said, || (received() > before).then_some(()));
         cut.kill();
     }
     let mut second = Daemon::launch_on(ports, &homes[1], &[]);

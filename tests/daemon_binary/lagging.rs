@@ -1,6 +1,6 @@
 //! A node that was away for longer than every other node's log reaches: it goes on from a snapshot, as who it was.
 //!
-//! What a voting member that is away certainly lacks stays in the others' logs whatever its age, so that none lags so far. One
+//! For a voting member that is away, what it lacks stays until it is older than `gc_max_retention_hours` (see `retention`). One
 //! that has the data and waits for its vote has no such claim.
 
 use crate::process::{Daemon, Ports, free_port, homes, log, rows, voters, wait};

@@ -70,13 +70,20 @@ pub fn command(directory: &Path) -> Command {
 }
 
 /// Repeats `check` until it gives a value.
-pub fn wait<T>(what: &str, mut check: impl FnMut() -> Option<T>) -> T {
+pub fn wait<T>(what: &str, check: impl FnMut() -> Option<T>) -> T {
+    wait_or(what, String::new, check)
+}
+
+/// As [`wait`], but says more when it is in vain.
+pub fn wait_or<T>(what: &str, more: impl FnOnce() -> String, mut check: impl FnMut() -> Option<T>) -> T {
     let since = Instant::now();
     loop {
         if let Some(value) = check() {
             return value;
         }
-        assert!(since.elapsed() < PATIENCE, "waited in vain for {what}");
+        if since.elapsed() >= PATIENCE {
+            panic!("waited in vain for {what}: {}", more());
+        }
         std::thread::sleep(Duration::from_millis(20));
     }
 }
