@@ -97,7 +97,7 @@ fn a_cluster_is_upgraded_node_by_node_while_it_works() {
     assert!(log(&homes[2]).contains(&format!("is of version {newer}")), "{}", log(&homes[2]));
     assert!(log(&homes[2]).contains("nothing was changed"), "{}", log(&homes[2]));
     let _stranger = Daemon::launch(&homes[3], &["--seeds", &seeds]);
-    let refused = format!("understands version {newer} of the cluster protocol, this node version {this}");
+    let refused = format!("understands version {newer} of the cluster protocol, this node {}", Versions::BUILD);
     wait("its refusal", || log(&homes[3]).contains(&refused).then_some(()));
     let mut third = Daemon::spawn(next(&homes[2]), ports, &homes[2], &[]);
     third.wait_until_it_answers(&homes[2]);

@@ -19,6 +19,9 @@ impl Versions {
     /// database; and so do the catalogs in the database files.
     pub const SINGLE_TABLES: u8 = 7;
 
+    /// From this version on a log is compacted: of old entries it may have parts, which older programs would take for whole.
+    pub const COMPACTED_LOGS: u8 = 7;
+
     /// From this version on nodes ask each other for the definitions of their tables.
     pub const COMPARED_DEFINITIONS: u8 = 7;
 

@@ -15,7 +15,7 @@ use crate::core::planted::Bug;
 use crate::core::replicate::conflicts::prune_conflicts;
 use crate::core::replicate::lag::Lag;
 use crate::core::storage::Storage;
-use crate::types::{Epoch, Hlc, Mono, NodeId, Snapshot, VersionVector};
+use crate::types::{Epoch, Hlc, Mono, NodeId, Snapshot, VersionVector, Versions};
 use std::collections::{BTreeMap, VecDeque};
 
 /// What is known of everyone's progress.
@@ -215,6 +215,9 @@ impl Node {
 
     /// Compacts what is older than the longest retention: while a voter is away, everything since.
     fn compact(&mut self, io: &mut Io<'_>, until: Hlc, marks: (Hlc, Hlc), limit: usize) -> Result<(), Fatal> {
+        if self.version() < Versions::COMPACTED_LOGS {
+            return Ok(());
+        }
         let (list, keys, planted) = (&self.membership, &self.keys, self.config.planted);
         let others = list.voters.keys().filter(|v| **v != self.id).filter_map(|v| self.progress.reports.get(v));
         let covered: Vec<VersionVector> =
