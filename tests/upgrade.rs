@@ -46,8 +46,10 @@ fn writing<T>(through: Ports, work: impl FnOnce() -> T) -> T {
                 client.query_drop("INSERT INTO d.t VALUES (NULL)").expect("two of three are enough");
             }
         });
-        let done = work();
+        // Also when it panics: else the writer would be waited for for ever.
+        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
         stop.store(true, Ordering::Relaxed);
+        let done = done.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         writer.join().expect("no write failed");
         done
     })
