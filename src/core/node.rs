@@ -280,7 +280,7 @@ impl Node {
                 let live = Live::from_vote(vote, record.map(Arc::new), self.now.mono);
                 if let (Some(record), Some(_)) = (&live.record, live.prepared) {
                     self.intents.take(record);
-                    self.sync.heard.join(&record.dependencies);
+                    self.sync.hear(&record.dependencies, record.epoch);
                 }
                 self.live.insert(txn, live);
             }

@@ -15,6 +15,8 @@ use std::sync::Arc;
 pub struct Sync {
     /// Every position anyone was heard to have or to have begun.
     pub heard: VersionVector,
+    /// The latest epoch of a transaction that builds on any of them.
+    pub heard_epoch: Epoch,
     /// Since when something heard of has been lacking.
     lacking_since: Option<Mono>,
     /// The peer asked, and until when its answer is waited for.
@@ -36,6 +38,12 @@ pub struct Sync {
 }
 
 impl Sync {
+    /// These positions exist: a transaction of `epoch` builds on them.
+    pub fn hear(&mut self, positions: &VersionVector, epoch: Epoch) {
+        self.heard.join(positions);
+        self.heard_epoch = self.heard_epoch.max(epoch);
+    }
+
     /// `from` has something this node needs now.
     pub fn want(&mut self, now: Mono, from: NodeId) {
         self.wanted = Some((from, now));
@@ -151,11 +159,12 @@ impl Node {
     }
 
     /// Positions heard of that nobody holds a record of are recovered like orphans: whoever gave them out is gone or
-    /// never used them (rule 2). The origin itself is asked first, by `Inquire`, as for any other.
+    /// never used them (rule 2). The origin itself is asked first, by `Inquire`, as for any other. Not by who lags behind the
+    /// member list: see [`Node::may_decide`].
     fn fill_holes(&mut self) {
         let now = self.now.mono;
         let pause = self.config.timing.recover_after;
-        if self.sync.next_fill > now || !self.is_voter() {
+        if self.sync.next_fill > now || !self.is_voter() || self.sync.heard_epoch > self.membership.epoch {
             return;
         }
         self.sync.next_fill = now.after(pause);

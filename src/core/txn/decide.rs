@@ -31,10 +31,12 @@ impl Node {
             }
             Outcome::Commit { stamp, ref after } => {
                 self.clock.observe(stamp.hlc);
-                // Like what a record depends on: one of these may be an abort that only a node knows which is removed
-                // by this very change.
-                self.sync.heard.join(after);
                 let live = self.live.entry(txn).or_default();
+                // Like what a record depends on: one of these may be an abort that only a node knows which is removed
+                // by this very change. Without the record the epoch is not known: it comes with both.
+                if let Some(record) = &live.record {
+                    self.sync.hear(after, record.epoch);
+                }
                 if let Some(Outcome::Commit { stamp: earlier, .. }) = &live.decided
                     && *earlier != stamp
                 {
@@ -178,7 +180,7 @@ impl Node {
             if self.log.vector.contains(txn) {
                 continue;
             }
-            self.sync.heard.join(&shipped.record.dependencies);
+            self.sync.hear(&shipped.record.dependencies, shipped.record.epoch);
             let live = self.live.entry(txn).or_default();
             if live.record.is_none() || live.lock_only {
                 if let (Some(held), Some(_)) = (&live.record, live.prepared) {

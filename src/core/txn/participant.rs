@@ -204,7 +204,7 @@ impl Node {
         let fast = self.accepts_along(&record, claim);
         let mono = self.now.mono;
         // What it depends on exists somewhere: positions that only a lost node knew to be empty are recovered here.
-        self.sync.heard.join(&record.dependencies);
+        self.sync.hear(&record.dependencies, record.epoch);
         if !self.log.vector.covers(&record.dependencies) {
             self.need_from(txn.origin.node());
         }

@@ -261,8 +261,10 @@ impl Node {
     fn chase(&mut self, io: &mut Io<'_>, txn: TxnId, patience: Span) -> Result<(), Fatal> {
         let now = self.now.mono;
         let origin = txn.origin.node();
+        let may_decide = self.may_decide(txn);
         let Some(live) = self.live.get_mut(&txn) else { return Ok(()) };
         let mine = origin == self.id;
+        let is_undecidable = live.voters.is_none() && !mine && !may_decide;
         match live.inquired {
             None if !mine && self.peers.is_alive(origin) => {
                 live.inquired = Some(now);
@@ -276,8 +278,19 @@ impl Node {
                 self.send(io, origin, Message::Inquire { txn });
                 Ok(())
             }
+            _ if is_undecidable => {
+                live.heard = now;
+                Ok(())
+            }
             _ => self.start_recovery(io, txn),
         }
+    }
+
+    /// Whether the voters of this node's member list may decide a position that nobody prepared here. It could be of a later
+    /// epoch, and chosen by a majority that has no voter in common with one of this list, two changes back: so what is known
+    /// to build on it must be of no later epoch than this node's (a record's epoch is at or above those of its dependencies).
+    fn may_decide(&self, txn: TxnId) -> bool {
+        self.sync.heard.contains(txn) && self.sync.heard_epoch <= self.membership.epoch
     }
 
     /// Starts a ballot of this node's own.
