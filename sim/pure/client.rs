@@ -200,9 +200,9 @@ impl World {
                 return self.ask(c, request);
             }
             Plan::Alter => {
+                let (databases, begin) = (vec![DATABASE.clone()], client.begin);
                 client.enter(Doing::Locking);
-                let request =
-                    Request::LockSchema { databases: vec![DATABASE.clone()], lock_wait: self.options.lock_wait };
+                let request = Request::LockSchema { databases, begin, lock_wait: self.options.lock_wait };
                 return self.ask(c, request);
             }
             _ => (),

@@ -240,6 +240,7 @@ pub fn expected(bug: Bug) -> Option<(u64, Vec<&'static str>)> {
         | Bug::StampTieIgnoresNode
         | Bug::RemovedNodeServes
         | Bug::RecordsBeforeWelcome
+        | Bug::OldListDecides
         // One voter refuses and all others accept along; none of these hears the coordinator's abort, nor is answered by it
         // or by one that heard; and the first quorum that promises is without the one that refused. Options that
         // make each of these frequent (five nodes, most `Decided` lost, coordinators that die telling) found it in none

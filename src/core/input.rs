@@ -50,6 +50,9 @@ pub enum Request {
     /// the old schema. Answered by `SchemaLocked`; finished by `CommitLocked` or `AbortLocked`.
     LockSchema {
         databases: Vec<DatabaseName>,
+        /// As for a commit. A lock that is refused as the youngest is in the end the oldest: it then waits for who holds a
+        /// key, and nobody overtakes it.
+        begin: Option<Stamp>,
         lock_wait: Span,
     },
     /// Commit the schema change executed after `SchemaLocked`.

@@ -145,6 +145,8 @@ bugs! {
     RenewalForgetsRecords,
     /// A voter removes one that wants to go without having what only that one has.
     LeaverNotPulled,
+    /// Who lags behind the list of members decides positions that may be of a later epoch.
+    OldListDecides,
     /// What is older than the retention is dropped though no majority is known to hold it.
     UnsharedDropped,
     /// What is older than the retention is dropped though key states rest on it.

@@ -154,7 +154,8 @@ impl Session {
     /// Runs it, and again with a new plan if the schema changed in between.
     pub(super) async fn attempt(&mut self, run: Run<'_>, out: &mut ResultWriter<'_>) -> Result<(), SqlError> {
         let mut again: Option<Planned> = None;
-        for _ in 0..16 {
+        let mut retry = None;
+        loop {
             let planned = again.as_ref().unwrap_or(run.planned);
             if !keeps_diagnostics(&planned.plan) {
                 self.state.diagnostics.start(self.state.settings.max_errors);
@@ -171,6 +172,7 @@ impl Session {
                     return Err(error);
                 }
                 Err(Failure::Stale) => {
+                    self.schema_moved(&mut retry).await?;
                     again = match run.leaf {
                         Some((loaded, leaf)) => Some(self.plan_leaf(loaded, leaf)?),
                         None => self.plan_in(run.database, run.text)?,
@@ -178,7 +180,6 @@ impl Session {
                 }
             }
         }
-        Err(SqlError::internal("the schema changes too quickly"))
     }
 
     /// Plans the first statement of a text whose unqualified names are in `database`.

@@ -47,6 +47,14 @@ impl Retry {
             Refusal::SnapshotTooOld => {}
             other => return Err(refusal::to_sql(other)),
         }
+        self.again(server).await
+    }
+
+    /// An attempt came to nothing, for a reason that passes: returns when the next one is due.
+    ///
+    /// # Errors
+    /// 1205 after too long.
+    pub async fn again(&mut self, server: &Server) -> Result<(), SqlError> {
         if self.left(server) == Span::ZERO {
             return Err(refusal::lock_wait_timeout());
         }

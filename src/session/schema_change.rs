@@ -2,6 +2,7 @@
 
 use super::constraint::{self, Subject};
 use super::refusal;
+use super::retry::Retry;
 use super::schema::Schema;
 use super::session::Session;
 use crate::core::{Refusal, Request, Response};
@@ -17,7 +18,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A lock that was lost to a time-out or a recovery is taken again so often.
-const LOCK_ATTEMPTS: usize = 3;
+const LOCKS_LOST: usize = 2;
 
 impl Session {
     /// Runs a schema change; false if there was nothing to do. It commits the open transaction first, as every DDL
@@ -50,8 +51,11 @@ impl Session {
         if self.state.settings.read_only {
             return Err(crate::mysql::CANT_EXECUTE_IN_READ_ONLY_TRANSACTION.with(&[]));
         }
-        for attempt in 1.. {
-            let txn = self.lock_schema(databases).await?;
+        let server = self.server.clone();
+        let mut retry = Retry::new(&server, self.state.settings.lock_wait);
+        let mut lost = 0;
+        loop {
+            let txn = self.lock_schema(databases, &mut retry).await?;
             let step = match plan(self, txn) {
                 Ok(Some(step)) => step,
                 // Nothing to do, or an error: either way the lock goes.
@@ -66,7 +70,8 @@ impl Session {
                     self.note_commit(txn);
                     return Ok(true);
                 }
-                Some(Response::Refused(Refusal::LockLost | Refusal::Conflict { .. })) if attempt < LOCK_ATTEMPTS => {}
+                Some(Response::Refused(Refusal::LockLost)) if lost < LOCKS_LOST => lost += 1,
+                Some(Response::Refused(refused @ Refusal::Conflict { .. })) => retry.after(&server, &refused).await?,
                 Some(Response::Refused(refused)) => return Err(refusal::to_sql(&refused)),
                 Some(other) => {
                     return Err(SqlError::internal(format!("unexpected answer to a schema change: {other:?}")));
@@ -74,17 +79,26 @@ impl Session {
                 None => return Err(refusal::unknown_outcome("the node stopped, or its disk is full")),
             }
         }
-        Ok(false)
     }
 
-    async fn lock_schema(&mut self, databases: &[DatabaseName]) -> Result<TxnId, SqlError> {
-        let request = Request::LockSchema { databases: databases.to_vec(), lock_wait: self.state.settings.lock_wait };
-        match self.core.request(request).await {
-            Some(Response::SchemaLocked { txn }) => Ok(txn),
-            Some(Response::Refused(Refusal::Conflict { .. })) => Err(refusal::lock_wait_timeout()),
-            Some(Response::Refused(refused)) => Err(refusal::to_sql(&refused)),
-            Some(other) => Err(SqlError::internal(format!("unexpected answer to a schema lock: {other:?}"))),
-            None => Err(refusal::to_sql(&Refusal::ShuttingDown)),
+    /// Takes the lock, again and again while others are in the way. They are but for a while: from the first refusal on this
+    /// change has its precedence.
+    async fn lock_schema(&mut self, databases: &[DatabaseName], retry: &mut Retry) -> Result<TxnId, SqlError> {
+        let server = self.server.clone();
+        loop {
+            if let Some(error) = self.stopped() {
+                return Err(error);
+            }
+            let databases = databases.to_vec();
+            let request = Request::LockSchema { databases, begin: retry.begin(), lock_wait: retry.left(&server) };
+            match self.core.request(request).await {
+                Some(Response::SchemaLocked { txn }) => return Ok(txn),
+                Some(Response::Refused(refused)) => retry.after(&server, &refused).await?,
+                Some(other) => {
+                    return Err(SqlError::internal(format!("unexpected answer to a schema lock: {other:?}")));
+                }
+                None => return Err(refusal::to_sql(&Refusal::ShuttingDown)),
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 
 use super::core_handle::OpenSnapshot;
 use super::refusal;
+use super::retry::Retry;
 use super::schema::Schema;
 use super::session::{Session, plain};
 use crate::core::{Request, Response};
@@ -99,7 +100,7 @@ impl Session {
         let pinned = self.open.as_ref().is_some_and(|o| o.pinned.is_some());
         if !pinned {
             self.barrier().await?;
-            let (snapshot, schema) = self.begin_workspace(databases)?;
+            let (snapshot, schema) = self.begin_workspace(databases).await?;
             let age = self.state.settings.max_age;
             if let Some(connection) = &self.connection {
                 connection.set_transaction_deadline(Some(self.server.clock.now().mono.after(age)));
@@ -128,14 +129,15 @@ impl Session {
 
     /// Begins the workspace on a fresh snapshot of `databases` (and the current one), together with the catalog that
     /// belongs to it.
-    pub(super) fn begin_workspace(
+    pub(super) async fn begin_workspace(
         &mut self,
         databases: &[DatabaseName],
     ) -> Result<(OpenSnapshot, Arc<Schema>), SqlError> {
         let checks = self.state.settings.foreign_keys;
         let current = self.state.database.clone();
-        // A schema change may be applied between reading the catalog and pinning the files; it is rare, so look again.
-        for _ in 0..16 {
+        let mut retry = None;
+        // A schema change may be applied between reading the catalog and pinning the files: look again.
+        loop {
             let schema = self.server.schema()?;
             let known = |d: &&DatabaseName| schema.version(d).is_some();
             let wanted: Vec<DatabaseName> = databases.iter().chain(&current).filter(known).cloned().collect();
@@ -157,8 +159,22 @@ impl Session {
                 return Ok((snapshot, schema));
             }
             self.end_workspace();
+            drop(snapshot);
+            self.schema_moved(&mut retry).await?;
         }
-        Err(SqlError::internal("the schema changes too quickly"))
+    }
+
+    /// The schema changed under an attempt of the running statement: returns when the next one is due.
+    ///
+    /// # Errors
+    /// 1205 if that was so for too long; why the statement is to stop, if it is.
+    pub(super) async fn schema_moved(&mut self, retry: &mut Option<Retry>) -> Result<(), SqlError> {
+        if let Some(error) = self.stopped() {
+            return Err(error);
+        }
+        let server = self.server.clone();
+        let lock_wait = self.state.settings.lock_wait;
+        retry.get_or_insert_with(|| Retry::new(&server, lock_wait)).again(&server).await
     }
 
     pub(super) fn end_workspace(&mut self) {

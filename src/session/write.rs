@@ -149,7 +149,7 @@ impl Session {
                 self.state.user_variables.clone_from(variables);
                 self.state.diagnostics.clone_from(diagnostics);
             }
-            let (snapshot, schema) = self.begin_workspace(&write.databases)?;
+            let (snapshot, schema) = self.begin_workspace(&write.databases).await?;
             let same = |d: &crate::types::DatabaseName| {
                 Session::is_system(d)
                     || crate::sql::is_temporary(d)

@@ -124,7 +124,7 @@ impl Node {
 
     pub(crate) fn on_report(&mut self, io: &mut Io<'_>, from: NodeId, report: Report) {
         self.progress.lag.heard(from, &report.vector);
-        self.sync.heard.join(&report.vector);
+        self.sync.hear(&report.vector, report.epoch);
         if report.epoch > self.membership.epoch {
             self.sync.want(self.now.mono, from);
         }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub struct Sync {
     /// Every position anyone was heard to have or to have begun.
     pub heard: VersionVector,
-    /// The latest epoch of a transaction that builds on any of them.
+    /// The latest epoch of a transaction or node that builds on any of them: none of them is of a later one.
     pub heard_epoch: Epoch,
     /// Since when something heard of has been lacking.
     lacking_since: Option<Mono>,
@@ -38,7 +38,7 @@ pub struct Sync {
 }
 
 impl Sync {
-    /// These positions exist: a transaction of `epoch` builds on them.
+    /// These positions exist: a transaction of `epoch`, or a node whose list of members is of `epoch`, builds on them.
     pub fn hear(&mut self, positions: &VersionVector, epoch: Epoch) {
         self.heard.join(positions);
         self.heard_epoch = self.heard_epoch.max(epoch);
@@ -158,13 +158,19 @@ impl Node {
         self.sync.silent != Some(node) && !self.sync.too_old.contains(&node)
     }
 
+    /// Whether what is known to build on positions heard of is of a later epoch than this node's list of members. Its voters
+    /// then decide no position that nobody prepared here: it could be of a later epoch too, and chosen by a majority that has
+    /// no voter in common with one of this list, two changes back.
+    pub(crate) fn lags_behind_list(&self) -> bool {
+        self.sync.heard_epoch > self.membership.epoch && !self.config.planted.has(Bug::OldListDecides)
+    }
+
     /// Positions heard of that nobody holds a record of are recovered like orphans: whoever gave them out is gone or
-    /// never used them (rule 2). The origin itself is asked first, by `Inquire`, as for any other. Not by who lags behind the
-    /// member list: see [`Node::may_decide`].
+    /// never used them (rule 2). The origin itself is asked first, by `Inquire`, as for any other.
     fn fill_holes(&mut self) {
         let now = self.now.mono;
         let pause = self.config.timing.recover_after;
-        if self.sync.next_fill > now || !self.is_voter() || self.sync.heard_epoch > self.membership.epoch {
+        if self.sync.next_fill > now || !self.is_voter() || self.lags_behind_list() {
             return;
         }
         self.sync.next_fill = now.after(pause);

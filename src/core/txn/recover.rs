@@ -286,11 +286,11 @@ impl Node {
         }
     }
 
-    /// Whether the voters of this node's member list may decide a position that nobody prepared here. It could be of a later
-    /// epoch, and chosen by a majority that has no voter in common with one of this list, two changes back: so what is known
-    /// to build on it must be of no later epoch than this node's (a record's epoch is at or above those of its dependencies).
+    /// Whether the voters of this node's member list may decide a position that nobody prepared here: something is known to
+    /// build on it, and to be of no later epoch than this list (a record's epoch is at or above those of its dependencies).
     fn may_decide(&self, txn: TxnId) -> bool {
-        self.sync.heard.contains(txn) && self.sync.heard_epoch <= self.membership.epoch
+        let heard = self.sync.heard.contains(txn) || self.config.planted.has(Bug::OldListDecides);
+        heard && !self.lags_behind_list()
     }
 
     /// Starts a ballot of this node's own.

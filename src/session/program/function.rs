@@ -16,6 +16,7 @@ use crate::session::functions::SharedContext;
 use crate::session::plans::Planned;
 use crate::session::read::Bound;
 use crate::session::registry::Connection;
+use crate::session::retry::Retry;
 use crate::session::schema::Schema;
 use crate::session::server::Server;
 use crate::session::session::{Session, plain, stop_error};
@@ -220,6 +221,10 @@ impl Host for Callback<'_> {
     async fn breathe(&mut self) -> Result<(), SqlError> {
         let stops = self.calls.as_ref().and_then(|c| c.connection.as_ref()).is_some_and(|c| c.must_stop());
         if stops { Err(self.stop()) } else { Ok(()) }
+    }
+
+    async fn schema_moved(&mut self, _: &mut Option<Retry>) -> Result<(), SqlError> {
+        Err(SqlError::internal("the schema of a statement that runs changed"))
     }
 }
 

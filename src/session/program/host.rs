@@ -7,6 +7,7 @@ use crate::session::execute::Failure;
 use crate::session::functions::SharedContext;
 use crate::session::plans::Planned;
 use crate::session::read::Bound;
+use crate::session::retry::Retry;
 use crate::session::session::Session;
 use crate::session::state::State;
 use crate::sql::{Called, Read};
@@ -61,6 +62,12 @@ pub trait Host: Send {
     /// # Errors
     /// Why the program is to stop, if it is.
     fn breathe(&mut self) -> impl Future<Output = Result<(), SqlError>> + Send;
+
+    /// The schema changed under a plan: returns when it is to be made again.
+    ///
+    /// # Errors
+    /// 1205 if that was so for too long; why the program is to stop, if it is.
+    fn schema_moved(&mut self, retry: &mut Option<Retry>) -> impl Future<Output = Result<(), SqlError>> + Send;
 }
 
 /// A session as the host: all but what becomes of a statement.
@@ -109,5 +116,9 @@ impl<T: OfSession> Host for T {
     async fn breathe(&mut self) -> Result<(), SqlError> {
         tokio::task::yield_now().await;
         self.session_mut().stopped().map_or(Ok(()), Err)
+    }
+
+    async fn schema_moved(&mut self, retry: &mut Option<Retry>) -> Result<(), SqlError> {
+        self.session_mut().schema_moved(retry).await
     }
 }

@@ -19,8 +19,6 @@ use std::sync::Arc;
 
 /// So many instructions run before others may.
 const BREATH: usize = 64;
-/// A statement whose schema keeps changing is planned again so often.
-const REPLANS: usize = 16;
 /// What one variable may take: MySQL's `max_allowed_packet`, which bounds the results of its functions.
 const VALUE_BYTES: usize = 64 << 20;
 /// What the rows of one cursor may take.
@@ -228,16 +226,16 @@ impl<'h, H: Host> Interpreter<'h, H> {
 
     /// Runs `query` of a leaf's plan, which is made again while the schema changes. The other result is of other plans.
     async fn rows(&mut self, loaded: &Arc<Loaded>, leaf: usize, bound: Bound) -> Result<Vec<Vec<Value>>, SqlError> {
-        for _ in 0..REPLANS {
+        let mut retry = None;
+        loop {
             let planned = self.host.plan(loaded, leaf)?;
             let Plan::Read(read) = &*planned.plan else { return Err(SqlError::internal("a value that is no query")) };
             match self.query((loaded, leaf, &planned), read, bound).await {
                 Ok(rows) => return Ok(rows),
                 Err(Failure::Sql(error)) => return Err(error),
-                Err(Failure::Stale) => {}
+                Err(Failure::Stale) => self.host.schema_moved(&mut retry).await?,
             }
         }
-        Err(SqlError::internal("the schema changes too quickly"))
     }
 
     async fn query(
@@ -272,7 +270,8 @@ impl<'h, H: Host> Interpreter<'h, H> {
 
     /// A statement. What concerns the program itself is done here, anything else by the host.
     async fn statement(&mut self, loaded: &Arc<Loaded>, leaf: usize) -> Result<(), SqlError> {
-        for _ in 0..REPLANS {
+        let mut retry = None;
+        loop {
             let planned = self.host.plan(loaded, leaf)?;
             let plan = planned.plan.clone();
             let of = (loaded, leaf, &planned);
@@ -291,10 +290,9 @@ impl<'h, H: Host> Interpreter<'h, H> {
             match outcome {
                 Ok(()) => return Ok(()),
                 Err(Failure::Sql(error)) => return Err(error),
-                Err(Failure::Stale) => {}
+                Err(Failure::Stale) => self.host.schema_moved(&mut retry).await?,
             }
         }
-        Err(SqlError::internal("the schema changes too quickly"))
     }
 
     async fn call(&mut self, of: (&Arc<Loaded>, usize, &Planned), call: &Call) -> Result<(), Failure> {

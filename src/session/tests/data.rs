@@ -118,6 +118,27 @@ async fn a_conflict_runs_the_statement_again_with_its_first_precedence() {
 }
 
 #[tokio::test]
+async fn a_schema_change_waits_for_its_lock_with_its_first_precedence() {
+    let (node, mut c) = Node::with_database().await;
+    node.requests();
+    node.refuse([node.conflict(), node.conflict(), None]);
+    c.ok("CREATE TABLE t (id INT PRIMARY KEY)").await;
+    let locks = node.requests().into_iter().filter_map(|r| match r {
+        Request::LockSchema { begin, lock_wait, .. } => Some((begin, lock_wait)),
+        _ => None,
+    });
+    let (begins, waits): (Vec<_>, Vec<_>) = locks.unzip();
+    let begin = Some(Stamp { hlc: Hlc(42), node: ME });
+    assert_eq!(begins, [None, begin, begin]);
+    assert!(waits.is_sorted_by(|a, b| a >= b), "it waits longer than it may: {waits:?}");
+    c.ok("SET innodb_lock_wait_timeout = 1").await;
+    node.refuse((0..1000).map(|_| node.conflict()));
+    assert_eq!(c.code("CREATE TABLE late (id INT PRIMARY KEY)").await, 1205);
+    node.script.lock().unwrap().refuse.clear();
+    c.ok("CREATE TABLE late (id INT PRIMARY KEY)").await;
+}
+
+#[tokio::test]
 async fn conflicts_end_in_1205_after_the_lock_wait_timeout() {
     let (node, mut c) = Node::with_database().await;
     c.ok("CREATE TABLE t (id INT PRIMARY KEY)").await;

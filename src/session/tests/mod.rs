@@ -118,8 +118,7 @@ impl Core {
         self.script.lock().expect("tests do not panic here").requests.push(request.clone());
         match request {
             Request::Commit { write_set, snapshot, begin, .. } => {
-                let scripted = self.script.lock().expect("tests do not panic here").refuse.pop_front();
-                if let Some(Some(refusal)) = scripted {
+                if let Some(refusal) = self.scripted() {
                     return Response::Refused(refusal);
                 }
                 let stale = |key: &Key| self.written.get(key).is_some_and(|at| *at > snapshot.seq);
@@ -129,6 +128,9 @@ impl Core {
                 self.commit(write_set)
             }
             Request::LockSchema { .. } => {
+                if let Some(refusal) = self.scripted() {
+                    return Response::Refused(refusal);
+                }
                 self.sequence += 1;
                 let txn = TxnId { origin: ME, sequence: self.sequence };
                 self.locked = Some(txn);
@@ -157,13 +159,14 @@ impl Core {
                 self.next_id += if count == 64 { 1 << 12 } else { u64::from(count) };
                 Response::AutoIds { first, count }
             }
-            Request::Member(_) => match self.script.lock().expect("tests do not panic here").refuse.pop_front() {
-                Some(Some(refusal)) => Response::Refused(refusal),
-                _ => Response::MemberChanged,
-            },
+            Request::Member(_) => self.scripted().map_or(Response::MemberChanged, Response::Refused),
             Request::ClusterStatus => Response::ClusterStatus(Box::new(status())),
             Request::OpenTransactions => Response::OpenTransactions(Vec::new()),
         }
+    }
+
+    fn scripted(&self) -> Option<Refusal> {
+        self.script.lock().expect("tests do not panic here").refuse.pop_front().flatten()
     }
 
     fn commit(&mut self, write_set: Arc<WriteSet>) -> Response {
