@@ -17,7 +17,7 @@ const LONG: Duration = Duration::from_secs(4);
 const PATIENCE: Duration = Duration::from_millis(1500);
 
 /// As many tables are made on each of two nodes at once.
-const TABLES: usize = 12;
+const TABLES: usize = 40;
 /// The longest that a statement may wait for schema changes, or a schema change for statements.
 const TURN: Duration = Duration::from_secs(20);
 
@@ -27,7 +27,16 @@ fn tables_are_made_on_two_nodes_while_all_write() {
     let mut other = cluster.connect(1);
     other.run("CREATE DATABASE f");
     other.run("CREATE TABLE f.t (id INT AUTO_INCREMENT PRIMARY KEY, writer INT NOT NULL)");
-    let writers: Vec<_> = (1..=3).map(|node| cluster.connect(node)).collect();
+    let writer = |node| {
+        let mut client = cluster.connect(node);
+        let began = Instant::now();
+        while client.read("SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'f'") != "1" {
+            assert!(began.elapsed() < TURN, "no table on node {node}");
+            thread::sleep(Duration::from_millis(20));
+        }
+        client
+    };
+    let writers: Vec<_> = (1..=3).map(writer).collect();
     let makers: Vec<_> = (1..=2).map(|node| cluster.connect(node)).collect();
     let over = AtomicBool::new(false);
     let longest = |longest: &mut Duration, work: &mut dyn FnMut()| {
