@@ -24,6 +24,7 @@ mod removal;
 mod retention;
 mod reuse;
 mod rotation;
+mod slow;
 mod snapshot;
 mod start;
 #[cfg(feature = "otlp")]
