@@ -154,7 +154,7 @@ impl Session {
     /// Runs it, and again with a new plan if the schema changed in between.
     pub(super) async fn attempt(&mut self, run: Run<'_>, out: &mut ResultWriter<'_>) -> Result<(), SqlError> {
         let mut again: Option<Planned> = None;
-        let mut retry = None;
+        self.retry = None;
         loop {
             let planned = again.as_ref().unwrap_or(run.planned);
             if !keeps_diagnostics(&planned.plan) {
@@ -172,7 +172,9 @@ impl Session {
                     return Err(error);
                 }
                 Err(Failure::Stale) => {
+                    let mut retry = self.retry.take();
                     self.schema_moved(&mut retry).await?;
+                    self.retry = retry;
                     again = match run.leaf {
                         Some((loaded, leaf)) => Some(self.plan_leaf(loaded, leaf)?),
                         None => self.plan_in(run.database, run.text)?,

@@ -10,6 +10,7 @@ use super::nap::Naps;
 use super::prepared::PreparedText;
 use super::program::Running;
 use super::registry::{Connection, Stop};
+use super::retry::Retry;
 use super::schema::Schema;
 use super::server::Server;
 use super::state::State;
@@ -44,6 +45,8 @@ pub struct Session {
     /// Whether the workspace checks foreign keys.
     pub(super) workspace_checks: bool,
     pub(super) open: Option<Open>,
+    /// The attempts of the running statement, while it is planned again: it keeps its precedence, and waits no longer for it.
+    pub(super) retry: Option<Retry>,
     /// The transaction that the running statement committed, or the last one did.
     pub(super) committed: Option<TxnId>,
     /// The class of the statement that runs, and since when.
@@ -77,6 +80,7 @@ impl Session {
             workspace: None,
             workspace_checks: true,
             open: None,
+            retry: None,
             committed: None,
             statement: (Class::Other, Mono(0)),
             once: Once::default(),

@@ -138,7 +138,7 @@ impl Session {
         let triggered = write.triggered.is_some();
         let before = triggered.then(|| (self.state.user_variables.clone(), self.state.diagnostics.clone()));
         let server = self.server.clone();
-        let mut retry = Retry::new(&server, self.state.settings.lock_wait);
+        let mut retry = self.retry.take().unwrap_or_else(|| Retry::new(&server, self.state.settings.lock_wait));
         loop {
             if let Some(error) = self.stopped() {
                 return Err(error.into());
@@ -157,6 +157,7 @@ impl Session {
             };
             if !write.databases.iter().all(same) {
                 self.end_workspace();
+                self.retry = Some(retry);
                 return Err(Failure::Stale);
             }
             if let Err(error) = self.copy_temporary(&write.tables) {

@@ -118,6 +118,28 @@ async fn a_conflict_runs_the_statement_again_with_its_first_precedence() {
 }
 
 #[tokio::test]
+async fn a_statement_that_is_planned_again_keeps_its_first_precedence() {
+    let (node, mut c) = Node::with_database().await;
+    let (other, mut elsewhere) = Node::with_database().await;
+    for client in [&mut c, &mut elsewhere] {
+        client.ok("CREATE TABLE t (id INT PRIMARY KEY)").await;
+    }
+    other.requests();
+    elsewhere.ok("ALTER TABLE t ADD n INT").await;
+    node.requests();
+    node.script.lock().expect("tests do not panic here").behind = schema::write_sets(&other);
+    node.refuse([None, node.conflict(), None]);
+    c.ok("INSERT INTO t (id) VALUES (1)").await;
+    let columns = "SELECT column_name FROM information_schema.columns WHERE table_name = 't'";
+    assert_eq!(c.lines(columns).await, ["id"], "the change comes between two attempts of the next statement");
+    c.ok("INSERT INTO t (id) VALUES (2)").await;
+    assert_eq!(c.value("SELECT GROUP_CONCAT(CONCAT(id, '-', n IS NULL) ORDER BY id) FROM t").await, "1-1,2-1");
+    let begin = Some(Stamp { hlc: Hlc(42), node: ME });
+    let quorum = WriteLevel::Quorum;
+    assert_eq!(commits(&node.requests()), [(quorum, None), (quorum, None), (quorum, begin)]);
+}
+
+#[tokio::test]
 async fn a_schema_change_waits_for_its_lock_with_its_first_precedence() {
     let (node, mut c) = Node::with_database().await;
     node.requests();

@@ -66,7 +66,7 @@ impl Clock for Standing {
 pub struct Script {
     /// Answers to the next commits, before anything is validated; `None` lets one through.
     pub refuse: VecDeque<Option<Refusal>>,
-    /// What other nodes committed and this one learns only through the next barrier.
+    /// What other nodes committed and this one learns only through the next barrier or refusal.
     pub behind: Vec<Arc<WriteSet>>,
     /// The requests so far.
     pub requests: Vec<Request>,
@@ -119,6 +119,7 @@ impl Core {
         match request {
             Request::Commit { write_set, snapshot, begin, .. } => {
                 if let Some(refusal) = self.scripted() {
+                    self.catch_up();
                     return Response::Refused(refusal);
                 }
                 let stale = |key: &Key| self.written.get(key).is_some_and(|at| *at > snapshot.seq);
@@ -147,10 +148,7 @@ impl Core {
                 Response::BarrierDone
             }
             Request::Barrier(_) => {
-                let behind = std::mem::take(&mut self.script.lock().expect("tests do not panic here").behind);
-                for write_set in behind {
-                    self.commit(write_set);
-                }
+                self.catch_up();
                 Response::BarrierDone
             }
             Request::AutoIds { count, .. } => {
@@ -162,6 +160,13 @@ impl Core {
             Request::Member(_) => self.scripted().map_or(Response::MemberChanged, Response::Refused),
             Request::ClusterStatus => Response::ClusterStatus(Box::new(status())),
             Request::OpenTransactions => Response::OpenTransactions(Vec::new()),
+        }
+    }
+
+    fn catch_up(&mut self) {
+        let behind = std::mem::take(&mut self.script.lock().expect("tests do not panic here").behind);
+        for write_set in behind {
+            self.commit(write_set);
         }
     }
 
