@@ -517,21 +517,14 @@ impl Node {
         }
     }
 
-    /// That of a first attempt is now.
-    fn precedence(&mut self, first: Option<Stamp>) -> Stamp {
-        let own = Stamp { hlc: self.clock.tick(self.now.wall), node: self.id };
-        first.unwrap_or(own)
-    }
-
     fn on_request(&mut self, io: &mut Io<'_>, client: ClientId, request: Request) -> Result<(), Fatal> {
         match request {
             Request::Commit { write_set, snapshot, level, begin, lock_wait } => {
-                let begin = self.precedence(begin);
-                let request = CommitRequest { client, write_set, snapshot, level, begin };
+                let own = Stamp { hlc: self.clock.tick(self.now.wall), node: self.id };
+                let request = CommitRequest { client, write_set, snapshot, level, begin: begin.unwrap_or(own) };
                 self.on_commit_request(io, request, lock_wait)
             }
             Request::LockSchema { databases, begin, lock_wait } => {
-                let begin = self.precedence(begin);
                 self.on_lock_schema(io, client, databases, begin, lock_wait)
             }
             Request::CommitLocked { txn, write_set } => self.on_commit_locked(io, client, txn, write_set),

@@ -16,7 +16,7 @@ impl Node {
         io: &mut Io<'_>,
         client: ClientId,
         databases: Vec<DatabaseName>,
-        begin: Stamp,
+        begin: Option<Stamp>,
         lock_wait: Span,
     ) -> Result<(), Fatal> {
         if let Some(refusal) = self.not_accepting(io, 0) {
@@ -24,6 +24,8 @@ impl Node {
             return Ok(());
         }
         let txn = self.position(io)?;
+        let own = Stamp { hlc: self.clock.tick(self.now.wall), node: self.id };
+        let begin = begin.unwrap_or(own);
         let hold = |database| KeyAccess { key: Key::Schema(database), mode: Mode::Write };
         let holds = databases.into_iter().map(hold).collect();
         let body = Body::Write(Arc::new(WriteSet { holds, ..WriteSet::default() }));
