@@ -1,5 +1,6 @@
 //! From a decision to its place in the apply order; and what waits for that.
 
+use super::live::Live;
 use crate::core::effect::{ApplyTask, Effect};
 use crate::core::fault::Fatal;
 use crate::core::log::Entry;
@@ -164,6 +165,11 @@ impl Node {
         outcome: Outcome,
     ) -> Result<(), Fatal> {
         self.decide(io, txn, outcome)?;
+        // Its Prepare was refused here, or lost. Until the record is here, later ones are not applied.
+        let lacks_record = |live: &Live| live.record.is_none() || live.lock_only;
+        if self.undelivered.contains(&txn) && self.live.get(&txn).is_some_and(lacks_record) {
+            self.need_from(from);
+        }
         self.coordinator_heard_decided(io, from, txn);
         Ok(())
     }
