@@ -144,7 +144,8 @@ pub struct Claim {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reject {
     /// Another undecided transaction holds a conflicting intent. `queued`: the Prepare is kept and will be judged
-    /// again when that one ends; otherwise the holder is older and the coordinator should give way.
+    /// again when that one ends; otherwise the holder is older and the coordinator should give way. A schema lock may
+    /// meet somebody whose turn it is: `by` is then of that origin, and no position.
     Held { by: TxnId, holder_begin: Stamp, queued: bool },
     /// A key changed since the snapshot.
     Stale { stamp: Stamp },

@@ -52,7 +52,7 @@ impl Session {
             return Err(crate::mysql::CANT_EXECUTE_IN_READ_ONLY_TRANSACTION.with(&[]));
         }
         let server = self.server.clone();
-        let mut retry = Retry::new(&server, self.state.settings.lock_wait);
+        let mut retry = Retry::in_turn(&server, self.state.settings.lock_wait);
         let mut lost = 0;
         loop {
             let txn = self.lock_schema(databases, &mut retry).await?;

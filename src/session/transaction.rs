@@ -174,7 +174,7 @@ impl Session {
         }
         let server = self.server.clone();
         let lock_wait = self.state.settings.lock_wait;
-        retry.get_or_insert_with(|| Retry::new(&server, lock_wait)).again(&server).await
+        retry.get_or_insert_with(|| Retry::new(&server, lock_wait)).schema_moved(&server).await
     }
 
     pub(super) fn end_workspace(&mut self) {

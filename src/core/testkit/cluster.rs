@@ -7,17 +7,31 @@ use crate::core::message::{Body, Envelope, Message, Record};
 use crate::core::storage::load;
 use crate::core::{
     ApplyTask, Bug, Config, Destination, Effect, Effects, Input, LoggedConflict, Node, Notice, PeerStatus, Planted,
-    Request, Response, Storage, Table, decode, renew,
+    Refusal, Request, Response, Storage, Table, decode, renew,
 };
 use crate::types::{
-    ApplySeq, ClientId, ColumnId, ColumnSet, IndexId, Mono, NodeId, Now, RowChange, RowImage, RowKey, RowOp, Snapshot,
-    Span, TableChanges, TableId, UniqueValue, Value, Wall, WriteLevel, WriteSet,
+    ApplySeq, ClientId, ColumnId, ColumnSet, Ddl, IndexId, Key, KeyAccess, Mode, Mono, NodeId, Now, RowChange,
+    RowImage, RowKey, RowOp, Snapshot, Span, Stamp, TableChanges, TableId, TxnId, UniqueValue, Value, Wall, WriteLevel,
+    WriteSet,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Virtual time starts here, in milliseconds since the epoch.
 const START_MS: u64 = 1_800_000_000_000;
+
+/// Where all rows are.
+const DATABASE: &str = "d";
+
+/// How a row is written.
+#[derive(Default)]
+pub struct Write {
+    pub level: WriteLevel,
+    /// As every statement of a session does.
+    pub holds_schema: bool,
+    /// With the precedence of a client that was refused.
+    pub again: Option<ClientId>,
+}
 
 pub struct Machine {
     node: Option<Node>,
@@ -46,10 +60,17 @@ pub struct Cluster {
     pub retention: Option<u64>,
     /// Column `a` has a unique index.
     pub unique: bool,
+    /// The precedence of clients that were refused, and the schema locks that were granted.
+    precedence: BTreeMap<ClientId, Stamp>,
+    locks: BTreeMap<NodeId, (ClientId, TxnId)>,
     pub log: Vec<String>,
     /// A rule switched off on every node.
     pub bug: Option<Bug>,
     judge: Judge,
+}
+
+fn schema(mode: Mode) -> KeyAccess {
+    KeyAccess { key: Key::Schema(DATABASE.into()), mode }
 }
 
 fn address(node: NodeId) -> Arc<str> {
@@ -251,6 +272,11 @@ impl Cluster {
                     }
                 }
                 Effect::Reply(client, response) => {
+                    match &response {
+                        Response::Refused(Refusal::Conflict { begin }) => drop(self.precedence.insert(client, *begin)),
+                        Response::SchemaLocked { txn } => drop(self.locks.insert(id, (client, *txn))),
+                        _ => {}
+                    }
                     self.judge.replied(id, client, &response);
                     self.log.push(format!("{id} => c{} {}", client.0, reply(&response)));
                 }
@@ -312,7 +338,7 @@ impl Cluster {
     }
 
     /// Commits `cells` (key, a, b; `None` deletes) read from this node's rows now.
-    pub fn write(&mut self, id: NodeId, key: &str, cells: Option<Vec<(usize, String)>>, level: WriteLevel) -> u64 {
+    pub fn write(&mut self, id: NodeId, key: &str, cells: Option<Vec<(usize, String)>>, how: Write) -> u64 {
         self.clients += 1;
         let client = ClientId(self.clients);
         let machine = &self.machines[&id];
@@ -333,16 +359,33 @@ impl Cluster {
         };
         let change = self.change(bytes, before, after, changed);
         let table = TableChanges {
-            database: "d".into(),
+            database: DATABASE.into(),
             table: TableId::new(NodeId(1), 1),
             columns: [ColumnId(0), ColumnId(1), ColumnId(2)].into(),
             rows: vec![change],
         };
-        let write_set = Arc::new(WriteSet { tables: vec![table], ..WriteSet::default() });
+        let holds = if how.holds_schema { vec![schema(Mode::Read)] } else { Vec::new() };
+        let write_set = Arc::new(WriteSet { tables: vec![table], holds, ..WriteSet::default() });
         let snapshot = Snapshot { seq: machine.applied, watermark: machine.watermark };
-        let lock_wait = Span::from_secs(5);
-        self.step(id, Input::Request(client, Request::Commit { write_set, snapshot, level, begin: None, lock_wait }));
+        let (level, lock_wait) = (how.level, Span::from_secs(5));
+        let begin = how.again.and_then(|client| self.precedence.get(&client).copied());
+        self.step(id, Input::Request(client, Request::Commit { write_set, snapshot, level, begin, lock_wait }));
         client.0
+    }
+
+    /// Asks for the schema lock of `d`, with the precedence of a client that was refused.
+    pub fn lock(&mut self, id: NodeId, again: Option<ClientId>) {
+        let begin = again.and_then(|client| self.precedence.get(&client).copied());
+        let lock_wait = Span::from_secs(5);
+        self.request(id, Request::LockSchema { databases: vec![DATABASE.into()], begin, lock_wait });
+    }
+
+    /// Changes the schema under the lock that was granted.
+    pub fn change_schema(&mut self, id: NodeId) {
+        let Some((client, txn)) = self.locks.remove(&id) else { return };
+        let ddl = Ddl { database: DATABASE.into(), payload: [].into() };
+        let write_set = WriteSet { holds: vec![schema(Mode::Write)], ddl: Some(ddl), ..WriteSet::default() };
+        self.step(id, Input::Request(client, Request::CommitLocked { txn, write_set: Arc::new(write_set) }));
     }
 
     fn change(

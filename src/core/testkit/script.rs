@@ -2,7 +2,10 @@
 //!
 //! ```text
 //! cluster nodes=N [unique=a] [retention=MS]   start N nodes and admit them all; column `a` may have a unique index
-//! write nI KEY a=V b=V [level=L]  commit from node I; `delete nI KEY` removes the row
+//! write nI KEY a=V b=V [level=L] [schema=held] [again=cN]   commit from node I; `delete nI KEY` removes the row; `again`:
+//!                                 with the precedence of client N, which was refused
+//! lock nI [again=cN]              ask for the schema lock
+//! change nI                       change the schema under the lock that was granted
 //! barrier nI                      a QUORUM read barrier
 //! deliver [from=nI] [to=nJ] [kind=Prepare]   deliver what matches, once
 //! lose [from=nI] [to=nJ] [kind=…] drop what matches
@@ -29,10 +32,10 @@
 //! logs                            the entries of every node's log, with the rows their records tell of
 //! ```
 
-use super::cluster::{Cluster, describe};
+use super::cluster::{Cluster, Write, describe};
 use crate::core::message::Message;
 use crate::core::{Bug, Input, MemberChange, Request};
-use crate::types::{NodeId, ReadLevel, WriteLevel};
+use crate::types::{ClientId, NodeId, ReadLevel, WriteLevel};
 use goldenscript::{Command, Context, Runner};
 use std::error::Error;
 
@@ -44,6 +47,11 @@ struct Script {
 fn node(text: &str) -> Result<NodeId, Box<dyn Error>> {
     let number = text.strip_prefix('n').ok_or_else(|| format!("'{text}' is not a node"))?;
     Ok(NodeId(number.parse()?))
+}
+
+fn client(text: &str) -> Result<ClientId, Box<dyn Error>> {
+    let number = text.strip_prefix('c').ok_or_else(|| format!("'{text}' is not a client"))?;
+    Ok(ClientId(number.parse()?))
 }
 
 impl Runner for Script {
@@ -69,14 +77,16 @@ impl Runner for Script {
                         cells.push((column, value.to_string()));
                     }
                 }
+                let holds_schema = args.take_key("schema").is_some();
+                let again = args.take_key("again").map(client).transpose()?;
                 let cells = (command.name == "write").then_some(cells);
-                cluster.write(id, &key, cells, level);
+                cluster.write(id, &key, cells, Write { level, holds_schema, again });
             }
             "fill" => {
                 let id = node(args.next_pos().ok_or("which node?")?)?;
                 let count: u64 = args.next_pos().ok_or("how many?")?.parse()?;
                 for n in 0..count {
-                    cluster.write(id, "fill", Some(vec![(2, n.to_string())]), WriteLevel::Quorum);
+                    cluster.write(id, "fill", Some(vec![(2, n.to_string())]), Write::default());
                     cluster.settle();
                 }
                 cluster.log.clear();
@@ -88,6 +98,11 @@ impl Runner for Script {
                     cluster.log.extend(lines);
                 }
             }
+            "lock" => {
+                let id = node(args.next_pos().ok_or("which node?")?)?;
+                cluster.lock(id, args.take_key("again").map(client).transpose()?);
+            }
+            "change" => cluster.change_schema(node(args.next_pos().ok_or("which node?")?)?),
             "barrier" => {
                 let id = node(args.next_pos().ok_or("which node?")?)?;
                 cluster.request(id, Request::Barrier(ReadLevel::Quorum));

@@ -1,6 +1,5 @@
 //! The coordinator's side: from a client's write set to a proposed outcome, and the answer.
 
-use crate::core::barrier::Purpose;
 use crate::core::effect::Response;
 use crate::core::fault::{Fatal, Refusal};
 use crate::core::message::{Ballot, Base, Body, Claim, Message, Outcome, Record, Reject};
@@ -41,8 +40,8 @@ pub struct Coordination {
     pub(super) prepared: BTreeSet<NodeId>,
     /// Those of them that accepted along ([`super::fast`]), and until when the others are waited for.
     pub(super) fast: BTreeSet<NodeId>,
-    pub(super) fast_until: Option<Mono>,
-    rejected: BTreeMap<NodeId, Reject>,
+    pub(super) others_until: Option<Mono>,
+    pub(super) rejected: BTreeMap<NodeId, Reject>,
     pub(super) accepted: BTreeSet<NodeId>,
     /// The highest clock a participant answered with.
     clock: Hlc,
@@ -67,7 +66,7 @@ impl Coordination {
             resend_at: now,
             prepared: BTreeSet::new(),
             fast: BTreeSet::new(),
-            fast_until: None,
+            others_until: None,
             rejected: BTreeMap::new(),
             accepted: BTreeSet::new(),
             clock: Hlc::ZERO,
@@ -175,6 +174,7 @@ impl Node {
             return Ok(());
         }
         if self.changed_since(io, &request)? {
+            self.keep_turn(io, &request)?;
             let begin = request.begin;
             io.out.reply(client, Response::Refused(Refusal::Conflict { begin }));
             return Ok(());
@@ -360,8 +360,7 @@ impl Node {
             return Ok(());
         }
         if c.phase == Phase::Locking {
-            c.phase = Phase::Barrier;
-            return self.start_barrier(io, Purpose::SchemaLock(txn), false);
+            return self.lock_granted(io, txn);
         }
         self.propose(io, txn)
     }
@@ -403,15 +402,17 @@ impl Node {
         lock_only: bool,
         reason: Reject,
     ) -> Result<(), Fatal> {
-        let begin = match self.coordinating.get_mut(&txn) {
-            Some(c)
-                if matches!(c.phase, Phase::Locking | Phase::Preparing) && lock_only == (c.phase == Phase::Locking) =>
-            {
-                c.rejected.insert(from, reason.clone());
-                c.record.begin
-            }
-            _ => return Ok(()),
+        let Some(c) = self.coordinating.get_mut(&txn) else { return Ok(()) };
+        let minds = match c.phase {
+            Phase::Locking => lock_only,
+            Phase::Preparing => !lock_only,
+            Phase::Barrier | Phase::Locked | Phase::Proposed | Phase::Applying => false,
         };
+        if !minds {
+            return Ok(());
+        }
+        c.rejected.insert(from, reason.clone());
+        let begin = c.record.begin;
         let newer_epoch = self.membership.epoch;
         let refusal = match reason {
             // It will be judged again there; nothing to do but wait.
@@ -528,6 +529,7 @@ impl Node {
         if let Some(c) = self.coordinating.get_mut(&txn) {
             c.phase = Phase::Applying;
             c.seq = Some((seq, stamp));
+            self.waiting.take_turn(c.record.begin);
             self.awaiting_apply.push_back((seq, txn));
             self.answer_applied(io, txn);
         }
@@ -554,6 +556,7 @@ impl Node {
     /// Timers of coordinated and parked transactions.
     pub(crate) fn tick_coordinator(&mut self, io: &mut Io<'_>) -> Result<(), Fatal> {
         self.tick_fast(io)?;
+        self.tick_locks(io)?;
         let now = self.now.mono;
         let expired: Vec<TxnId> =
             self.coordinating.iter().filter(|(_, c)| c.deadline <= now).map(|(t, _)| *t).collect();
@@ -683,8 +686,11 @@ impl Node {
 
     /// The earliest timer among coordinated and parked transactions.
     pub(crate) fn coordinator_deadline(&self) -> Option<Mono> {
-        let fast = |c: &Coordination| c.fast_until.filter(|_| c.phase == Phase::Preparing).unwrap_or(Mono(u64::MAX));
-        let coordinated = self.coordinating.values().map(|c| c.deadline.min(c.resend_at).min(fast(c)));
+        let others = |c: &Coordination| {
+            let waited = matches!(c.phase, Phase::Locking | Phase::Preparing);
+            c.others_until.filter(|_| waited).unwrap_or(Mono(u64::MAX))
+        };
+        let coordinated = self.coordinating.values().map(|c| c.deadline.min(c.resend_at).min(others(c)));
         coordinated.chain(self.parked.iter().map(|p| p.deadline.min(p.alone_at))).min()
     }
 }

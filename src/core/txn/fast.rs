@@ -102,7 +102,7 @@ impl Node {
         if c.prepared.len() < c.needed() {
             return Ok(false);
         }
-        let until = *c.fast_until.get_or_insert(now.after(patience));
+        let until = *c.others_until.get_or_insert(now.after(patience));
         Ok(c.prepared.len() > c.fast.len() || until <= now)
     }
 
@@ -115,7 +115,7 @@ impl Node {
     /// Goes on in two rounds where one was waited for long enough.
     pub(super) fn tick_fast(&mut self, io: &mut Io<'_>) -> Result<(), Fatal> {
         let now = self.now.mono;
-        let late = |c: &Coordination| c.phase == Phase::Preparing && c.fast_until.is_some_and(|until| until <= now);
+        let late = |c: &Coordination| c.phase == Phase::Preparing && c.others_until.is_some_and(|until| until <= now);
         let late: Vec<TxnId> = self.coordinating.iter().filter(|(_, c)| late(c)).map(|(t, _)| *t).collect();
         for txn in late {
             self.fast.missed += 1;

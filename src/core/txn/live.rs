@@ -5,7 +5,7 @@ use crate::core::message::{Ballot, Body, Claim, Outcome, Record};
 use crate::core::storage::{Storage, Table, save};
 use crate::types::{Hlc, Key, Mode, Mono, NodeId, Stamp, TxnId};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// An undecided transaction, or one decided but waiting for what it depends on.
@@ -147,10 +147,20 @@ pub struct Waiting {
     pub blocked_by: TxnId,
 }
 
-/// Waiting Prepares by precedence.
+/// The turn of a transaction that was sent back because a schema changed: until it is back, no younger change of these
+/// schemas is locked. Who makes one change after the other asks for the next lock sooner than a statement is planned
+/// anew.
+#[derive(Debug)]
+struct Turn {
+    schemas: BTreeSet<Key>,
+    until: Mono,
+}
+
+/// Waiting Prepares, and the turns of who will ask again, by precedence.
 #[derive(Debug, Default)]
 pub struct WaitingList {
     entries: BTreeMap<(Stamp, TxnId), Waiting>,
+    turns: BTreeMap<Stamp, Turn>,
 }
 
 impl WaitingList {
@@ -174,6 +184,19 @@ impl WaitingList {
     pub fn unblocked_by(&mut self, txn: TxnId) -> Vec<Waiting> {
         let ready: Vec<_> = self.entries.iter().filter(|(_, w)| w.blocked_by == txn).map(|(k, _)| *k).collect();
         ready.into_iter().filter_map(|k| self.entries.remove(&k)).collect()
+    }
+    /// Keeps the turn of a transaction that reads `schemas` until it is taken, for as long as it may take to be back.
+    pub fn keep_turn(&mut self, begin: Stamp, schemas: BTreeSet<Key>, now: Mono, until: Mono) {
+        self.turns.retain(|_, turn| turn.until > now);
+        self.turns.insert(begin, Turn { schemas, until });
+    }
+    pub fn take_turn(&mut self, begin: Stamp) {
+        self.turns.remove(&begin);
+    }
+    /// The oldest transaction whose turn comes before that of a change of `schemas` with precedence `begin`.
+    pub fn turn_before(&self, begin: Stamp, schemas: &BTreeSet<Key>, now: Mono) -> Option<Stamp> {
+        let mut older = self.turns.range(..begin);
+        older.find(|(_, turn)| turn.until > now && !turn.schemas.is_disjoint(schemas)).map(|(begin, _)| *begin)
     }
     /// Keeps only those for which `keep` holds.
     pub fn retain(&mut self, keep: impl Fn(&Waiting) -> bool) {

@@ -26,7 +26,9 @@
 //! ever decides an outcome.
 //!
 //! A schema change takes its intents first (`LockSchema`), runs a read barrier, lets the session execute, and then
-//! prepares the same transaction again with its write set ([`coordinator`]).
+//! prepares the same transaction again with its write set ([`coordinator`]). Transactions that were sent back because a
+//! schema changed under them come before younger changes of it, for a moment: a member that keeps their turn refuses the
+//! lock ([`live`]), and the coordinator of a lock hears all voters that are alive.
 
 pub mod coordinator;
 mod decide;

@@ -102,6 +102,13 @@ impl Node {
         if let Some(by) = self.conflicting(record) {
             return Ok(self.held(record, by));
         }
+        if claim.lock_only
+            && let Body::Write(lock) = &record.body
+            && let Some(begin) = self.turn_before(record.begin, lock)
+        {
+            let by = TxnId { origin: begin.node, sequence: u64::MAX };
+            return Ok(Verdict::Reject(Reject::Held { by, holder_begin: begin, queued: false }));
+        }
         if claim.lock_only || planted.has(Bug::BaseNotChecked) {
             return Ok(Verdict::Accept);
         }
