@@ -405,8 +405,10 @@ impl Node {
         let Some(c) = self.coordinating.get_mut(&txn) else { return Ok(()) };
         let minds = match c.phase {
             Phase::Locking => lock_only,
+            // The older one may wait for this lock at others, and the barrier for the older one.
+            Phase::Barrier => lock_only && matches!(reason, Reject::Held { queued: false, .. }),
             Phase::Preparing => !lock_only,
-            Phase::Barrier | Phase::Locked | Phase::Proposed | Phase::Applying => false,
+            Phase::Locked | Phase::Proposed | Phase::Applying => false,
         };
         if !minds {
             return Ok(());
