@@ -19,6 +19,8 @@ use tokio::time::{Instant, sleep};
 const INCOMING: &str = "incoming";
 /// Where the files of a restore are put together.
 pub const RESTORING: &str = "restoring";
+/// What is left of either once its files are in place.
+const MOVED: &str = "moved";
 /// The file in either that names, one a line, the files that are replaced by nothing.
 const OBSOLETE: &str = "obsolete";
 /// The file in it that says: everything is here and checked, and only has to be moved.
@@ -63,6 +65,8 @@ impl From<std::io::Error> for Error {
 /// # Errors
 /// A sentence: the disk.
 pub fn finish(directory: &Path) -> Result<(), String> {
+    let moved = directory.join(MOVED);
+    remove(&moved).map_err(|e| format!("{} cannot be removed: {e}", moved.display()))?;
     for (name, what) in [(INCOMING, "snapshot received"), (RESTORING, "backup restored")] {
         let folder = directory.join(name);
         if folder.join(COMPLETE).exists() {
@@ -114,11 +118,13 @@ fn move_in(directory: &Path, incoming: &Path) -> std::io::Result<()> {
         }
     }
     sync_folder(directory)?;
-    // The mark first: what is left of the folder, should this be cut off, is nothing to be moved.
-    std::fs::remove_file(incoming.join(COMPLETE))?;
-    sync_folder(incoming)?;
-    std::fs::remove_dir_all(incoming)?;
-    sync_folder(directory)
+    // Under another name at once: what is left of it, should this be cut off, is nothing to be moved, and nothing that lacks
+    // its end.
+    let moved = directory.join(MOVED);
+    remove(&moved)?;
+    std::fs::rename(incoming, &moved)?;
+    sync_folder(directory)?;
+    remove(&moved)
 }
 
 /// Removes a file, if it is there.
@@ -404,6 +410,22 @@ mod tests {
             }
             finish(home.path()).unwrap();
             assert_eq!(contents(home.path()), new, "cut off after {moved}");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_was_removed_by_half_is_gone_at_the_next_start() {
+        for folder in [INCOMING, RESTORING] {
+            let home = tempfile::tempdir().unwrap();
+            received(home.path());
+            std::fs::rename(home.path().join(INCOMING), home.path().join(folder)).unwrap();
+            move_in(home.path(), &home.path().join(folder)).unwrap();
+            let before = contents(home.path());
+            // Its mark went first, or its manifest, or a file.
+            std::fs::create_dir(home.path().join(MOVED)).unwrap();
+            std::fs::write(home.path().join(MOVED).join("d.db"), b"new").unwrap();
+            finish(home.path()).unwrap();
+            assert_eq!(contents(home.path()), before, "{folder}");
         }
     }
 
