@@ -38,8 +38,9 @@ pub struct Coordination {
     pub deadline: Mono,
     pub resend_at: Mono,
     pub(super) prepared: BTreeSet<NodeId>,
-    /// Those of them that accepted along ([`super::fast`]), and until when the others are waited for.
+    /// Those of them that accepted along ([`super::fast`]).
     pub(super) fast: BTreeSet<NodeId>,
+    /// Until when the others are waited for, once a quorum prepared: for one round, or before a schema lock is taken.
     pub(super) others_until: Option<Mono>,
     pub(super) rejected: BTreeMap<NodeId, Reject>,
     pub(super) accepted: BTreeSet<NodeId>,

@@ -190,6 +190,7 @@ impl WaitingList {
         self.turns.retain(|_, turn| turn.until > now);
         self.turns.insert(begin, Turn { schemas, until });
     }
+    /// It is back, and has its place.
     pub fn take_turn(&mut self, begin: Stamp) {
         self.turns.remove(&begin);
     }
