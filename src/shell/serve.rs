@@ -136,7 +136,13 @@ fn live(config: &Config, keys: &Keyring, again: ReadAgain<'_>, start: Start, rea
     if let Some(exporting) = exporting {
         exporting.finish();
     }
-    ended
+    match ended {
+        // Closing a file locks it, and takes its write-ahead log away: not while the next life has it open.
+        Ended::Again(_) if !spawn::dedicated_ended(STOP_TIME) => {
+            Ended::Failed("a thread has not ended and holds files: start the node again".to_string())
+        }
+        ended => ended,
+    }
 }
 
 /// Sends spans to the collector, if there is one.

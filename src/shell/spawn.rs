@@ -9,6 +9,8 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+#[cfg(not(madsim))]
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// A task without result.
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -35,7 +37,14 @@ pub fn dedicated(name: &str, task: impl Future<Output = ()> + Send + 'static) ->
     #[cfg(not(madsim))]
     {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        std::thread::Builder::new().name(name.to_string()).spawn(move || runtime.block_on(task))?;
+        let running = Running::new();
+        let run = move || {
+            // Until the task is dropped, and the runtime with all that it started: they have files open.
+            let _running = running;
+            let runtime = runtime;
+            runtime.block_on(task);
+        };
+        std::thread::Builder::new().name(name.to_string()).spawn(run)?;
     }
     #[cfg(madsim)]
     {
@@ -43,6 +52,43 @@ pub fn dedicated(name: &str, task: impl Future<Output = ()> + Send + 'static) ->
         tokio::spawn(task);
     }
     Ok(())
+}
+
+/// Waits until all threads that [`dedicated`] started in this process have ended, and closed their files; whether they
+/// have within `patience`.
+#[cfg(not(madsim))]
+pub fn dedicated_ended(patience: std::time::Duration) -> bool {
+    let waited = DEDICATED.1.wait_timeout_while(running(), patience, |running| *running > 0);
+    !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+}
+
+/// How many run, and who waits for one to end.
+#[cfg(not(madsim))]
+static DEDICATED: (Mutex<usize>, Condvar) = (Mutex::new(0), Condvar::new());
+
+#[cfg(not(madsim))]
+fn running() -> MutexGuard<'static, usize> {
+    DEDICATED.0.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Counts for as long as it lives.
+#[cfg(not(madsim))]
+struct Running;
+
+#[cfg(not(madsim))]
+impl Running {
+    fn new() -> Running {
+        *running() += 1;
+        Running
+    }
+}
+
+#[cfg(not(madsim))]
+impl Drop for Running {
+    fn drop(&mut self) {
+        *running() -= 1;
+        DEDICATED.1.notify_all();
+    }
 }
 
 /// A socket that can leave the runtime it was accepted in for that of another thread.

@@ -25,6 +25,15 @@ fn again(daemon: &Daemon, home: &Path, admin: u16) -> Daemon {
     Daemon::launch_on(daemon.ports(), home, &["--config", "m.toml", "--admin-addr", &format!("127.0.0.1:{admin}")])
 }
 
+/// Stops who looks at it when it goes, also because a check failed.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn a_member_that_lags_behind_every_log_goes_on_from_a_snapshot_by_itself() {
     let (_root, homes) = homes::<3>();
@@ -65,6 +74,7 @@ fn a_member_that_lags_behind_every_log_goes_on_from_a_snapshot_by_itself() {
 
     let (stop, ports) = (AtomicBool::new(false), second.ports());
     std::thread::scope(|scope| {
+        let stopping = Stop(&stop);
         let writer = scope.spawn(|| {
             let mut acknowledged = Vec::new();
             for id in 1000.. {
@@ -83,7 +93,7 @@ fn a_member_that_lags_behind_every_log_goes_on_from_a_snapshot_by_itself() {
         wait("the row of the third", || {
             (first.rows("SELECT v FROM d.t WHERE id = 10") == ["only on the third"]).then_some(())
         });
-        stop.store(true, Ordering::Relaxed);
+        drop(stopping);
         let acknowledged: Vec<u32> = writer.join().expect("a writer");
         assert!(!acknowledged.is_empty());
         third.wait_until_it_answers(&homes[2]);
